@@ -1,0 +1,62 @@
+"""Specs are constructors: a YAML section is a frozen, validated model beside the code it configures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar, Union
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from pdehvd.errors import ConfigError, nearest
+
+
+class Spec(BaseModel):
+    """Base of every YAML section: immutable, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+SpecClass = TypeVar("SpecClass", bound=type[Spec])
+_sections: dict[str, dict[str, type[Spec]]] = {}
+
+
+def register(section: str) -> Callable[[SpecClass], SpecClass]:
+    """Register a spec under its `name` (a `Literal` field with a default) in a YAML section."""
+
+    def add(spec: SpecClass) -> SpecClass:
+        _sections.setdefault(section, {})[spec.model_fields["name"].default] = spec
+        return spec
+
+    return add
+
+
+def registered(section: str) -> dict[str, type[Spec]]:
+    """Return the specs that a section may name, by name."""
+    return dict(_sections.get(section, {}))
+
+
+def _named(section: str) -> Callable[[Any], Any]:
+    """Let a bare string stand for `{name: string}` and check the name before the rest."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str):
+            value = {"name": value}
+        if isinstance(value, dict) and value.get("name") not in _sections[section]:
+            names = sorted(_sections[section])
+            given = value.get("name")
+            raise ConfigError(
+                f"unknown {section} '{given}'" if "name" in value else f"the {section} has no name",
+                ("name",) if "name" in value else (),
+                "one of " + ", ".join(names),
+                nearest(str(given), names),
+            )
+        return value
+
+    return check
+
+
+def section_type(section: str) -> Any:
+    """Return the type of a section: the discriminated union of its registered specs."""
+    specs = tuple(registered(section).values())
+    union = specs[0] if len(specs) == 1 else Annotated[Union[specs], Field(discriminator="name")]
+    return Annotated[union, BeforeValidator(_named(section))]
