@@ -14,7 +14,7 @@ class PdehvdError(Exception):
     exit_code = 1
 
 
-class ConfigError(PdehvdError):
+class ConfigError(PdehvdError, ValueError):
     """Bad input: names the YAML path, what was expected and the nearest valid name."""
 
     exit_code = 2

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar, Union
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema
 
 from pdehvd.errors import ConfigError, nearest
 
@@ -13,7 +14,8 @@ from pdehvd.errors import ConfigError, nearest
 class Spec(BaseModel):
     """Base of every YAML section: immutable, and unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built at first use, so that sections see what plug-ins have registered by then.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 SpecClass = TypeVar("SpecClass", bound=type[Spec])
@@ -60,3 +62,13 @@ def section_type(section: str) -> Any:
     specs = tuple(registered(section).values())
     union = specs[0] if len(specs) == 1 else Annotated[Union[specs], Field(discriminator="name")]
     return Annotated[union, BeforeValidator(_named(section))]
+
+
+class Section:
+    """Marks a field as a section: `Annotated[Spec, Section("model")]`, resolved when first validated."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return handler.generate_schema(section_type(self.name))

