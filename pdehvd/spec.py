@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationInfo,
+)
 from pydantic_core import CoreSchema
 
 from pdehvd.errors import ConfigError, nearest
@@ -72,3 +81,13 @@ class Section:
 
     def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return handler.generate_schema(section_type(self.name))
+
+
+def _resolved(path: str, info: ValidationInfo) -> str:
+    """Make a path absolute: relative ones start from the folder of the config file."""
+    folder = (info.context or {}).get("folder", ".")
+    return str((Path(folder) / Path(path).expanduser()).resolve())
+
+
+DataFile = Annotated[str, AfterValidator(_resolved)]
+"""A file named in a config, relative to it; `context={"folder": ...}` of validation says where that is."""
