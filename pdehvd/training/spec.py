@@ -1,0 +1,54 @@
+"""The `training` section: how long, how often to look, when to stop."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from pdehvd.errors import ConfigError
+from pdehvd.spec import Spec
+
+
+class EarlyStoppingSpec(Spec):
+    """Stop when the total loss has not fallen for a while."""
+
+    patience: int = Field(1000, ge=1, description="steps without an improvement")
+    minimum_change: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        allow_inf_nan=False,
+        description="a smaller relative fall of the loss is no improvement",
+    )
+
+
+class StopAtSpec(Spec):
+    """Stop when a target is reached."""
+
+    relative_l2: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="largest relative L2 error over the fields"
+    )
+    loss: float | None = Field(None, gt=0, allow_inf_nan=False, description="total loss")
+
+    @model_validator(mode="after")
+    def _some_target(self) -> StopAtSpec:
+        if self.relative_l2 is None and self.loss is None:
+            raise ConfigError("no target is named", (), "relative_l2 or loss")
+        return self
+
+
+class TrainingSpec(Spec):
+    """How many steps, and what happens every so many of them."""
+
+    steps: int = Field(10_000, ge=1, description="optimizer updates")
+    checkpoint_every: int = Field(1000, ge=1, description="steps between checkpoints")
+    evaluate_every: int = Field(500, ge=1, description="steps between comparisons with the reference")
+    log_every: int = Field(100, ge=1, description="steps between lines of metrics.jsonl")
+    steps_per_call: int = Field(
+        25, ge=1, description="steps in one compiled call; more is faster, and reacts later"
+    )
+    keep: int = Field(3, ge=1, description="newest checkpoints kept, besides the best")
+    early_stopping: EarlyStoppingSpec | None = None
+    stop_at: StopAtSpec | None = None
+    max_seconds: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="stop after so many seconds of training"
+    )
