@@ -1,0 +1,167 @@
+"""From coordinates to the features that a network sees: scaling, periodic and Fourier features."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from pydantic import PositiveFloat, PositiveInt
+
+from pdehvd.errors import ConfigError, nearest
+from pdehvd.models.activations import Activation, sin
+from pdehvd.numerics import jets
+from pdehvd.spec import Spec
+
+Tensor = Any
+
+
+class Periodic(Spec):
+    """A coordinate seen as cos and sin of 2 pi k x / period, k = 1 ... modes.
+
+    `period: true` is the length of the domain. Source: Dong and Ni (2021), Journal of
+    Computational Physics 435, 110242.
+    """
+
+    period: bool | PositiveFloat | str = True
+    modes: PositiveInt = 1
+
+
+class Fourier(Spec):
+    """`count` random frequencies b ~ N(0, scale^2), fixed: cos and sin of 2 pi b.h.
+
+    h are the (scaled) coordinates and periodic features. Several sections in a list give several
+    scales. Source: Tancik et al. (2020), arXiv:2006.10739.
+    """
+
+    count: PositiveInt
+    scale: PositiveFloat = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """features(x) = [.., cos(f.h), sin(f.h)] with h = [scaled coordinates, periodic features].
+
+    `plain` are the axes that stay coordinates, (x - shift) * scale; `waves` are (axis, angular
+    frequency) pairs; `frequencies` [len(h), count] replaces h by Fourier features.
+    """
+
+    inputs: int
+    shift: tuple[float, ...]
+    scale: tuple[float, ...]
+    plain: tuple[int, ...]
+    waves: tuple[tuple[int, float], ...] = ()
+    frequencies: np.ndarray | None = None
+
+    @classmethod
+    def build(
+        cls,
+        bounds: np.ndarray,
+        coordinates: Sequence[str],
+        scaled: bool = True,
+        periodic: Mapping[str, bool | float | str | Periodic] | None = None,
+        fourier: Sequence[Fourier] = (),
+    ) -> Embedding:
+        """Return the embedding of a domain with `bounds` [D, 2]; see `MLP` for the options.
+
+        Raises ConfigError for an unknown coordinate or a period that is no positive number.
+        """
+        lengths = bounds[:, 1] - bounds[:, 0]
+        shift, scale = np.zeros(len(bounds)), np.ones(len(bounds))
+        if scaled:
+            shift = bounds.mean(axis=1)
+            scale = 2 / np.where(lengths > 0, lengths, 2.0)
+        waves = _waves(periodic or {}, coordinates, lengths)
+        plain = tuple(a for a in range(len(bounds)) if a not in {axis for axis, _ in waves})
+        embedding = cls(len(bounds), tuple(shift), tuple(scale), plain, tuple(waves))
+        if not fourier:
+            return embedding
+        draws = [_frequencies(embedding.width, part) for part in fourier]
+        frequencies = np.concatenate(draws, axis=1)
+        return cls(len(bounds), tuple(shift), tuple(scale), plain, tuple(waves), frequencies)
+
+    @property
+    def width(self) -> int:
+        """The number of features."""
+        if self.frequencies is not None:
+            return 2 * self.frequencies.shape[1]
+        return len(self.plain) + 2 * len(self.waves)
+
+    def jet(self, x: Tensor, plan: jets.Plan) -> jets.Jet:
+        """Return the jet of the features at x [N, D]; entries [N, width], [1, width] or None."""
+        if not self.waves:
+            scale, shift = tf.constant(self.scale, x.dtype), tf.constant(self.shift, x.dtype)
+            jet = jets.inputs(plan, x, scale, shift)
+        else:
+            jet = self._periodic(x, plan)
+        if self.frequencies is None:
+            return jet
+        angles = jets.linear(jet, tf.constant(2 * math.pi * self.frequencies, x.dtype))
+        return _cosine_and_sine(plan, angles)
+
+    def _periodic(self, x: Tensor, plan: jets.Plan) -> jets.Jet:
+        plain, angular = np.zeros((self.inputs, len(self.plain))), np.zeros((self.inputs, 0))
+        for column, axis in enumerate(self.plain):
+            plain[axis, column] = self.scale[axis]
+        for axis, frequency in self.waves:
+            column = np.zeros((self.inputs, 1))
+            column[axis] = frequency
+            angular = np.concatenate([angular, column], axis=1)
+        raw = jets.inputs(plan, x)
+        waves = _cosine_and_sine(plan, jets.linear(raw, tf.constant(angular, x.dtype)))
+        if not self.plain:
+            return waves
+        offset = tf.constant(-np.array(self.shift) @ plain, x.dtype)
+        return jets.concatenate([jets.linear(raw, tf.constant(plain, x.dtype), offset), waves])
+
+
+def _cosine(z: Tensor, order: int) -> list[Tensor]:
+    s, c = tf.sin(z), tf.cos(z)
+    return [c, -s, -c, s, c][: order + 1]
+
+
+def _cosine_and_sine(plan: jets.Plan, angles: jets.Jet) -> jets.Jet:
+    functions: tuple[Activation, ...] = (_cosine, sin)
+    return jets.concatenate([jets.elementwise(plan, angles, function) for function in functions])
+
+
+def _waves(
+    periodic: Mapping[str, bool | float | str | Periodic],
+    coordinates: Sequence[str],
+    lengths: np.ndarray,
+) -> list[tuple[int, float]]:
+    waves = []
+    for name, value in periodic.items():
+        if name not in coordinates:
+            raise ConfigError(
+                f"'{name}' is no coordinate",
+                ("periodic", name),
+                "one of " + ", ".join(coordinates),
+                nearest(name, coordinates),
+            )
+        axis = coordinates.index(name)
+        entry = value if isinstance(value, Periodic) else Periodic(period=value)
+        period = float(lengths[axis]) if entry.period is True else _number(entry.period, name)
+        if not period > 0:
+            raise ConfigError("a period is positive", ("periodic", name), "true, or a number > 0")
+        waves += [(axis, 2 * math.pi * k / period) for k in range(1, entry.modes + 1)]
+    return waves
+
+
+def _number(value: bool | float | str, name: str) -> float:
+    if not isinstance(value, str):
+        return 0.0 if value is False else float(value)
+    from pdehvd.numerics.expressions import parse_number  # SymPy: slow to import, rarely needed
+
+    try:
+        return parse_number(value)
+    except ConfigError as error:
+        raise error.within("periodic", name) from error
+
+
+def _frequencies(width: int, part: Fourier) -> np.ndarray:
+    return np.random.default_rng(part.seed).standard_normal((width, part.count)) * part.scale

@@ -1,0 +1,64 @@
+"""Several networks side by side: one per field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pdehvd.models.network import Layout, Network
+from pdehvd.numerics.jets import Plan
+
+Tensor = Any
+
+
+class FieldNetworks(Network):
+    """Networks with the same coordinates, their outputs joined in order: F = F_1 + F_2 + ..."""
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        first = networks[0]
+        if any((net.inputs, net.dtype) != (first.inputs, first.dtype) for net in networks):
+            raise ValueError("joined networks need the same coordinates and the same dtype")
+        self.networks = tuple(networks)
+        self.inputs = first.inputs
+        self.outputs = sum(network.outputs for network in networks)
+        self.dtype = first.dtype
+
+    @property
+    def layout(self) -> Layout:
+        """The parts' layouts in turn, each name with `field_K/` in front."""
+        return tuple(
+            (f"field_{number}/{name}", shape)
+            for number, network in enumerate(self.networks)
+            for name, shape in network.layout
+        )
+
+    def initial(self, seed: int) -> list[np.ndarray]:
+        """Return the parts' initial values; every part draws from a seed of its own."""
+        seeds = np.random.SeedSequence(seed).generate_state(len(self.networks))
+        return [
+            value
+            for network, own in zip(self.networks, seeds, strict=True)
+            for value in network.initial(int(own))
+        ]
+
+    def apply(self, parameters: Sequence[Tensor], x: Tensor) -> Tensor:
+        """Return the outputs [N, F] at x [N, D]."""
+        parts = zip(self.networks, self._parts(parameters), strict=True)
+        return tf.concat([network.apply(part, x) for network, part in parts], axis=-1)
+
+    def jet(self, parameters: Sequence[Tensor], x: Tensor, plan: Plan) -> list[Tensor]:
+        """Return the channels of `plan` at x [N, D], each [N, F]."""
+        parts = zip(self.networks, self._parts(parameters), strict=True)
+        channels = zip(*(network.jet(part, x, plan) for network, part in parts), strict=True)
+        return [tf.concat(entries, axis=-1) for entries in channels]
+
+    def _parts(self, parameters: Sequence[Tensor]) -> list[Sequence[Tensor]]:
+        parts, start = [], 0
+        for network in self.networks:
+            stop = start + len(network.layout)
+            parts.append(parameters[start:stop])
+            start = stop
+        return parts

@@ -1,0 +1,173 @@
+"""Multilayer perceptron: the `mlp` section of a YAML file and the network it builds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import tensorflow as tf
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from pdehvd.errors import ConfigError
+from pdehvd.models.activations import ACTIVATIONS
+from pdehvd.models.embeddings import Embedding, Fourier, Periodic
+from pdehvd.models.fields import FieldNetworks
+from pdehvd.models.network import Layout, Network
+from pdehvd.numerics import jets
+from pdehvd.spec import Spec, register
+
+Tensor = Any
+Initialization = Literal["glorot_normal", "glorot_uniform", "he_normal", "he_uniform"]
+
+
+@dataclass(frozen=True)
+class MLPOptions:
+    """Choices of an `MLPNetwork` besides its widths; the fields mean what they mean in `MLP`."""
+
+    activation: str = "tanh"
+    adaptive: float | None = None
+    residual: bool = False
+    initialization: Initialization = "glorot_normal"
+
+
+class MLPNetwork(Network):
+    """h_0 = embedding(x), h_k = sigma(n a_k (h_(k-1) W_k + b_k)) [+ h_(k-1)], output h W + b.
+
+    The slopes n a_k are absent (one) unless `adaptive` is n. All jets are propagated through the
+    layers in Taylor mode.
+    """
+
+    def __init__(
+        self,
+        embedding: Embedding,
+        hidden: Sequence[int],
+        outputs: int,
+        dtype: str,
+        options: MLPOptions = MLPOptions(),  # noqa: B008 - frozen
+    ) -> None:
+        self.embedding = embedding
+        self.widths = (embedding.width, *hidden, outputs)
+        self.inputs = embedding.inputs
+        self.outputs = outputs
+        self.dtype = dtype
+        self.options = options
+
+    @property
+    def layout(self) -> Layout:
+        """`layer_K/weight` [W_in, W_out], `layer_K/bias` [W_out], `layer_K/slope` [] if adaptive."""
+        out: list[tuple[str, tuple[int, ...]]] = []
+        last = len(self.widths) - 2
+        for number, (before, after) in enumerate(zip(self.widths, self.widths[1:], strict=False)):
+            out += [(f"layer_{number}/weight", (before, after)), (f"layer_{number}/bias", (after,))]
+            if self.options.adaptive is not None and number < last:
+                out.append((f"layer_{number}/slope", ()))
+        return tuple(out)
+
+    def initial(self, seed: int) -> list[np.ndarray]:
+        """Return random weights, zero biases and slopes 1/n, drawn from `seed` only."""
+        random = np.random.default_rng(seed)
+        values = []
+        for name, shape in self.layout:
+            if name.endswith("weight"):
+                value = _draw(random, shape[0], shape[1], self.options.initialization)
+            elif name.endswith("bias"):
+                value = np.zeros(shape)
+            else:
+                value = np.array(1 / self.options.adaptive)
+            values.append(value.astype(self.dtype))
+        return values
+
+    def apply(self, parameters: Sequence[Tensor], x: Tensor) -> Tensor:
+        """Return the outputs [N, F] at x [N, D]."""
+        return self.jet(parameters, x, jets.plan(self.inputs, ()))[0]
+
+    def jet(self, parameters: Sequence[Tensor], x: Tensor, plan: jets.Plan) -> list[Tensor]:
+        """Return the channels of `plan` at x [N, D], each [N, F], in Taylor mode."""
+        sigma = ACTIVATIONS[self.options.activation]
+        jet = self.embedding.jet(x, plan)
+        *hidden, (weight, bias) = self._layers(parameters)
+        for number, (inner_weight, inner_bias) in enumerate(hidden):
+            out = jets.elementwise(plan, jets.linear(jet, inner_weight, inner_bias), sigma)
+            jet = jets.add(out, jet) if self.options.residual and number > 0 else out
+        return jets.full(jets.linear(jet, weight, bias))
+
+    def _layers(self, parameters: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+        """Pair weights and biases, with a layer's slope multiplied into both: no pass over points."""
+        if self.options.adaptive is None:
+            return list(zip(parameters[::2], parameters[1::2], strict=True))
+        layers = []
+        hidden, last = parameters[:-2], parameters[-2:]
+        for weight, bias, slope in zip(hidden[::3], hidden[1::3], hidden[2::3], strict=True):
+            factor = tf.constant(self.options.adaptive, slope.dtype) * slope
+            layers.append((weight * factor, bias * factor))
+        return [*layers, (last[0], last[1])]
+
+
+def _draw(random: np.random.Generator, before: int, after: int, kind: str) -> np.ndarray:
+    variance = 2 / (before + after) if kind.startswith("glorot") else 2 / before
+    if kind.endswith("normal"):
+        return random.standard_normal((before, after)) * math.sqrt(variance)
+    limit = math.sqrt(3 * variance)
+    return random.uniform(-limit, limit, (before, after))
+
+
+@register("model")
+class MLP(Spec):
+    """A fully connected network.
+
+    Either `width` and `depth` (hidden layers of one width) or `layers` (their widths in turn).
+    `adaptive: n` gives every hidden layer a trainable slope, sigma(n a z) with n a = 1 at the
+    start (Jagtap, Kawaguchi, Karniadakis 2020, Journal of Computational Physics 404, 109136).
+    `residual` adds every hidden layer's input to its output (He et al. 2016). `periodic` and
+    `fourier` replace the coordinates by features. `shared: false` gives every field a network of
+    its own.
+    """
+
+    name: Literal["mlp"] = "mlp"
+    width: PositiveInt | None = None
+    depth: PositiveInt | None = None
+    layers: tuple[PositiveInt, ...] | None = Field(None, min_length=1)
+    activation: Literal["tanh", "sin", "swish", "gelu", "sigmoid", "softplus"] = "tanh"
+    adaptive: PositiveFloat | None = None
+    residual: bool = False
+    scale_inputs: bool = True
+    periodic: dict[str, Literal[True] | PositiveFloat | str | Periodic] = {}
+    fourier: Fourier | tuple[Fourier, ...] = ()
+    shared: bool = True
+    initialization: Initialization = "glorot_normal"
+
+    @model_validator(mode="after")
+    def _widths(self) -> MLP:
+        if self.layers is not None and (self.width, self.depth) != (None, None):
+            raise ConfigError(
+                "the hidden layers are given twice", ("layers",), "layers, or width and depth"
+            )
+        if self.residual and len(set(self.hidden)) > 1:
+            raise ConfigError(
+                "a residual network adds a layer's input to its output", ("layers",), "equal widths"
+            )
+        return self
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """The widths of the hidden layers (4 layers of 50 when nothing is said)."""
+        return self.layers or (self.width or 50,) * (self.depth or 4)
+
+    def build(
+        self, bounds: np.ndarray, outputs: int, dtype: str, coordinates: tuple[str, ...]
+    ) -> Network:
+        """Return the network for coordinates with `bounds` [D, 2] and `outputs` fields.
+
+        Raises ConfigError when `periodic` names an unknown coordinate or a bad period.
+        """
+        scales = self.fourier if isinstance(self.fourier, tuple) else (self.fourier,)
+        embedding = Embedding.build(
+            np.asarray(bounds, float), coordinates, self.scale_inputs, self.periodic, scales
+        )
+        options = MLPOptions(self.activation, self.adaptive, self.residual, self.initialization)
+        counts = [outputs] if self.shared else [1] * outputs
+        networks = [MLPNetwork(embedding, self.hidden, n, dtype, options) for n in counts]
+        return networks[0] if len(networks) == 1 else FieldNetworks(networks)
