@@ -1,0 +1,121 @@
+"""Checked SymPy expressions as functions of TensorFlow tensors or NumPy arrays."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sympy
+
+from pdehvd.numerics.program import Operations, Program
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+_PLAIN: dict[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "negative": operator.neg,
+}
+_SAME_NAME = (
+    *("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "sqrt", "abs", "sign"),
+    *("maximum", "minimum", "equal", "not_equal", "less", "less_equal"),
+)
+
+_NUMPY: dict[str, Callable[..., Any]] = {
+    **_PLAIN,
+    **{name: getattr(np, name) for name in _SAME_NAME},
+    "asin": np.arcsin,
+    "acos": np.arccos,
+    "atan": np.arctan,
+    "atan2": np.arctan2,
+    "power": np.power,
+    "where": np.where,
+    "and": np.logical_and,
+    "or": np.logical_or,
+    "not": np.logical_not,
+    "constant": np.float64,
+    "truth": np.bool_,
+}
+
+
+@functools.cache
+def _tensorflow() -> dict[str, Callable[..., Any]]:
+    # Imported here: reading and checking a configuration must not wait for TensorFlow.
+    import tensorflow as tf
+
+    return {
+        **_PLAIN,
+        **{name: getattr(tf.math, name) for name in _SAME_NAME},
+        "asin": tf.math.asin,
+        "acos": tf.math.acos,
+        "atan": tf.math.atan,
+        "atan2": tf.math.atan2,
+        "power": tf.math.pow,
+        "where": tf.where,
+        "and": tf.math.logical_and,
+        "or": tf.math.logical_or,
+        "not": tf.math.logical_not,
+        "truth": tf.constant,
+    }
+
+
+def compile_numpy(
+    expressions: Sequence[sympy.Basic], names: Sequence[str]
+) -> Callable[[Mapping[str, Any]], list[np.ndarray]]:
+    """Return a function from arrays by name to the values of `expressions`, in float64.
+
+    Inputs are [N] or []; every output has the broadcast shape of all inputs among `names`,
+    constants too. Relations give booleans. Points outside a domain (log of -1) give NaN silently.
+
+    Raises ExpressionError when an expression uses a name outside `names`.
+    """
+    program = Program(expressions, names)
+
+    def evaluate(inputs: Mapping[str, Any]) -> list[np.ndarray]:
+        given = {n: np.asarray(inputs[n], np.float64) for n in program.names if n in inputs}
+        shape = np.broadcast_shapes(*(array.shape for array in given.values()))
+        with np.errstate(all="ignore"):
+            results = program.run(_NUMPY, given)
+        return [np.array(np.broadcast_to(result, shape)) for result in results]
+
+    return evaluate
+
+
+def compile_tf(
+    expressions: Sequence[sympy.Basic], names: Sequence[str]
+) -> Callable[[Mapping[str, tf.Tensor]], list[tf.Tensor]]:
+    """Return a function from tensors by name to the values of `expressions`, for XLA or not.
+
+    Inputs are [N] or []; outputs are [N] where any input among `names` is, constants too.
+    Constants take the dtype of the inputs, rounded once from double precision. Gradients are
+    finite in branches of `where` that are not taken. Relations give booleans.
+
+    Raises ExpressionError when an expression uses a name outside `names`.
+    """
+    program = Program(expressions, names)
+
+    def evaluate(inputs: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
+        import tensorflow as tf
+
+        present = [inputs[name] for name in program.names if name in inputs]
+        dtype = next((x.dtype for x in present if hasattr(x, "dtype")), tf.float64)
+        given = {
+            name: tf.convert_to_tensor(inputs[name], dtype)
+            for name in program.names
+            if name in inputs
+        }
+        constant = functools.partial(tf.constant, dtype=dtype)
+        operations: Operations = {**_tensorflow(), "constant": constant}
+        results = program.run(operations, given)
+        full = next((tensor for tensor in given.values() if tensor.shape.rank == 1), None)
+        if full is None:
+            return results
+        return [r if r.shape.rank else tf.broadcast_to(r, tf.shape(full)) for r in results]
+
+    return evaluate

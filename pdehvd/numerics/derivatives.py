@@ -1,0 +1,197 @@
+"""Names of derivatives such as `u_xt`, and hard conditions in terms of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import sympy
+
+from pdehvd.errors import nearest
+from pdehvd.numerics.functions import CONSTANTS, FUNCTIONS, symbol
+from pdehvd.numerics.syntax import ExpressionError, identifier, is_reserved, names_in
+
+MAX_ORDER = 4
+NETWORK = "network"
+
+
+class Partial(NamedTuple):
+    """A derivative of a field: its order in every coordinate; all zero is the field itself."""
+
+    field: str
+    orders: tuple[int, ...]
+
+
+def _split(suffix: str, coordinates: Sequence[str]) -> list[str] | None:
+    """Split `xxt` into coordinate names, longest first; None where that is impossible."""
+    if not suffix:
+        return []
+    for name in sorted(coordinates, key=len, reverse=True):
+        if suffix.startswith(name):
+            rest = _split(suffix[len(name) :], coordinates)
+            if rest is not None:
+                return [name, *rest]
+    return None
+
+
+def partial_of(
+    symbol_name: str, fields: Sequence[str], coordinates: Sequence[str]
+) -> Partial | None:
+    """Return what a name such as `u`, `u_x` or `u_tx` stands for, or None where it is no such name.
+
+    The longest field name is tried first, so that `u_1_x` belongs to the field `u_1`.
+    Raises ExpressionError for derivatives above order 4.
+    """
+    for field in sorted(fields, key=len, reverse=True):
+        if symbol_name == field:
+            return Partial(field, (0,) * len(coordinates))
+        if not symbol_name.startswith(field + "_"):
+            continue
+        letters = _split(symbol_name[len(field) + 1 :], coordinates)
+        if letters:
+            if len(letters) > MAX_ORDER:
+                message = f"'{symbol_name}' is a derivative of order {len(letters)}"
+                raise ExpressionError(message, (), f"orders 1 to {MAX_ORDER}")
+            return Partial(field, tuple(letters.count(name) for name in coordinates))
+    return None
+
+
+def partial_name(partial: Partial, coordinates: Sequence[str]) -> str:
+    """Return the canonical name: the field, then the coordinates in their order (`u_xxt`)."""
+    pairs = zip(coordinates, partial.orders, strict=True)
+    suffix = "".join(name * order for name, order in pairs)
+    return f"{partial.field}_{suffix}" if suffix else partial.field
+
+
+def field_symbols(
+    texts: Any, fields: Sequence[str], coordinates: Sequence[str], normal: bool = False
+) -> dict[str, sympy.Symbol]:
+    """Return the derivatives (orders 1 to 4) that texts name, as `parse` needs them.
+
+    `u_tx` and `u_xt` map to one symbol. With `normal`, `u_n` is the normal derivative of `u`,
+    unless a coordinate is called n. Texts that are numbers name nothing.
+
+    Raises ExpressionError for derivatives above order 4.
+    """
+    given = [texts] if isinstance(texts, (str, int, float)) else list(texts)
+    names = dict.fromkeys(
+        name for text in given if isinstance(text, str) for name, _ in names_in(text)
+    )
+    normals = {f"{field}_n" for field in fields} if normal else set()
+    found: dict[str, sympy.Symbol] = {}
+    for name in names:
+        partial = partial_of(name, fields, coordinates)
+        if partial is not None and any(partial.orders):
+            found[name] = symbol(partial_name(partial, coordinates))
+        elif partial is None and name in normals:
+            found[name] = symbol(name)
+    return found
+
+
+def check_names(
+    fields: Sequence[str], coordinates: Sequence[str], others: Iterable[str] = ()
+) -> None:
+    """Refuse names that no expression can use or that would mean two things.
+
+    Raises ExpressionError whose `path` is the offending name.
+    """
+    seen: set[str] = set()
+    for name in itertools.chain(coordinates, fields, others):
+        if not name.isidentifier() or name.startswith("__"):
+            raise ExpressionError(f"'{name}' is no name", (name,), "a letter, then letters, digits")
+        if is_reserved(name) or name == NETWORK:
+            message = f"'{name}' is a reserved word and cannot be a name"
+            raise ExpressionError(message, (name,), f"another name, such as '{name}_'")
+        if name in FUNCTIONS or name in CONSTANTS:
+            raise ExpressionError(f"'{name}' already has a meaning", (name,), "another name")
+        if identifier(name) in seen:
+            raise ExpressionError(f"the name '{name}' is used twice", (name,), "another name")
+        seen.add(identifier(name))
+    for first, second in itertools.permutations(coordinates, 2):
+        if second.startswith(first):
+            message = f"the coordinates '{first}' and '{second}' make derivative names ambiguous"
+            raise ExpressionError(message, (second,), f"a name that does not begin with '{first}'")
+    for name in itertools.chain(fields, others):
+        partial = partial_of(name, [f for f in fields if f != name], coordinates)
+        if partial is not None:
+            message = f"'{name}' is also the name of a derivative of '{partial.field}'"
+            raise ExpressionError(message, (name,), "another name")
+
+
+def expand_normals(
+    expressions: Iterable[Any], fields: Sequence[str], spatial: Sequence[str]
+) -> list[Any]:
+    """Replace `u_n` by the sum of `normal__x` * `u_x` over the spatial coordinates."""
+    values = {
+        symbol(f"{field}_n"): sympy.Add(
+            *(symbol(f"normal__{name}") * symbol(f"{field}_{name}") for name in spatial)
+        )
+        for field in fields
+    }
+    return [expression.xreplace(values) for expression in expressions]
+
+
+class _Transform:
+    """The partial derivatives of u = T(coordinates, network) in terms of those of the network."""
+
+    def __init__(self, field: str, transform: Any, coordinates: Sequence[str]) -> None:
+        self.field = field
+        self.coordinates = tuple(coordinates)
+        value = sympy.sympify(transform).xreplace({symbol(NETWORK): symbol(field)})
+        self._known = {(0,) * len(self.coordinates): value}
+
+    def partial(self, orders: tuple[int, ...]) -> Any:
+        """Return the derivative by the chain rule, one coordinate after another."""
+        if orders not in self._known:
+            axis = next(i for i, order in enumerate(orders) if order)
+            lower = self.partial(_shifted(orders, axis, -1))
+            self._known[orders] = self._along(lower, axis)
+        return self._known[orders]
+
+    def _along(self, expr: Any, axis: int) -> Any:
+        terms = [sympy.diff(expr, symbol(self.coordinates[axis]))]
+        for inner in sorted(expr.free_symbols, key=str):
+            partial = partial_of(inner.name, [self.field], self.coordinates)
+            if partial is not None:
+                raised = Partial(self.field, _shifted(partial.orders, axis, 1))
+                name = partial_name(raised, self.coordinates)
+                terms.append(sympy.diff(expr, inner) * symbol(name))
+        return sympy.Add(*terms)
+
+
+def _shifted(orders: tuple[int, ...], axis: int, by: int) -> tuple[int, ...]:
+    return tuple(order + by * (i == axis) for i, order in enumerate(orders))
+
+
+def substitute_hard(
+    expressions: Iterable[Any],
+    transforms: Mapping[str, Any],
+    fields: Sequence[str],
+    coordinates: Sequence[str],
+) -> list[Any]:
+    """Replace every field by its transform of the raw output `network`, and derivatives alike.
+
+    With u = a(x) + b(x)*network, `u_x` becomes a' + b' u + b u_x, where `u` and `u_x` now mean the
+    raw output and its derivative. Normal derivatives must be expanded before (`expand_normals`).
+
+    Raises ExpressionError for a transform of an unknown field, or one that uses other fields.
+    """
+    known = {field: _Transform(field, value, coordinates) for field, value in transforms.items()}
+    for field, value in transforms.items():
+        if field not in fields:
+            near = nearest(field, fields)
+            raise ExpressionError(f"no field '{field}'", (field,), ", ".join(fields), near)
+        for name in sorted(s.name for s in sympy.sympify(value).free_symbols):
+            if partial_of(name, fields, coordinates) is not None:
+                message = f"a hard condition may not use the field '{name}'"
+                raise ExpressionError(message, (field,), f"coordinates, constants and '{NETWORK}'")
+    results = []
+    for expression in expressions:
+        values = {}
+        for inner in expression.free_symbols:
+            partial = partial_of(inner.name, fields, coordinates)
+            if partial is not None and partial.field in known:
+                values[inner] = known[partial.field].partial(partial.orders)
+        results.append(expression.xreplace(values))
+    return results

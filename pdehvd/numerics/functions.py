@@ -1,0 +1,125 @@
+"""The constants and functions that every expression may use, exact and in floating point."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import sympy
+
+from pdehvd.numerics.syntax import ExpressionError, identifier
+
+
+class Value(NamedTuple):
+    """A sub-expression, and its value in floating point where it contains no symbol."""
+
+    expr: Any
+    number: float | None
+
+
+class Function(NamedTuple):
+    """How a function is built in SymPy, and computed where all arguments are numbers.
+
+    `choose`, for functions that branch, decides by the numbers so that SymPy need not compare.
+    """
+
+    arguments: tuple[int, int]
+    build: Callable[..., Any]
+    number: Callable[..., float]
+    choose: Callable[..., Value] | None = None
+
+
+def symbol(name: str) -> sympy.Symbol:
+    """Return the one SymPy symbol of a name; symbols built elsewhere would not compare equal."""
+    return sympy.Symbol(identifier(name), real=True)
+
+
+def exact(number: float) -> sympy.Rational:
+    """Return the fraction whose decimal digits a person would write for `number` (0.1 -> 1/10).
+
+    It rounds back to the same double, and sums and ratios of such numbers stay exact.
+    """
+    return sympy.Integer(number) if isinstance(number, int) else sympy.Rational(repr(float(number)))
+
+
+def constant_value(expr: Any) -> float:
+    """Return an expression without symbols as a double, correct to one unit in the last place.
+
+    Raises ExpressionError when it is not a finite real number.
+    """
+    try:
+        value = expr.p / expr.q if expr.is_Rational else float(expr.evalf(20))
+    except (TypeError, ValueError, ArithmeticError, AttributeError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise ExpressionError(f"'{expr}' is not a finite real number")
+    return value
+
+
+def _absolute(argument: Any) -> Any:
+    """Return |a|; where SymPy cannot prove `a` real its derivative would hold `re` and `im`."""
+    return sympy.Abs(argument) if argument.is_extended_real else sympy.Max(argument, -argument)
+
+
+def _sign(argument: Any) -> Any:
+    if argument.is_extended_real:
+        return sympy.sign(argument)
+    return sympy.Piecewise((-1, argument < 0), (1, argument > 0), (0, True))
+
+
+def _choose_absolute(part: Value) -> Value:
+    return part if (part.number or 0.0) >= 0 else Value(-part.expr, -(part.number or 0.0))
+
+
+def _number_sign(x: float) -> float:
+    return float((x > 0) - (x < 0))
+
+
+def _number_step(x: float) -> float:
+    return 0.5 + 0.5 * _number_sign(x)
+
+
+def _choose_step(part: Value) -> Value:
+    step = _number_step(part.number or 0.0)
+    return Value(exact(step), step)
+
+
+def _choose_sign(part: Value) -> Value:
+    sign = _number_sign(part.number or 0.0)
+    return Value(exact(sign), sign)
+
+
+def _largest(*parts: Value) -> Value:
+    return max(parts, key=lambda part: part.number or 0.0)
+
+
+def _smallest(*parts: Value) -> Value:
+    return min(parts, key=lambda part: part.number or 0.0)
+
+
+_ONE, _MANY = (1, 1), (2, 100)
+
+CONSTANTS: dict[str, sympy.Expr] = {"pi": sympy.pi, "e": sympy.E}
+
+FUNCTIONS: dict[str, Function] = {
+    "sin": Function(_ONE, sympy.sin, math.sin),
+    "cos": Function(_ONE, sympy.cos, math.cos),
+    "tan": Function(_ONE, sympy.tan, math.tan),
+    "asin": Function(_ONE, sympy.asin, math.asin),
+    "acos": Function(_ONE, sympy.acos, math.acos),
+    "atan": Function(_ONE, sympy.atan, math.atan),
+    "atan2": Function((2, 2), sympy.atan2, math.atan2),
+    "sinh": Function(_ONE, sympy.sinh, math.sinh),
+    "cosh": Function(_ONE, sympy.cosh, math.cosh),
+    "tanh": Function(_ONE, sympy.tanh, math.tanh),
+    "exp": Function(_ONE, sympy.exp, math.exp),
+    "log": Function(_ONE, sympy.log, math.log),
+    "sqrt": Function(_ONE, sympy.sqrt, math.sqrt),
+    "abs": Function(_ONE, _absolute, abs, _choose_absolute),
+    "sign": Function(_ONE, _sign, _number_sign, _choose_sign),
+    "min": Function(_MANY, sympy.Min, min, _smallest),
+    "max": Function(_MANY, sympy.Max, max, _largest),
+    "heaviside": Function(_ONE, sympy.Heaviside, _number_step, _choose_step),
+    "where": Function((3, 3), sympy.Piecewise, max),
+}
