@@ -102,26 +102,38 @@ def install(folder):
     machine.run_logged(itself, os.path.join(LOGS, "pdehvd.log"), "installing pdehvd", env)
 
 
-def setup(folder, requested=None):
+def finished(folder, requested=None):
+    """Tell whether an environment can be kept and has everything that the files ask for."""
+    version = usable(folder, requested)
+    return version is not None and read_stamp(folder) == fingerprint(folder, version)
+
+
+def update(folder, requested=None):
     """Bring the environment up to date: Python, packages, Horovod, pdehvd, in that order."""
     version = usable(folder, requested)
-    if version and read_stamp(folder) == fingerprint(folder, version):
-        return
-    start = time.time()
     python = os.path.join(folder, "bin", "python")
     fresh = version is None
     if fresh:
         python, version = machine.choose_python(requested)
     check_machine(folder, python, fresh)
+    if fresh:
+        text = ".".join(str(part) for part in version)
+        what = "creating {} with Python {}".format(os.path.relpath(folder), text)
+        command = [python, "-m", "venv", "--clear", folder]
+        machine.run_logged(command, os.path.join(LOGS, "venv.log"), what)
+    install(folder)
+    with open(os.path.join(folder, STAMP), "w") as handle:
+        handle.write("\n".join(fingerprint(folder, version)) + "\n")
+
+
+def setup(folder, requested=None):
+    """Return at once where the environment is finished; else update it, one process at a time."""
+    if finished(folder, requested):
+        return
+    start = time.time()
     with machine.locked(os.path.join(LOGS, "setup.lock")):
-        if fresh:
-            text = ".".join(str(part) for part in version)
-            what = "creating {} with Python {}".format(os.path.relpath(folder), text)
-            command = [python, "-m", "venv", "--clear", folder]
-            machine.run_logged(command, os.path.join(LOGS, "venv.log"), what)
-        install(folder)
-        with open(os.path.join(folder, STAMP), "w") as handle:
-            handle.write("\n".join(fingerprint(folder, version)) + "\n")
+        if not finished(folder, requested):
+            update(folder, requested)
     machine.say("ready after {:.0f} s".format(time.time() - start))
 
 
