@@ -1,0 +1,90 @@
+"""Errors of a run against its reference."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pdehvd.errors import ConfigError
+from pdehvd.experiment.opened import RunLike, free_constants, opened, predict, truth
+from pdehvd.problems.evaluation import error_sums, evaluation_points, relative_l2, time_slices
+
+FILE = "evaluation.json"
+POINTS = 40_000
+
+
+def evaluate(run: RunLike, count: int = POINTS) -> dict[str, Any]:
+    """Compare a run with its reference on a dense set, write `evaluation.json` and return it.
+
+    For each field: relative_l2 = sqrt(sum (u - ref)^2) / sqrt(sum ref^2), maximum_error =
+    max |u - ref|, rmse = sqrt(mean (u - ref)^2). A field that is determined up to a constant is
+    first moved by the mean difference at each time.
+    Raises ConfigError where the run has no reference.
+    """
+    trained = opened(run)
+    if trained.reference is None:
+        raise ConfigError(
+            "this run has no reference solution to compare with",
+            ("problem", "reference"),
+            "a reference such as {name: exact, u: sin(x)} in the config",
+        )
+    points = evaluation_points(trained.problem.domain, count)
+    slices, slice_count = time_slices(trained.problem.domain, points)
+    values, truths = predict(trained, points), truth(trained, points)
+    free = free_constants(trained)
+    fields = {
+        field: _errors(values[field], truths[field], slices, slice_count, field in free)
+        for field in truths
+    }
+    result: dict[str, Any] = {"points": len(points)}
+    for measure in ("relative_l2", "maximum_error", "rmse"):
+        result[measure] = {field: errors[measure] for field, errors in fields.items()}
+    result["points_without_reference"] = int(
+        max((np.sum(~np.isfinite(exact)) for exact in truths.values()), default=0)
+    )
+    result["up_to_constant"] = [field for field in free if field in truths]
+    write_json(Path(trained.directory) / FILE, result)
+    return result
+
+
+def _errors(
+    value: np.ndarray, exact: np.ndarray, slices: np.ndarray, slice_count: int, free: bool
+) -> dict[str, float]:
+    """Return the measures of one field."""
+    sums = error_sums(value, exact, slices, slice_count)
+    count = sums[:, 0].sum()
+    if count == 0:
+        raise ConfigError(
+            "the reference has no finite value in the domain", ("problem", "reference")
+        )
+    if free:
+        shift = sums[:, 1] / np.maximum(sums[:, 0], 1.0)
+        value = value - shift[slices]
+        sums = error_sums(value, exact, slices, slice_count)
+    distance = np.abs(value - exact)[np.isfinite(exact)]
+    return {
+        "relative_l2": relative_l2(sums),
+        "maximum_error": float(distance.max()),
+        "rmse": math.sqrt(float(sums[:, 2].sum() / count)),
+    }
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file in one piece: a reader sees the old one or the new one."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(json.dumps(_plain(content), indent=2) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def _plain(value: Any) -> Any:
+    """Return the value with NaN and infinities as null, which JSON can hold."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,172 @@
+"""Pictures of the history: losses, errors, learning rate, unknowns, weights against the step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pdehvd.experiment.style import GREY, INK, figure, in_style, line_style, log_axis
+
+WIDTH, HEIGHT = 7.2, 3.6
+MANY = 9
+
+
+def curves(history: pd.DataFrame) -> dict[str, Figure]:
+    """Return the pictures of a history by name; those without numbers are left out."""
+    drawers = {
+        "loss": _losses,
+        "error": _errors,
+        "learning_rate": _learning_rate,
+        "unknowns": _unknowns,
+        "weights": _weights,
+    }
+    drawn = {name: draw(history) for name, draw in drawers.items()}
+    return {name: picture for name, picture in drawn.items() if picture is not None}
+
+
+@in_style
+def _losses(history: pd.DataFrame) -> Figure | None:
+    terms = [name for name in _columns(history, "loss/") if name != "loss/total"]
+    total = "loss/total" in history and history["loss/total"].notna().any()
+    if not terms and not total:
+        return None
+    picture = figure(WIDTH, HEIGHT + 0.16 * max(len(terms) - MANY, 0))
+    axes = picture.subplots()
+    if len(terms) > 1 or not total:
+        _lines(axes, history, terms, "loss/", linewidth=1.1)
+    if total:
+        steps, values = _series(history, "loss/total")
+        axes.plot(steps, values, color=INK, linewidth=1.8, label="total", zorder=1.9)
+    _finish(axes, "loss", "Loss and its terms" if len(terms) > 1 else "Loss")
+    return picture
+
+
+@in_style
+def _errors(history: pd.DataFrame) -> Figure | None:
+    names = _columns(history, "relative_l2/")
+    if not names:
+        return None
+    picture = figure(WIDTH, HEIGHT)
+    axes = picture.subplots()
+    _lines(axes, history, names, "relative_l2/", marker="o", markersize=2.6)
+    _finish(axes, "relative $L^2$ error", "Error against the reference")
+    return picture
+
+
+@in_style
+def _learning_rate(history: pd.DataFrame) -> Figure | None:
+    if not _columns(history, "learning_rate"):
+        return None
+    picture = figure(WIDTH, 2.6)
+    axes = picture.subplots()
+    steps, values = _series(history, "learning_rate")
+    axes.plot(steps, values, **line_style(0))
+    _finish(axes, "learning rate", "Learning rate", logarithmic=_wide(values), legend=False)
+    return picture
+
+
+@in_style
+def _unknowns(history: pd.DataFrame) -> Figure | None:
+    names = _columns(history, "unknown/")
+    if not names:
+        return None
+    picture = figure(WIDTH, 0.5 + 2.2 * len(names))
+    panels = picture.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
+    for index, (axes, name) in enumerate(zip(panels, names, strict=True)):
+        steps, values = _series(history, name)
+        axes.plot(steps, values, **line_style(index))
+        axes.axhline(values[-1], color=GREY, linewidth=0.8, linestyle=":", zorder=1.9)
+        axes.annotate(
+            f"{values[-1]:.6g}",
+            (1, values[-1]),
+            xycoords=axes.get_yaxis_transform(),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8.5,
+            annotation_clip=False,
+        )
+        axes.set_ylabel(name.removeprefix("unknown/"))
+        axes.grid(True)
+        axes.margins(x=0.01)
+    panels[0].set_title("Unknowns and their last values", loc="left")
+    panels[-1].set_xlabel("step")
+    return picture
+
+
+@in_style
+def _weights(history: pd.DataFrame) -> Figure | None:
+    names = [name for name in _columns(history, "weight/") if history[name].nunique() > 1]
+    if not names:
+        return None
+    picture = figure(WIDTH, HEIGHT)
+    axes = picture.subplots()
+    _lines(axes, history, names, "weight/")
+    _finish(axes, "weight", "Weights of the terms of the loss")
+    return picture
+
+
+def _columns(history: pd.DataFrame, prefix: str) -> list[str]:
+    """Return the columns with this prefix that hold at least one finite number."""
+    names = [str(name) for name in history.columns if str(name).startswith(prefix)]
+    return [name for name in names if np.isfinite(_values(history, name)).any()]
+
+
+def _values(history: pd.DataFrame, name: str) -> np.ndarray:
+    return history[name].to_numpy(dtype=float, na_value=np.nan)
+
+
+def _series(history: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return steps and values where the value is finite."""
+    values = _values(history, name)
+    finite = np.isfinite(values)
+    return _values(history, "step")[finite], values[finite]
+
+
+def _lines(
+    axes: Axes,
+    history: pd.DataFrame,
+    names: Sequence[str],
+    prefix: str,
+    linewidth: float = 1.5,
+    marker: str | None = None,
+    markersize: float = 3.0,
+) -> None:
+    for index, name in enumerate(names):
+        steps, values = _series(history, name)
+        label = name.removeprefix(prefix).replace("/", ": ")
+        axes.plot(
+            steps,
+            values,
+            label=label,
+            linewidth=linewidth,
+            marker=marker,
+            markersize=markersize,
+            **line_style(index),
+        )
+
+
+def _wide(values: np.ndarray) -> bool:
+    """Say whether positive values are better seen on a logarithmic axis."""
+    return bool(values.min() > 0 and values.max() / values.min() > 20)
+
+
+def _finish(
+    axes: Axes, label: str, title: str, logarithmic: bool = True, legend: bool = True
+) -> None:
+    """Label a curve picture; what is not positive cannot be shown on a logarithmic axis."""
+    shown = [line.get_ydata() for line in axes.get_lines()]
+    if logarithmic and any(np.any(np.asarray(values) > 0) for values in shown):
+        log_axis(axes)
+    else:
+        axes.grid(True)
+    axes.set_xlabel("step")
+    axes.set_ylabel(label)
+    axes.set_title(title, loc="left")
+    axes.margins(x=0.01)
+    if legend:
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=1.8)

@@ -1,0 +1,113 @@
+"""Where a solution is compared with its reference, and how far it is from it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.stats import qmc
+
+from pdehvd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pdehvd.problems.geometry import Domain
+
+GRID_COORDINATES = 3
+TIMES = 16
+ATTEMPTS = 12
+
+
+def evaluation_points(domain: Domain, count: int = 10_000) -> np.ndarray:
+    """Return about `count` points of the closed domain, [N, D] float64, always the same ones.
+
+    Up to three coordinates: a grid with its ends on the bounds. Beyond: a Sobol sequence, at
+    sixteen equally spaced times where there is a time. Points outside a shape are left out and
+    the grid is made finer to make up for them.
+    Raises ConfigError where no point is inside.
+    """
+    bounds = np.asarray(domain.bounds, dtype=np.float64)
+    wanted = max(count, 1)
+    for _ in range(ATTEMPTS):
+        points = _cover(bounds, _time_index(domain), wanted)
+        inside = points[np.asarray(domain.contains(points), dtype=bool)]
+        if len(inside) >= 0.5 * min(count, len(points)) or len(inside) == len(points):
+            return inside
+        share = max(len(inside) / len(points), 0.25)
+        wanted = math.ceil(wanted / share)
+        if wanted > 200 * max(count, 100):
+            break
+    if len(inside):
+        return inside
+    raise ConfigError("no point of an evaluation grid lies in the domain", ("problem", "geometry"))
+
+
+def time_slices(domain: Domain, points: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return for each point the number of its time, [N] int, and how many times there are.
+
+    Without a time coordinate all points have the number 0.
+    """
+    index = _time_index(domain)
+    if index is None:
+        return np.zeros(len(points), dtype=np.int64), 1
+    times, numbers = np.unique(points[:, index], return_inverse=True)
+    return numbers.reshape(-1), len(times)
+
+
+def error_sums(
+    value: np.ndarray, truth: np.ndarray, slices: np.ndarray, slice_count: int
+) -> np.ndarray:
+    """Return [S, 4]: for each slice the count and the sums of d = value - truth, d^2 and truth^2.
+
+    Such arrays of disjoint sets of points may be added. Points where the truth is not finite are
+    left out.
+    """
+    known = np.isfinite(truth)
+    difference = np.where(known, value - np.where(known, truth, 0.0), 0.0)
+    squares = np.where(known, truth, 0.0) ** 2
+    columns = (known.astype(np.float64), difference, difference**2, squares)
+    return np.stack([np.bincount(slices, column, slice_count) for column in columns], axis=1)
+
+
+def relative_l2(sums: np.ndarray, up_to_constant: bool = False) -> float:
+    """Return sqrt(sum (value - truth)^2) / sqrt(sum truth^2) from `error_sums`.
+
+    `up_to_constant` first takes the mean of the difference away at each time, for a field such as
+    a pressure that the equations determine up to a constant. NaN where the truth is zero or
+    nowhere known.
+    """
+    count, difference, squares, truth = np.asarray(sums, dtype=np.float64).T
+    if up_to_constant:
+        squares = np.maximum(squares - difference**2 / np.maximum(count, 1.0), 0.0)
+    scale = float(truth.sum())
+    return math.sqrt(float(squares.sum()) / scale) if scale > 0.0 else math.nan
+
+
+def _time_index(domain: Domain) -> int | None:
+    return None if domain.time is None else tuple(domain.names).index(domain.time)
+
+
+def _cover(bounds: np.ndarray, time: int | None, count: int) -> np.ndarray:
+    """Return about `count` points that cover the box."""
+    dimension = len(bounds)
+    if dimension <= GRID_COORDINATES:
+        side = max(int(count ** (1.0 / dimension) + 1e-9), 2)
+        axes = [np.linspace(low, high, side) for low, high in bounds]
+        return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, dimension)
+    if time is None:
+        return bounds[:, 0] + _sobol(count, dimension) * (bounds[:, 1] - bounds[:, 0])
+    times = np.linspace(bounds[time, 0], bounds[time, 1], TIMES)
+    space = [index for index in range(dimension) if index != time]
+    low, high = bounds[space].T
+    places = low + _sobol(math.ceil(count / TIMES), dimension - 1) * (high - low)
+    points = np.empty((TIMES, len(places), dimension))
+    points[:, :, space] = places
+    points[:, :, time] = times[:, None]
+    return points.reshape(-1, dimension)
+
+
+def _sobol(count: int, dimension: int) -> np.ndarray:
+    """Return the first points of the Sobol sequence, moved to the middle of their cells."""
+    power = max(math.ceil(math.log2(count)), 0)
+    points = qmc.Sobol(dimension, scramble=False).random_base2(power)[:count]
+    return points + 0.5 / 2**power

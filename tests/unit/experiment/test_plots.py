@@ -1,0 +1,99 @@
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from pdehvd.experiment.plots import figures, plot
+from pdehvd.experiment.plots_fields import Section, heat_maps, sections, sheet
+
+CURVES = {"loss", "error", "learning_rate"}
+
+
+@pytest.mark.parametrize(
+    ("shape", "fields", "expected"),
+    [
+        ("line", "uv", {"solution"}),
+        ("line_time", "u", {"solution_u", "slices_u"}),
+        ("plane", "uv", {"solution_u", "solution_v"}),
+        ("plane_time", "u", {"solution_u"}),
+        ("space_time", "u", {"solution_u"}),
+    ],
+)
+def test_every_kind_of_domain_gets_its_pictures(fake, fill, tmp_path, shape, fields, expected):
+    fill(tmp_path)
+    paths = plot(fake(shape, fields))
+    assert {path.stem for path in paths} == expected | CURVES
+    for path in paths:
+        assert path.parent == tmp_path / "plots"
+        assert path.read_bytes().startswith(b"\x89PNG")
+    assert {path.name for path in (tmp_path / "plots").iterdir()} == {path.name for path in paths}
+
+
+def test_a_run_without_history_still_shows_its_solution(fake):
+    assert set(figures(fake("line"))) == {"solution"}
+
+
+def test_unknowns_and_changing_weights_are_drawn(fake, fill, tmp_path):
+    fill(tmp_path, unknown=True)
+    assert "unknowns" in figures(fake("line"))
+
+
+def test_what_is_outside_a_shape_is_blank(fake):
+    run = fake("plane_shape")
+    shown = sheet(run, sections(run.problem.domain)[0])
+    values = shown.values["u"]
+    assert np.isnan(values[0, -1])
+    assert values[-1, 0] == pytest.approx(run.predict(np.array([[-1.0, 1.0]]))["u"][0])
+
+
+def test_a_section_that_misses_the_domain_is_none(fake):
+    run = fake("plane")
+    run.problem.domain = type(run.problem.domain)(
+        "xyz", [[0, 1]] * 3, inside=lambda p: p[:, 2] > 0.8
+    )
+    assert sheet(run, Section(0, 1, {2: 0.5})) is None
+    assert sheet(run, Section(0, 1, {2: 0.9})) is not None
+
+
+def test_sections_of_space_and_time_are_middle_planes_at_the_end(fake):
+    planes = sections(fake("space_time").problem.domain)
+    assert [(plane.horizontal, plane.vertical) for plane in planes] == [(0, 1), (0, 2), (1, 2)]
+    assert planes[0].fixed == {2: 0.0, 3: 1.0}
+
+
+def test_error_colours_are_symmetric_and_values_share_the_references_scale(fake):
+    run = fake("plane")
+    shown = sheet(run, sections(run.problem.domain)[0])
+    axes = heat_maps(run, [shown], "u").axes[:3]
+    solution, reference, error = (each.get_images()[0] for each in axes)
+    assert solution.norm is reference.norm
+    assert solution.norm.vmax == pytest.approx(shown.truths["u"].max())
+    assert error.norm.vmin == -error.norm.vmax
+    assert error.norm.vmax == pytest.approx(0.02, rel=1e-3)
+
+
+def test_a_free_constant_does_not_show_as_an_error(fake):
+    run = fake("plane", shift=5.0, free=("u",))
+    shown = sheet(run, sections(run.problem.domain)[0])
+    assert np.abs(shown.values["u"] - shown.truths["u"]).max() < 0.05
+
+
+def test_without_reference_only_the_solution_is_shown(fake):
+    run = fake("plane", reference=False)
+    shown = sheet(run, sections(run.problem.domain)[0])
+    titles = [axes.get_title() for axes in heat_maps(run, [shown], "u").axes]
+    assert [title for title in titles if title] == ["u: solution"]
+
+
+def test_a_constant_solution_and_nan_are_drawn(fake):
+    run = fake("plane")
+    run.functions["u"] = lambda p: np.where(p[:, 0] > 1, np.nan, 1.0)
+    run.predict = lambda p: {"u": np.ones(len(p))}
+    assert set(figures(run)) == {"solution_u"}
+
+
+def test_the_callers_matplotlib_is_left_as_it_was(fake, fill, tmp_path):
+    fill(tmp_path)
+    with mpl.rc_context({"lines.linewidth": 7.0}):
+        before = dict(mpl.rcParams)
+        plot(fake("line"))
+        assert dict(mpl.rcParams) == before
