@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import platform
 import re
@@ -151,8 +152,19 @@ def build(tensorflow: str, mpi: str) -> Path:
             return kept
 
 
+def installed_from(wheel: Path) -> bool:
+    """Tell whether the installed Horovod came from this very wheel."""
+    try:
+        origin = metadata.distribution("horovod").read_text("direct_url.json")
+    except metadata.PackageNotFoundError:
+        return False
+    return origin is not None and json.loads(origin).get("url") == wheel.as_uri()
+
+
 def install(wheel: Path, log: str) -> None:
     """Install a wheel into this environment and check that it has MPI and Gloo."""
+    if installed_from(wheel):
+        return
     pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]
     variables = machine.child_environment(sys.prefix)
     options = ["--force-reinstall", str(wheel)]

@@ -105,6 +105,7 @@ def run_logged(command, log, what, env=None, cwd=None):
     with open(log, errors="replace") as handle:
         output = handle.read()
     cause = explain(output)
+    what = what.split(" (")[0]
     if cause:
         raise SetupError("{} failed because {} (log: {})".format(what, cause, log))
     tail = "\n".join("  | " + line for line in output.splitlines()[-12:])
