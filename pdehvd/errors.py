@@ -19,7 +19,9 @@ class ConfigError(PdehvdError, ValueError):
 
     exit_code = 2
 
-    def __init__(self, message: str, path: Path = (), expected: str = "", nearest: str = "") -> None:
+    def __init__(
+        self, message: str, path: Path = (), expected: str = "", nearest: str = ""
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.path = path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, Union
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -69,7 +69,7 @@ def _named(section: str) -> Callable[[Any], Any]:
 def section_type(section: str) -> Any:
     """Return the type of a section: the discriminated union of its registered specs."""
     specs = tuple(registered(section).values())
-    union = specs[0] if len(specs) == 1 else Annotated[Union[specs], Field(discriminator="name")]
+    union = specs[0] if len(specs) == 1 else Annotated[specs, Field(discriminator="name")]
     return Annotated[union, BeforeValidator(_named(section))]
 
 

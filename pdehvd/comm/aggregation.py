@@ -80,8 +80,12 @@ class HalfPrecision(Aggregation):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         (largest,) = group.maximum([tf.reduce_max(tf.abs(gradient))], "scale")
         # The largest partial sum of `size` entries stays below 2^14, under float16's 65504.
-        exponent = 14.0 - tf.math.ceil(tf.math.log(largest * group.size) / tf.math.log(tf.constant(2.0, gradient.dtype)))
-        scale = tf.where(largest > 0, tf.pow(tf.constant(2.0, gradient.dtype), exponent), tf.ones_like(largest))
+        exponent = 14.0 - tf.math.ceil(
+            tf.math.log(largest * group.size) / tf.math.log(tf.constant(2.0, gradient.dtype))
+        )
+        scale = tf.where(
+            largest > 0, tf.pow(tf.constant(2.0, gradient.dtype), exponent), tf.ones_like(largest)
+        )
         (half,) = group.sum([tf.cast(gradient * scale, tf.float16)], "step")
         (losses,) = group.sum([losses], "losses")
         return tf.cast(half, gradient.dtype) / scale, losses

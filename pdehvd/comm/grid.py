@@ -34,7 +34,11 @@ class Grid:
 
     def __post_init__(self) -> None:
         if min(self.trainers, self.data, self.space) < 1:
-            raise ConfigError(f"a grid of {self.trainers} x {self.data} x {self.space} processes", (), "at least 1 each")
+            raise ConfigError(
+                f"a grid of {self.trainers} x {self.data} x {self.space} processes",
+                (),
+                "at least 1 each",
+            )
 
     @property
     def size(self) -> int:

@@ -71,7 +71,9 @@ class Group(ABC):
         """Return rank 0's tensor. Gradient: the sum over ranks on rank 0, zero elsewhere."""
 
     @abstractmethod
-    def exchange(self, tensor: tf.Tensor, splits: tf.Tensor, name: str) -> tuple[tf.Tensor, tf.Tensor]:
+    def exchange(
+        self, tensor: tf.Tensor, splits: tf.Tensor, name: str
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Send `splits[r]` rows to each rank r (alltoall); return the rows received and their counts."""
 
     @abstractmethod
@@ -129,7 +131,9 @@ class Solo(Group):
     def broadcast(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
         return tensor
 
-    def exchange(self, tensor: tf.Tensor, splits: tf.Tensor, name: str) -> tuple[tf.Tensor, tf.Tensor]:
+    def exchange(
+        self, tensor: tf.Tensor, splits: tf.Tensor, name: str
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         return tensor, splits
 
     def broadcast_bytes(self, data: bytes) -> bytes:

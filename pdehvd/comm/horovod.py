@@ -66,7 +66,9 @@ class HorovodGroup(Group):
 
         return sent(tensor)
 
-    def exchange(self, tensor: tf.Tensor, splits: tf.Tensor, name: str) -> tuple[tf.Tensor, tf.Tensor]:
+    def exchange(
+        self, tensor: tf.Tensor, splits: tf.Tensor, name: str
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         return hvd.alltoall(tensor, splits=splits, name=f"exchange.{name}")
 
     def broadcast_bytes(self, data: bytes) -> bytes:

@@ -131,7 +131,9 @@ def mpirun_command(arguments: list[str], processes: ProcessesSpec, np: int) -> l
     command = [_find_mpirun(), "--quiet", "-np", str(np)]
     if crowded:
         command += ["--oversubscribe"]
-    command += ["--map-by", f"slot:PE={share}", "--bind-to", "core"] if bind else ["--bind-to", "none"]
+    command += (
+        ["--map-by", f"slot:PE={share}", "--bind-to", "core"] if bind else ["--bind-to", "none"]
+    )
     return [*command, sys.executable, "-m", "pdehvd", *arguments]
 
 

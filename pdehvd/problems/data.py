@@ -26,7 +26,9 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> dict[s
     readers = {".csv": _read_csv, ".npz": _read_npz, ".h5": _read_hdf5, ".hdf5": _read_hdf5}
     reader = readers.get(file.suffix.lower())
     if reader is None:
-        raise ConfigError(f"cannot read {file.name}", (), "a file that ends in " + ", ".join(readers))
+        raise ConfigError(
+            f"cannot read {file.name}", (), "a file that ends in " + ", ".join(readers)
+        )
     try:
         table = reader(file)
     except (OSError, ValueError, KeyError, EOFError, pd.errors.ParserError) as error:
@@ -57,12 +59,17 @@ def _checked(
     for name in table if columns is None else columns:
         if name not in table:
             raise ConfigError(
-                f"{file} has no column '{name}'", (), "columns " + ", ".join(table), nearest(name, table)
+                f"{file} has no column '{name}'",
+                (),
+                "columns " + ", ".join(table),
+                nearest(name, table),
             )
         try:
             values = np.asarray(table[name], dtype=np.float64).reshape(-1)
         except (TypeError, ValueError) as error:
-            raise ConfigError(f"{file}: column '{name}' holds something that is not a number") from error
+            raise ConfigError(
+                f"{file}: column '{name}' holds something that is not a number"
+            ) from error
         bad = np.flatnonzero(~np.isfinite(values))
         if bad.size:
             raise ConfigError(

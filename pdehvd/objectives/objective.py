@@ -1,0 +1,272 @@
+"""The objective: problem, model and group joined into a loss that is a ratio of global sums."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import tensorflow as tf
+
+from pdehvd.comm.aggregation import Aggregation
+from pdehvd.comm.group import Group
+from pdehvd.models.network import Network
+from pdehvd.numerics import jets
+from pdehvd.numerics.expressions import compile_tf
+from pdehvd.problems.block import Block, Items
+from pdehvd.problems.pde import PDEProblem
+
+Data = Mapping[str, tf.Tensor]
+Batch = Sequence[Data]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Global numbers at one theta: the weighted loss [], each term's loss [T], the gradient [P]."""
+
+    loss: tf.Tensor
+    losses: tf.Tensor
+    gradient: tf.Tensor
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass of the network over all blocks that need the same derivatives."""
+
+    plan: jets.Plan
+    members: tuple[int, ...]
+
+
+class PDEObjective:
+    """Loss of a PDE problem: L = sum_k w_k L_k, L_k = (sum of squared residuals of term k) / N_k.
+
+    N_k is the global number of items. Ranks add sums, nobody averages averages. The parameters
+    theta [P] are the network's, then the unknowns (positive ones by their logarithm).
+    """
+
+    def __init__(
+        self,
+        problem: PDEProblem,
+        network: Network,
+        group: Group,
+        aggregation: Aggregation,
+        dtype: str,
+    ) -> None:
+        self.problem = problem
+        self.network = network
+        self.group = group
+        self.aggregation = aggregation
+        self.dtype = tf.as_dtype(dtype)
+        self.terms = problem.terms
+        self._residuals_of = [
+            compile_tf(block.expressions, sorted(_names(block) | set(problem.coordinates)))
+            for block in problem.blocks
+        ]
+        self._passes = _group_passes(problem)
+        self._local = tf.function(self._contributions, jit_compile=True)
+
+    @property
+    def size(self) -> int:
+        """Number of parameters P."""
+        return self.network.size + len(self.problem.unknowns)
+
+    def initial(self, seed: int) -> np.ndarray:
+        """Return theta [P] at the start; the same on every rank."""
+        parts = [part.reshape(-1) for part in self.network.initial(seed)]
+        raw = [np.log(u.initial) if u.positive else u.initial for u in self.problem.unknowns]
+        return np.concatenate([*parts, np.asarray(raw, dtype=np.float64)]).astype(
+            self.dtype.as_numpy_dtype
+        )
+
+    def unknowns(self, theta: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the numbers to be discovered, by name."""
+        raw = theta[self.network.size :]
+        return {
+            u.name: tf.exp(raw[i]) if u.positive else raw[i]
+            for i, u in enumerate(self.problem.unknowns)
+        }
+
+    def batch(self, round_: int, selection: np.ndarray | None = None) -> list[dict[str, tf.Tensor]]:
+        """Return this rank's shard of every block in a resampling round.
+
+        `selection` [N] replaces the equations' items by these of the round's global candidates.
+        """
+        batch = []
+        for index, block in enumerate(self.problem.blocks):
+            start, stop = self.group.shard(block.count)
+            if index == 0 and selection is not None:
+                items = block.source.chosen(round_, selection[start:stop])  # type: ignore[attr-defined]
+            else:
+                items = block.source.items(round_, start, stop)
+            batch.append(self.tensors(items))
+        return batch
+
+    def tensors(self, items: Items) -> dict[str, tf.Tensor]:
+        """Return items as tensors in the run's precision."""
+        columns = {"x": items.x, **items.extras}
+        return {name: tf.constant(column, dtype=self.dtype) for name, column in columns.items()}
+
+    def residuals(self, theta: tf.Tensor, batch: Batch) -> list[tf.Tensor | None]:
+        """Return this rank's residuals of each term, [n, R]; None where it holds no item of the term."""
+        parameters = self.network.split(theta[: self.network.size])
+        unknowns = self.unknowns(theta)
+        values: list[tf.Tensor | None] = [None] * len(self.problem.blocks)
+        for work in self._passes:
+            members = [i for i in work.members if batch[i]["x"].shape[0] > 0]
+            if not members:
+                continue
+            points = tf.concat([batch[i]["x"] for i in members], 0)
+            channels = self.network.jet(parameters, points, work.plan)
+            start = 0
+            for i in members:
+                stop = start + batch[i]["x"].shape[0]
+                part = [channel[start:stop] for channel in channels]
+                values[i] = self._block_residuals(i, work.plan, part, batch[i], unknowns)
+                start = stop
+        return self._by_term(values)
+
+    def _block_residuals(
+        self,
+        index: int,
+        plan: jets.Plan,
+        channels: list[tf.Tensor],
+        data: Data,
+        unknowns: Mapping[str, tf.Tensor],
+    ) -> tf.Tensor:
+        """Return the residuals [n, R] of all expressions of a block."""
+        block = self.problem.blocks[index]
+        names = dict(unknowns)
+        names |= {name: data["x"][:, d] for d, name in enumerate(self.problem.coordinates)}
+        names |= {name: column for name, column in data.items() if name != "x"}
+        for name, (field, channel) in block.derivatives.items():
+            names[name] = channels[plan.position(channel)][:, field]
+        columns = tf.stack(self._residuals_of[index](names), 1)
+        k = block.source.points_per_item
+        return (
+            columns if k == 1 else tf.reduce_sum(tf.reshape(columns, [-1, k, columns.shape[1]]), 1)
+        )
+
+    def _by_term(self, values: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
+        result: list[tf.Tensor | None] = []
+        for block, value in zip(self.problem.blocks, values, strict=True):
+            start = 0
+            for term in block.terms:
+                stop = start + len(term.expressions)
+                result.append(None if value is None else value[:, start:stop])
+                start = stop
+        return result
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Global number of items of each term, [T] float64."""
+        return np.array([float(block.count) for block in self.problem.blocks for _ in block.terms])
+
+    def shares(self, theta: tf.Tensor, batch: Batch) -> list[tf.Tensor]:
+        """Return this rank's part of each term's loss, scalars that add up over ranks to L_k."""
+        zero = tf.zeros([], self.dtype)
+        return [
+            zero if r is None else tf.reduce_sum(tf.square(r)) / tf.constant(n, self.dtype)
+            for r, n in zip(self.residuals(theta, batch), self.counts, strict=True)
+        ]
+
+    def _contributions(
+        self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return this rank's part of the gradient [P] and of the losses [T]."""
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            losses = tf.stack(self.shares(theta, batch))
+            loss = tf.reduce_sum(weights * losses)
+        gradient = tape.gradient(loss, theta, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return gradient, losses
+
+    def evaluate(self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor) -> Evaluation:
+        """Return the global loss and gradient; one collective."""
+        gradient, losses = self._local(theta, batch, weights)
+        gradient, losses = self.aggregation.combine(self.group, gradient, losses)
+        return Evaluation(tf.reduce_sum(weights * losses), losses, gradient)
+
+    def term_gradients(self, theta: tf.Tensor, batch: Batch) -> tf.Tensor:
+        """Return the global gradient of each term's loss, [T, P]."""
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(theta)
+            shares = self.shares(theta, batch)
+        rows = [
+            tape.gradient(share, theta, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            for share in shares
+        ]
+        return self.group.sum([tf.stack(rows)], "term_gradients")[0]
+
+    def kernel_traces(
+        self, theta: tf.Tensor, batch: Batch, signs: Sequence[tf.Tensor]
+    ) -> tf.Tensor:
+        """Return an estimate of tr(K_kk)/N_k of each term's neural tangent kernel, [T].
+
+        Hutchinson: E |J^T v|^2 = tr(J J^T) for random signs v; `signs` holds this rank's rows of
+        the global v of each term, [n].
+        """
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(theta)
+            projected = [
+                tf.zeros([], self.dtype) if r is None else tf.reduce_sum(r * v[:, None])
+                for r, v in zip(self.residuals(theta, batch), signs, strict=True)
+            ]
+        rows = [
+            tape.gradient(p, theta, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            for p in projected
+        ]
+        (total,) = self.group.sum([tf.stack(rows)], "kernel_traces")
+        return tf.reduce_sum(tf.square(total), 1) / tf.constant(self.counts, self.dtype)
+
+    def equation_error(self, theta: tf.Tensor, data: Data) -> tf.Tensor:
+        """Return |r| = sqrt(sum of squared equation residuals) at this rank's points, [n]."""
+        empty = {name: column[:0] for name, column in data.items()}
+        batch = [data, *([empty] * (len(self.problem.blocks) - 1))]
+        rows = [r for r in self.residuals(theta, batch) if r is not None]
+        return tf.sqrt(tf.reduce_sum(tf.square(tf.concat(rows, 1)), 1))
+
+    def solution(self, theta: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """Return the fields [N, F] at points [N, D], hard conditions included."""
+        raw = self.network.apply(self.network.split(theta[: self.network.size]), x)
+        if not self.problem.hard:
+            return raw
+        names = {name: x[:, d] for d, name in enumerate(self.problem.coordinates)} | self.unknowns(
+            theta
+        )
+        columns = []
+        for f, field in enumerate(self.problem.fields):
+            known = names | {"network": raw[:, f]}
+            transform = self._transforms.get(field)
+            columns.append(raw[:, f] if transform is None else transform(known)[0])
+        return tf.stack(columns, 1)
+
+    @cached_property
+    def _transforms(self):  # type: ignore[no-untyped-def]
+        return {
+            field: compile_tf([expression], sorted(str(s) for s in expression.free_symbols))
+            for field, expression in self.problem.hard.items()
+        }
+
+
+def _names(block: Block) -> set[str]:
+    return {str(symbol) for expression in block.expressions for symbol in expression.free_symbols}
+
+
+def _group_passes(problem: PDEProblem) -> tuple[Pass, ...]:
+    """Group the blocks by the derivatives they need: one network pass for each group."""
+    groups: dict[tuple[object, object], list[int]] = {}
+    for index, block in enumerate(problem.blocks):
+        groups.setdefault((block.requested, block.operators), []).append(index)
+    dimension = len(problem.coordinates)
+    return tuple(
+        Pass(
+            jets.plan(
+                dimension,
+                problem.blocks[members[0]].requested,
+                problem.blocks[members[0]].operators,
+            ),
+            tuple(members),
+        )
+        for members in groups.values()
+    )

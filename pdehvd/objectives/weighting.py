@@ -1,0 +1,152 @@
+"""Weights of the loss terms: fixed, or balanced from global gradients or kernel traces."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import tensorflow as tf
+from pydantic import Field
+
+from pdehvd.errors import ConfigError, nearest
+from pdehvd.objectives.objective import Batch, PDEObjective
+from pdehvd.spec import Spec, register
+
+
+class Weighting(Spec):
+    """Base of the weighting rules; a rule with `every` renews the weights at such steps."""
+
+    every: int | None = None
+
+    def initial(self, terms: Sequence[str]) -> np.ndarray:
+        """Return the weights [T] at the start."""
+        return np.ones(len(terms))
+
+    @abstractmethod
+    def renewed(
+        self,
+        objective: PDEObjective,
+        theta: tf.Tensor,
+        batch: Batch,
+        weights: tf.Tensor,
+        step: tf.Tensor,
+        seed: int,
+    ) -> tf.Tensor:
+        """Return the weights [T] from global numbers, the same on every rank."""
+
+
+@register("weighting")
+class Fixed(Weighting):
+    """Weights given by hand; a term that is not named has weight 1."""
+
+    name: Literal["fixed"] = "fixed"
+    every: None = None
+    terms: dict[str, float] = Field({}, description="term, with or without its prefix: weight")
+
+    def initial(self, terms: Sequence[str]) -> np.ndarray:
+        short = {name.split("/")[1]: i for i, name in enumerate(terms)} | {
+            name: i for i, name in enumerate(terms)
+        }
+        weights = np.ones(len(terms))
+        for name, weight in self.terms.items():
+            if name not in short:
+                raise ConfigError(
+                    f"'{name}' is no term of the loss",
+                    ("terms", name),
+                    "one of " + ", ".join(terms),
+                    nearest(name, short),
+                )
+            if weight < 0:
+                raise ConfigError(f"the weight {weight}", ("terms", name), "a number of at least 0")
+            weights[short[name]] = weight
+        return weights
+
+    def renewed(
+        self,
+        objective: PDEObjective,
+        theta: tf.Tensor,
+        batch: Batch,
+        weights: tf.Tensor,
+        step: tf.Tensor,
+        seed: int,
+    ) -> tf.Tensor:
+        return weights
+
+
+class _Balanced(Weighting):
+    """Moving average of weights that make every term's measure equal to the mean measure."""
+
+    every: int | None = Field(1000, ge=1, description="steps between renewals")
+    memory: float = Field(0.9, ge=0, lt=1, description="share of the old weights that is kept")
+
+    def _blended(self, measure: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        # A term that is solved exactly has measure 0 and must not get an infinite weight.
+        floor = tf.reduce_max(measure) * tf.constant(1e-8, measure.dtype)
+        balanced = tf.reduce_mean(measure) / tf.maximum(measure, floor)
+        balanced = tf.where(floor > 0, balanced, weights)
+        memory = tf.constant(self.memory, weights.dtype)
+        return memory * weights + (1 - memory) * balanced
+
+
+@register("weighting")
+class GradientNorm(_Balanced):
+    """w_k towards mean_j |grad L_j| / |grad L_k| (Wang, Teng, Perdikaris, arXiv 2001.04536)."""
+
+    name: Literal["gradient_norm"] = "gradient_norm"
+
+    def renewed(
+        self,
+        objective: PDEObjective,
+        theta: tf.Tensor,
+        batch: Batch,
+        weights: tf.Tensor,
+        step: tf.Tensor,
+        seed: int,
+    ) -> tf.Tensor:
+        return self._blended(tf.norm(objective.term_gradients(theta, batch), axis=1), weights)
+
+
+@register("weighting")
+class NeuralTangentKernel(_Balanced):
+    """w_k towards mean_j t_j / t_k, t = tr(K_kk)/N_k (Wang, Yu, Perdikaris, arXiv 2007.14527).
+
+    The traces are Hutchinson estimates from `probes` vectors of random signs, which depend on
+    (seed, step, global index) only.
+    """
+
+    name: Literal["ntk"] = "ntk"
+    probes: int = Field(4, ge=1)
+
+    def renewed(
+        self,
+        objective: PDEObjective,
+        theta: tf.Tensor,
+        batch: Batch,
+        weights: tf.Tensor,
+        step: tf.Tensor,
+        seed: int,
+    ) -> tf.Tensor:
+        traces = [
+            objective.kernel_traces(theta, batch, self._signs(objective, step, seed, probe))
+            for probe in range(self.probes)
+        ]
+        return self._blended(tf.add_n(traces) / self.probes, weights)
+
+    def _signs(
+        self, objective: PDEObjective, step: tf.Tensor, seed: int, probe: int
+    ) -> list[tf.Tensor]:
+        """Return this rank's rows of a global vector of random signs for each term."""
+        signs = []
+        for index, count in enumerate(objective.counts):
+            start, stop = objective.group.shard(int(count))
+            key = tf.stack(
+                [
+                    tf.cast(step, tf.int32),
+                    tf.constant(seed + 7919 * (self.probes * index + probe), tf.int32),
+                ]
+            )
+            bits = tf.random.stateless_uniform([int(count)], key, 0, 2, tf.int32)[start:stop]
+            signs.append(tf.cast(2 * bits - 1, objective.dtype))
+        return signs

@@ -1,0 +1,131 @@
+"""Blocks: what is evaluated where. Points, the derivatives needed there, and the residuals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import sympy
+
+from pdehvd.errors import ConfigError, Path
+from pdehvd.numerics.collapse import MultiIndex, Operator, collapse_operators
+from pdehvd.numerics.derivatives import expand_normals, field_symbols, partial_of, substitute_hard
+from pdehvd.numerics.expressions import parse, symbol
+from pdehvd.numerics.functions import exact
+
+
+@dataclass(frozen=True)
+class Language:
+    """The names that a problem's texts may use, and what they mean."""
+
+    coordinates: tuple[str, ...]
+    fields: tuple[str, ...]
+    constants: Mapping[str, float]
+    unknowns: tuple[str, ...]
+    space: tuple[str, ...]
+
+    def residual(self, text: str | float, path: Path, normal: bool = False) -> sympy.Expr:
+        """Parse an expression of coordinates, fields, their derivatives, constants and unknowns.
+
+        With `normal`, u_n = sum_d n_d u_d is written out with the symbols `normal__x`, ...
+        Raises `ConfigError` at `path`.
+        """
+        names = {name: symbol(name) for name in (*self.coordinates, *self.fields, *self.unknowns)}
+        names |= {name: exact(value) for name, value in self.constants.items()}
+        try:
+            names |= field_symbols(text, self.fields, self.coordinates, normal=normal)
+            expression = parse(text, names)
+        except ConfigError as error:
+            raise error.within(*path) from error
+        return expand_normals([expression], self.fields, self.space)[0] if normal else expression
+
+    def function(self, text: str | float, path: Path, names: Sequence[str]) -> sympy.Expr:
+        """Parse an expression of `names`, constants and unknowns, without fields. Raises `ConfigError`."""
+        known: dict[str, sympy.Basic] = {name: symbol(name) for name in (*names, *self.unknowns)}
+        known |= {name: exact(value) for name, value in self.constants.items()}
+        try:
+            return parse(text, known)
+        except ConfigError as error:
+            raise error.within(*path) from error
+
+
+@dataclass(frozen=True)
+class Items:
+    """Part of a block's items: points [n * k, D] and named columns [n * k], k points per item."""
+
+    x: np.ndarray
+    extras: dict[str, np.ndarray]
+
+
+class Source(Protocol):
+    """Where a block's items come from; a function of (round, global index) only."""
+
+    count: int
+    points_per_item: int
+
+    def items(self, round_: int, start: int, stop: int) -> Items:
+        """Return the global items start..stop of a resampling round."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """A named part of the loss: the mean over items of the squared residuals of these expressions."""
+
+    name: str
+    expressions: tuple[sympy.Expr, ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Terms that share their points. Residual of an item = sum over its k points of the expression.
+
+    `derivatives` says what each symbol of the expressions is: a field's index and its derivative.
+    """
+
+    name: str
+    source: Source
+    terms: tuple[Term, ...]
+    expressions: tuple[sympy.Expr, ...]
+    requested: frozenset[MultiIndex]
+    operators: tuple[Operator, ...]
+    derivatives: Mapping[str, tuple[int, MultiIndex | Operator]]
+
+    @property
+    def count(self) -> int:
+        """Global number of items."""
+        return self.source.count
+
+
+def make_block(
+    name: str,
+    source: Source,
+    terms: Sequence[Term],
+    language: Language,
+    hard: Mapping[str, sympy.Expr],
+) -> Block:
+    """Join terms on one set of points and find the derivatives that they need."""
+    fields, coordinates = language.fields, language.coordinates
+    flat = [expression for term in terms for expression in term.expressions]
+    collapsed = collapse_operators(
+        substitute_hard(flat, hard, fields, coordinates), fields, coordinates
+    )
+    derivatives: dict[str, tuple[int, MultiIndex | Operator]] = {}
+    for free in set().union(*(expression.free_symbols for expression in collapsed.expressions)):
+        if free.name in collapsed.names:
+            field, index = collapsed.names[free.name]
+            derivatives[free.name] = (fields.index(field), collapsed.operators[index])
+            continue
+        partial = partial_of(free.name, fields, coordinates)
+        if partial is not None:
+            derivatives[free.name] = (fields.index(partial.field), partial.orders)
+    return Block(
+        name,
+        source,
+        tuple(terms),
+        tuple(collapsed.expressions),
+        frozenset(collapsed.partials),
+        collapsed.operators,
+        derivatives,
+    )

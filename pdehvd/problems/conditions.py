@@ -1,0 +1,269 @@
+"""Conditions: what must hold on parts of the domain, at points, between faces or on average."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import sympy
+from pydantic import Field, model_validator
+
+from pdehvd.errors import ConfigError, Path, nearest
+from pdehvd.numerics.expressions import parse_number, symbol
+from pdehvd.problems.block import Language, Source, Term
+from pdehvd.problems.data import read_table
+from pdehvd.problems.geometry import Domain
+from pdehvd.problems.regions import Region
+from pdehvd.problems.sources import (
+    GivenSource,
+    IntegralSource,
+    PeriodicSource,
+    RegionSource,
+    gauss_legendre,
+)
+from pdehvd.spec import DataFile, Spec
+
+Text = str | int | float
+_QUADRATURE_NODES = 32
+
+
+class ConditionSpec(Spec):
+    """One condition; `on`, `periodic`, `data`, `at` or `integral` says of which kind it is."""
+
+    on: str | list[str] | None = Field(
+        None, description="regions: 'x = -1', 'boundary', 't = 0', a named boundary"
+    )
+    equal: dict[str, Text] | Text | None = Field(
+        None, description="left side: right side, expressions"
+    )
+    periodic: str | None = Field(None, description="the coordinate whose two faces are joined")
+    of: list[str] | None = Field(
+        None, description="what is equal on both faces; the fields by default"
+    )
+    data: DataFile | None = Field(
+        None, description="a CSV, NPZ or HDF5 file with columns for coordinates and fields"
+    )
+    fields: list[str] | None = Field(
+        None, description="the measured fields; those in the file by default"
+    )
+    at: dict[str, Text] | list[dict[str, Text]] | None = Field(
+        None, description="points, by coordinate"
+    )
+    integral: str | None = Field(None, description="the integrand")
+    over: str | list[str] | None = Field(
+        None, description="the coordinates of the integral; all by default"
+    )
+    points: int | None = Field(
+        None, ge=1, description="number of points, instead of a share of sampling.conditions"
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> ConditionSpec:
+        kinds = [
+            kind
+            for kind in ("on", "periodic", "data", "integral")
+            if getattr(self, kind) is not None
+        ]
+        if not kinds and self.at is not None:
+            kinds = ["at"]
+        if len(kinds) != 1:
+            raise ConfigError(
+                "a condition of two kinds: " + ", ".join(kinds)
+                if kinds
+                else "a condition that says nowhere to hold",
+                (),
+                "one of on, periodic, data, at, integral",
+            )
+        allowed = {
+            "on": {"equal"},
+            "periodic": {"of"},
+            "data": {"fields"},
+            "at": {"equal"},
+            "integral": {"over", "at", "equal"},
+        }
+        extra = self.model_fields_set - allowed[kinds[0]] - {kinds[0], "points"}
+        if extra:
+            raise ConfigError(
+                f"'{sorted(extra)[0]}' does not go with '{kinds[0]}'", (sorted(extra)[0],)
+            )
+        if "equal" in allowed[kinds[0]] and self.equal is None:
+            raise ConfigError("the condition has no right side", (), "equal: {u: 0}")
+        return self
+
+    @property
+    def sampled(self) -> bool:
+        """Whether its points are drawn, and so share `sampling.conditions`."""
+        return self.on is not None or self.periodic is not None
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a condition needs to know of its problem."""
+
+    language: Language
+    domain: Domain
+    path: Path
+    region_source: Callable[[Region], RegionSource]
+
+
+def build_condition(name: str, spec: ConditionSpec, site: Site) -> tuple[Source, Term]:
+    """Return where a condition holds and its residuals. Raises `ConfigError` that names the YAML path."""
+    build = next(
+        build
+        for kind, build in (
+            (spec.on, _on_region),
+            (spec.periodic, _periodic),
+            (spec.data, _data),
+            (spec.integral, _integral),
+            (spec.at, _at_points),
+        )
+        if kind is not None
+    )
+    source, residuals = build(spec, site)
+    return source, Term(
+        f"condition/{name}" if spec.data is None else f"data/{name}", tuple(residuals)
+    )
+
+
+def _sides(spec: ConditionSpec, site: Site, normal: bool) -> list[sympy.Expr]:
+    """Return left minus right side of each entry of `equal`."""
+    if not isinstance(spec.equal, dict):
+        raise ConfigError(
+            "'equal' is a single value", (*site.path, "equal"), "a mapping such as {u: 0}"
+        )
+    residuals = []
+    for left, right in spec.equal.items():
+        where = (*site.path, "equal", left)
+        residuals.append(
+            site.language.residual(left, where, normal)
+            - site.language.residual(right, where, normal)
+        )
+    return residuals
+
+
+def _on_region(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]]:
+    try:
+        region = site.domain.region(spec.on)
+    except ConfigError as error:
+        raise error.within(*site.path, "on") from error
+    return site.region_source(region), _sides(spec, site, normal=True)
+
+
+def _periodic(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]]:
+    names = site.domain.names
+    if spec.periodic not in names:
+        raise ConfigError(
+            f"'{spec.periodic}' is no coordinate",
+            (*site.path, "periodic"),
+            "one of " + ", ".join(names),
+            nearest(str(spec.periodic), names),
+        )
+    axis = names.index(spec.periodic)
+    low, high = site.domain.bounds[axis]
+    lower = site.region_source(site.domain.region(f"{spec.periodic} = {float(low)!r}"))
+    quantities = spec.of or list(site.language.fields)
+    side = symbol("side")
+    residuals = [
+        side * site.language.residual(text, (*site.path, "of", i))
+        for i, text in enumerate(quantities)
+    ]
+    return PeriodicSource(lower, axis, high - low), residuals
+
+
+def _data(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]]:
+    names, fields = site.domain.names, site.language.fields
+    try:
+        header = read_table(str(spec.data))
+        measured = spec.fields or [field for field in fields if field in header]
+        if not measured:
+            raise ConfigError(
+                f"{spec.data} has no column of a field", (), "one of " + ", ".join(fields)
+            )
+        table = read_table(str(spec.data), [*names, *measured])
+    except ConfigError as error:
+        raise error.within(*site.path, "data") from error
+    for i, field in enumerate(measured):
+        if field not in fields:
+            raise ConfigError(
+                f"'{field}' is no field",
+                (*site.path, "fields", i),
+                "one of " + ", ".join(fields),
+                nearest(field, fields),
+            )
+    x = np.stack([table[name] for name in names], 1)
+    outside = np.flatnonzero(~site.domain.contains(x))
+    if outside.size:
+        raise ConfigError(
+            f"{spec.data}: row {outside[0] + 1} lies outside the domain, as do {outside.size - 1} more",
+            (*site.path, "data"),
+        )
+    source = GivenSource(x, {f"measured_{field}": table[field] for field in measured})
+    return source, [symbol(field) - symbol(f"measured_{field}") for field in measured]
+
+
+def _points(spec: ConditionSpec, site: Site, names: list[str]) -> np.ndarray:
+    """Return the points [N, len(names)] that `at` gives."""
+    rows = spec.at if isinstance(spec.at, list) else [spec.at or {}]
+    result = np.zeros((len(rows), len(names)))
+    for i, row in enumerate(rows):
+        if set(row) != set(names):
+            raise ConfigError(
+                f"a point with {', '.join(row) or 'no coordinates'}",
+                (*site.path, "at"),
+                "the coordinates " + ", ".join(names),
+            )
+        for d, name in enumerate(names):
+            result[i, d] = parse_number(row[name], site.language.constants)
+    return result
+
+
+def _at_points(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]]:
+    x = _points(spec, site, list(site.domain.names))
+    outside = np.flatnonzero(~site.domain.contains(x))
+    if outside.size:
+        raise ConfigError(f"point {outside[0] + 1} lies outside the domain", (*site.path, "at"))
+    return GivenSource(x, {}), _sides(spec, site, normal=False)
+
+
+def _integral(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]]:
+    domain, names = site.domain, list(site.domain.names)
+    over = [spec.over] if isinstance(spec.over, str) else spec.over or names
+    for name in over:
+        if name not in names:
+            raise ConfigError(
+                f"'{name}' is no coordinate",
+                (*site.path, "over"),
+                "one of " + ", ".join(names),
+                nearest(name, names),
+            )
+    if isinstance(spec.equal, dict):
+        raise ConfigError(
+            "'equal' of an integral is a mapping", (*site.path, "equal"), "one expression"
+        )
+    axes = tuple(names.index(name) for name in over)
+    rest = [name for name in names if name not in over]
+    others = np.zeros((1, len(names)))
+    if rest and spec.at is not None:
+        points = _points(spec, site, rest)
+        others = np.zeros((len(points), len(names)))
+        others[:, [names.index(name) for name in rest]] = points
+    elif rest:
+        low, high = domain.bounds[names.index(rest[0])]
+        if len(rest) > 1:
+            raise ConfigError(
+                "the integral leaves " + ", ".join(rest) + " open",
+                site.path,
+                "points of them under 'at'",
+            )
+        others = np.zeros((spec.points or 16, len(names)))
+        others[:, names.index(rest[0])] = np.linspace(low, high, len(others))
+    nodes, weights = gauss_legendre(
+        domain.bounds[list(axes)], _QUADRATURE_NODES if len(axes) < 3 else 12
+    )
+    source = IntegralSource(domain, others, nodes, weights, axes)
+    integrand = site.language.residual(spec.integral or "", (*site.path, "integral"))
+    value = site.language.function(
+        spec.equal if spec.equal is not None else 0, (*site.path, "equal"), rest
+    )
+    return source, [symbol("quadrature") * integrand - value / len(nodes)]

@@ -1,0 +1,247 @@
+"""A PDE problem from YAML: coordinates, fields, equations, conditions, unknowns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Literal
+
+import sympy
+from pydantic import Field
+
+from pdehvd.errors import ConfigError
+from pdehvd.numerics.derivatives import check_names, partial_of
+from pdehvd.numerics.expressions import parse_number
+from pdehvd.problems.block import Block, Language, Term, make_block
+from pdehvd.problems.conditions import ConditionSpec, Site, Text, build_condition
+from pdehvd.problems.geometry import Domain, build_domain
+from pdehvd.problems.regions import Region
+from pdehvd.problems.sampling import Rad, Sampler, SamplingSpec
+from pdehvd.problems.shapes import GeometrySpec
+from pdehvd.problems.sources import RegionSource
+from pdehvd.spec import Section, Spec, register
+
+
+class UnknownSpec(Spec):
+    """A number to be discovered; `positive` trains its logarithm."""
+
+    initial: Text
+    positive: bool = False
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A number to be discovered, with its first guess."""
+
+    name: str
+    initial: float
+    positive: bool
+
+
+@dataclass(frozen=True)
+class PDEProblem:
+    """What must hold: blocks of residuals over a domain."""
+
+    language: Language
+    domain: Domain
+    blocks: tuple[Block, ...]
+    unknowns: tuple[Unknown, ...]
+    hard: Mapping[str, sympy.Expr]
+    sampler: Sampler
+    period: int | None
+
+    @property
+    def adaptive(self) -> Rad | None:
+        """The rule that chooses points by their residuals, if there is one."""
+        return self.sampler if isinstance(self.sampler, Rad) else None
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """Names of the coordinates, in the order of the columns of points [N, D]."""
+        return self.language.coordinates
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the fields, in the order of the network's outputs."""
+        return self.language.fields
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names of the loss terms."""
+        return tuple(term.name for block in self.blocks for term in block.terms)
+
+    @property
+    def points(self) -> int:
+        """Global number of points at which the network is evaluated in a step."""
+        return sum(block.count * block.source.points_per_item for block in self.blocks)
+
+
+@register("problem")
+class PDESpec(Spec):
+    """A partial or ordinary differential equation, forward or inverse, on a box or a shape."""
+
+    name: Literal["pde"] = "pde"
+    coordinates: dict[str, list[Text] | None] = Field(min_length=1, description="name: [low, high]")
+    geometry: GeometrySpec | None = Field(None, description="a shape over some of the coordinates")
+    fields: list[str] = Field(min_length=1, description="the unknown functions")
+    constants: dict[str, Text] = Field(
+        {}, description="numbers in the equations; may use earlier ones"
+    )
+    unknowns: dict[str, float | UnknownSpec | str] = Field(
+        {}, description="numbers to discover: first guess"
+    )
+    equations: dict[str, Text] = Field(
+        min_length=1, description="name: expression that must vanish"
+    )
+    conditions: dict[str, ConditionSpec] = {}
+    hard: dict[str, Text] = Field({}, description="field: expression of `network`, its raw output")
+    reference: Annotated[Spec, Section("reference")] | None = None
+
+    def build(self, sampling: SamplingSpec, seed: int, factor: int = 1) -> PDEProblem:
+        """Return the problem; `factor` multiplies the numbers of points (weak scaling).
+
+        Raises `ConfigError` whose path starts with `problem` or `sampling`.
+        """
+        shared = [
+            name for name, spec in self.conditions.items() if spec.sampled and spec.points is None
+        ]
+        try:
+            wanted = sampling.condition_counts(shared)
+        except ConfigError as error:
+            raise error.within("sampling") from error
+        try:
+            return self._built(sampling, wanted, seed, factor)
+        except ConfigError as error:
+            raise error.within("problem") from error
+
+    def _built(
+        self, sampling: SamplingSpec, wanted: Mapping[str, int], seed: int, factor: int
+    ) -> PDEProblem:
+        constants = self.numbers()
+        domain = build_domain(self.coordinates, self.geometry, constants)
+        language = self._language(constants, domain)
+        hard = self._hard(language)
+        sampler = sampling.build(seed)
+        draw = _Draw(domain, sampler, factor)
+        blocks = [self._equations(language, hard, draw, sampling)]
+        blocks += self._conditions(language, hard, draw, wanted)
+        period = sampler.every if isinstance(sampler, Rad) else sampling.resample_every
+        return PDEProblem(
+            language, domain, tuple(blocks), self._unknowns(constants), hard, sampler, period
+        )
+
+    def numbers(self) -> dict[str, float]:
+        """Return the constants' values; each may use those above it."""
+        values: dict[str, float] = {}
+        for name, text in self.constants.items():
+            try:
+                values[name] = parse_number(text, values)
+            except ConfigError as error:
+                raise error.within("constants", name) from error
+        return values
+
+    def _language(self, constants: Mapping[str, float], domain: Domain) -> Language:
+        groups = {
+            "coordinates": self.coordinates,
+            "fields": self.fields,
+            "constants": self.constants,
+            "unknowns": self.unknowns,
+        }
+        try:
+            check_names(self.fields, list(self.coordinates), [*self.constants, *self.unknowns])
+        except ConfigError as error:
+            group = next(group for group, names in groups.items() if error.path[0] in names)
+            raise error.within(group) from error
+        space = tuple(name for name in domain.names if name != domain.time)
+        return Language(domain.names, tuple(self.fields), constants, tuple(self.unknowns), space)
+
+    def _hard(self, language: Language) -> dict[str, sympy.Expr]:
+        result = {}
+        for field, text in self.hard.items():
+            if field not in language.fields:
+                raise ConfigError(
+                    f"'{field}' is no field",
+                    ("hard", field),
+                    "one of " + ", ".join(language.fields),
+                )
+            result[field] = language.function(
+                text, ("hard", field), (*language.coordinates, "network")
+            )
+        return result
+
+    def _unknowns(self, constants: Mapping[str, float]) -> tuple[Unknown, ...]:
+        result = []
+        for name, spec in self.unknowns.items():
+            full = spec if isinstance(spec, UnknownSpec) else UnknownSpec(initial=spec)
+            try:
+                initial = parse_number(full.initial, constants)
+            except ConfigError as error:
+                raise error.within("unknowns", name) from error
+            if full.positive and not initial > 0:
+                raise ConfigError(
+                    f"a positive unknown starts at {initial}",
+                    ("unknowns", name),
+                    "a number above 0",
+                )
+            result.append(Unknown(name, initial, full.positive))
+        return tuple(result)
+
+    def _equations(
+        self,
+        language: Language,
+        hard: Mapping[str, sympy.Expr],
+        draw: _Draw,
+        sampling: SamplingSpec,
+    ) -> Block:
+        terms = []
+        for name, text in self.equations.items():
+            residual = language.residual(text, ("equations", name))
+            if not any(
+                partial_of(s.name, self.fields, language.coordinates) for s in residual.free_symbols
+            ):
+                raise ConfigError(
+                    "the equation holds no field",
+                    ("equations", name),
+                    "one of " + ", ".join(self.fields),
+                )
+            terms.append(Term(f"equation/{name}", (residual,)))
+        source = draw.source(draw.domain.region("interior"), sampling.equations, 0)
+        return make_block("equations", source, terms, language, hard)
+
+    def _conditions(
+        self,
+        language: Language,
+        hard: Mapping[str, sympy.Expr],
+        draw: _Draw,
+        wanted: Mapping[str, int],
+    ) -> list[Block]:
+        blocks = []
+        for index, (name, spec) in enumerate(self.conditions.items()):
+            count = spec.points or wanted.get(name, 0)
+            site = Site(
+                language,
+                draw.domain,
+                ("conditions", name),
+                partial(draw.source, count=count, stream=index + 1),
+            )
+            source, term = build_condition(name, spec, site)
+            blocks.append(make_block(name, source, [term], language, hard))
+        return blocks
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """Draws points of regions; `factor` multiplies all numbers of points."""
+
+    domain: Domain
+    sampler: Sampler
+    factor: int
+
+    def source(self, region: Region, count: int, stream: int) -> RegionSource:
+        """Return the source of `count` points; each stream has random numbers of its own."""
+        total = self.domain.count(region, self.sampler, count * self.factor)
+        candidates = None
+        if stream == 0 and isinstance(self.sampler, Rad):
+            candidates = self.sampler.candidates * self.factor
+        return RegionSource(self.domain, region, self.sampler, total, stream, candidates)

@@ -1,0 +1,119 @@
+"""Sources of items: sampled regions, periodic pairs, given points with data, quadrature lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pdehvd.problems.block import Items
+from pdehvd.problems.geometry import Domain
+from pdehvd.problems.regions import Region
+from pdehvd.problems.sampling import Sampler
+
+Columns = Mapping[str, np.ndarray]
+Function = Callable[[Columns], np.ndarray]
+
+
+@dataclass(frozen=True)
+class RegionSource:
+    """Points drawn from a region of the domain, with outward normals where it is a boundary."""
+
+    domain: Domain
+    region: Region
+    sampler: Sampler
+    count: int
+    stream: int
+    points_per_item: int = 1
+
+    def items(self, round_: int, start: int, stop: int) -> Items:
+        points = self.domain.sample(
+            self.region, self.sampler, self.count, start, stop, (round_, self.stream)
+        )
+        extras = {}
+        if points.normals is not None:
+            extras = {
+                f"normal__{name}": points.normals[:, d] for d, name in enumerate(self.domain.names)
+            }
+        return Items(points.x, extras)
+
+
+@dataclass(frozen=True)
+class PeriodicSource:
+    """Pairs of opposite points; the column `side` is +1 on the lower face and -1 on the upper."""
+
+    lower: RegionSource
+    axis: int
+    length: float
+    points_per_item: int = 2
+
+    @property
+    def count(self) -> int:
+        return self.lower.count
+
+    def items(self, round_: int, start: int, stop: int) -> Items:
+        below = self.lower.items(round_, start, stop).x
+        above = below.copy()
+        above[:, self.axis] += self.length
+        pairs = np.stack([below, above], 1).reshape(-1, below.shape[1])
+        return Items(pairs, {"side": np.tile([1.0, -1.0], len(below))})
+
+
+@dataclass(frozen=True)
+class GivenSource:
+    """Given points [N, D] with columns of data [N]."""
+
+    x: np.ndarray
+    columns: Columns
+    points_per_item: int = 1
+
+    @property
+    def count(self) -> int:
+        return len(self.x)
+
+    def items(self, round_: int, start: int, stop: int) -> Items:
+        return Items(
+            self.x[start:stop], {name: column[start:stop] for name, column in self.columns.items()}
+        )
+
+
+@dataclass(frozen=True)
+class IntegralSource:
+    """Quadrature points of integrals over some axes, one item for each point of the other axes.
+
+    The column `quadrature` holds the weights of Gauss and Legendre, zero outside the domain.
+    """
+
+    domain: Domain
+    others: np.ndarray
+    nodes: np.ndarray
+    weights: np.ndarray
+    axes: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        return len(self.others)
+
+    @property
+    def points_per_item(self) -> int:
+        return len(self.nodes)
+
+    def items(self, round_: int, start: int, stop: int) -> Items:
+        x = np.repeat(self.others[start:stop], len(self.nodes), axis=0)
+        x[:, list(self.axes)] = np.tile(self.nodes, (stop - start, 1))
+        weights = np.tile(self.weights, stop - start)
+        return Items(x, {"quadrature": np.where(self.domain.contains(x), weights, 0.0)})
+
+
+def gauss_legendre(bounds: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return nodes [Q^D, D] and weights [Q^D] of the product rule over a box of bounds [D, 2]."""
+    nodes, weights = np.polynomial.legendre.leggauss(count)
+    lows, highs = bounds[:, 0], bounds[:, 1]
+    axes = [low + (high - low) * (nodes + 1) / 2 for low, high in zip(lows, highs, strict=True)]
+    grids = np.meshgrid(*axes, indexing="ij")
+    scale = np.prod((highs - lows) / 2)
+    product = np.ones(1)
+    for _ in axes:
+        product = np.multiply.outer(product, weights).reshape(-1)
+    return np.stack([grid.reshape(-1) for grid in grids], 1), product * scale

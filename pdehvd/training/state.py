@@ -1,0 +1,81 @@
+"""Everything that a run needs to go on: parameters, optimizer, weights, sampler, counters."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import tensorflow as tf
+
+from pdehvd.errors import ConfigError
+
+
+@dataclass
+class TrainState:
+    """State of a run after `step` updates; random numbers need only (seed, step) besides."""
+
+    step: int
+    theta: tf.Tensor
+    optimizer: dict[str, tf.Tensor]
+    weights: tf.Tensor
+    selection: np.ndarray | None = None
+    seconds: float = 0.0
+    lowest_loss: float = math.inf
+    lowest_step: int = 0
+    best: float = math.inf
+    best_step: int = 0
+
+    _COUNTERS: ClassVar = ("step", "seconds", "lowest_loss", "lowest_step", "best", "best_step")
+
+    def to_bytes(self) -> bytes:
+        """Return the state as an NPZ archive without pickle."""
+        arrays = {"theta": self.theta.numpy(), "weights": self.weights.numpy()}
+        arrays |= {f"optimizer/{name}": value.numpy() for name, value in self.optimizer.items()}
+        if self.selection is not None:
+            arrays["selection"] = self.selection
+        counters = {name: getattr(self, name) for name in self._COUNTERS}
+        arrays["counters"] = np.frombuffer(json.dumps(counters).encode(), np.uint8)
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> TrainState:
+        """Return the state of `to_bytes`. Raises `ConfigError` for bytes that are none."""
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            counters = json.loads(arrays["counters"].tobytes())
+            return cls(
+                theta=tf.constant(arrays["theta"]),
+                weights=tf.constant(arrays["weights"]),
+                optimizer={
+                    name.removeprefix("optimizer/"): tf.constant(value)
+                    for name, value in arrays.items()
+                    if name.startswith("optimizer/")
+                },
+                selection=arrays.get("selection"),
+                **{name: counters[name] for name in cls._COUNTERS},
+            )
+        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+            raise ConfigError(f"this is no checkpoint: {error}") from error
+
+    def check_like(self, other: TrainState) -> None:
+        """Raise `ConfigError` where this state cannot continue a run whose fresh state is `other`."""
+        mine, theirs = _shapes(self), _shapes(other)
+        for name in theirs:
+            if mine.get(name) != theirs[name]:
+                raise ConfigError(
+                    f"the checkpoint does not fit the config: {name} is {mine.get(name, 'missing')}",
+                    (),
+                    str(theirs[name]),
+                )
+
+
+def _shapes(state: TrainState) -> dict[str, str]:
+    tensors = {"theta": state.theta, "weights": state.weights, **state.optimizer}
+    return {name: f"{tensor.dtype.name}{list(tensor.shape)}" for name, tensor in tensors.items()}
