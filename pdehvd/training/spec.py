@@ -11,9 +11,9 @@ from pdehvd.spec import Spec
 class EarlyStoppingSpec(Spec):
     """Stop when the total loss has not fallen for a while."""
 
-    patience: int = Field(1000, ge=1, description="steps without an improvement")
+    patience: int = Field(default=1000, ge=1, description="steps without an improvement")
     minimum_change: float = Field(
-        0.0,
+        default=0.0,
         ge=0,
         lt=1,
         allow_inf_nan=False,
@@ -25,9 +25,12 @@ class StopAtSpec(Spec):
     """Stop when a target is reached."""
 
     relative_l2: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="largest relative L2 error over the fields"
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="largest relative L2 error over the fields",
     )
-    loss: float | None = Field(None, gt=0, allow_inf_nan=False, description="total loss")
+    loss: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="total loss")
 
     @model_validator(mode="after")
     def _some_target(self) -> StopAtSpec:
@@ -39,16 +42,21 @@ class StopAtSpec(Spec):
 class TrainingSpec(Spec):
     """How many steps, and what happens every so many of them."""
 
-    steps: int = Field(10_000, ge=1, description="optimizer updates")
-    checkpoint_every: int = Field(1000, ge=1, description="steps between checkpoints")
-    evaluate_every: int = Field(500, ge=1, description="steps between comparisons with the reference")
-    log_every: int = Field(100, ge=1, description="steps between lines of metrics.jsonl")
-    steps_per_call: int = Field(
-        25, ge=1, description="steps in one compiled call; more is faster, and reacts later"
+    steps: int = Field(default=10_000, ge=1, description="optimizer updates")
+    checkpoint_every: int = Field(default=1000, ge=1, description="steps between checkpoints")
+    evaluate_every: int = Field(
+        default=500, ge=1, description="steps between errors against the reference"
     )
-    keep: int = Field(3, ge=1, description="newest checkpoints kept, besides the best")
+    log_every: int = Field(default=100, ge=1, description="steps between lines of metrics.jsonl")
+    steps_per_call: int = Field(
+        default=25, ge=1, description="steps in one compiled call; more is faster, and reacts later"
+    )
+    keep: int = Field(default=3, ge=1, description="newest checkpoints kept, besides the best")
     early_stopping: EarlyStoppingSpec | None = None
     stop_at: StopAtSpec | None = None
     max_seconds: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="stop after so many seconds of training"
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="stop after so many seconds of training",
     )

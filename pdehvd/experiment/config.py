@@ -1,0 +1,133 @@
+"""From a YAML file to a validated, frozen config."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+from pdehvd.comm.spec import ProcessesSpec, ScalingSpec
+from pdehvd.errors import ConfigError
+from pdehvd.experiment.messages import explain
+from pdehvd.experiment.overrides import override
+from pdehvd.experiment.plugins import load_plugins
+from pdehvd.experiment.yaml_source import Source, read_source
+from pdehvd.spec import Section, Spec, registered
+from pdehvd.training.spec import TrainingSpec
+
+SECTIONS = (
+    "problem",
+    "reference",
+    "sampling",
+    "model",
+    "optimizer",
+    "learning_rate",
+    "aggregation",
+    "weighting",
+)
+_MODULES = (
+    "pdehvd.problems.pde",
+    "pdehvd.problems.sampling",
+    "pdehvd.reference",
+    "pdehvd.models.mlp",
+    "pdehvd.optimizers.first_order",
+    "pdehvd.comm.aggregation",
+    "pdehvd.objectives.weighting",
+)
+
+
+class Config(Spec):
+    """Everything that decides a run."""
+
+    name: str = Field(
+        default="run",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        max_length=100,
+        description="names the folder of the run; the file's name by default",
+    )
+    seed: int = Field(default=0, ge=0, lt=2**31, description="decides weights and points")
+    precision: Literal["float32", "float64"] = Field(
+        default="float32", description="of all computing"
+    )
+    problem: Annotated[Any, Section("problem")]
+    sampling: Annotated[Any, Section("sampling")]
+    model: Annotated[Any, Section("model")] = Field(default="mlp", validate_default=True)
+    optimizer: Annotated[Any, Section("optimizer")] = Field(default="adam", validate_default=True)
+    aggregation: Annotated[Any, Section("aggregation")] = Field(
+        default="global_mean", validate_default=True
+    )
+    weighting: Annotated[Any, Section("weighting")] = Field(default="fixed", validate_default=True)
+    scaling: ScalingSpec = ScalingSpec()
+    training: TrainingSpec = TrainingSpec()
+    processes: ProcessesSpec = ProcessesSpec()
+    output: str | None = Field(
+        default=None, min_length=1, description="folder of the runs; null: runs"
+    )
+
+
+# Root, problem, reference: no section lies deeper in others than this.
+_NESTED_SECTIONS = 3
+_built_from: list[type[Spec]] = []
+
+
+def register_builtin() -> None:
+    """Import every module that registers specs."""
+    for module in _MODULES:
+        importlib.import_module(module)
+
+
+def root_model() -> type[Config]:
+    """Return the root spec, built from all that is registered by now."""
+    specs = [spec for section in SECTIONS for spec in registered(section).values()]
+    if specs != _built_from:
+        stale = [spec for spec in _below(Spec) if spec.__pydantic_complete__]
+        # A spec is rebuilt from the present state of those inside it, so deep ones need turns.
+        for _ in range(_NESTED_SECTIONS):
+            for spec in stale:
+                spec.model_rebuild(force=True)
+        _built_from[:] = specs
+    return Config
+
+
+def _below(spec: type[Spec]) -> list[type[Spec]]:
+    """Return the spec and all that inherit from it."""
+    return [spec, *(deeper for inner in spec.__subclasses__() for deeper in _below(inner))]
+
+
+def load_config(
+    path: str | Path, settings: Sequence[str] = (), plugins: Sequence[str | Path] = ()
+) -> tuple[Config, Source]:
+    """Read and validate a config file.
+
+    `settings` are `a.b=value` texts that go over the file; `plugins` are Python files that may
+    register more specs. Raises `ConfigError` with file, line and YAML path.
+    """
+    source = override(read_source(path), settings)
+    register_builtin()
+    load_plugins(plugins)
+    return validate(source), source
+
+
+def validate(source: Source) -> Config:
+    """Return the config of what was read. Raises `ConfigError` with a line per finding."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source.name).stem).lstrip("._-")
+    data = {"name": stem or "run", **source.data}
+    model = root_model()
+    try:
+        return model.model_validate(data, context={"folder": str(source.folder)})
+    except ValidationError as error:
+        raise explain(error, source, model) from error
+    except ConfigError as error:
+        raise source.located(error) from error
+
+
+def dump(config: Config) -> str:
+    """Return the resolved config as YAML; reading it back gives an equal config."""
+    return yaml.safe_dump(
+        config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100
+    )
