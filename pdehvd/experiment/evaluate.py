@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pdehvd.errors import ConfigError
-from pdehvd.experiment.opened import RunLike, free_constants, opened, predict, truth
+from pdehvd.experiment.opened import RunLike, free_constants, opened, predict, true_unknowns, truth
 from pdehvd.problems.evaluation import error_sums, evaluation_points, relative_l2, time_slices
 
 FILE = "evaluation.json"
@@ -23,7 +23,7 @@ def evaluate(run: RunLike, count: int = POINTS) -> dict[str, Any]:
 
     For each field: relative_l2 = sqrt(sum (u - ref)^2) / sqrt(sum ref^2), maximum_error =
     max |u - ref|, rmse = sqrt(mean (u - ref)^2). A field that is determined up to a constant is
-    first moved by the mean difference at each time.
+    first moved by the mean difference at each time. Of an unknown: |value - true| / |true|.
     Raises ConfigError where the run has no reference.
     """
     trained = opened(run)
@@ -48,6 +48,14 @@ def evaluate(run: RunLike, count: int = POINTS) -> dict[str, Any]:
         max((np.sum(~np.isfinite(exact)) for exact in truths.values()), default=0)
     )
     result["up_to_constant"] = [field for field in free if field in truths]
+    result["unknowns"] = {
+        name: {
+            "value": trained.unknowns[name],
+            "true": true,
+            "error": _relative(trained.unknowns[name], true),
+        }
+        for name, true in true_unknowns(trained).items()
+    }
     write_json(Path(trained.directory) / FILE, result)
     return result
 
@@ -72,6 +80,10 @@ def _errors(
         "maximum_error": float(distance.max()),
         "rmse": math.sqrt(float(sums[:, 2].sum() / count)),
     }
+
+
+def _relative(value: float, true: float) -> float:
+    return abs(value - true) / abs(true) if true else math.nan
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

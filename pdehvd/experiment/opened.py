@@ -82,6 +82,12 @@ def free_constants(trained: Trained) -> tuple[str, ...]:
     return tuple(getattr(trained.reference, "up_to_constant", ()))
 
 
+def true_unknowns(trained: Trained) -> dict[str, float]:
+    """Return the true values of the unknowns that the reference knows."""
+    known = getattr(trained.reference, "unknowns", {})
+    return {name: float(known[name]) for name in trained.unknowns if name in known}
+
+
 def compared(
     trained: Trained, points: np.ndarray
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

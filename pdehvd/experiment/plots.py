@@ -8,7 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from pdehvd.experiment.opened import RunLike, Trained, opened
+from pdehvd.experiment.opened import RunLike, Trained, opened, true_unknowns
 from pdehvd.experiment.plots_curves import curves
 from pdehvd.experiment.plots_fields import heat_maps, sections, sheet
 from pdehvd.experiment.plots_lines import lines, slices
@@ -21,7 +21,8 @@ FOLDER = "plots"
 def figures(run: RunLike) -> dict[str, Figure]:
     """Return the pictures of a run by name: first the solution, then what the training did."""
     trained = opened(run)
-    return {**_solution(trained), **curves(history.read(trained.directory))}
+    past = curves(history.read(trained.directory), true_unknowns(trained))
+    return {**_solution(trained), **past}
 
 
 def plot(run: RunLike) -> list[Path]:

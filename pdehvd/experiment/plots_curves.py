@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pdehvd.experiment.style import GREY, INK, figure, in_style, line_style, log_axis
+from pdehvd.experiment.style import INK, figure, in_style, line_style, log_axis
 
 WIDTH, HEIGHT = 7.2, 3.6
 MANY = 9
 
 
-def curves(history: pd.DataFrame) -> dict[str, Figure]:
-    """Return the pictures of a history by name; those without numbers are left out."""
-    drawers = {
+def curves(history: pd.DataFrame, unknowns: Mapping[str, float]) -> dict[str, Figure]:
+    """Return the pictures of a history by name; those without numbers are left out.
+
+    `unknowns` holds true values, as far as they are known.
+    """
+    drawers: dict[str, Callable[[pd.DataFrame], Figure | None]] = {
         "loss": _losses,
         "error": _errors,
         "learning_rate": _learning_rate,
-        "unknowns": _unknowns,
+        "unknowns": partial(_unknowns, truths=unknowns),
         "weights": _weights,
     }
     drawn = {name: draw(history) for name, draw in drawers.items()}
@@ -70,7 +74,7 @@ def _learning_rate(history: pd.DataFrame) -> Figure | None:
 
 
 @in_style
-def _unknowns(history: pd.DataFrame) -> Figure | None:
+def _unknowns(history: pd.DataFrame, truths: Mapping[str, float]) -> Figure | None:
     names = _columns(history, "unknown/")
     if not names:
         return None
@@ -79,9 +83,13 @@ def _unknowns(history: pd.DataFrame) -> Figure | None:
     for index, (axes, name) in enumerate(zip(panels, names, strict=True)):
         steps, values = _series(history, name)
         axes.plot(steps, values, **line_style(index))
-        axes.axhline(values[-1], color=GREY, linewidth=0.8, linestyle=":", zorder=1.9)
+        short = name.removeprefix("unknown/")
+        note = f"{values[-1]:.6g}"
+        if short in truths:
+            axes.axhline(truths[short], color=INK, linewidth=0.9, linestyle="--", zorder=1.9)
+            note += f"\ntrue {truths[short]:.6g}"
         axes.annotate(
-            f"{values[-1]:.6g}",
+            note,
             (1, values[-1]),
             xycoords=axes.get_yaxis_transform(),
             xytext=(5, 0),
@@ -90,10 +98,15 @@ def _unknowns(history: pd.DataFrame) -> Figure | None:
             fontsize=8.5,
             annotation_clip=False,
         )
-        axes.set_ylabel(name.removeprefix("unknown/"))
+        axes.set_ylabel(short)
         axes.grid(True)
         axes.margins(x=0.01)
-    panels[0].set_title("Unknowns and their last values", loc="left")
+    panels[0].set_title(
+        "Unknowns, their last and (dashed) true values"
+        if truths
+        else "Unknowns and their last values",
+        loc="left",
+    )
     panels[-1].set_xlabel("step")
     return picture
 

@@ -17,7 +17,7 @@ from matplotlib.ticker import LogFormatterSciNotation, LogLocator
 # Okabe and Ito's colours that are dark enough for lines on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195", "#8C6D31")
 DASHES = ("-", "--", "-.", ":")
-INK, GREY, OUTSIDE = "#222222", "#8A8A8A", "#E9E9E9"
+INK, OUTSIDE = "#222222", "#E9E9E9"
 VALUES, ERRORS = "viridis", "RdBu_r"
 DPI = 150
 

@@ -6,8 +6,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pdehvd.training.history import History
-
 EXTRA = 0.02
 
 
@@ -101,7 +99,7 @@ def write_files(directory, unknown=False, summary=None):
     directory.mkdir(parents=True, exist_ok=True)
     terms = ("loss/equation/momentum", "loss/condition/walls", "loss/condition/initial")
     rng = np.random.default_rng(0)
-    with History(directory) as history:
+    with (directory / "metrics.jsonl").open("w") as file:
         for step in range(0, 2001, 20):
             row = {"step": step, "seconds": step / 100, "learning_rate": 1e-3 * 0.999**step}
             for index, term in enumerate(terms):
@@ -112,7 +110,7 @@ def write_files(directory, unknown=False, summary=None):
                 row["relative_l2/u"] = float(np.exp(-step / 700) + 1e-3)
             if unknown:
                 row["unknown/nu"] = 0.01 + 0.09 * float(np.exp(-step / 400))
-            history.append(row)
+            file.write(json.dumps(row) + "\n")
     (directory / "config.yaml").write_text("name: fake\nproblem:\n  name: pde\n")
     (directory / "environment.json").write_text('{"python": "3.11", "tensorflow": "2.21"}')
     (directory / "summary.json").write_text(json.dumps(summary or SUMMARY))

@@ -56,3 +56,12 @@ def test_a_reference_without_values_is_an_error(fake):
     run.reference.functions["u"] = lambda p: np.full(len(p), np.nan)
     with pytest.raises(ConfigError, match="no finite value"):
         evaluate(run, count=100)
+
+
+def test_unknowns_are_compared_with_their_true_values(fake):
+    run = fake()
+    run.unknowns = {"nu": 0.011, "other": 1.0}
+    run.reference.unknowns = {"nu": 0.01}
+    found = evaluate(run, count=100)["unknowns"]
+    assert set(found) == {"nu"}
+    assert found["nu"]["error"] == pytest.approx(0.1)
