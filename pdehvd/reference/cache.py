@@ -1,0 +1,53 @@
+"""Costly references are computed once per machine and kept in the user's cache folder."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pdehvd import __version__
+
+Arrays = dict[str, np.ndarray]
+
+
+def folder() -> Path:
+    """Return the cache folder, `${XDG_CACHE_HOME:-~/.cache}/pdehvd/references`."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "pdehvd" / "references"
+
+
+def cached(name: str, definition: Mapping[str, Any], compute: Callable[[], Arrays]) -> Arrays:
+    """Return the arrays of `compute()`, from the cache when it holds them.
+
+    The key is a hash of the definition and of the package's version. A file that cannot be read
+    or written only costs the computation; other processes never see half a file.
+    """
+    text = json.dumps([__version__, name, dict(definition)], sort_keys=True)
+    path = folder() / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npz"
+    with contextlib.suppress(Exception), np.load(path, allow_pickle=False) as stored:
+        return {key: stored[key] for key in stored.files}
+    arrays = compute()
+    with contextlib.suppress(OSError):
+        _write(path, arrays)
+    return arrays
+
+
+def _write(path: Path, arrays: Arrays) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise

@@ -1,0 +1,146 @@
+"""Values from a file, on a grid or at scattered points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator, RegularGridInterpolator
+
+from pdehvd.errors import ConfigError
+from pdehvd.problems.data import read_table
+from pdehvd.reference.base import Reference, ReferenceSpec
+from pdehvd.spec import DataFile, register
+
+Interpolator = Callable[[np.ndarray], np.ndarray]
+Axes = list[np.ndarray]
+
+
+def _grid(points: np.ndarray) -> tuple[Axes, np.ndarray] | None:
+    """Return the axes of points [N, D] that fill a grid, and the order that sorts them, or None."""
+    axes = [np.unique(column) for column in points.T]
+    if np.prod([len(axis) for axis in axes]) != len(points):
+        return None
+    order = np.lexsort(points.T[::-1])
+    mesh = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(points.shape)
+    return (axes, order) if np.array_equal(points[order], mesh) else None
+
+
+def _on_grid(axes: Axes, values: np.ndarray, method: str) -> Interpolator:
+    """Return an interpolator that is NaN outside the grid, rounding aside."""
+    few = min(len(axis) for axis in axes) < 4
+    kind = "linear" if method == "cubic" and few else method
+    inner = RegularGridInterpolator(axes, values, method=kind)
+    low = np.array([axis[0] for axis in axes])
+    high = np.array([axis[-1] for axis in axes])
+
+    def interpolate(points: np.ndarray) -> np.ndarray:
+        nearest = np.clip(points, low, high)
+        outside = (np.abs(points - nearest) > 1e-9 * (high - low)).any(axis=1)
+        return np.where(outside, np.nan, inner(nearest))
+
+    return interpolate
+
+
+def _scattered(points: np.ndarray, values: np.ndarray, method: str) -> Interpolator:
+    """Return an interpolator of scattered points; linear is NaN outside their convex hull."""
+    if method == "nearest":
+        return NearestNDInterpolator(points, values, rescale=True)
+    if points.shape[1] == 1:
+        order = np.argsort(points[:, 0])
+        x, y = points[order, 0], values[order]
+        return lambda wanted: np.interp(wanted[:, 0], x, y, left=np.nan, right=np.nan)
+    return LinearNDInterpolator(points, values, rescale=True)
+
+
+class TableReference(Reference):
+    """One interpolator for each field that the file holds."""
+
+    def __init__(
+        self, interpolators: Mapping[str, Interpolator], unknowns: Mapping[str, float]
+    ) -> None:
+        super().__init__(tuple(interpolators), unknowns)
+        self.interpolators = dict(interpolators)
+
+    def evaluate(self, points: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the interpolated fields [N] at points [N, D]; NaN outside the file."""
+        return {name: function(points) for name, function in self.interpolators.items()}
+
+
+@register("reference")
+class File(ReferenceSpec):
+    """Values from a CSV, NPZ or HDF5 file with columns named like coordinates and fields.
+
+    One row per point, or, in NPZ and HDF5, one axis per coordinate and fields on their grid in
+    the order of the problem's coordinates. Points that fill a grid are recognised.
+    """
+
+    name: Literal["file"] = "file"
+    path: DataFile
+    fields: list[str] | None = Field(None, description="By default all fields that the file has.")
+    interpolation: Literal["cubic", "linear", "nearest"] = Field(
+        "cubic", description="Scattered points are interpolated linearly in place of cubic."
+    )
+
+    def build(
+        self,
+        coordinates: tuple[str, ...],
+        fields: tuple[str, ...],
+        constants: Mapping[str, float],
+    ) -> TableReference:
+        """Return the reference. Raises ConfigError for a file that does not fit the problem."""
+        try:
+            columns = {name: self._column(name) for name in coordinates}
+            held = self.fields or self._held(fields)
+            values = {name: self._column(name) for name in held}
+        except ConfigError as error:
+            raise error.within("path") from None
+        interpolators = self._interpolators(list(columns.values()), values)
+        return TableReference(interpolators, self.values(constants))
+
+    def _column(self, name: str) -> np.ndarray:
+        return read_table(self.path, [name])[name]
+
+    def _held(self, fields: Sequence[str]) -> list[str]:
+        """Return the fields that the file has."""
+        held = []
+        problem = ConfigError("")
+        for name in fields:
+            try:
+                self._column(name)
+            except ConfigError as error:
+                problem = error
+            else:
+                held.append(name)
+        if not held:
+            raise problem
+        return held
+
+    def _interpolators(
+        self, columns: Axes, values: Mapping[str, np.ndarray]
+    ) -> dict[str, Interpolator]:
+        """Return an interpolator for each field, on a grid if the points are one."""
+        lengths = [len(column) for column in columns]
+        result = {}
+        for name, value in values.items():
+            if len(set(lengths)) == 1 and len(value) == lengths[0]:
+                points = np.stack(columns, axis=1)
+                found = _grid(points)
+                if found is None:
+                    result[name] = _scattered(points, value, self.interpolation)
+                    continue
+                axes, order = found
+                value = value[order]
+            elif len(value) == np.prod(lengths):
+                axes = columns
+            else:
+                raise ConfigError(
+                    f"'{name}' has {len(value)} values",
+                    ("path",),
+                    f"{lengths} points or their grid",
+                )
+            shape = [len(axis) for axis in axes]
+            result[name] = _on_grid(axes, value.reshape(shape), self.interpolation)
+        return result
