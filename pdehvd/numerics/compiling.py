@@ -104,7 +104,7 @@ def compile_tf(
         import tensorflow as tf
 
         present = [inputs[name] for name in program.names if name in inputs]
-        dtype = next((x.dtype for x in present if hasattr(x, "dtype")), tf.float64)
+        dtype = next((x.dtype for x in present if tf.is_tensor(x)), tf.float64)
         given = {
             name: tf.convert_to_tensor(inputs[name], dtype)
             for name in program.names

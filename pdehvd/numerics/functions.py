@@ -30,6 +30,32 @@ class Function(NamedTuple):
     choose: Callable[..., Value] | None = None
 
 
+class Where(sympy.Function):
+    """where(condition, a, b): a where the condition holds, else b.
+
+    SymPy's Piecewise tries to solve its conditions whenever it is built, which can take minutes.
+    """
+
+    nargs = 3
+
+    @classmethod
+    def eval(cls, condition: Any, yes: Any, no: Any) -> Any:
+        """Return a branch where there is nothing to choose."""
+        if condition in (sympy.true, sympy.false):
+            return yes if condition == sympy.true else no
+        return yes if yes == no else None
+
+    def _eval_derivative(self, argument: Any) -> Any:
+        condition, yes, no = self.args
+        return Where(condition, yes.diff(argument), no.diff(argument))
+
+    def _eval_is_extended_real(self) -> bool | None:
+        return True if all(branch.is_extended_real for branch in self.args[1:]) else None
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"where({', '.join(printer.doprint(argument) for argument in self.args)})"
+
+
 def symbol(name: str) -> sympy.Symbol:
     """Return the one SymPy symbol of a name; symbols built elsewhere would not compare equal."""
     return sympy.Symbol(identifier(name), real=True)
@@ -65,7 +91,7 @@ def _absolute(argument: Any) -> Any:
 def _sign(argument: Any) -> Any:
     if argument.is_extended_real:
         return sympy.sign(argument)
-    return sympy.Piecewise((-1, argument < 0), (1, argument > 0), (0, True))
+    return Where(argument < 0, -1, Where(argument > 0, 1, 0))
 
 
 def _choose_absolute(part: Value) -> Value:
@@ -121,5 +147,5 @@ FUNCTIONS: dict[str, Function] = {
     "min": Function(_MANY, sympy.Min, min, _smallest),
     "max": Function(_MANY, sympy.Max, max, _largest),
     "heaviside": Function(_ONE, sympy.Heaviside, _number_step, _choose_step),
-    "where": Function((3, 3), sympy.Piecewise, max),
+    "where": Function((3, 3), Where, max),
 }

@@ -11,12 +11,13 @@ from typing import Any, NoReturn
 import sympy
 
 from pdehvd.errors import nearest
-from pdehvd.numerics.functions import CONSTANTS, FUNCTIONS, Value, constant_value, exact
+from pdehvd.numerics.functions import CONSTANTS, FUNCTIONS, Value, Where, constant_value, exact
 from pdehvd.numerics.syntax import Source, identifier
 
 MAX_DEPTH = 50
-MAX_EXPONENT = 1000
+MAX_EXPONENT = 100
 MAX_NUMBER = 1e300
+MAX_ROOT = 100  # the largest q of an exponent p/q that is kept as a fraction
 MAX_BITS = 20000  # of an exact fraction raised to a power
 
 _UNREAL = (sympy.nan, sympy.zoo, sympy.oo, -sympy.oo, sympy.I)
@@ -41,6 +42,12 @@ def _product(inverse: Sequence[bool], factors: Sequence[float]) -> float:
     for under, factor in zip(inverse, factors, strict=True):
         product = product / factor if under else product * factor
     return product
+
+
+def _inexact(exponent: Any) -> Any:
+    """Round the awkward fractions of an exponent: SymPy would work out c^(p/q) exactly."""
+    awkward = [n for n in exponent.atoms(sympy.Rational) if abs(n) > MAX_EXPONENT or n.q > MAX_ROOT]
+    return exponent.xreplace({n: sympy.Float(constant_value(n), 17) for n in awkward})
 
 
 class Walker:
@@ -162,13 +169,14 @@ class Walker:
 
     def _power(self, node: ast.BinOp, depth: int) -> Value:
         base, exponent = self.value(node.left, depth + 1), self.value(node.right, depth + 1)
-        power = exponent.number
-        if power is not None and abs(power) > MAX_EXPONENT:
+        shift = exponent.expr.as_coeff_Add()[0]
+        if abs(shift) > MAX_EXPONENT or abs(exponent.number or 0.0) > MAX_EXPONENT:
             self.source.fail(f"an exponent larger than {MAX_EXPONENT}", node.right)
+        exponent = Value(_inexact(exponent.expr), exponent.number)
         coefficient = base.expr.as_coeff_Mul()[0]
-        if power is not None and coefficient.is_Rational:
+        if coefficient.is_Rational and exponent.number is not None:
             bits = max(int(coefficient.p).bit_length(), int(coefficient.q).bit_length())
-            if bits > 1 and bits * abs(power) > MAX_BITS:
+            if bits > 1 and bits * abs(exponent.number) > MAX_BITS:
                 if base.number is None:
                     self.source.fail("a number in this power is too long", node)
                 base = Value(sympy.Float(base.number, 17), base.number)
@@ -216,8 +224,8 @@ class Walker:
         yes, no = (self.value(part, depth + 1) for part in node.args[1:])
         if test in (sympy.true, sympy.false):
             return yes if test == sympy.true else no
-        pieces = ((yes.expr, test), (no.expr, True))
-        return Value(self._built(node, lambda: sympy.Piecewise(*pieces)), None)
+        expr = self._built(node, lambda: Where(test, yes.expr, no.expr))
+        return Value(expr, None if expr.free_symbols else yes.number)
 
     def _made(
         self,

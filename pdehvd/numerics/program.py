@@ -12,7 +12,7 @@ from typing import Any
 
 import sympy
 
-from pdehvd.numerics.functions import constant_value
+from pdehvd.numerics.functions import Where, constant_value
 from pdehvd.numerics.syntax import ExpressionError
 
 Step = tuple[Any, ...]
@@ -73,7 +73,7 @@ class Program:
         self._bound: dict[sympy.Symbol, int] = {}
         expressions = [sympy.sympify(expression) for expression in expressions]
         self._check(expressions)
-        if not any(e.is_Boolean or e.has(sympy.Piecewise) for e in expressions):
+        if not any(e.is_Boolean or e.has(sympy.Piecewise, Where) for e in expressions):
             fresh = sympy.numbered_symbols(cls=sympy.Dummy, real=True)
             shared, expressions = sympy.cse(expressions, symbols=fresh, order="none")
             for dummy, expression in shared:
@@ -213,6 +213,9 @@ class Program:
             return self._emit("add", self._emit("multiply", half, sign), half)
         if kind is sympy.DiracDelta:  # zero almost everywhere, as the derivative of a sign
             return self._constant(0.0)
+        if kind is Where:
+            condition, yes, no = expr.args
+            return self._piecewise(((yes, condition), (no, sympy.true)))
         if kind is sympy.Piecewise:
             return self._piecewise(expr.args)
         raise ExpressionError(f"'{expr}' cannot be computed: no operation for {kind.__name__}")
@@ -245,6 +248,10 @@ class Program:
         parts = [self._step(part) for part in expr.args]
         if expr.func is sympy.Not:
             return self._emit("not", parts[0])
+        if expr.func is sympy.ITE:
+            yes = self._emit("and", parts[0], parts[1])
+            no = self._emit("and", self._emit("not", parts[0]), parts[2])
+            return self._emit("or", yes, no)
         if expr.func in (sympy.And, sympy.Or):
             return self._fold("and" if expr.func is sympy.And else "or", parts)
         raise ExpressionError(f"'{expr}' is not a condition that can be computed")
