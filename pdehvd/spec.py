@@ -1,8 +1,10 @@
-"""Specs are constructors: a YAML section is a frozen, validated model beside the code it configures."""
+"""Specs are constructors: a YAML section is a frozen, validated model beside its code."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -69,12 +71,14 @@ def _named(section: str) -> Callable[[Any], Any]:
 def section_type(section: str) -> Any:
     """Return the type of a section: the discriminated union of its registered specs."""
     specs = tuple(registered(section).values())
-    union = specs[0] if len(specs) == 1 else Annotated[specs, Field(discriminator="name")]
+    union: Any = reduce(or_, specs)
+    if len(specs) > 1:
+        union = Annotated[union, Field(discriminator="name")]
     return Annotated[union, BeforeValidator(_named(section))]
 
 
 class Section:
-    """Marks a field as a section: `Annotated[Spec, Section("model")]`, resolved when first validated."""
+    """Marks a field as a section, `Annotated[Spec, Section("model")]`, resolved when first used."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -90,4 +94,4 @@ def _resolved(path: str, info: ValidationInfo) -> str:
 
 
 DataFile = Annotated[str, AfterValidator(_resolved)]
-"""A file named in a config, relative to it; `context={"folder": ...}` of validation says where that is."""
+"""A file named in a config, relative to it; validation gets `context={"folder": ...}`."""

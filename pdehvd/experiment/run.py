@@ -131,11 +131,8 @@ def _directory(config: Config, group: Group, resume: Path | None, output: Path |
     answer = b""
     if group.rank == 0:
         try:
-            chosen = (
-                folder.find(resume)
-                if resume
-                else folder.create((output or Path(config.output or "runs")).resolve(), config.name)
-            )
+            base = Path(output or config.output or "runs").resolve()
+            chosen = folder.find(resume) if resume else folder.create(base, config.name)
             answer = b"+" + str(chosen).encode()
         except ConfigError as error:
             answer = b"-" + str(error).encode()

@@ -82,7 +82,7 @@ class Trained:
         signature = tf.TensorSpec(
             [None, len(self.problem.coordinates)], self._objective.dtype, name="x"
         )
-        module.predict = tf.function(predict, input_signature=[signature])
+        module.predict = tf.function(predict, input_signature=[signature], autograph=False)
         return module
 
 

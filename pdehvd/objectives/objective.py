@@ -64,7 +64,7 @@ class PDEObjective:
             for block in problem.blocks
         ]
         self._passes = _group_passes(problem)
-        self._local = tf.function(self._contributions, jit_compile=True)
+        self._local = tf.function(self._contributions, jit_compile=True, autograph=False)
 
     @property
     def size(self) -> int:
@@ -140,7 +140,7 @@ class PDEObjective:
         names |= {name: data["x"][:, d] for d, name in enumerate(self.problem.coordinates)}
         names |= {name: column for name, column in data.items() if name != "x"}
         for name, (field, channel) in block.derivatives.items():
-            names[name] = channels[plan.position(channel)][:, field]
+            names[name] = channels[plan.channel(channel, block.operators)][:, field]
         columns = tf.stack(self._residuals_of[index](names), 1)
         k = block.source.points_per_item
         return (

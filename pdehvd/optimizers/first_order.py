@@ -62,7 +62,7 @@ class FirstOrder(Optimizer):
         self._schedule = schedule
         self._clip_norm = clip_norm
         self._keras: Any = None
-        self._update = tf.function(self._updated, jit_compile=True)
+        self._update = tf.function(self._updated, jit_compile=True, autograph=False)
 
     def init(self, theta: tf.Tensor) -> State:
         pure = type(f"Stateless{self._rule.__name__}", (self._rule, _Stateless), {})

@@ -81,7 +81,7 @@ class Term:
 class Block:
     """Terms that share their points. Residual of an item = sum over its k points of the expression.
 
-    `derivatives` says what each symbol of the expressions is: a field's index and its derivative.
+    `derivatives` says what each symbol is: a field's index and a partial or an operator's number.
     """
 
     name: str
@@ -90,7 +90,7 @@ class Block:
     expressions: tuple[sympy.Expr, ...]
     requested: frozenset[MultiIndex]
     operators: tuple[Operator, ...]
-    derivatives: Mapping[str, tuple[int, MultiIndex | Operator]]
+    derivatives: Mapping[str, tuple[int, MultiIndex | int]]
 
     @property
     def count(self) -> int:
@@ -111,11 +111,11 @@ def make_block(
     collapsed = collapse_operators(
         substitute_hard(flat, hard, fields, coordinates), fields, coordinates
     )
-    derivatives: dict[str, tuple[int, MultiIndex | Operator]] = {}
+    derivatives: dict[str, tuple[int, MultiIndex | int]] = {}
     for free in set().union(*(expression.free_symbols for expression in collapsed.expressions)):
         if free.name in collapsed.names:
             field, index = collapsed.names[free.name]
-            derivatives[free.name] = (fields.index(field), collapsed.operators[index])
+            derivatives[free.name] = (fields.index(field), index)
             continue
         partial = partial_of(free.name, fields, coordinates)
         if partial is not None:

@@ -82,7 +82,8 @@ class ConditionSpec(Spec):
             "at": {"equal"},
             "integral": {"over", "at", "equal"},
         }
-        extra = self.model_fields_set - allowed[kinds[0]] - {kinds[0], "points"}
+        given = {name for name in self.model_fields_set if getattr(self, name) is not None}
+        extra = given - allowed[kinds[0]] - {kinds[0], "points"}
         if extra:
             raise ConfigError(
                 f"'{sorted(extra)[0]}' does not go with '{kinds[0]}'", (sorted(extra)[0],)

@@ -240,7 +240,7 @@ class _Draw:
 
     def source(self, region: Region, count: int, stream: int) -> RegionSource:
         """Return the source of `count` points; each stream has random numbers of its own."""
-        total = self.domain.count(region, self.sampler, count * self.factor)
+        total = self.domain.count(region, count * self.factor, self.sampler)
         candidates = None
         if stream == 0 and isinstance(self.sampler, Rad):
             candidates = self.sampler.candidates * self.factor

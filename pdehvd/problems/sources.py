@@ -25,18 +25,28 @@ class RegionSource:
     sampler: Sampler
     count: int
     stream: int
+    candidates: int | None = None
     points_per_item: int = 1
 
     def items(self, round_: int, start: int, stop: int) -> Items:
-        points = self.domain.sample(
-            self.region, self.sampler, self.count, start, stop, (round_, self.stream)
-        )
-        extras = {}
-        if points.normals is not None:
-            extras = {
-                f"normal__{name}": points.normals[:, d] for d, name in enumerate(self.domain.names)
-            }
-        return Items(points.x, extras)
+        return self._drawn(self.count, round_, start, stop)
+
+    def candidate_items(self, round_: int, start: int, stop: int) -> Items:
+        """Return candidates start..stop of a round, from which residuals choose."""
+        return self._drawn(self.candidates or self.count, round_, start, stop)
+
+    def chosen(self, round_: int, indices: np.ndarray) -> Items:
+        """Return the candidates [n] of a round that `indices` name."""
+        every = self.candidate_items(round_, 0, self.candidates or self.count)
+        return Items(every.x[indices], {name: column[indices] for name, column in every.extras.items()})
+
+    def _drawn(self, count: int, round_: int, start: int, stop: int) -> Items:
+        key = (round_, self.stream)
+        points = self.domain.sample(self.region, self.sampler, count, start, stop, key)
+        if points.normals is None:
+            return Items(points.x, {})
+        columns = zip(self.domain.names, points.normals.T, strict=True)
+        return Items(points.x, {f"normal__{name}": column for name, column in columns})
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class Evaluator:
         self._group = objective.group
         self._fields = objective.problem.fields
         self._free = frozenset(free)
-        self._solution = tf.function(objective.solution, jit_compile=True)
+        self._solution = tf.function(objective.solution, jit_compile=True, autograph=False)
 
     def __call__(self, theta: tf.Tensor) -> dict[str, float]:
         """Return the relative L2 error by field, the same on every rank."""

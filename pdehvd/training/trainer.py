@@ -86,9 +86,9 @@ class Trainer:
         self.group = parts.objective.group
         self._asked_to_stop = False
         # One process can compile the whole loop; a collective cannot be inside XLA.
-        self._advance = tf.function(self._steps, jit_compile=self.group.size == 1)
-        self._residual = tf.function(parts.objective.equation_error, jit_compile=True)
-        self._renew = tf.function(self._renewed_weights)
+        self._advance = tf.function(self._steps, jit_compile=self.group.size == 1, autograph=False)
+        self._residual = tf.function(parts.objective.equation_error, jit_compile=True, autograph=False)
+        self._renew = tf.function(self._renewed_weights, autograph=False)
 
     def fresh_state(self) -> TrainState:
         """Return the state before the first step; the same on every rank."""
