@@ -188,9 +188,11 @@ def launch_environment(environment: Mapping[str, str]) -> dict[str, str]:
     }
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         settings |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    if sys.stdout.isatty():
-        size = shutil.get_terminal_size()
-        settings |= {"PDEHVD_TERMINAL": "1", "COLUMNS": str(size.columns)}
+    # mpirun gives its ranks a terminal of their own, whatever its own output goes to.
+    live = sys.stdout.isatty()
+    settings |= {"PDEHVD_TERMINAL": "1" if live else "0"}
+    if live:
+        settings |= {"COLUMNS": str(shutil.get_terminal_size().columns)}
     return {**settings, **environment}
 
 

@@ -24,8 +24,8 @@ from rich.progress import (
 class Progress:
     """Shows how far training is: a live bar on a terminal, else a line every `every` seconds.
 
-    `PDEHVD_TERMINAL=1` asks for the live bar though stdout is a pipe (as it is under mpirun), with
-    `COLUMNS` as its width. `quiet` prints nothing. Only rank 0 should hold one that is not quiet.
+    `PDEHVD_TERMINAL` (1 or 0) says whether a person looks where stdout is the launcher's, with
+    `COLUMNS` as the width. `quiet` prints nothing. Only rank 0 should hold one that is not quiet.
     """
 
     def __init__(
@@ -126,9 +126,9 @@ class _Rate:
 
 
 def _console() -> Console:
-    """Return a console on stdout, live when the launcher says that a person looks at the pipe."""
-    forced = os.environ.get("PDEHVD_TERMINAL") == "1"
-    return Console(force_terminal=True if forced else None, soft_wrap=True)
+    """Return a console on stdout; a launcher between it and the person says if it is a terminal."""
+    said = {"1": True, "0": False}.get(os.environ.get("PDEHVD_TERMINAL", ""))
+    return Console(force_terminal=said, soft_wrap=True)
 
 
 def _bar(console: Console) -> Bar:
