@@ -1,0 +1,201 @@
+"""Where a problem lives: a box, or a shape times a box, with or without time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pdehvd.errors import ConfigError
+from pdehvd.numerics.expressions import parse_number
+from pdehvd.problems.pieces import Points
+from pdehvd.problems.regions import Frame, Region, parse_region
+from pdehvd.problems.sequences import Key, Sampler, Uniform
+from pdehvd.problems.shapes import ShapeSpec
+from pdehvd.problems.shapes_csg import Leaf, Shape
+
+__all__ = ["Domain", "Points", "Region", "build_domain"]
+
+TIME_NAMES = ("t", "time")
+
+
+@dataclass(frozen=True, eq=False)
+class Domain:
+    """Coordinates `names` (D) within `bounds` [D, 2]; `time` is the name of one, or None."""
+
+    frame: Frame
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the coordinates, in the order of the columns of points [N, D]."""
+        return self.frame.names
+
+    @property
+    def bounds(self) -> np.ndarray:
+        """Lower and upper bound of every coordinate [D, 2]; for a shape, its bounding box."""
+        return self.frame.bounds
+
+    @property
+    def time(self) -> str | None:
+        """Name of the time coordinate, if there is one."""
+        return self.frame.time
+
+    @property
+    def space(self) -> tuple[str, ...]:
+        """Names of the other coordinates."""
+        return tuple(name for name in self.names if name != self.time)
+
+    @property
+    def boundaries(self) -> tuple[str, ...]:
+        """Names of boundaries that the geometry gives."""
+        return self.frame.boundaries
+
+    def contains(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, D] lie in the domain or, to rounding, on its boundary."""
+        x = np.asarray(x, np.float64)
+        close = 1e-9 * np.ptp(self.bounds, axis=1)
+        result = ((x >= self.bounds[:, 0] - close) & (x <= self.bounds[:, 1] + close)).all(axis=1)
+        if self.frame.shape is not None and result.any():
+            result[result] = self.frame.shape.contains(x[result][:, list(self.frame.columns)])
+        return result
+
+    def region(self, text: str | Sequence[str]) -> Region:
+        """Return the region that a text or a list of texts names; see `parse_region`.
+
+        Raises ConfigError where it names nothing of this domain.
+        """
+        return parse_region(self.frame, text)
+
+    def measure(self, region: Region) -> float:
+        """Return length, area, volume ..., or the number of single points."""
+        return region.measure
+
+    def count(self, region: Region, count: int, sampler: Sampler | None = None) -> int:
+        """Return the global number of points when `count` are asked for.
+
+        It differs for single points (one each, whatever is asked) and on grids (at most `count`).
+        """
+        return region.settled(sampler or Uniform(0), count)
+
+    def sample(
+        self, region: Region, sampler: Sampler, count: int, start: int, stop: int, key: Key
+    ) -> Points:
+        """Return points start..stop of the `count` global ones, a number that `count()` gave.
+
+        Each depends on (seed of the sampler, key, its index, count) only, never on start and stop.
+        """
+        return region.draw(sampler, count, start, stop, key)
+
+
+def _interval(name: str, given: Any, constants: Mapping[str, float]) -> tuple[float, float]:
+    expected = f"{name}: [low, high]"
+    if not isinstance(given, (list, tuple)) or len(given) != 2:
+        raise ConfigError(f"{given!r} is no interval", ("coordinates", name), expected)
+    ends = []
+    for index, value in enumerate(given):
+        try:
+            ends.append(parse_number(value, constants))
+        except ConfigError as error:
+            raise error.within("coordinates", name, index) from None
+    if not ends[0] < ends[1]:
+        raise ConfigError(
+            f"the lower bound {ends[0]:g} is not below the upper bound {ends[1]:g}",
+            ("coordinates", name),
+            expected,
+        )
+    return ends[0], ends[1]
+
+
+def _time(names: Sequence[str]) -> str | None:
+    found = [name for name in names if name in TIME_NAMES]
+    if len(found) > 1:
+        raise ConfigError("both t and time are coordinates", ("coordinates",), "one of them")
+    return found[0] if found else None
+
+
+def _contained(name: str, given: tuple[float, float], shape: np.ndarray) -> None:
+    close = 1e-9 * (shape[1] - shape[0])
+    if given[0] > shape[0] + close or given[1] < shape[1] - close:
+        raise ConfigError(
+            f"[{given[0]:g}, {given[1]:g}] does not contain the geometry",
+            ("coordinates", name),
+            f"at least [{shape[0]:g}, {shape[1]:g}], or no bounds",
+        )
+
+
+def build_domain(
+    coordinates: Mapping[str, Sequence[Any] | None],
+    geometry: ShapeSpec | None = None,
+    constants: Mapping[str, float] | None = None,
+) -> Domain:
+    """Return the domain of the sections `coordinates:` and `geometry:`.
+
+    A shape of dimension k takes the first k coordinates that are not time; their bounds are its
+    bounding box, and may be left out. Raises ConfigError.
+    """
+    constants = constants or {}
+    names = tuple(coordinates)
+    if not names:
+        raise ConfigError("there are no coordinates", ("coordinates",), "x: [low, high]")
+    time = _time(names)
+    shape, columns = _placed(names, time, geometry)
+    bounds = np.zeros((len(names), 2))
+    for axis, name in enumerate(names):
+        given = coordinates[name]
+        if axis in columns and shape is not None:
+            bounds[axis] = shape.bounds[columns.index(axis)]
+            if given is not None:
+                _contained(name, _interval(name, given, constants), bounds[axis])
+        elif given is None:
+            raise ConfigError(
+                f"{name} has no bounds", ("coordinates", name), f"{name}: [low, high]"
+            )
+        else:
+            bounds[axis] = _interval(name, given, constants)
+    bounds.flags.writeable = False
+    if isinstance(shape, Leaf) and shape.is_box and not shape.names:
+        # An upright box by itself needs no tests of containment.
+        shape, columns = None, ()
+    domain = Domain(Frame(names, bounds, time, shape, columns, constants))
+    if shape is not None:
+        _substantial(domain)
+    return domain
+
+
+def _placed(
+    names: tuple[str, ...], time: str | None, geometry: ShapeSpec | None
+) -> tuple[Shape | None, tuple[int, ...]]:
+    """Return the shape and the columns of its coordinates."""
+    if geometry is None:
+        return None, ()
+    try:
+        shape = geometry.build()
+    except ConfigError as error:
+        raise error.within("geometry") from None
+    for leaf in shape.leaves():
+        for label in leaf.names:
+            if label in ("interior", "boundary", *names):
+                raise ConfigError(
+                    f"a boundary cannot be named '{label}'", ("geometry",), "a name of its own"
+                )
+    space = [axis for axis, name in enumerate(names) if name != time]
+    if len(space) < shape.dimension:
+        raise ConfigError(
+            f"a shape in {shape.dimension} dimensions with {len(space)} coordinates of space",
+            ("geometry",),
+            f"{shape.dimension} coordinates other than time",
+        )
+    return shape, tuple(space[: shape.dimension])
+
+
+def _substantial(domain: Domain) -> None:
+    try:
+        domain.region("interior")
+    except ConfigError as error:
+        raise ConfigError(
+            "the geometry fills less than 1/10000 of its bounding box, too little to be sampled",
+            ("geometry",),
+            "a thicker shape, or none",
+        ) from error

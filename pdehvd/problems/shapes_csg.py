@@ -1,0 +1,240 @@
+"""Shapes in the plane and in space, and their unions, intersections and differences."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property, reduce
+from typing import Any
+
+import numpy as np
+
+from pdehvd.errors import ConfigError
+from pdehvd.problems.shapes_surface import Surface
+
+# Distances as fractions of a shape's diagonal: what counts as on the boundary, and how far from
+# it one looks to tell inside from outside.
+TOLERANCE = 1e-10
+PROBE = 1e-7
+
+
+class Shape(ABC):
+    """A body of dimension k = 2 or 3; `names` are those by which its boundary can be called."""
+
+    dimension: int
+    names: tuple[str, ...] = ()
+
+    @property
+    @abstractmethod
+    def bounds(self) -> np.ndarray:
+        """Return the lower and upper bound of every coordinate [k, 2]."""
+
+    @abstractmethod
+    def inside(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, k] are inside; on the boundary the answer may be either."""
+
+    @abstractmethod
+    def contains(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, k] are inside or on the boundary."""
+
+    @abstractmethod
+    def interior(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, k] are inside and off the boundary."""
+
+    @abstractmethod
+    def leaves(self) -> tuple[Leaf, ...]:
+        """Return the elementary shapes that this one is made of."""
+
+    @property
+    @abstractmethod
+    def volume(self) -> float | None:
+        """Return the area or volume; None where no exact value is known."""
+
+    @property
+    def diagonal(self) -> float:
+        """Return the diagonal of the bounding box."""
+        return float(np.linalg.norm(self.bounds[:, 1] - self.bounds[:, 0]))
+
+    def exposed(
+        self, leaf: Leaf, x: np.ndarray, normals: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Tell which points [N, k] of a leaf's boundary bound this shape, and turn normals outward.
+
+        Returns (mask [N], normals [N, k]). Where boundaries of several leaves coincide, only the
+        first of them keeps the points, so that no part is counted twice.
+        """
+        step = PROBE * self.diagonal * normals
+        before, behind = self.inside(x - step), self.inside(x + step)
+        mask = before != behind
+        for other in self.leaves():
+            if other is leaf:
+                break
+            mask &= ~other.touches(x)
+        return mask, np.where(before[:, None], normals, -normals)
+
+
+class Leaf(Shape):
+    """An elementary shape with a boundary that can be sampled."""
+
+    # True where the shape fills its bounding box.
+    is_box = False
+
+    @property
+    @abstractmethod
+    def surfaces(self) -> tuple[Surface, ...]:
+        """Return the pieces of the boundary, with outward normals."""
+
+    @abstractmethod
+    def touches(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, k] lie on the boundary."""
+
+    @property
+    def outline(self) -> Any:
+        """Return the shape as a shapely geometry, curves as fine polygons; None in space."""
+        return None
+
+    def contains(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, k] are inside or on the boundary."""
+        return self.inside(x) | self.touches(x)
+
+    def interior(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, k] are inside and off the boundary."""
+        return self.inside(x) & ~self.touches(x)
+
+    def leaves(self) -> tuple[Leaf, ...]:
+        """Return the shape itself."""
+        return (self,)
+
+
+class Compound(Shape):
+    """Shapes of one dimension joined by a set operation."""
+
+    operation: str
+
+    def __init__(self, parts: Sequence[Shape]) -> None:
+        self.parts = tuple(parts)
+        dimensions = {part.dimension for part in self.parts}
+        if len(dimensions) > 1:
+            raise ConfigError(
+                f"the {self.operation} joins shapes of different dimensions",
+                expected="all in the plane or all in space",
+            )
+        self.dimension = dimensions.pop()
+        self._leaves = tuple(leaf for part in self.parts for leaf in part.leaves())
+        if self._empty():
+            raise ConfigError(f"the {self.operation} is empty", expected="shapes that overlap")
+
+    def _empty(self) -> bool:
+        if self.dimension == 2:
+            return self.outline.area <= (TOLERANCE * self.diagonal) ** 2
+        return bool((self.bounds[:, 0] >= self.bounds[:, 1]).any())
+
+    @abstractmethod
+    def _join(self, parts: Sequence[Any]) -> Any:
+        """Join shapely geometries."""
+
+    @abstractmethod
+    def _join_bounds(self, bounds: np.ndarray) -> np.ndarray:
+        """Join bounding boxes [parts, k, 2]."""
+
+    @cached_property
+    def outline(self) -> Any:
+        """Return the shape as a shapely geometry, curves as fine polygons; None in space."""
+        if self.dimension == 3:
+            return None
+        return self._join([part.outline for part in self.parts])  # type: ignore[attr-defined]
+
+    @cached_property
+    def bounds(self) -> np.ndarray:
+        """Return bounds [k, 2]: tight in the plane, those of the operands' boxes in space."""
+        if self.dimension == 2 and not self.outline.is_empty:
+            return np.reshape(self.outline.bounds, (2, 2)).T
+        return self._join_bounds(np.stack([part.bounds for part in self.parts]))
+
+    @property
+    def volume(self) -> float | None:
+        """Return the area in the plane; None in space."""
+        return float(self.outline.area) if self.dimension == 2 else None
+
+    def leaves(self) -> tuple[Leaf, ...]:
+        """Return the elementary shapes that this one is made of."""
+        return self._leaves
+
+
+class Union(Compound):
+    """All points of any part."""
+
+    operation = "union"
+
+    def _join(self, parts: Sequence[Any]) -> Any:
+        import shapely
+
+        return shapely.union_all(parts)
+
+    def _join_bounds(self, bounds: np.ndarray) -> np.ndarray:
+        return np.stack([bounds[:, :, 0].min(axis=0), bounds[:, :, 1].max(axis=0)], axis=1)
+
+    def inside(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, k] are inside."""
+        return np.logical_or.reduce([part.inside(x) for part in self.parts])
+
+    def contains(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, k] are inside or on the boundary."""
+        return np.logical_or.reduce([part.contains(x) for part in self.parts])
+
+    def interior(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, k] are inside and off the boundaries of the parts."""
+        return np.logical_or.reduce([part.interior(x) for part in self.parts])
+
+
+class Intersection(Compound):
+    """The points that all parts share."""
+
+    operation = "intersection"
+
+    def _join(self, parts: Sequence[Any]) -> Any:
+        import shapely
+
+        return shapely.intersection_all(parts)
+
+    def _join_bounds(self, bounds: np.ndarray) -> np.ndarray:
+        return np.stack([bounds[:, :, 0].max(axis=0), bounds[:, :, 1].min(axis=0)], axis=1)
+
+    def inside(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, k] are inside."""
+        return np.logical_and.reduce([part.inside(x) for part in self.parts])
+
+    def contains(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, k] are inside or on the boundary."""
+        return np.logical_and.reduce([part.contains(x) for part in self.parts])
+
+    def interior(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, k] are inside and off the boundary."""
+        return np.logical_and.reduce([part.interior(x) for part in self.parts])
+
+
+class Difference(Compound):
+    """The first part without the others."""
+
+    operation = "difference"
+
+    def _join(self, parts: Sequence[Any]) -> Any:
+        return reduce(lambda body, hole: body.difference(hole), parts)
+
+    def _join_bounds(self, bounds: np.ndarray) -> np.ndarray:
+        return bounds[0]
+
+    def _without(self, body: np.ndarray, holes: list[np.ndarray]) -> np.ndarray:
+        return body & ~np.logical_or.reduce(holes)
+
+    def inside(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, k] are inside."""
+        return self._without(self.parts[0].inside(x), [p.inside(x) for p in self.parts[1:]])
+
+    def contains(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, k] are inside or on the boundary."""
+        return self._without(self.parts[0].contains(x), [p.interior(x) for p in self.parts[1:]])
+
+    def interior(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, k] are inside and off the boundary."""
+        return self._without(self.parts[0].interior(x), [p.contains(x) for p in self.parts[1:]])

@@ -1,0 +1,224 @@
+"""Elementary shapes in space: ball, cylinder, and closed triangle meshes (cuboids, files)."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+
+from pdehvd.errors import ConfigError
+from pdehvd.problems.shapes_csg import TOLERANCE, Leaf
+from pdehvd.problems.shapes_surface import Cap, Sphere, Surface, Triangles, Tube
+
+# A rotation in general position, so that rays meet no edge of a mesh made of round numbers.
+_AXES = np.linalg.qr(np.array([[0.83, 0.31, 0.47], [-0.29, 0.91, 0.37], [0.53, -0.41, 0.71]]))[0]
+_AXES *= np.sign(np.linalg.det(_AXES))
+
+
+class Ball(Leaf):
+    """A ball about `center` [3]."""
+
+    dimension = 3
+
+    def __init__(self, center: np.ndarray, radius: float) -> None:
+        self.center, self.radius = center, radius
+
+    @property
+    def bounds(self) -> np.ndarray:
+        """Return the bounds [3, 2]."""
+        return np.stack([self.center - self.radius, self.center + self.radius], axis=1)
+
+    @property
+    def volume(self) -> float:
+        """Return the volume."""
+        return 4 / 3 * np.pi * self.radius**3
+
+    @cached_property
+    def surfaces(self) -> tuple[Surface, ...]:
+        """Return the sphere."""
+        return (Sphere(self.center, self.radius),)
+
+    def _depth(self, x: np.ndarray) -> np.ndarray:
+        return self.radius - np.linalg.norm(x - self.center, axis=1)
+
+    def inside(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, 3] are inside."""
+        return self._depth(x) > 0
+
+    def touches(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, 3] lie on the sphere."""
+        return np.abs(self._depth(x)) <= TOLERANCE * self.diagonal
+
+
+class Cylinder(Leaf):
+    """A solid cylinder between the centres [3] of its two end disks."""
+
+    dimension = 3
+
+    def __init__(self, start: np.ndarray, stop: np.ndarray, radius: float) -> None:
+        self.start, self.stop, self.radius = start, stop, radius
+        self.length = float(np.linalg.norm(stop - start))
+        self.axis = (stop - start) / self.length
+
+    @property
+    def bounds(self) -> np.ndarray:
+        """Return the bounds [3, 2]."""
+        ends = np.stack([self.start, self.stop])
+        reach = self.radius * np.sqrt(np.maximum(1.0 - self.axis**2, 0.0))
+        return np.stack([ends.min(axis=0) - reach, ends.max(axis=0) + reach], axis=1)
+
+    @property
+    def volume(self) -> float:
+        """Return the volume."""
+        return np.pi * self.radius**2 * self.length
+
+    @cached_property
+    def surfaces(self) -> tuple[Surface, ...]:
+        """Return the side and the two ends."""
+        return (
+            Tube(self.start, self.axis, self.length, self.radius),
+            Cap(self.start, -self.axis, self.radius),
+            Cap(self.stop, self.axis, self.radius),
+        )
+
+    def _depth(self, x: np.ndarray) -> np.ndarray:
+        height = (x - self.start) @ self.axis
+        away = np.linalg.norm(x - self.start - height[:, None] * self.axis, axis=1)
+        return np.minimum(self.radius - away, np.minimum(height, self.length - height))
+
+    def inside(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, 3] are inside."""
+        return self._depth(x) > 0
+
+    def touches(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, 3] lie on the surface."""
+        return np.abs(self._depth(x)) <= TOLERANCE * self.diagonal
+
+
+class Mesh(Leaf):
+    """A body bounded by triangles [T, 3, 3], counter-clockwise as seen from outside."""
+
+    dimension = 3
+
+    def __init__(self, corners: np.ndarray) -> None:
+        self._triangles = Triangles(corners)
+        self._corners = corners @ _AXES
+
+    @property
+    def bounds(self) -> np.ndarray:
+        """Return the bounds [3, 2]."""
+        corners = self._triangles.corners.reshape(-1, 3)
+        return np.stack([corners.min(axis=0), corners.max(axis=0)], axis=1)
+
+    @property
+    def volume(self) -> float:
+        """Return the volume, by the divergence theorem."""
+        first, second, third = np.moveaxis(self._triangles.corners - self.bounds[:, 0], 1, 0)
+        return float(np.einsum("td,td->", first, np.cross(second, third)) / 6)
+
+    @property
+    def surfaces(self) -> tuple[Surface, ...]:
+        """Return the triangles."""
+        return (self._triangles,)
+
+    @cached_property
+    def _tree(self) -> shapely.STRtree:
+        low, high = self._corners.min(axis=1), self._corners.max(axis=1)
+        return shapely.STRtree(shapely.box(low[:, 0], low[:, 1], high[:, 0], high[:, 1]))
+
+    def _pairs(self, x: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return turned points, and the pairs (point, triangle) that may meet along the ray."""
+        turned = x @ _AXES
+        low, high = turned[:, :2] - margin, turned[:, :2] + margin
+        boxes = shapely.box(low[:, 0], low[:, 1], high[:, 0], high[:, 1])
+        point, triangle = self._tree.query(boxes)
+        return turned, point, triangle
+
+    def inside(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, 3] are inside: the ray upwards leaves the body an odd number."""
+        turned, point, triangle = self._pairs(x, 0.0)
+        a, b, c = np.moveaxis(self._corners[triangle], 1, 0)
+        p = turned[point]
+        u, v = (b - a)[:, :2], (c - a)[:, :2]
+        w = (p - a)[:, :2]
+        area = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            s = (w[:, 0] * v[:, 1] - w[:, 1] * v[:, 0]) / area
+            t = (u[:, 0] * w[:, 1] - u[:, 1] * w[:, 0]) / area
+            height = a[:, 2] + s * (b - a)[:, 2] + t * (c - a)[:, 2]
+            hit = (s >= 0) & (t >= 0) & (s + t <= 1) & (height > p[:, 2])
+        return np.bincount(point[hit], minlength=len(x)) % 2 == 1
+
+    def touches(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, 3] lie on a triangle."""
+        margin = TOLERANCE * self.diagonal
+        turned, point, triangle = self._pairs(x, margin)
+        corners = self._corners[triangle]
+        normal = (self._triangles.normals @ _AXES)[triangle]
+        offset = turned[point] - corners[:, 0]
+        near = np.abs(np.einsum("nd,nd->n", offset, normal)) <= margin
+        for side in range(3):
+            start, stop = corners[:, side], corners[:, (side + 1) % 3]
+            inward = np.cross(normal, stop - start)
+            length = np.linalg.norm(stop - start, axis=1)
+            reach = np.einsum("nd,nd->n", turned[point] - start, inward)
+            near &= reach >= -margin * length
+        return np.bincount(point[near], minlength=len(x)) > 0
+
+
+class Cuboid(Mesh):
+    """An upright cuboid between two corners [3]."""
+
+    is_box = True
+
+    def __init__(self, low: np.ndarray, high: np.ndarray) -> None:
+        self._box = np.stack([low, high], axis=1)
+        faces = []
+        for axis in range(3):
+            first, second = (axis + 1) % 3, (axis + 2) % 3
+            for end in (0, 1):
+                corners = np.tile(low.astype(float), (4, 1))
+                corners[:, axis] = self._box[axis, end]
+                corners[[1, 2], first] = high[first]
+                corners[[2, 3], second] = high[second]
+                ring = corners if end else corners[::-1]
+                faces += [ring[[0, 1, 2]], ring[[0, 2, 3]]]
+        super().__init__(np.stack(faces))
+
+    def _depth(self, x: np.ndarray) -> np.ndarray:
+        return np.minimum(x - self._box[:, 0], self._box[:, 1] - x).min(axis=1)
+
+    def inside(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, 3] are inside."""
+        return self._depth(x) > 0
+
+    def touches(self, x: np.ndarray) -> np.ndarray:
+        """Return which points [N, 3] lie on a face."""
+        return np.abs(self._depth(x)) <= TOLERANCE * self.diagonal
+
+
+def read_mesh(path: Path, scale: float = 1.0) -> Mesh:
+    """Read a closed surface from any file that trimesh reads (STL, OBJ, PLY, OFF, GLB).
+
+    Raises ConfigError where the file is missing, cannot be read, or its surface is not closed.
+    """
+    import trimesh
+
+    if not path.is_file():
+        raise ConfigError(f"there is no file {path}")
+    try:
+        mesh: Any = trimesh.load(path, force="mesh")
+        corners = np.asarray(mesh.triangles, np.float64) * scale
+    except Exception as error:  # every reader of trimesh fails in its own way
+        raise ConfigError(f"{path} cannot be read as a mesh: {error}") from None
+    if len(corners) == 0 or not np.isfinite(corners).all():
+        raise ConfigError(f"{path} holds no finite triangles")
+    if not mesh.is_watertight or not mesh.is_winding_consistent:
+        raise ConfigError(
+            f"the surface in {path} does not enclose a body", expected="a closed, oriented surface"
+        )
+    body = Mesh(corners)
+    return body if body.volume > 0 else Mesh(corners[:, ::-1])

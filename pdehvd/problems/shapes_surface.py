@@ -1,0 +1,194 @@
+"""Pieces of boundary that can be sampled uniformly by area, with exact points and normals."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+
+def frame(axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return two unit vectors [3] orthogonal to the unit vector `axis` [3] and to each other."""
+    helper = np.zeros(3)
+    helper[np.argmin(np.abs(axis))] = 1.0
+    first = np.cross(axis, helper)
+    first /= np.linalg.norm(first)
+    return first, np.cross(axis, first)
+
+
+class Surface(ABC):
+    """A piece of boundary; `measure` is its length or area, a point takes `parameters` numbers."""
+
+    parameters: int
+    measure: float
+
+    @abstractmethod
+    def points(self, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Map the unit cube [n, parameters] to points [n, k] uniform by area, and unit normals."""
+
+    def on_plane(self, axis: int, value: float, tolerance: float) -> Surface | None:
+        """Return the part that lies in the plane x_axis = value; None where none of it is flat."""
+        return None
+
+
+class Segments(Surface):
+    """Straight edges [S, 2, 2] in the plane, from first to second end, the body on their left."""
+
+    parameters = 1
+
+    def __init__(self, ends: np.ndarray) -> None:
+        self.ends = ends
+        self._along = ends[:, 1] - ends[:, 0]
+        self._lengths = np.linalg.norm(self._along, axis=1)
+        self._sums = np.concatenate([[0.0], np.cumsum(self._lengths)])
+        self.measure = float(self._sums[-1])
+
+    def points(self, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Walk along the edges; the normal is the edge turned clockwise."""
+        distance = unit[:, 0] * self.measure
+        edge = np.searchsorted(self._sums, distance, side="right") - 1
+        edge = np.clip(edge, 0, len(self.ends) - 1)
+        part = (distance - self._sums[edge]) / self._lengths[edge]
+        x = self.ends[edge, 0] + part[:, None] * self._along[edge]
+        along = self._along[edge] / self._lengths[edge, None]
+        return x, np.stack([along[:, 1], -along[:, 0]], axis=1)
+
+    def on_plane(self, axis: int, value: float, tolerance: float) -> Surface | None:
+        """Return the edges whose two ends lie on the line."""
+        flat = (np.abs(self.ends[:, :, axis] - value) <= tolerance).all(axis=1)
+        return Segments(self.ends[flat]) if flat.any() else None
+
+
+class EllipseArc(Surface):
+    """An ellipse in the plane, walked by arc length; exact for a circle."""
+
+    parameters = 1
+    _NODES = 4096
+
+    def __init__(self, center: np.ndarray, radii: np.ndarray, angle: float) -> None:
+        self.center, self.radii = center, radii
+        cos, sin = np.cos(angle), np.sin(angle)
+        self.rotation = np.array([[cos, -sin], [sin, cos]]) if angle else np.eye(2)
+        self._angles = np.linspace(0.0, 2 * np.pi, self._NODES + 1)
+        speed = np.hypot(radii[0] * np.sin(self._angles), radii[1] * np.cos(self._angles))
+        self._slopes = 1.0 / speed
+        steps = (speed[1:] + speed[:-1]) / 2 * (2 * np.pi / self._NODES)
+        self._sums = np.concatenate([[0.0], np.cumsum(steps)])
+        # The trapezoidal rule on a full period is exact to rounding unless the ellipse is a needle.
+        self.measure = float(self._sums[-1])
+
+    def points(self, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Find the angle of an arc length; every point lies on the ellipse to rounding."""
+        if self.radii[0] == self.radii[1]:
+            angle = unit[:, 0] * (2 * np.pi)
+        else:
+            angle = self._angle(unit[:, 0] * self.measure)
+        direction = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        normal = direction / self.radii
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        x = self.center + (direction * self.radii) @ self.rotation.T
+        return x, normal @ self.rotation.T
+
+    def _angle(self, length: np.ndarray) -> np.ndarray:
+        """Invert the arc length by cubic Hermite interpolation, which keeps the density smooth."""
+        node = np.clip(np.searchsorted(self._sums, length, side="right") - 1, 0, self._NODES - 1)
+        width = self._sums[node + 1] - self._sums[node]
+        w = (length - self._sums[node]) / width
+        rise = w * w * (3.0 - 2.0 * w)
+        bend = self._slopes[node] * w * (1 - w) ** 2 - self._slopes[node + 1] * w * w * (1 - w)
+        return self._angles[node] * (1.0 - rise) + self._angles[node + 1] * rise + width * bend
+
+    def polygon(self) -> np.ndarray:
+        """Return the corners [4096, 2] of an inscribed polygon."""
+        angle = self._angles[:-1]
+        direction = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        return self.center + (direction * self.radii) @ self.rotation.T
+
+
+class Triangles(Surface):
+    """Flat triangles [T, 3, 3] in space, counter-clockwise as seen from outside."""
+
+    # One number chooses the triangle, so that a small triangle still sees two full-grained ones.
+    parameters = 3
+
+    def __init__(self, corners: np.ndarray) -> None:
+        self.corners = corners
+        self._sides = corners[:, 1:] - corners[:, :1]
+        cross = np.cross(self._sides[:, 0], self._sides[:, 1])
+        double = np.linalg.norm(cross, axis=1)
+        self.normals = cross / np.where(double > 0, double, 1.0)[:, None]
+        self._sums = np.cumsum(double / 2)
+        self.measure = float(self._sums[-1])
+
+    def points(self, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Choose triangles by area, then a point in each (Turk 1990, in Graphics Gems)."""
+        index = np.searchsorted(self._sums, unit[:, 0] * self.measure, side="right")
+        index = np.minimum(index, len(self.corners) - 1)
+        root = np.sqrt(unit[:, 1])
+        weights = np.stack([root * (1.0 - unit[:, 2]), root * unit[:, 2]], axis=1)
+        x = self.corners[index, 0] + np.einsum("ns,nsd->nd", weights, self._sides[index])
+        return x, self.normals[index]
+
+    def on_plane(self, axis: int, value: float, tolerance: float) -> Surface | None:
+        """Return the triangles whose three corners lie in the plane."""
+        flat = (np.abs(self.corners[:, :, axis] - value) <= tolerance).all(axis=1)
+        return Triangles(self.corners[flat]) if flat.any() else None
+
+
+class Sphere(Surface):
+    """A sphere, by the equal-area map of Archimedes."""
+
+    parameters = 2
+
+    def __init__(self, center: np.ndarray, radius: float) -> None:
+        self.center, self.radius = center, radius
+        self.measure = 4 * np.pi * radius**2
+
+    def points(self, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Height and longitude."""
+        height = 1.0 - 2.0 * unit[:, 0]
+        ring = np.sqrt(np.maximum(1.0 - height**2, 0.0))
+        angle = unit[:, 1] * (2 * np.pi)
+        normal = np.stack([ring * np.cos(angle), ring * np.sin(angle), height], axis=1)
+        return self.center + self.radius * normal, normal
+
+
+class Tube(Surface):
+    """The side of a cylinder from `start` [3] along the unit vector `axis` [3]."""
+
+    parameters = 2
+
+    def __init__(self, start: np.ndarray, axis: np.ndarray, length: float, radius: float) -> None:
+        self.start, self.axis, self.length, self.radius = start, axis, length, radius
+        self.measure = 2 * np.pi * radius * length
+
+    def points(self, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Angle and height."""
+        angle = unit[:, :1] * (2 * np.pi)
+        first, second = frame(self.axis)
+        normal = np.cos(angle) * first + np.sin(angle) * second
+        along = unit[:, 1:] * self.length * self.axis
+        return self.start + along + self.radius * normal, normal
+
+
+class Cap(Surface):
+    """A flat disk in space about `center` [3] with the unit normal `axis` [3]."""
+
+    parameters = 2
+
+    def __init__(self, center: np.ndarray, axis: np.ndarray, radius: float) -> None:
+        self.center, self.axis, self.radius = center, axis, radius
+        self.measure = np.pi * radius**2
+
+    def points(self, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Radius and angle."""
+        angle = unit[:, 1:] * (2 * np.pi)
+        first, second = frame(self.axis)
+        reach = self.radius * np.sqrt(unit[:, :1])
+        x = self.center + reach * (np.cos(angle) * first + np.sin(angle) * second)
+        return x, np.tile(self.axis, (len(unit), 1))
+
+    def on_plane(self, axis: int, value: float, tolerance: float) -> Surface | None:
+        """Return the disk itself where it lies in the plane."""
+        upright = abs(abs(self.axis[axis]) - 1.0) <= 1e-12
+        return self if upright and abs(self.center[axis] - value) <= tolerance else None
