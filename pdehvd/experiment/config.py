@@ -16,6 +16,7 @@ from pdehvd.errors import ConfigError
 from pdehvd.experiment.messages import explain
 from pdehvd.experiment.overrides import override
 from pdehvd.experiment.plugins import load_plugins
+from pdehvd.experiment.silence import import_tensorflow
 from pdehvd.experiment.yaml_source import Source, read_source
 from pdehvd.spec import Section, Spec, registered
 from pdehvd.training.spec import TrainingSpec
@@ -77,8 +78,15 @@ _built_from: list[type[Spec]] = []
 
 def register_builtin() -> None:
     """Import every module that registers specs."""
+    import_tensorflow()
     for module in _MODULES:
         importlib.import_module(module)
+
+
+def prepare(plugins: Sequence[str | Path] = ()) -> None:
+    """Register what a config may name: the built-in specs, then those of plug-in files."""
+    register_builtin()
+    load_plugins(plugins)
 
 
 def root_model() -> type[Config]:
@@ -108,8 +116,7 @@ def load_config(
     register more specs. Raises `ConfigError` with file, line and YAML path.
     """
     source = override(read_source(path), settings)
-    register_builtin()
-    load_plugins(plugins)
+    prepare(plugins)
     return validate(source), source
 
 
@@ -128,6 +135,18 @@ def validate(source: Source) -> Config:
 
 def dump(config: Config) -> str:
     """Return the resolved config as YAML; reading it back gives an equal config."""
-    return yaml.safe_dump(
-        config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100
-    )
+    data = config.model_dump(mode="json", exclude_none=True)
+    # A null matters only where it was put in place of another default.
+    if Config.model_validate(data) != config:
+        data = config.model_dump(mode="json")
+    return yaml.safe_dump(_name_first(data), sort_keys=False, allow_unicode=True, width=100)
+
+
+def _name_first(data: Any) -> Any:
+    """Return the data with every section's name in front, as people write it."""
+    if isinstance(data, list):
+        return [_name_first(item) for item in data]
+    if not isinstance(data, dict):
+        return data
+    head = {"name": data["name"]} if "name" in data else {}
+    return {**head, **{key: _name_first(value) for key, value in data.items() if key != "name"}}

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pdehvd.errors import ConfigError, Path, nearest
+from pdehvd.experiment.files import LocatedError
 from pdehvd.experiment.keys import valid_keys
-from pdehvd.experiment.yaml_source import LocatedError, Source
+from pdehvd.experiment.yaml_source import Source
 
 MAXIMUM_LINES = 5
 _EXPECTED = {

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from pdehvd.errors import Path
-from pdehvd.experiment.yaml_source import LocatedError, Mark, Source, parse_value
+from pdehvd.experiment.files import LocatedError
+from pdehvd.experiment.yaml_source import Mark, Source, parse_value
 
 
 def override(source: Source, settings: Sequence[str]) -> Source:

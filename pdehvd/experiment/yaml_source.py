@@ -14,16 +14,12 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from pdehvd.errors import ConfigError, Path, nearest
+from pdehvd.errors import ConfigError, Path
+from pdehvd.experiment.files import LocatedError, read_text
 
-MAXIMUM_BYTES = 1 << 20
 MAXIMUM_NODES = 100_000
 MAXIMUM_DEPTH = 40
 _TOO_DEEP = f"nested too deeply; expected at most {MAXIMUM_DEPTH} levels"
-
-
-class LocatedError(ConfigError):
-    """A `ConfigError` whose message already says where it happened, on one or a few lines."""
 
 
 class Mark(NamedTuple):
@@ -93,33 +89,8 @@ for _name, _pattern, _first in _PLAIN:
 def read_source(path: str | File) -> Source:
     """Read a config file. Raises `ConfigError` for all but a YAML mapping of modest size."""
     file, name = File(path), str(path)
-    source = parse_source(_read_text(file), name)
+    source = parse_source(read_text(file), name)
     return Source(name, source.data, source.marks, file.resolve().parent)
-
-
-def _read_text(file: File) -> str:
-    if file.is_dir():
-        raise LocatedError(f"{file} is a folder; expected a YAML file")
-    if not file.exists():
-        names = [p.name for p in file.parent.glob("*.y*ml")] if file.parent.is_dir() else []
-        near = nearest(file.name, names)
-        raise LocatedError(
-            f"there is no file {file}" + (f"; did you mean '{file.parent / near}'?" if near else "")
-        )
-    if not file.is_file():
-        raise LocatedError(f"{file} is not a regular file; expected a YAML file")
-    try:
-        with file.open("rb") as stream:
-            raw = stream.read(MAXIMUM_BYTES + 1)
-    except OSError as error:
-        raise LocatedError(f"cannot read {file}: {error.strerror}") from error
-    if len(raw) > MAXIMUM_BYTES:
-        raise LocatedError(f"{file} is larger than {MAXIMUM_BYTES} bytes; put data in other files")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise LocatedError(f"{file}:{line}: not UTF-8 text; expected a YAML file") from error
 
 
 def parse_source(text: str, name: str) -> Source:
@@ -154,6 +125,10 @@ _CONVERTERS: dict[str, Callable[[str], Any]] = {
 }
 
 
+def _is_merge(key: yaml.Node) -> bool:
+    return isinstance(key, yaml.ScalarNode) and key.value == "<<" and key.style is None
+
+
 class _Builder:
     """Turns YAML nodes into plain data, and remembers where each key and item was."""
 
@@ -162,6 +137,8 @@ class _Builder:
         self.numbered = numbered
         self.marks: dict[Path, Mark] = {}
         self._nodes = 0
+        # Not the length of the path: a mapping that merges itself stays where it is.
+        self._depth = 0
 
     def compose(self, text: str) -> yaml.Node | None:
         """Parse the text; every fault of the syntax becomes one line."""
@@ -191,8 +168,15 @@ class _Builder:
         self._nodes += 1
         if self._nodes > MAXIMUM_NODES:
             raise self.fault(f"more than {MAXIMUM_NODES} values, aliases expanded", node)
-        if len(path) > MAXIMUM_DEPTH:
+        if self._depth > MAXIMUM_DEPTH:
             raise self.fault(_TOO_DEEP, node)
+        self._depth += 1
+        try:
+            return self._built(node, path)
+        finally:
+            self._depth -= 1
+
+    def _built(self, node: yaml.Node, path: Path) -> Any:
         if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":
@@ -205,16 +189,30 @@ class _Builder:
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         result: dict[str, Any] = {}
-        for key, value in node.value:
+        own: set[str] = set()
+        for key, value in sorted(node.value, key=lambda pair: not _is_merge(pair[0])):
+            if _is_merge(key):
+                result = {**self._merged(value, path), **result}
+                continue
             if not isinstance(key, yaml.ScalarNode):
                 raise self.fault("a key must be text, not a list or a mapping", key)
             below = (*path, key.value)
-            if key.value in result:
+            if key.value in own:
                 first = self.marks[below].line
                 where = f", first on line {first}" if first else ""
                 raise self.fault(f"the key '{key.value}' stands twice{where}", key)
+            own.add(key.value)
             self.marks[below] = self._mark(key.start_mark)
             result[key.value] = self.build(value, below)
+        return result
+
+    def _merged(self, node: yaml.Node, path: Path) -> dict[str, Any]:
+        """Return what `<<: *other` or `<<: [*one, *two]` brings; the first has the last word."""
+        result: dict[str, Any] = {}
+        for one in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+            if not isinstance(one, yaml.MappingNode):
+                raise self.fault("'<<' takes a mapping, or a list of mappings", one)
+            result = {**self.build(one, path), **result}
         return result
 
     def _scalar(self, node: yaml.Node) -> Any:

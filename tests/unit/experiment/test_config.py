@@ -60,7 +60,7 @@ class MLP(Spec):
     name: Literal["mlp"] = "mlp"
     width: int = 50
     activation: Literal["tanh", "sin"] = "tanh"
-    flag: bool = False
+    limit: float | None = 1.0
 
 
 class Adam(Spec):
@@ -154,9 +154,17 @@ def test_the_file_names_the_run(tmp_path: Path) -> None:
 
 def test_the_resolved_config_reads_back_the_same(tmp_path: Path) -> None:
     config, _ = load_config(write(tmp_path, VALID), ["training.max_seconds=1e-7", "seed=5"])
+    assert "null" not in dump(config)
     again = tmp_path / "resolved.yaml"
     again.write_text(dump(config))
     assert load_config(again)[0] == config
+
+
+def test_a_null_that_replaces_a_default_is_kept(tmp_path: Path) -> None:
+    config, _ = load_config(write(tmp_path, VALID), ["model={name: mlp, limit: null}"])
+    again = tmp_path / "resolved.yaml"
+    again.write_text(dump(config))
+    assert load_config(again)[0].model.limit is None
 
 
 def test_data_files_lie_beside_the_config(tmp_path: Path) -> None:

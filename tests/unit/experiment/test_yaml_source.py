@@ -5,14 +5,9 @@ import math
 import pytest
 
 from pdehvd.errors import ConfigError
+from pdehvd.experiment.files import MAXIMUM_BYTES, LocatedError
 from pdehvd.experiment.overrides import override
-from pdehvd.experiment.yaml_source import (
-    MAXIMUM_BYTES,
-    LocatedError,
-    Mark,
-    parse_source,
-    read_source,
-)
+from pdehvd.experiment.yaml_source import Mark, parse_source, read_source
 
 TEXT = """\
 # a comment
@@ -129,6 +124,17 @@ def test_faults_name_their_line(text: str, expected: str) -> None:
 
 def test_aliases_are_expanded() -> None:
     assert parse_source("a: &a {b: 1}\nc: *a", "x").data == {"a": {"b": 1}, "c": {"b": 1}}
+
+
+def test_merged_mappings_give_way_to_own_keys() -> None:
+    text = "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {x: 3, <<: [*a, *b]}\nd:\n  <<: *a\n  y: 4"
+    source = parse_source(text, "x.yaml")
+    assert source.data["c"] == {"x": 3, "y": 1, "z": 2}
+    assert source.data["d"] == {"x": 1, "y": 4}
+    lines = {key: source.marks[("d", key)].line for key in ("x", "y")}
+    assert lines == {"x": 1, "y": 6}, "a merged key was written where the other mapping stands"
+    assert message("a: {<<: 5}").startswith("x.yaml:1: '<<' takes a mapping")
+    assert message("a: &a {<<: *a}").startswith("x.yaml:1:")
 
 
 def test_an_alias_bomb_is_refused() -> None:

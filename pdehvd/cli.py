@@ -1,0 +1,248 @@
+"""The command line. Heavy modules are imported by the commands that need them."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pdehvd import __version__
+from pdehvd.errors import ConfigError
+
+app = typer.Typer(
+    name="pdehvd",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Physics-informed networks from a YAML file, trained on any number of processes.",
+)
+
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="a YAML file")]
+RunFolder = Annotated[
+    Path, typer.Argument(metavar="RUN", help="a run directory, or latest", show_default=False)
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=VALUE", help="a value that goes over the file; repeatable"),
+]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", metavar="FILE.py", help="Python that registers more; repeatable"),
+]
+Processes = Annotated[int | None, typer.Option("--np", min=1, help="number of processes")]
+# Ranks but 0 wait so long before they tell of a bad config, for rank 0 has most likely told it.
+_PATIENCE = 2.0
+
+
+class Format(str, Enum):
+    """What `export` can write."""
+
+    vtk = "vtk"
+    npz = "npz"
+    savedmodel = "savedmodel"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code.
+
+    0 done, 1 failure, 2 bad input, 3 environment, 4 diverged, 130 interrupted.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    debug = "--debug" in given
+    try:
+        result = app(
+            [argument for argument in given if argument != "--debug"],
+            prog_name="pdehvd",
+            standalone_mode=False,
+        )
+        return int(result or 0)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        return _failed(error, debug)
+
+
+def _failed(error: Exception, debug: bool) -> int:
+    """Tell on stderr what went wrong, and return the exit code."""
+    from pdehvd.comm.launch import world_rank
+    from pdehvd.experiment.failures import told
+
+    if debug:
+        traceback.print_exception(error)
+    text, code = told(error)
+    rank = world_rank()
+    if rank and code == ConfigError.exit_code:
+        time.sleep(_PATIENCE)
+    print(f"rank {rank}: {text}" if rank else text, file=sys.stderr, flush=True)
+    return code
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"pdehvd {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="show tracebacks; anywhere")] = False,
+) -> None:
+    """Options that every command takes; `main` looks for --debug itself."""
+
+
+@app.command()
+def train(
+    config: ConfigFile,
+    np: Processes = None,
+    settings: Settings = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="go on with this run, or latest")
+    ] = None,
+    plugin: Plugins = None,
+    output: Annotated[Path | None, typer.Option(metavar="DIR", help="folder of the runs")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="print errors only")] = False,
+) -> int:
+    """Train on this machine's processes, or as one of those that a launcher started."""
+    from pdehvd.comm import launch
+    from pdehvd.experiment.config import load_config
+    from pdehvd.experiment.directory import find
+
+    joined, size = launch.joined(), launch.world_size()
+    if joined and np not in (None, size):
+        raise ConfigError(
+            f"--np {np}, but the launcher has started {size} processes",
+            (),
+            f"no --np, or --np {size}",
+        )
+    run = None if resume is None else find(resume)
+    loaded, source = load_config(config, settings or (), plugin or ())
+    count = size if joined else np or loaded.processes.np or 1
+    if not joined and count > 1:
+        from pdehvd.experiment.cost import check_machine, examine
+
+        check_machine(loaded, source, count)
+        examine(loaded, source, count)
+        again = [
+            "train",
+            str(config),
+            *_repeated("--set", settings),
+            *_repeated("--plugin", plugin),
+        ]
+        again += ["--resume", str(run)] if run else []
+        again += ["--output", str(output)] if output else []
+        again += ["--quiet"] if quiet else []
+        return launch.launch(again, loaded.processes, count)
+    from pdehvd.experiment.run import train as train_here
+
+    return train_here(loaded, source, run, output, quiet)
+
+
+def _repeated(option: str, values: Sequence[object] | None) -> list[str]:
+    return [text for value in values or () for text in (option, str(value))]
+
+
+def _found(run: Path, plugin: Sequence[Path] | None) -> Path:
+    """Return the run directory, ready to be opened: its config may name what plug-ins register."""
+    from pdehvd.experiment.config import prepare
+    from pdehvd.experiment.directory import find
+
+    found = find(run)
+    prepare(plugin or ())
+    return found
+
+
+@app.command()
+def evaluate(run: RunFolder, plugin: Plugins = None) -> None:
+    """Print a run's errors against its reference solution."""
+    found = _found(run, plugin)
+    from pdehvd.experiment.evaluate import evaluate as measure
+    from pdehvd.experiment.tables import show_errors
+
+    show_errors(measure(found))
+
+
+@app.command()
+def plot(run: RunFolder, plugin: Plugins = None) -> None:
+    """Draw a run's solution, reference, error and loss curves."""
+    found = _found(run, plugin)
+    from pdehvd.experiment.plots import plot as draw
+
+    for path in draw(found):
+        print(path)
+
+
+@app.command()
+def report(run: RunFolder, plugin: Plugins = None) -> None:
+    """Write a run's report, one self-contained HTML page."""
+    found = _found(run, plugin)
+    from pdehvd.experiment.report import report as write
+
+    print(write(found))
+
+
+@app.command()
+def export(
+    run: RunFolder,
+    form: Annotated[Format, typer.Option("--format", help="what to write")],
+    output: Annotated[Path | None, typer.Option(metavar="PATH", help="where to write")] = None,
+    plugin: Plugins = None,
+) -> None:
+    """Write a run's solution for other programs."""
+    found = _found(run, plugin)
+    from pdehvd.experiment.export import export as write
+
+    print(write(found, form.value, output))
+
+
+@app.command()
+def check(
+    config: ConfigFile, np: Processes = None, settings: Settings = None, plugin: Plugins = None
+) -> None:
+    """Validate a config, print it with all defaults, and what it will cost."""
+    from pdehvd.experiment.config import dump, load_config
+
+    loaded, source = load_config(config, settings or (), plugin or ())
+    from pdehvd.experiment.cost import examine
+    from pdehvd.experiment.tables import show_cost
+
+    cost = examine(loaded, source, np or loaded.processes.np or 1)
+    print(dump(loaded))
+    show_cost(cost)
+
+
+@app.command()
+def schema(plugin: Plugins = None) -> None:
+    """Print the JSON Schema of configs, for editors."""
+    import json
+
+    from pdehvd.experiment.config import prepare
+    from pdehvd.experiment.listing import schema as describe
+
+    prepare(plugin or ())
+    print(json.dumps(describe(), indent=2))
+
+
+@app.command(name="list")
+def list_(
+    section: Annotated[
+        str | None, typer.Argument(metavar="SECTION", help="one section only", show_default=False)
+    ] = None,
+    plugin: Plugins = None,
+) -> None:
+    """Print the names that the sections of a config may hold."""
+    from pdehvd.experiment.config import prepare
+    from pdehvd.experiment.listing import check_section, names
+    from pdehvd.experiment.tables import show_names
+
+    check_section(section)
+    prepare(plugin or ())
+    show_names(names(section))

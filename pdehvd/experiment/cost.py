@@ -1,0 +1,103 @@
+"""What a run will cost, told before it starts; building its parts also finds the last mistakes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from pdehvd.comm.group import Solo
+from pdehvd.comm.launch import node_cores
+from pdehvd.errors import ConfigError
+from pdehvd.experiment.build import build_objective, build_problem, build_reference
+from pdehvd.experiment.config import Config
+from pdehvd.experiment.yaml_source import Source
+from pdehvd.numerics import jets
+from pdehvd.objectives.objective import PDEObjective
+
+
+@dataclass(frozen=True)
+class BlockCost:
+    """A set of points: its loss terms, its global size, and the channels of its derivatives."""
+
+    terms: tuple[str, ...]
+    points: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Estimates for `processes`; memory in MiB a process, work in GFLOP a step of all together."""
+
+    processes: int
+    parameters: int
+    blocks: tuple[BlockCost, ...]
+    memory: float
+    work: float
+
+    @property
+    def points(self) -> int:
+        """Global number of points at which the network is evaluated in a step."""
+        return sum(block.points for block in self.blocks)
+
+
+def examine(config: Config, source: Source, processes: int = 1) -> Cost:
+    """Build a run's parts without running anything, and estimate what it will cost.
+
+    Raises `ConfigError` with file, line and path for all that only shows when parts are built:
+    names in expressions, conditions outside the domain, data files, more processes than points.
+    """
+    try:
+        problem = build_problem(config, processes)
+        objective = build_objective(config, problem, Solo())
+        build_reference(config, problem)
+        _weights(config, objective)
+        config.optimizer.build()
+    except ConfigError as error:
+        raise source.located(error) from error
+    return _cost(config, objective, processes)
+
+
+def check_machine(config: Config, source: Source, processes: int) -> None:
+    """Raise `ConfigError` where the config forbids more processes than this machine has cores."""
+    cores = node_cores() // (config.processes.threads or 1)
+    if processes > cores and not config.processes.oversubscribe:
+        path = ("processes", "oversubscribe")
+        error = ConfigError(
+            f"{processes} processes are more than this machine's cores", path, f"at most {cores}"
+        )
+        raise source.located(error)
+
+
+def _weights(config: Config, objective: PDEObjective) -> None:
+    try:
+        config.weighting.initial(objective.terms)
+    except ConfigError as error:
+        raise error.within("weighting") from error
+
+
+def _cost(config: Config, objective: PDEObjective, processes: int) -> Cost:
+    """Estimate from the sizes alone.
+
+    A point costs, for each channel, one multiplication and addition per weight forward and two
+    backward, and keeps each layer's values before and after its activation, and an adjoint.
+    """
+    problem, layout = objective.problem, objective.network.layout
+    blocks = tuple(
+        BlockCost(
+            tuple(term.name for term in block.terms),
+            block.count * block.source.points_per_item,
+            _channels(jets.plan(len(problem.coordinates), block.requested, block.operators)),
+        )
+        for block in problem.blocks
+    )
+    matrices = [shape for _, shape in layout if len(shape) > 1]
+    rows = sum(block.points * block.channels for block in blocks)
+    size = 8 if config.precision == "float64" else 4
+    layers = sum(shape[-1] for shape in matrices)
+    values = 3 * layers * math.ceil(rows / processes) + 5 * objective.size
+    work = 6 * rows * sum(math.prod(shape) for shape in matrices)
+    return Cost(processes, objective.size, blocks, values * size / 2**20, work / 1e9)
+
+
+def _channels(plan: jets.Plan) -> int:
+    return len(plan.partials) + len(plan.operators)

@@ -1,0 +1,30 @@
+"""What a person is told when a command fails."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+from pdehvd.errors import PdehvdError
+
+_LONGEST = 500
+
+
+def told(error: Exception) -> tuple[str, int]:
+    """Return a message without a traceback, and the exit code."""
+    if isinstance(error, PdehvdError):
+        return str(error), error.exit_code
+    # Errors of usage are told apart by this method, whichever Click the command line stands on.
+    usage = getattr(error, "format_message", None)
+    if usage is not None:
+        context = getattr(error, "ctx", None)
+        return f"{usage()} (see {context.command_path if context else 'pdehvd'} --help)", 2
+    return _unexpected(error), 1
+
+
+def _unexpected(error: Exception) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f" ({Path(last[0].filename).name}:{last[0].lineno})" if last else ""
+    text = " ".join(str(error).split())
+    text = text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    return f"pdehvd failed: {type(error).__name__}: {text}{where}; --debug shows the traceback"

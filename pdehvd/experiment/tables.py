@@ -1,0 +1,69 @@
+"""Tables that the commands print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from pdehvd.experiment.cost import Cost
+
+
+def _print(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = True) -> None:
+    """Print a table; all columns but the first hold numbers, or text that may be folded."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for index, column in enumerate(columns):
+        table.add_column(
+            column,
+            justify="right" if numbers and index else "left",
+            no_wrap=numbers or index < len(columns) - 1,
+        )
+    for row in rows:
+        # As `Text`, because names and expressions may hold brackets, which rich takes for markup.
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
+
+
+def show_errors(errors: Mapping[str, Any]) -> None:
+    """Print what `evaluate` returned: errors by field, and of unknowns."""
+    measures = [name for name in ("relative_l2", "maximum_error", "rmse") if name in errors]
+    fields = list(dict.fromkeys(field for name in measures for field in errors[name]))
+    rows = [[field, *(_number(errors[name].get(field)) for name in measures)] for field in fields]
+    _print(["field", *(name.replace("_", " ") for name in measures)], rows)
+    unknowns = errors.get("unknowns", {})
+    if unknowns:
+        _print(
+            ["unknown", "value", "true", "relative error"],
+            [
+                [name, *(_number(facts.get(key), 8) for key in ("value", "true", "error"))]
+                for name, facts in unknowns.items()
+            ],
+        )
+
+
+def show_cost(cost: Cost) -> None:
+    """Print points and derivative channels by block, then the estimates."""
+    rows = [
+        [", ".join(block.terms), f"{block.points:,}", str(block.channels)] for block in cost.blocks
+    ]
+    _print(["terms", "points", "derivatives"], rows)
+    processes = "1 process" if cost.processes == 1 else f"{cost.processes} processes"
+    print(f"{cost.parameters:,} parameters, {cost.points:,} points, {processes}")
+    print(
+        f"estimated: {cost.memory:,.1f} MiB for values of a step on each process "
+        f"(besides TensorFlow's own), {cost.work:.3g} GFLOP a step"
+    )
+
+
+def show_names(names: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+    """Print the registered names of each section with a line about each."""
+    rows = [[section, name, line] for section, pairs in names.items() for name, line in pairs]
+    _print(["section", "name", "what it is"], rows, numbers=False)
+
+
+def _number(value: float | None, digits: int = 4) -> str:
+    return "-" if value is None else f"{value:.{digits}g}"
