@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 
+from pdehvd.experiment.yaml_source import read_source
 from pdehvd.numerics.expressions import parse_number
 from pdehvd.reference import Reference
 from pdehvd.spec import registered
@@ -39,7 +39,7 @@ MEASUREMENTS = {
 
 def problem(name: str) -> dict:
     """Return the `problem` section of a config, as plain data."""
-    return yaml.safe_load((CONFIGS / f"{name}.yaml").read_text(encoding="utf-8"))["problem"]
+    return read_source(CONFIGS / f"{name}.yaml").data["problem"]
 
 
 def reference(section: dict) -> Reference:

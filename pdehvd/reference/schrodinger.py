@@ -22,7 +22,7 @@ from pdehvd.spec import register
 
 MODES = 512
 NODES = 128
-SEGMENT = 0.2
+SEGMENT = 0.1
 
 
 def wave_numbers(half_length: float) -> np.ndarray:
@@ -58,7 +58,7 @@ class SchrodingerReference(Reference):
         super().__init__(("u", "v"), unknowns)
         self.places = places
         self.end = end
-        definition = {"half_length": half_length, "end": end, "modes": MODES, "nodes": NODES}
+        definition = {"half_length": half_length, "end": end, "shape": [MODES, NODES, SEGMENT]}
         arrays = cached("schrodinger", definition, lambda: solve(half_length, end))
         rates = wave_numbers(half_length) ** 2 / 2
         self.series = DenseSeries(arrays["edges"], arrays["modes"], half_length, rates)

@@ -7,7 +7,13 @@ from typing import Literal
 
 import numpy as np
 from pydantic import Field
-from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator, RegularGridInterpolator
+from scipy.interpolate import (
+    LinearNDInterpolator,
+    NdBSpline,
+    NearestNDInterpolator,
+    RegularGridInterpolator,
+    make_interp_spline,
+)
 
 from pdehvd.errors import ConfigError
 from pdehvd.problems.data import read_table
@@ -28,11 +34,35 @@ def _grid(points: np.ndarray) -> tuple[Axes, np.ndarray] | None:
     return (axes, order) if np.array_equal(points[order], mesh) else None
 
 
+def _sorted(columns: Axes, values: np.ndarray) -> tuple[Axes, np.ndarray]:
+    """Return axes in ascending order, and values on their grid. Raises ConfigError for repeats."""
+    for dimension, column in enumerate(columns):
+        values = np.take(values, np.argsort(column), axis=dimension)
+        if len(np.unique(column)) < len(column):
+            raise ConfigError("an axis has a value twice", ("path",), "different values")
+    return [np.sort(column) for column in columns], values
+
+
+def _spline(axes: Axes, values: np.ndarray) -> Interpolator:
+    """Return the cubic tensor spline through values on a grid, solved directly axis by axis.
+
+    Where an axis has three points or two, the degree along it is two or one.
+    """
+    knots, degrees = [], []
+    for dimension, axis in enumerate(axes):
+        degrees.append(min(3, len(axis) - 1))
+        spline = make_interp_spline(axis, values, k=degrees[-1], axis=dimension)
+        values = np.moveaxis(spline.c, 0, dimension)
+        knots.append(spline.t)
+    return NdBSpline(tuple(knots), values, tuple(degrees))
+
+
 def _on_grid(axes: Axes, values: np.ndarray, method: str) -> Interpolator:
     """Return an interpolator that is NaN outside the grid, rounding aside."""
-    few = min(len(axis) for axis in axes) < 4
-    kind = "linear" if method == "cubic" and few else method
-    inner = RegularGridInterpolator(axes, values, method=kind)
+    if method == "cubic":
+        inner = _spline(axes, values)
+    else:
+        inner = RegularGridInterpolator(axes, values, method=method)
     low = np.array([axis[0] for axis in axes])
     high = np.array([axis[-1] for axis in axes])
 
@@ -132,15 +162,13 @@ class File(ReferenceSpec):
                     result[name] = _scattered(points, value, self.interpolation)
                     continue
                 axes, order = found
-                value = value[order]
+                value = value[order].reshape([len(axis) for axis in axes])
             elif len(value) == np.prod(lengths):
-                axes = columns
+                axes, value = _sorted(columns, value.reshape(lengths))
             else:
-                raise ConfigError(
-                    f"'{name}' has {len(value)} values",
-                    ("path",),
-                    f"{lengths} points or their grid",
-                )
-            shape = [len(axis) for axis in axes]
-            result[name] = _on_grid(axes, value.reshape(shape), self.interpolation)
+                expected = " x ".join(str(length) for length in lengths)
+                raise ConfigError(f"'{name}' has {len(value)} values", ("path",), expected)
+            if min(value.shape) < 2:
+                raise ConfigError("an axis has one point", ("path",), "two or more on each axis")
+            result[name] = _on_grid(axes, value, self.interpolation)
         return result

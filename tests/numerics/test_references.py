@@ -1,0 +1,271 @@
+"""Every reference satisfies the equations and conditions that its config file states."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import sympy
+
+from pdehvd.experiment.yaml_source import read_source
+from pdehvd.numerics.expressions import compile_numpy, partial_of
+from pdehvd.problems.pde import PDEProblem, PDESpec
+from pdehvd.problems.sampling import SamplingSpec
+from pdehvd.reference import Reference
+from pdehvd.reference.exact import ExactReference
+from pdehvd.spec import registered
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = sorted(path.stem for path in (ROOT / "configs").glob("*.yaml"))
+TOLERANCE = 1e-8
+
+Values = Mapping[str, np.ndarray]
+Derivative = Callable[[str, tuple[int, ...], np.ndarray], np.ndarray]
+
+
+def opened(name: str) -> tuple[PDEProblem, Reference]:
+    """Build the problem and the reference of a config file."""
+    folder = ROOT / "configs"
+    text = read_source(folder / f"{name}.yaml").data
+    spec = PDESpec.model_validate(text["problem"], context={"folder": str(folder)})
+    sampled = [key for key, condition in spec.conditions.items() if condition.sampled]
+    counts = {"equations": 128, "conditions": dict.fromkeys(sampled, 32)}
+    sampling = registered("sampling")["sobol"].model_validate(counts)
+    assert isinstance(sampling, SamplingSpec)
+    problem = spec.build(sampling, seed=7)
+    assert spec.reference is not None
+    reference = spec.reference.build(problem.coordinates, problem.fields, spec.numbers())  # type: ignore[attr-defined]
+    return problem, reference
+
+
+def exact_derivative(reference: ExactReference) -> Derivative:
+    """Differentiate closed forms with SymPy."""
+
+    def derivative(field: str, orders: tuple[int, ...], x: np.ndarray) -> np.ndarray:
+        form = reference.expressions[field]
+        for name, order in zip(reference.coordinates, orders, strict=True):
+            form = sympy.diff(form, sympy.Symbol(name, real=True), order)
+        columns = dict(zip(reference.coordinates, x.T, strict=True))
+        return compile_numpy([form], reference.coordinates)(columns)[0]
+
+    return derivative
+
+
+def patch_derivative(
+    reference: Reference, bounds: np.ndarray, half_widths: tuple[float, ...], nodes: int = 16
+) -> Derivative:
+    """Differentiate samples: the polynomial through Chebyshev points of a patch around a point."""
+    s = np.cos(np.pi * (np.arange(nodes) + 0.5) / nodes)
+    inverse = np.linalg.inv(np.polynomial.chebyshev.chebvander(s, nodes - 1))
+
+    def derivative(field: str, orders: tuple[int, ...], x: np.ndarray) -> np.ndarray:
+        if not any(orders):
+            return reference(x)[field]
+        (axis,) = np.flatnonzero(orders)
+        half = half_widths[axis]
+        centre = np.clip(x[:, axis], bounds[axis, 0] + half, bounds[axis, 1] - half)
+        samples = np.repeat(x[:, None], nodes, axis=1)
+        samples[..., axis] = centre[:, None] + half * s
+        values = reference(samples.reshape(-1, x.shape[1]))[field].reshape(-1, nodes)
+        series = np.polynomial.chebyshev.chebder(inverse @ values.T, orders[axis], half**-1.0)
+        place = (x[:, axis] - centre) / half
+        terms = np.polynomial.chebyshev.chebvander(place, len(series) - 1)
+        return np.einsum("nk,kn->n", terms, series)
+
+    return derivative
+
+
+def residuals(
+    problem: PDEProblem, reference: Reference, derivative: Derivative
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return first points [n, D] and residuals [n, R] of the items of all terms but data."""
+    result = {}
+    for block in problem.blocks:
+        items = block.source.items(0, 0, block.count)
+        for term in block.terms:
+            if term.name.startswith("data/"):
+                continue
+            values: dict[str, np.ndarray] = {
+                **dict(zip(problem.coordinates, items.x.T, strict=True)),
+                **items.extras,
+                **{name: np.full(len(items.x), true) for name, true in reference.unknowns.items()},
+            }
+            names = sorted({s.name for e in term.expressions for s in e.free_symbols})
+            for name in names:
+                if name not in values:
+                    partial = partial_of(name, problem.fields, problem.coordinates)
+                    assert partial is not None
+                    values[name] = derivative(partial.field, partial.orders, items.x)
+            rows = compile_numpy(list(term.expressions), names)({n: values[n] for n in names})
+            sums = np.stack([row.reshape(block.count, -1).sum(axis=1) for row in rows], axis=1)
+            result[term.name] = (items.x[:: block.source.points_per_item], sums)
+    return result
+
+
+# Half widths of patches per axis: inside the distance over which the solution is analytic.
+PATCHES = {
+    "burgers": (0.003, 0.003),
+    "burgers_inverse": (0.003, 0.003),
+    "allen_cahn": (0.0015, 0.002),
+    "poisson_lshape": (0.03, 0.03),
+    "ode_lorenz": (0.02,),
+    "lorenz_inverse": (0.02,),
+}
+
+
+def smooth(name: str, x: np.ndarray) -> np.ndarray:
+    """Return which points are far enough from singularities for samples to be differentiated."""
+    if name == "allen_cahn":  # the slope jumps at t = 0
+        return x[:, 1] > 0.01
+    if name == "poisson_lshape":  # the gradient is infinite at the re-entrant corner
+        return (x < -0.06).any(axis=1) & (np.hypot(x[:, 0], x[:, 1]) > 0.15)
+    return np.ones(len(x), bool)
+
+
+@pytest.mark.parametrize("name", [name for name in CONFIGS if name != "schrodinger"])
+def test_reference_satisfies_its_config(name: str) -> None:
+    problem, reference = opened(name)
+    if isinstance(reference, ExactReference):
+        derivative = exact_derivative(reference)
+    else:
+        derivative = patch_derivative(reference, problem.domain.bounds, PATCHES[name])
+    found = residuals(problem, reference, derivative)
+    assert {term for term in problem.terms if not term.startswith("data/")} == set(found)
+    for term, (x, rows) in found.items():
+        checked = np.abs(rows[smooth(name, x)]) if term.startswith("equation/") else np.abs(rows)
+        if term == "condition/sides":
+            checked = np.abs(rows[smooth(name, x)])
+        assert len(checked) >= 0.7 * len(rows) > 0, term
+        assert checked.max() < TOLERANCE, term
+    assert set(reference.fields) == set(problem.fields)
+    assert set(reference.unknowns) == {unknown.name for unknown in problem.unknowns}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_hard_conditions_hold_for_the_reference(name: str) -> None:
+    """Where the factor of `network` is zero, the form must be the reference itself."""
+    problem, reference = opened(name)
+    bounds = problem.domain.bounds
+    faces = []
+    for axis in range(len(bounds)):
+        for end in bounds[axis]:
+            x = bounds[:, 0] + (bounds[:, 1] - bounds[:, 0]) * np.random.default_rng(3).random(
+                (32, len(bounds))
+            )
+            x[:, axis] = end
+            faces.append(x)
+    for field, form in problem.hard.items():
+        network = sympy.Symbol("network", real=True)
+        function = compile_numpy(
+            [form.subs(network, 0), sympy.diff(form, network)], problem.coordinates
+        )
+        fixed = 0
+        for x in faces:
+            base, factor = function(dict(zip(problem.coordinates, x.T, strict=True)))
+            rows = np.abs(factor) < 1e-12
+            fixed += rows.sum()
+            assert np.abs(base - reference(x)[field])[rows].max(initial=0.0) < TOLERANCE
+        assert fixed > 0
+
+
+def test_schrodinger_in_the_sense_of_distributions() -> None:
+    """The corner at |x| = 5 leaves h_xx no pointwise meaning; every low mode must still balance."""
+    problem, reference = opened("schrodinger")
+    count, kept, half, nodes = 4096, 60, 0.004, 14
+    x = -5 + 10 * np.arange(count) / count
+    k = 2 * np.pi / 10 * np.arange(kept + 1)
+    s = np.cos(np.pi * (np.arange(nodes) + 0.5) / nodes)
+    slope = np.polynomial.chebyshev.chebder(
+        np.linalg.inv(np.polynomial.chebyshev.chebvander(s, nodes - 1)), 1, 1 / half
+    )
+    slope_now = np.polynomial.chebyshev.chebvander(np.zeros(1), nodes - 2)[0] @ slope
+
+    def low(values: np.ndarray) -> np.ndarray:
+        return np.fft.rfft(values)[: kept + 1] / count
+
+    def back(modes: np.ndarray) -> np.ndarray:
+        return np.fft.irfft(np.pad(modes, (0, count // 2 - kept)) * count, count)
+
+    def at(t: float) -> dict[str, np.ndarray]:
+        return reference(np.stack([x, np.full(count, t)], axis=1))
+
+    (block,) = [block for block in problem.blocks if block.terms[0].name.startswith("equation/")]
+    for t in (0.05, 0.4, np.pi / 4, 1.1, 1.5):
+        now, around = at(t), [at(t + half * float(shift)) for shift in s]
+        values = dict(now)
+        for field in ("u", "v"):
+            values[f"{field}_xx"] = back(-(k**2) * low(now[field]))
+            values[f"{field}_t"] = back(slope_now @ np.stack([low(a[field]) for a in around]))
+        for term in block.terms:
+            names = sorted(symbol.name for symbol in term.expressions[0].free_symbols)
+            row = compile_numpy(term.expressions, names)({name: values[name] for name in names})[0]
+            assert np.abs(low(row)).max() < TOLERANCE, (term.name, t)
+
+
+def test_schrodinger_conditions() -> None:
+    problem, reference = opened("schrodinger")
+    checked = set()
+    for block in problem.blocks:
+        items = block.source.items(0, 0, block.count)
+        name = block.terms[0].name
+        if name == "condition/initial":
+            values = {**reference(items.x), "x": items.x[:, 0]}
+            for expression in block.terms[0].expressions:
+                names = sorted(symbol.name for symbol in expression.free_symbols)
+                rows = compile_numpy([expression], names)({n: values[n] for n in names})
+                assert np.abs(rows[0]).max() < TOLERANCE
+            checked.add(name)
+        if name == "condition/sides":
+            # Equal values and, by symmetry about both faces, no mean slope on either.
+            for distance in (0.0, 0.1, 1.0):
+                left, right = items.x[::2].copy(), items.x[1::2].copy()
+                left[:, 0] += distance
+                right[:, 0] -= distance
+                beyond = right + np.array([2 * distance, 0.0])
+                for field, values in reference(left).items():
+                    assert np.abs(values - reference(right)[field]).max() < TOLERANCE
+                    assert np.abs(values - reference(beyond)[field]).max() < TOLERANCE
+            checked.add(name)
+    assert checked == {"condition/initial", "condition/sides"}
+
+
+def test_every_builtin_reference_is_named_by_a_config() -> None:
+    named = set()
+    for name in CONFIGS:
+        text = read_source(ROOT / "configs" / f"{name}.yaml").data
+        named.add(text["problem"]["reference"]["name"])
+    assert named | {"file"} == set(registered("reference"))
+
+
+def make_data() -> ModuleType:
+    """Import scripts/make_data.py."""
+    path = ROOT / "scripts" / "make_data.py"
+    spec = importlib.util.spec_from_file_location("make_data", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["make_data"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", sorted(make_data().MEASUREMENTS))
+def test_measurements_are_the_reference_and_the_stated_noise(name: str) -> None:
+    module = make_data()
+    wanted = module.MEASUREMENTS[name]
+    path = ROOT / "configs" / "data" / f"{name}.csv"
+    problem, reference = opened(name)
+    table = np.genfromtxt(path, delimiter=",", names=True)
+    assert len(table) == wanted.count
+    points = np.stack([table[coordinate] for coordinate in problem.coordinates], axis=1)
+    true = reference(points)
+    for field in wanted.fields:
+        noise = (table[field] - true[field]).std() / true[field].std()
+        assert 0.8 * wanted.noise < noise < 1.2 * wanted.noise
+    made = np.genfromtxt(module.table(name).splitlines(), delimiter=",", names=True)
+    for column in table.dtype.names:
+        assert np.allclose(table[column], made[column], rtol=0, atol=2e-6)
