@@ -61,23 +61,38 @@ def _ratio(upper: Any, lower: Any) -> float | None:
         return None
 
 
-def _linear(expr: Any, field: str, second: dict[Any, Partial]) -> _Linear | None:
-    """Return the one operator through which `expr` holds second derivatives of `field`, if any."""
+def _combinations(expr: Any, field: str, second: dict[Any, Partial]) -> list[_Linear]:
+    """Return the operators through which `expr` holds second derivatives of `field`.
+
+    Derivatives whose coefficients differ by numbers only form one operator; lone ones form none.
+    """
     own = sorted(
         (s for s, partial in second.items() if partial.field == field),
         key=lambda s: second[s].orders,
         reverse=True,
     )
-    coefficients = [sympy.diff(expr, s) for s in own]
-    if len(own) < 2 or any(c.free_symbols & set(second) for c in coefficients):
-        return None
-    ratios = [_ratio(c, coefficients[0]) for c in coefficients]
-    operator = []
-    for inner, ratio in zip(own, ratios, strict=True):
-        if ratio is None or ratio == 0.0:
-            return None
-        operator.append((second[inner].orders, ratio))
-    return _Linear(field, coefficients[0], tuple(operator), tuple(own))
+    coefficients = {s: sympy.diff(expr, s) for s in own}
+    if any(c.free_symbols & set(second) or c == 0 for c in coefficients.values()):
+        return []
+    groups: list[list[tuple[sympy.Symbol, float]]] = []
+    for inner in own:
+        for group in groups:
+            ratio = _ratio(coefficients[inner], coefficients[group[0][0]])
+            if ratio:
+                group.append((inner, ratio))
+                break
+        else:
+            groups.append([(inner, 1.0)])
+    return [
+        _Linear(
+            field,
+            coefficients[group[0][0]],
+            tuple((second[inner].orders, ratio) for inner, ratio in group),
+            tuple(inner for inner, _ in group),
+        )
+        for group in groups
+        if len(group) > 1
+    ]
 
 
 def _second_below(orders: MultiIndex) -> set[MultiIndex]:
@@ -109,7 +124,7 @@ def collapse_operators(
     """Replace fixed combinations of second derivatives, such as u_xx + u_yy, by one symbol each.
 
     A combination collapses where an expression is linear in a field's second derivatives and their
-    coefficients differ by numbers only (symbols, such as unknowns, are no numbers), and where this
+    coefficients differ by numbers only (symbols, such as unknowns, are no numbers), and where it
     leaves fewer derivatives to compute over all fields and expressions together. Derivatives in
     `frozen_names` are computed one by one in any case. The values of expressions do not change.
     """
@@ -122,8 +137,7 @@ def collapse_operators(
     for expression in given:
         partials = _partials(expression, fields, coordinates)
         second = {s: partial for s, partial in partials.items() if sum(partial.orders) == 2}
-        found = [_linear(expression, field, second) for field in fields]
-        linear.append([item for item in found if item is not None])
+        linear.append([c for field in fields for c in _combinations(expression, field, second)])
         whole = {s for item in linear[-1] for s in item.symbols}
         needed.update(partial.orders for s, partial in partials.items() if s not in whole)
     for orders in needed:

@@ -3,66 +3,17 @@
 from __future__ import annotations
 
 import functools
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
 
-from pdehvd.numerics.program import Operations, Program
+from pdehvd.numerics.operations import NUMPY, Operations, tensorflow
+from pdehvd.numerics.program import Program
 
 if TYPE_CHECKING:
     import tensorflow as tf
-
-_PLAIN: dict[str, Callable[..., Any]] = {
-    "add": operator.add,
-    "subtract": operator.sub,
-    "multiply": operator.mul,
-    "divide": operator.truediv,
-    "negative": operator.neg,
-}
-_SAME_NAME = (
-    *("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "sqrt", "abs", "sign"),
-    *("maximum", "minimum", "equal", "not_equal", "less", "less_equal"),
-)
-
-_NUMPY: dict[str, Callable[..., Any]] = {
-    **_PLAIN,
-    **{name: getattr(np, name) for name in _SAME_NAME},
-    "asin": np.arcsin,
-    "acos": np.arccos,
-    "atan": np.arctan,
-    "atan2": np.arctan2,
-    "power": np.power,
-    "where": np.where,
-    "and": np.logical_and,
-    "or": np.logical_or,
-    "not": np.logical_not,
-    "constant": np.float64,
-    "truth": np.bool_,
-}
-
-
-@functools.cache
-def _tensorflow() -> dict[str, Callable[..., Any]]:
-    # Imported here: reading and checking a configuration must not wait for TensorFlow.
-    import tensorflow as tf
-
-    return {
-        **_PLAIN,
-        **{name: getattr(tf.math, name) for name in _SAME_NAME},
-        "asin": tf.math.asin,
-        "acos": tf.math.acos,
-        "atan": tf.math.atan,
-        "atan2": tf.math.atan2,
-        "power": tf.math.pow,
-        "where": tf.where,
-        "and": tf.math.logical_and,
-        "or": tf.math.logical_or,
-        "not": tf.math.logical_not,
-        "truth": tf.constant,
-    }
 
 
 def compile_numpy(
@@ -81,7 +32,7 @@ def compile_numpy(
         given = {n: np.asarray(inputs[n], np.float64) for n in program.names if n in inputs}
         shape = np.broadcast_shapes(*(array.shape for array in given.values()))
         with np.errstate(all="ignore"):
-            results = program.run(_NUMPY, given)
+            results = program.run(NUMPY, given)
         return [np.array(np.broadcast_to(result, shape)) for result in results]
 
     return evaluate
@@ -111,7 +62,7 @@ def compile_tf(
             if name in inputs
         }
         constant = functools.partial(tf.constant, dtype=dtype)
-        operations: Operations = {**_tensorflow(), "constant": constant}
+        operations: Operations = {**tensorflow(), "constant": constant}
         results = program.run(operations, given)
         full = next((tensor for tensor in given.values() if tensor.shape.rank == 1), None)
         if full is None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import sympy
 
+from pdehvd.numerics.building import MAX_NUMBER
 from pdehvd.numerics.collapse import Collapsed, collapse_operators
 from pdehvd.numerics.compiling import compile_numpy, compile_tf
 from pdehvd.numerics.derivatives import (
@@ -21,7 +22,7 @@ from pdehvd.numerics.derivatives import (
     substitute_hard,
 )
 from pdehvd.numerics.functions import CONSTANTS, FUNCTIONS, constant_value, exact, symbol
-from pdehvd.numerics.parsing import MAX_NUMBER, Walker
+from pdehvd.numerics.parsing import Walker
 from pdehvd.numerics.syntax import ExpressionError, Source
 
 __all__ = [

@@ -11,16 +11,12 @@ from typing import Any, NoReturn
 import sympy
 
 from pdehvd.errors import nearest
+from pdehvd.numerics.building import MAX_NUMBER, Builder
 from pdehvd.numerics.functions import CONSTANTS, FUNCTIONS, Value, Where, constant_value, exact
 from pdehvd.numerics.syntax import Source, identifier
 
 MAX_DEPTH = 50
-MAX_EXPONENT = 100
-MAX_NUMBER = 1e300
-MAX_ROOT = 100  # the largest q of an exponent p/q that is kept as a fraction
-MAX_BITS = 20000  # of an exact fraction raised to a power
 
-_UNREAL = (sympy.nan, sympy.zoo, sympy.oo, -sympy.oo, sympy.I)
 _ADDITIVE = (ast.Add, ast.Sub)
 _MULTIPLICATIVE = (ast.Mult, ast.Div)
 _RELATIONS: dict[type, tuple[Callable[..., Any], Callable[[float, float], bool]]] = {
@@ -44,17 +40,12 @@ def _product(inverse: Sequence[bool], factors: Sequence[float]) -> float:
     return product
 
 
-def _inexact(exponent: Any) -> Any:
-    """Round the awkward fractions of an exponent: SymPy would work out c^(p/q) exactly."""
-    awkward = [n for n in exponent.atoms(sympy.Rational) if abs(n) > MAX_EXPONENT or n.q > MAX_ROOT]
-    return exponent.xreplace({n: sympy.Float(constant_value(n), 17) for n in awkward})
-
-
 class Walker:
     """Turns a syntax tree into SymPy, node by node; everything not named here is refused."""
 
     def __init__(self, source: Source, symbols: Mapping[str, sympy.Basic]) -> None:
         self.source = source
+        self.nodes = Builder(source)
         self.symbols = {identifier(name): value for name, value in symbols.items()}
 
     def value(self, node: ast.expr, depth: int = 0) -> Value:
@@ -83,10 +74,10 @@ class Walker:
         if isinstance(node, ast.BoolOp):
             parts = [self.condition(part, depth + 1) for part in node.values]
             join = sympy.And if isinstance(node.op, ast.And) else sympy.Or
-            return self._built(node, lambda: join(*parts))
+            return self.nodes.built(node, lambda: join(*parts))
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             inner = self.condition(node.operand, depth + 1)
-            return self._built(node, lambda: sympy.Not(inner))
+            return self.nodes.built(node, lambda: sympy.Not(inner))
         if isinstance(node, ast.Compare):
             return self._comparison(node, depth)
         self.source.fail("this is not a condition", node, "a comparison such as x > 0")
@@ -101,9 +92,10 @@ class Walker:
             if left.number is not None and right.number is not None:
                 relations.append(sympy.true if compare(left.number, right.number) else sympy.false)
             else:
-                pair = (left.expr, right.expr)
-                relations.append(self._built(node, partial(relation, *pair)))
-        return self._built(node, lambda: sympy.And(*relations))
+                built = self.nodes.built(node, partial(relation, left.expr, right.expr))
+                numeric = left.number is not None and built.is_Relational
+                relations.append(built.reversed if numeric else built)  # 0 < x reads x > 0
+        return self.nodes.built(node, lambda: sympy.And(*relations))
 
     def _literal(self, node: ast.Constant) -> Value:
         if isinstance(node.value, bool) or not isinstance(node.value, (int, float)):
@@ -129,7 +121,8 @@ class Walker:
         valid = [*self.symbols, *CONSTANTS]
         head, _, tail = name.partition("_")
         stem = nearest(head, valid) if tail else ""
-        guess = nearest(name, valid) or (f"{stem}_{tail}" if stem and stem != head else "")
+        likely = [f"{stem}_{tail}"] if stem and stem != head else []
+        guess = nearest(name, [*valid, *likely])
         shown = ", ".join(valid[:20]) + (" ..." if len(valid) > 20 else "")
         self.source.fail(f"unknown name '{name}'", node, f"one of {shown}", guess)
 
@@ -161,32 +154,19 @@ class Walker:
         values = [part for _, part in parts]
         if kind is _ADDITIVE:
             terms = [-part.expr if inverse else part.expr for inverse, part in parts]
-            return self._made(node, values, lambda: sympy.Add(*terms), lambda *n: _total(signs, n))
+            return self.nodes.made(
+                node, values, lambda: sympy.Add(*terms), lambda *n: _total(signs, n)
+            )
         if any(inverse and part.expr == 0 for inverse, part in parts):
             self.source.fail("division by zero", node)
         factors = [1 / part.expr if inverse else part.expr for inverse, part in parts]
-        return self._made(node, values, lambda: sympy.Mul(*factors), lambda *n: _product(signs, n))
+        return self.nodes.made(
+            node, values, lambda: sympy.Mul(*factors), lambda *n: _product(signs, n)
+        )
 
     def _power(self, node: ast.BinOp, depth: int) -> Value:
         base, exponent = self.value(node.left, depth + 1), self.value(node.right, depth + 1)
-        shift = exponent.expr.as_coeff_Add()[0]
-        if abs(shift) > MAX_EXPONENT or abs(exponent.number or 0.0) > MAX_EXPONENT:
-            self.source.fail(f"an exponent larger than {MAX_EXPONENT}", node.right)
-        exponent = Value(_inexact(exponent.expr), exponent.number)
-        coefficient = base.expr.as_coeff_Mul()[0]
-        if coefficient.is_Rational and exponent.number is not None:
-            bits = max(int(coefficient.p).bit_length(), int(coefficient.q).bit_length())
-            if bits > 1 and bits * abs(exponent.number) > MAX_BITS:
-                if base.number is None:
-                    self.source.fail("a number in this power is too long", node)
-                base = Value(sympy.Float(base.number, 17), base.number)
-        result = self._made(
-            node, [base, exponent], lambda: base.expr**exponent.expr, lambda x, y: x**y
-        )
-        total = result.expr.exp if result.expr.is_Pow else sympy.S.Zero
-        if total.is_Rational and abs(total) > MAX_EXPONENT:
-            self.source.fail(f"an exponent larger than {MAX_EXPONENT}", node)
-        return result
+        return self.nodes.power(node, base, exponent)
 
     def _call(self, node: ast.Call, depth: int) -> Value:
         product = "a function name; a product is written with *"
@@ -215,7 +195,7 @@ class Walker:
         parts = [self.value(argument, depth + 1) for argument in node.args]
         if function.choose is not None and all(part.number is not None for part in parts):
             return function.choose(*parts)
-        return self._made(
+        return self.nodes.made(
             node, parts, lambda: function.build(*(part.expr for part in parts)), function.number
         )
 
@@ -224,43 +204,5 @@ class Walker:
         yes, no = (self.value(part, depth + 1) for part in node.args[1:])
         if test in (sympy.true, sympy.false):
             return yes if test == sympy.true else no
-        expr = self._built(node, lambda: Where(test, yes.expr, no.expr))
+        expr = self.nodes.built(node, lambda: Where(test, yes.expr, no.expr))
         return Value(expr, None if expr.free_symbols else yes.number)
-
-    def _made(
-        self,
-        node: ast.expr,
-        parts: Sequence[Value],
-        build: Callable[[], Any],
-        number: Callable[..., float],
-    ) -> Value:
-        """Build a node; where all parts are numbers, in floating point first: that cannot hang."""
-        given = [part.number for part in parts]
-        value = None
-        if None not in given:
-            value = self._finite(node, lambda: number(*given))
-        expr = self._built(node, build)
-        if value is None and not expr.free_symbols:
-            value = self._finite(node, lambda: constant_value(expr))
-        return Value(expr, value)
-
-    def _finite(self, node: ast.expr, number: Callable[[], float]) -> float:
-        try:
-            value = number()
-        except ZeroDivisionError:
-            self.source.fail("division by zero", node)
-        except (ArithmeticError, ValueError):
-            value = math.nan
-        if isinstance(value, complex) or not abs(value) <= MAX_NUMBER:
-            self.source.fail(f"not a real number below {MAX_NUMBER:g}", node)
-        return float(value)
-
-    def _built(self, node: ast.expr, build: Callable[[], Any]) -> Any:
-        """Let SymPy build a node; what it cannot build as a finite real one is an error."""
-        try:
-            expr = build()
-        except (ArithmeticError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-            self.source.fail(f"cannot be evaluated: {error}", node)
-        if expr.has(*_UNREAL):
-            self.source.fail("has no finite real value", node)
-        return expr

@@ -7,58 +7,16 @@ steps, and equal steps are stored once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sympy
 
 from pdehvd.numerics.functions import Where, constant_value
+from pdehvd.numerics.operations import RECIPROCAL, RELATIONS, SAFE, UNARY, Operations
 from pdehvd.numerics.syntax import ExpressionError
 
 Step = tuple[Any, ...]
-Operations = Mapping[str, Callable[..., Any]]
-
-_UNARY: dict[Any, str] = {
-    sympy.sin: "sin",
-    sympy.cos: "cos",
-    sympy.tan: "tan",
-    sympy.asin: "asin",
-    sympy.acos: "acos",
-    sympy.atan: "atan",
-    sympy.sinh: "sinh",
-    sympy.cosh: "cosh",
-    sympy.tanh: "tanh",
-    sympy.exp: "exp",
-    sympy.log: "log",
-    sympy.Abs: "abs",
-    sympy.sign: "sign",
-}
-_RECIPROCAL: dict[Any, str] = {  # SymPy turns tan(x + pi/2) into -cot(x)
-    sympy.cot: "tan",
-    sympy.sec: "cos",
-    sympy.csc: "sin",
-    sympy.coth: "tanh",
-}
-_RELATIONS: dict[Any, tuple[str, bool]] = {  # operation, and whether to swap its sides
-    sympy.Eq: ("equal", False),
-    sympy.Ne: ("not_equal", False),
-    sympy.Lt: ("less", False),
-    sympy.Le: ("less_equal", False),
-    sympy.Gt: ("less", True),
-    sympy.Ge: ("less_equal", True),
-}
-# An argument at which an operation and its derivative are finite. In a branch that is not taken
-# it replaces the true argument: 0 * inf in the backward pass would be NaN.
-_SAFE = {
-    "exp": 0.0,
-    "sinh": 0.0,
-    "cosh": 0.0,
-    "log": 1.0,
-    "sqrt": 1.0,
-    "asin": 0.0,
-    "acos": 0.0,
-    "tan": 0.0,
-}
 
 
 class Program:
@@ -190,16 +148,16 @@ class Program:
 
     def _unary(self, operation: str, argument: Any) -> int:
         step = self._step(argument)
-        if operation in _SAFE:
-            step = self._guarded(step, _SAFE[operation])
+        if operation in SAFE:
+            step = self._guarded(step, SAFE[operation])
         return self._emit(operation, step)
 
     def _function(self, expr: Any) -> int:
         kind = expr.func
-        if kind in _UNARY:
-            return self._unary(_UNARY[kind], expr.args[0])
-        if kind in _RECIPROCAL:
-            lower = self._guarded(self._unary(_RECIPROCAL[kind], expr.args[0]), 1.0)
+        if kind in UNARY:
+            return self._unary(UNARY[kind], expr.args[0])
+        if kind in RECIPROCAL:
+            lower = self._guarded(self._unary(RECIPROCAL[kind], expr.args[0]), 1.0)
             return self._emit("divide", self._constant(1.0), lower)
         if kind in (sympy.Max, sympy.Min):
             operation = "maximum" if kind is sympy.Max else "minimum"
@@ -239,8 +197,8 @@ class Program:
         return chosen if outer is None else self._emit("and", outer, chosen)
 
     def _condition(self, expr: Any) -> int:
-        if expr.func in _RELATIONS:
-            operation, swap = _RELATIONS[expr.func]
+        if expr.func in RELATIONS:
+            operation, swap = RELATIONS[expr.func]
             left, right = (self._step(side) for side in expr.args)
             return (
                 self._emit(operation, right, left) if swap else self._emit(operation, left, right)

@@ -146,7 +146,7 @@ class Source:
             piece = " " if character.isspace() else character
             if not code and piece == " ":
                 continue
-            alone = text[position - 1 : position] not in ("<", ">", "=", "!")
+            alone = text[position - 1 : position] not in ("<", ">", "=", "!", ":")
             if character == "^":
                 piece = "**"
             elif character == "=" and alone and text[position + 1 : position + 2] != "=":
@@ -161,7 +161,8 @@ class Source:
                 warnings.simplefilter("ignore")  # Python remarks on "1or x", which is refused later
                 return ast.parse(self._code, mode="eval").body
         except SyntaxError as error:
-            index = min(max((error.offset or 1) - 1, 0), len(self._origin) - 1)
+            last = len(self._origin) - 1
+            index = min(error.offset - 1, last) if error.offset else last
             expected = ""
             if re.search(r"[\d)]\s*[^\W\d]|\)\s*\(", self.text):
                 expected = "products written with *"

@@ -1,0 +1,105 @@
+"""What the steps of a program are called, and what NumPy and TensorFlow do for each."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import sympy
+
+Operations = Mapping[str, Callable[..., Any]]
+
+UNARY: dict[Any, str] = {
+    sympy.sin: "sin",
+    sympy.cos: "cos",
+    sympy.tan: "tan",
+    sympy.asin: "asin",
+    sympy.acos: "acos",
+    sympy.atan: "atan",
+    sympy.sinh: "sinh",
+    sympy.cosh: "cosh",
+    sympy.tanh: "tanh",
+    sympy.exp: "exp",
+    sympy.log: "log",
+    sympy.Abs: "abs",
+    sympy.sign: "sign",
+}
+RECIPROCAL: dict[Any, str] = {  # SymPy turns tan(x + pi/2) into -cot(x)
+    sympy.cot: "tan",
+    sympy.sec: "cos",
+    sympy.csc: "sin",
+    sympy.coth: "tanh",
+}
+RELATIONS: dict[Any, tuple[str, bool]] = {  # operation, and whether to swap its sides
+    sympy.Eq: ("equal", False),
+    sympy.Ne: ("not_equal", False),
+    sympy.Lt: ("less", False),
+    sympy.Le: ("less_equal", False),
+    sympy.Gt: ("less", True),
+    sympy.Ge: ("less_equal", True),
+}
+# An argument at which an operation and its derivative are finite. In a branch that is not taken
+# it replaces the true argument: 0 * inf in the backward pass would be NaN.
+SAFE = {
+    "exp": 0.0,
+    "sinh": 0.0,
+    "cosh": 0.0,
+    "log": 1.0,
+    "sqrt": 1.0,
+    "asin": 0.0,
+    "acos": 0.0,
+    "tan": 0.0,
+}
+
+_PLAIN: dict[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "negative": operator.neg,
+}
+_SAME_NAME = (
+    *("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "sqrt", "abs", "sign"),
+    *("maximum", "minimum", "equal", "not_equal", "less", "less_equal"),
+)
+
+NUMPY: dict[str, Callable[..., Any]] = {
+    **_PLAIN,
+    **{name: getattr(np, name) for name in _SAME_NAME},
+    "asin": np.arcsin,
+    "acos": np.arccos,
+    "atan": np.arctan,
+    "atan2": np.arctan2,
+    "power": np.power,
+    "where": np.where,
+    "and": np.logical_and,
+    "or": np.logical_or,
+    "not": np.logical_not,
+    "constant": np.float64,
+    "truth": np.bool_,
+}
+
+
+@functools.cache
+def tensorflow() -> dict[str, Callable[..., Any]]:
+    """Return the op table of TensorFlow; its `constant` depends on the dtype of the inputs."""
+    # Imported here: reading and checking a configuration must not wait for TensorFlow.
+    import tensorflow as tf
+
+    return {
+        **_PLAIN,
+        **{name: getattr(tf.math, name) for name in _SAME_NAME},
+        "asin": tf.math.asin,
+        "acos": tf.math.acos,
+        "atan": tf.math.atan,
+        "atan2": tf.math.atan2,
+        "power": tf.math.pow,
+        "where": tf.where,
+        "and": tf.math.logical_and,
+        "or": tf.math.logical_or,
+        "not": tf.math.logical_not,
+        "truth": tf.constant,
+    }
