@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pdehvd.errors import ConfigError
+from pdehvd.experiment.directory import write_json
 from pdehvd.experiment.opened import RunLike, free_constants, opened, predict, true_unknowns, truth
 from pdehvd.problems.evaluation import error_sums, evaluation_points, relative_l2, time_slices
 
@@ -84,19 +83,3 @@ def _errors(
 
 def _relative(value: float, true: float) -> float:
     return abs(value - true) / abs(true) if true else math.nan
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file in one piece: a reader sees the old one or the new one."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(json.dumps(_plain(content), indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
-
-
-def _plain(value: Any) -> Any:
-    """Return the value with NaN and infinities as null, which JSON can hold."""
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -48,7 +48,7 @@ def opened(run: RunLike) -> Trained:
     """
     if not isinstance(run, str | Path):
         return run
-    from pdehvd.experiment.run import open_run
+    from pdehvd.experiment.trained import open_run
 
     return open_run(Path(run))
 

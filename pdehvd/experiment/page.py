@@ -6,6 +6,8 @@ import base64
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from pdehvd.experiment.style import DPI
+
 STYLE = """
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
@@ -92,10 +94,11 @@ def folded(label: str, content: str) -> str:
 
 
 def picture(png: bytes, caption: str) -> str:
-    """Return a picture inside the page."""
+    """Return a picture inside the page, as wide as its pixels say, so that all texts look alike."""
     data = base64.b64encode(png).decode("ascii")
     text = escape(caption, quote=True)
+    width = int.from_bytes(png[16:20], "big") * 96 // DPI
     return (
-        f'<figure><img alt="{text}" src="data:image/png;base64,{data}">'
+        f'<figure><img alt="{text}" width="{width}" src="data:image/png;base64,{data}">'
         f"<figcaption>{text}</figcaption></figure>"
     )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import shlex
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from pdehvd.experiment.directory import CONFIG, ENVIRONMENT, read_json, write_text
 from pdehvd.experiment.evaluate import evaluate
 from pdehvd.experiment.opened import RunLike, Trained, opened, true_unknowns
 from pdehvd.experiment.page import cards, code, folded, page, picture, section, table
@@ -27,14 +26,16 @@ _CAPTIONS = {
 }
 
 
-def report(run: RunLike) -> Path:
+def report(run: RunLike, summary: Mapping[str, Any] | None = None) -> Path:
     """Write `report.html`, a page without outside parts, and return its path.
 
-    Pictures are drawn and errors are measured anew.
+    Pictures are drawn (to `plots/`, as `plots.plot` does) and errors are measured anew. `summary`
+    stands for the run's own where that has not been written yet.
     """
     trained = opened(run)
     directory = Path(trained.directory)
-    summary = trained.summary or _json(directory / "summary.json")
+    summary = trained.summary if summary is None else summary
+    environment = read_json(directory / ENVIRONMENT)
     errors = evaluate(trained) if trained.reference is not None else {}
     pictures = [picture(path.read_bytes(), _caption(path.stem)) for path in plot(trained)]
     body = [
@@ -43,15 +44,13 @@ def report(run: RunLike) -> Path:
         section("Errors against the reference", _error_table(errors)),
         section("Unknowns", _unknown_table(trained)),
         section("Pictures", "\n".join(pictures)),
-        section("How to reproduce", code(_command(trained, summary))),
+        section("How to reproduce", code(_commands(directory, summary, environment))),
         section("Configuration", _configuration(directory)),
         section("Summary", table((), _rows(summary))),
-        section("Environment", table((), _rows(_json(directory / "environment.json")))),
+        section("Environment", table((), _rows(environment))),
     ]
     path = directory / FILE
-    temporary = path.with_name(FILE + ".new")
-    temporary.write_text(page(f"{_name(trained)} - pdehvd", filter(None, body)), encoding="utf-8")
-    os.replace(temporary, path)
+    write_text(path, page(f"{_name(trained)} - pdehvd", filter(None, body)))
     return path
 
 
@@ -80,8 +79,8 @@ def _key_numbers(summary: Mapping[str, Any], errors: Mapping[str, Any]) -> list[
         "processes": "processes",
     }
     for name, label in labels.items():
-        if name in summary:
-            value = summary[name]
+        value = summary.get(name)
+        if value is not None:
             facts.append((label, _time(value) if name == "seconds" else _text(value)))
     return facts
 
@@ -115,20 +114,20 @@ def _unknown_table(trained: Trained) -> str:
 
 
 def _configuration(directory: Path) -> str:
-    path = directory / "config.yaml"
+    path = directory / CONFIG
     if not path.exists():
         return ""
     return folded("config.yaml, with every default", code(path.read_text(encoding="utf-8")))
 
 
-def _command(trained: Trained, summary: Mapping[str, Any]) -> str:
-    """Return the commands that train the same again and look at it, from the folder of the runs."""
-    path = Path(trained.directory)
-    config = shlex.quote(str(Path(path.name) / "config.yaml"))
-    lines = ["# in the folder that holds this run"]
+def _commands(directory: Path, summary: Mapping[str, Any], environment: Mapping[str, Any]) -> str:
+    """Return the command that made the run, and the one that repeats it from what it stored."""
+    lines = []
+    if environment.get("command"):
+        lines += ["# as it was started", shlex.join(map(str, environment["command"])), ""]
+    stored = shlex.quote(f"{directory.name}/{CONFIG}")
     count = summary.get("processes", 1)
-    lines.append(f"pdehvd train {config} --np {count}")
-    lines.append(f"pdehvd evaluate {shlex.quote(path.name)}")
+    lines += ["# from this directory's own config", f"pdehvd train {stored} --np {count}"]
     return "\n".join(lines)
 
 
@@ -175,12 +174,3 @@ def _caption(name: str) -> str:
     if kind == "slices":
         return f"{field} at several times."
     return _CAPTIONS.get(name, name)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """Return the content of a JSON file, nothing where it is missing or torn."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

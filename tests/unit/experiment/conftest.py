@@ -37,7 +37,11 @@ class FakeRun:
         self.functions, self.shift = functions, shift
         self.reference = Reference(functions, free) if reference else None
         self.unknowns = {}
-        self.summary = {}
+
+    @property
+    def summary(self):
+        path = self.directory / "summary.json"
+        return json.loads(path.read_text()) if path.exists() else {}
 
     def predict(self, points):
         wave = EXTRA * np.cos(5 * points[:, 0])
@@ -112,7 +116,9 @@ def write_files(directory, unknown=False, summary=None):
                 row["unknown/nu"] = 0.01 + 0.09 * float(np.exp(-step / 400))
             file.write(json.dumps(row) + "\n")
     (directory / "config.yaml").write_text("name: fake\nproblem:\n  name: pde\n")
-    (directory / "environment.json").write_text('{"python": "3.11", "tensorflow": "2.21"}')
+    (directory / "environment.json").write_text(
+        '{"packages": {"tensorflow": "2.21"}, "command": ["pdehvd", "train", "a b.yaml"]}'
+    )
     (directory / "summary.json").write_text(json.dumps(summary or SUMMARY))
 
 

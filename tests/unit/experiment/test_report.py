@@ -52,6 +52,7 @@ def test_the_page_shows_numbers_pictures_and_how_to_reproduce(written, tmp_path)
     assert "completed" in page.text and "2,000" in page.text and "123,456" in page.text
     assert "relative L2 error of u" in page.text
     assert f"pdehvd train {tmp_path.name}/config.yaml --np 2" in page.text
+    assert "pdehvd train 'a b.yaml'" in page.text
     assert "tensorflow" in page.text and "name: pde" in page.text
     assert text.count("<img") == 4
 
@@ -90,6 +91,11 @@ def test_an_unfinished_run_is_called_so(fake, fill, tmp_path):
     fill(tmp_path)
     (tmp_path / "summary.json").unlink()
     assert ">unfinished<" in report(fake("line")).read_text()
+
+
+def test_a_summary_may_be_given_before_it_is_written(fake, fill, tmp_path):
+    fill(tmp_path)
+    assert ">interrupted<" in report(fake("line"), {"status": "interrupted"}).read_text()
 
 
 def test_an_empty_table_is_nothing():

@@ -74,6 +74,14 @@ def test_a_narrow_terminal_cuts_no_number(monkeypatch, capsys):
     assert "10000/10000" in text and "123k points/s" in text
 
 
+def test_lines_can_be_asked_for_on_a_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("PDEHVD_TERMINAL", "0")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    with Progress(100) as progress:
+        progress.update(50, loss=0.25)
+    assert capsys.readouterr().out.startswith("training 50/100")
+
+
 def test_quiet_prints_nothing(capsys):
     with Progress(10, quiet=True) as progress:
         progress.message("nothing")

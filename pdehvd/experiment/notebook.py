@@ -1,0 +1,219 @@
+"""Training from a notebook or a script: the processes start beside Python, never inside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import IO, Any
+
+import yaml
+
+from pdehvd.errors import ConfigError, EnvironmentFault, PdehvdError
+
+_RUN = "run: "
+_ERRORS: dict[int, type[PdehvdError]] = {2: ConfigError, 3: EnvironmentFault}
+_INTERRUPTED = 130
+_LINES = 30
+# What TensorFlow's C++ parts write to stderr while they load.
+_NOISE = re.compile(
+    r"WARNING: All log messages|[IWE]\d{4} \d\d:|To enable the following|"
+    r"\d{4}-\d\d-\d\d \S+: [IWE] "
+)
+
+
+class Run:
+    """A run directory as an object: what it wrote, and its network as a function."""
+
+    def __init__(self, directory: Path | str, plugins: Sequence[Path | str] = ()) -> None:
+        self.directory = Path(directory)
+        self.plugins = tuple(Path(plugin) for plugin in plugins)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What the run says about itself; empty while it has not ended."""
+        from pdehvd.experiment.directory import SUMMARY, read_json
+
+        return read_json(self.directory / SUMMARY)
+
+    @property
+    def history(self) -> Any:
+        """The metrics as a pandas frame, a row for each logged step."""
+        from pdehvd.training.history import read
+
+        return read(self.directory)
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """The relative L2 error of each field at the end; empty without a reference."""
+        return dict(self.summary.get("relative_l2", {}))
+
+    @cached_property
+    def trained(self) -> Any:
+        """The network with its problem and its reference, read from the newest checkpoint."""
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        from pdehvd.experiment.trained import open_run
+
+        return open_run(self.directory, self.plugins)
+
+    def predict(self, points: Any) -> dict[str, Any]:
+        """Return every field, [N], at points [N, D]; the columns are the coordinates in order."""
+        import numpy as np
+
+        points = np.asarray(points, dtype=np.float64)
+        names = self.trained.problem.coordinates
+        if points.ndim != 2 or points.shape[1] != len(names):
+            raise ConfigError(
+                f"points have the shape {points.shape}",
+                (),
+                f"[N, {len(names)}], the columns {', '.join(names)}",
+            )
+        return self.trained.predict(points)
+
+    def plot(self) -> dict[str, Any]:
+        """Show the pictures in a notebook and return them as matplotlib figures by name."""
+        from pdehvd.experiment.plots import figures, png
+
+        pictures = figures(self.trained)
+        if _in_notebook():
+            from IPython.display import Image, display
+
+            for picture in pictures.values():
+                display(Image(png(picture)))
+        return pictures
+
+    def __repr__(self) -> str:
+        errors = ", ".join(f"{name} {error:.3g}" for name, error in self.errors.items())
+        status = self.summary.get("status", "unfinished")
+        return f"Run({str(self.directory)!r}, {status}{', relative L2 ' if errors else ''}{errors})"
+
+    def _repr_html_(self) -> str:
+        return f"<code>{escape(repr(self))}</code>"
+
+
+def train(
+    config: Path | str | Mapping[str, Any],
+    np: int = 1,
+    *,
+    resume: Path | str | None = None,
+    output: Path | str | None = None,
+    plugins: Sequence[Path | str] = (),
+    quiet: bool = False,
+    **settings: Any,
+) -> Run:
+    """Train on `np` processes and return the run; the same as `pdehvd train` in a shell.
+
+    `config` is a YAML file or what one would hold. `settings` go over it, nested or dotted:
+    `training={"steps": 100}` is `--set training.steps=100`. Progress is printed here; interrupting
+    stops the run in order, with a checkpoint, and returns it.
+    Raises the `PdehvdError` whose message the run ended with.
+    """
+    with _config_file(config) as path:
+        command = [sys.executable, "-m", "pdehvd", "train", str(path), "--np", str(np)]
+        for flag, value in (("--resume", resume), ("--output", output)):
+            command += [flag, str(value)] if value is not None else []
+        for plugin in plugins:
+            command += ["--plugin", str(plugin)]
+        for setting in _flat(settings):
+            command += ["--set", setting]
+        code, directory, complaint = _follow(command, quiet)
+    if code not in (0, _INTERRUPTED) or directory is None:
+        raise _error(code, complaint)
+    return Run(directory, plugins)
+
+
+@contextmanager
+def _config_file(config: Path | str | Mapping[str, Any]) -> Iterator[Path]:
+    """Give the config as a file; a mapping lies in the working folder, as its data files do."""
+    if not isinstance(config, Mapping):
+        yield Path(config)
+        return
+    text = yaml.safe_dump({"name": "run", **config}, sort_keys=False, allow_unicode=True)
+    with tempfile.NamedTemporaryFile(
+        "w", prefix=".pdehvd-", suffix=".yaml", dir=Path.cwd(), encoding="utf-8", delete=False
+    ) as file:
+        file.write(text)
+    try:
+        yield Path(file.name)
+    finally:
+        Path(file.name).unlink(missing_ok=True)
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield nested settings as `a.b=value`; JSON is YAML that needs no care with quotes."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            text = json.dumps(value, default=str, ensure_ascii=False)
+            yield f"{prefix}{name}={text}"
+
+
+def _follow(command: Sequence[str], quiet: bool) -> tuple[int, str | None, str]:
+    """Run a command, print what it prints; return its code, the run directory and its complaint."""
+    # mpirun gives its processes a terminal of their own: they must be told that nobody sees it.
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PDEHVD_TERMINAL": "0"}
+    environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # A session of its own: an interrupt reaches it once, from here, and not also from Jupyter.
+    child = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env=environment,
+        start_new_session=True,
+    )
+    complaint: list[str] = []
+    reader = threading.Thread(target=_collect, args=(child.stderr, complaint), daemon=True)
+    reader.start()
+    directory: str | None = None
+    interrupts = 0
+    while True:
+        try:
+            for line in child.stdout or ():
+                if line.startswith(_RUN):
+                    directory = line.removeprefix(_RUN).rstrip("\n")
+                if not quiet:
+                    print(line, end="", flush=True)
+            code = child.wait()
+            break
+        except KeyboardInterrupt:
+            interrupts += 1
+            child.send_signal(signal.SIGINT if interrupts == 1 else signal.SIGTERM)
+    reader.join(timeout=5)
+    return code, directory, "".join(complaint)
+
+
+def _collect(stream: IO[str] | None, lines: list[str]) -> None:
+    for line in stream or ():
+        lines.append(line)
+
+
+def _error(code: int, complaint: str) -> PdehvdError:
+    """Return the error that the command's code and last words stand for."""
+    said = [line for line in complaint.splitlines() if line.strip() and not _NOISE.match(line)]
+    text = "\n".join(said[-_LINES:]) or f"training ended with code {code}"
+    error = _ERRORS.get(code, PdehvdError)(text)
+    error.exit_code = code
+    return error
+
+
+def _in_notebook() -> bool:
+    """Say whether pictures can be shown where this runs."""
+    if "IPython" not in sys.modules:
+        return False
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    return shell is not None and hasattr(shell, "kernel")
