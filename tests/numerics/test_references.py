@@ -176,7 +176,7 @@ def test_hard_conditions_hold_for_the_reference(name: str) -> None:
 def test_schrodinger_in_the_sense_of_distributions() -> None:
     """The corner at |x| = 5 leaves h_xx no pointwise meaning; every low mode must still balance."""
     problem, reference = opened("schrodinger")
-    count, kept, half, nodes = 4096, 60, 0.004, 14
+    count, kept, half, nodes = 2048, 60, 0.004, 14
     x = -5 + 10 * np.arange(count) / count
     k = 2 * np.pi / 10 * np.arange(kept + 1)
     s = np.cos(np.pi * (np.arange(nodes) + 0.5) / nodes)
@@ -195,7 +195,7 @@ def test_schrodinger_in_the_sense_of_distributions() -> None:
         return reference(np.stack([x, np.full(count, t)], axis=1))
 
     (block,) = [block for block in problem.blocks if block.terms[0].name.startswith("equation/")]
-    for t in (0.05, 0.4, np.pi / 4, 1.1, 1.5):
+    for t in (0.05, np.pi / 4, 1.5):
         now, around = at(t), [at(t + half * float(shift)) for shift in s]
         values = dict(now)
         for field in ("u", "v"):
