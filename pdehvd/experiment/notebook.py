@@ -61,7 +61,9 @@ class Run:
     @cached_property
     def trained(self) -> Any:
         """The network with its problem and its reference, read from the newest checkpoint."""
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        from pdehvd.experiment.silence import import_tensorflow
+
+        import_tensorflow()
         from pdehvd.experiment.trained import open_run
 
         return open_run(self.directory, self.plugins)
@@ -163,7 +165,6 @@ def _follow(command: Sequence[str], quiet: bool) -> tuple[int, str | None, str]:
     """Run a command, print what it prints; return its code, the run directory and its complaint."""
     # mpirun gives its processes a terminal of their own: they must be told that nobody sees it.
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PDEHVD_TERMINAL": "0"}
-    environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # A session of its own: an interrupt reaches it once, from here, and not also from Jupyter.
     child = subprocess.Popen(
         command,

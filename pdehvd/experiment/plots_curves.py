@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 from pdehvd.experiment.style import INK, figure, in_style, line_style, log_axis
 
 WIDTH, HEIGHT = 7.2, 3.6
-MANY = 9
+MANY, FEW = 9, 40
 
 
 def curves(history: pd.DataFrame, unknowns: Mapping[str, float]) -> dict[str, Figure]:
@@ -43,8 +44,7 @@ def _losses(history: pd.DataFrame) -> Figure | None:
     if len(terms) > 1 or not total:
         _lines(axes, history, terms, "loss/", linewidth=1.1)
     if total:
-        steps, values = _series(history, "loss/total")
-        axes.plot(steps, values, color=INK, linewidth=1.8, label="total", zorder=1.9)
+        _line(axes, history, "loss/total", color=INK, linewidth=1.8, label="total", zorder=1.9)
     _finish(axes, "loss", "Loss and its terms" if len(terms) > 1 else "Loss")
     return picture
 
@@ -56,7 +56,7 @@ def _errors(history: pd.DataFrame) -> Figure | None:
         return None
     picture = figure(WIDTH, HEIGHT)
     axes = picture.subplots()
-    _lines(axes, history, names, "relative_l2/", marker="o", markersize=2.6)
+    _lines(axes, history, names, "relative_l2/")
     _finish(axes, "relative $L^2$ error", "Error against the reference")
     return picture
 
@@ -67,8 +67,7 @@ def _learning_rate(history: pd.DataFrame) -> Figure | None:
         return None
     picture = figure(WIDTH, 2.6)
     axes = picture.subplots()
-    steps, values = _series(history, "learning_rate")
-    axes.plot(steps, values, **line_style(0))
+    values = _line(axes, history, "learning_rate", **line_style(0))
     _finish(axes, "learning rate", "Learning rate", logarithmic=_wide(values), legend=False)
     return picture
 
@@ -81,8 +80,7 @@ def _unknowns(history: pd.DataFrame, truths: Mapping[str, float]) -> Figure | No
     picture = figure(WIDTH, 0.5 + 2.2 * len(names))
     panels = picture.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
     for index, (axes, name) in enumerate(zip(panels, names, strict=True)):
-        steps, values = _series(history, name)
-        axes.plot(steps, values, **line_style(index))
+        values = _line(axes, history, name, **line_style(index))
         short = name.removeprefix("unknown/")
         note = f"{values[-1]:.6g}"
         if short in truths:
@@ -141,26 +139,19 @@ def _series(history: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _lines(
-    axes: Axes,
-    history: pd.DataFrame,
-    names: Sequence[str],
-    prefix: str,
-    linewidth: float = 1.5,
-    marker: str | None = None,
-    markersize: float = 3.0,
+    axes: Axes, history: pd.DataFrame, names: Sequence[str], prefix: str, linewidth: float = 1.5
 ) -> None:
     for index, name in enumerate(names):
-        steps, values = _series(history, name)
         label = name.removeprefix(prefix).replace("/", ": ")
-        axes.plot(
-            steps,
-            values,
-            label=label,
-            linewidth=linewidth,
-            marker=marker,
-            markersize=markersize,
-            **line_style(index),
-        )
+        _line(axes, history, name, label=label, linewidth=linewidth, **line_style(index))
+
+
+def _line(axes: Axes, history: pd.DataFrame, name: str, **style: Any) -> np.ndarray:
+    """Draw a column against the step and return its values; few of them are marked one by one."""
+    steps, values = _series(history, name)
+    marker = "o" if len(steps) <= FEW else None
+    axes.plot(steps, values, marker=marker, markersize=2.8, **style)
+    return values
 
 
 def _wide(values: np.ndarray) -> bool:

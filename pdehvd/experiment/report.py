@@ -17,7 +17,7 @@ from pdehvd.experiment.plots import plot
 
 FILE = "report.html"
 _CAPTIONS = {
-    "loss": "Total loss and the weighted terms it is made of.",
+    "loss": "Total loss and the terms it is made of.",
     "error": "Relative L2 error of each field against the reference.",
     "learning_rate": "Learning rate of the optimizer.",
     "unknowns": "Unknowns of the inverse problem while they are discovered.",

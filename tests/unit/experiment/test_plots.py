@@ -1,8 +1,10 @@
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 
 from pdehvd.experiment.plots import figures, plot
+from pdehvd.experiment.plots_curves import curves
 from pdehvd.experiment.plots_fields import Section, heat_maps, sections, sheet
 
 CURVES = {"loss", "error", "learning_rate"}
@@ -35,6 +37,25 @@ def test_a_run_without_history_still_shows_its_solution(fake):
 def test_unknowns_and_changing_weights_are_drawn(fake, fill, tmp_path):
     fill(tmp_path, unknown=True)
     assert "unknowns" in figures(fake("line"))
+
+
+def test_a_single_logged_step_can_be_seen():
+    history = pd.DataFrame([{"step": 100, "loss/total": 0.5, "relative_l2/u": 0.1}])
+    for picture in curves(history, {}).values():
+        (line,) = picture.axes[0].get_lines()
+        assert line.get_marker() == "o"
+
+
+def test_unknowns_stand_beside_their_true_values():
+    history = pd.DataFrame({"step": [0, 1, 2], "unknown/nu": [0.3, 0.2, 0.15]})
+    (axes,) = curves(history, {"nu": 0.125})["unknowns"].axes
+    assert [text.get_text() for text in axes.texts] == ["0.15\ntrue 0.125"]
+    assert axes.get_lines()[1].get_ydata()[0] == 0.125
+
+
+def test_a_loss_that_is_nowhere_positive_is_drawn():
+    history = pd.DataFrame({"step": [0, 1], "loss/total": [0.0, np.inf], "loss/a": [0.0, np.nan]})
+    assert curves(history, {})["loss"].axes[0].get_yscale() == "linear"
 
 
 def test_what_is_outside_a_shape_is_blank(fake):
