@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from pdehvd.experiment.notebook import Run as Run
-    from pdehvd.experiment.notebook import train as train
+import importlib
+from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["Run", "__version__", "train"]
+_LAZY = {"train": "pdehvd.experiment.notebook", "Run": "pdehvd.experiment.notebook"}
 
 
 def __getattr__(name: str) -> Any:
-    """Load `train` and `Run` when they are first used: `import pdehvd` itself costs nothing."""
-    if name in ("train", "Run"):
-        from pdehvd.experiment import notebook
+    """Load `train` and `Run` when they are first used: `import pdehvd` itself costs nothing.
 
-        return getattr(notebook, name)
+    By name and not by an import statement, for the lower floors import this package too.
+    """
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return the names that the package offers."""
+    return ["Run", "__version__", "train"]
