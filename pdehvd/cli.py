@@ -24,9 +24,7 @@ app = typer.Typer(
 )
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="a YAML file")]
-RunFolder = Annotated[
-    Path, typer.Argument(metavar="RUN", help="a run directory, or latest", show_default=False)
-]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="a run directory, or latest")]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="A.B=VALUE", help="a value that goes over the file; repeatable"),
@@ -35,7 +33,9 @@ Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", metavar="FILE.py", help="Python that registers more; repeatable"),
 ]
-Processes = Annotated[int | None, typer.Option("--np", min=1, help="number of processes")]
+Processes = Annotated[
+    int | None, typer.Option("--np", metavar="N", min=1, help="number of processes")
+]
 # Ranks but 0 wait so long before they tell of a bad config, for rank 0 has most likely told it.
 _PATIENCE = 2.0
 

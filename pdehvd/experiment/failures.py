@@ -18,7 +18,7 @@ def told(error: Exception) -> tuple[str, int]:
     usage = getattr(error, "format_message", None)
     if usage is not None:
         context = getattr(error, "ctx", None)
-        return f"{usage()} (see {context.command_path if context else 'pdehvd'} --help)", 2
+        return f"{' '.join(usage().split())} (see {context.command_path if context else 'pdehvd'} --help)", 2
     return _unexpected(error), 1
 
 

@@ -14,7 +14,7 @@ class LocatedError(ConfigError):
 
 
 def read_text(file: Path) -> str:
-    """Return the text of a YAML file. Raises `ConfigError` for a folder, binary data and the like."""
+    """Return the text of a config file. Raises `ConfigError` for a folder, binary data ..."""
     if file.is_dir():
         raise LocatedError(f"{file} is a folder; expected a YAML file")
     if not file.exists():

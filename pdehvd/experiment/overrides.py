@@ -30,7 +30,9 @@ def override(source: Source, settings: Sequence[str]) -> Source:
         path = _put(data, parts, value, mark)
         for known in [known for known in marks if known[: len(path)] == path]:
             del marks[known]
-        marks[path] = mark
+        # Sections that the file does not hold were written nowhere else.
+        for length in range(1, len(path) + 1):
+            marks.setdefault(path[:length], mark)
     return Source(source.name, data, marks, source.folder)
 
 

@@ -1,0 +1,283 @@
+"""Bad input gets one message with file, line, path and nearest name; code 2; nothing is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.conftest import CONFIG, Type, contents
+
+HEAT = "u_t - nu*u_xx"
+INITIAL = "    initial: {on: t = 0, equal: {u: -sin(pi*x)}}\n"
+
+
+def refused(here: Path, type_: Type, expected: str, *arguments: str) -> str:
+    """Type `train` and return the message after all that every refusal must fulfil."""
+    before = contents(here)
+    answer = type_("train", "small.yaml", *arguments)
+    assert answer.code == 2, answer
+    assert answer.err.startswith(expected)
+    assert "Traceback" not in answer.err
+    assert answer.out == ""
+    assert contents(here) == before
+    return answer.err
+
+
+CASES = {
+    "a misspelt key": (
+        "learning_rate:",
+        "lerning_rate:",
+        "small.yaml:17: optimizer.lerning_rate: unknown key 'lerning_rate'; expected one of ",
+        "did you mean 'learning_rate'?",
+    ),
+    "a misspelt section": (
+        "training:",
+        "trainig:",
+        "small.yaml:18: trainig: unknown key 'trainig'; expected one of name, seed",
+        "did you mean 'training'?",
+    ),
+    "a misspelt name": (
+        "name: adam",
+        "name: adan",
+        "small.yaml:17: optimizer.name: unknown optimizer 'adan'; expected one of ",
+        "did you mean 'adam'?",
+    ),
+    "a wrong type": (
+        "steps: 4,",
+        "steps: many,",
+        "small.yaml:18: training.steps: got 'many'; expected a whole number",
+        "",
+    ),
+    "an unknown symbol": (
+        HEAT,
+        "u_t - mu_*nu*u_xx",
+        "small.yaml:10: problem.equations.heat: unknown name 'mu_'",
+        "expected one of x, t, u, nu",
+    ),
+    "a derivative of a missing field": (
+        HEAT,
+        "u_t - nu*v_xx",
+        "small.yaml:10: problem.equations.heat: unknown name 'v_xx'",
+        "expected one of x, t, u, nu",
+    ),
+    "a derivative by a missing coordinate": (
+        HEAT,
+        "u_t - nu*u_yy",
+        "small.yaml:10: problem.equations.heat: unknown name 'u_yy'",
+        "expected one of x, t, u, nu",
+    ),
+    "a condition outside the domain": (
+        "x = -1, x = 1",
+        "x = -1, x = 3",
+        "small.yaml:12: problem.conditions.walls.on.1: x = 3 is outside",
+        "did you mean 'x = 1'?",
+    ),
+    "an expression that runs code": (
+        HEAT,
+        "__import__('os').system('touch pwned')",
+        "small.yaml:10: problem.equations.heat: not allowed in an expression",
+        "",
+    ),
+    "an expression that would never end": (
+        HEAT,
+        "u*9**9**9**9",
+        "small.yaml:10: problem.equations.heat: ",
+        "exponent",
+    ),
+    "a condition of no kind": (
+        "{on: t = 0, equal: {u: -sin(pi*x)}}",
+        "{equal: {u: 0}}",
+        "small.yaml:13: problem.conditions.initial: ",
+        "expected one of on, periodic, data, at, integral",
+    ),
+    "points for a condition that does not exist": (
+        "conditions: 16",
+        "conditions: {walls: 8, initail: 8}",
+        "small.yaml:15: sampling.conditions.initail: ",
+        "did you mean 'initial'?",
+    ),
+    "bounds the wrong way round": (
+        "x: [-1, 1]",
+        "x: [1, -1]",
+        "small.yaml:6: problem.coordinates.x: ",
+        "expected x: [low, high]",
+    ),
+    "a reference for a field that is none": (
+        "{name: exact, u: -sin(pi*x)*exp(-nu*pi^2*t)}",
+        "{name: exact, w: 0}",
+        "small.yaml:14: problem.reference.w: 'w' is no field; expected one of the fields u",
+        "",
+    ),
+    "a weight for a term that is none": (
+        "training:",
+        "weighting: {name: fixed, terms: {wall: 2}}\ntraining:",
+        "small.yaml:18: weighting.terms.wall: 'wall' is no term of the loss",
+        "did you mean 'walls'?",
+    ),
+    "a coordinate that the model does not know": (
+        "depth: 2",
+        "depth: 2, periodic: {y: true}",
+        "small.yaml:16: model.periodic.y: 'y' is no coordinate; expected one of x, t",
+        "",
+    ),
+    "YAML that cannot be read": (
+        "seed: 1",
+        "seed: [1",
+        "small.yaml:3: not valid YAML",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_mistakes_in_the_file(here: Path, type_: Type, case: str) -> None:
+    old, new, start, within = CASES[case]
+    assert old in CONFIG
+    (here / "small.yaml").write_text(CONFIG.replace(old, new))
+    assert within in refused(here, type_, start)
+    for processes in ("1", "2"):
+        refused(here, type_, start, "--np", processes)
+
+
+DATA = {
+    "nothing.csv": (None, "there is no data file"),
+    "short.csv": ("x,t\n0,0\n", "has no column of a field; expected one of u"),
+    "torn.csv": ("x,t,u\n0,0\n", "not finite"),
+    "empty.csv": ("x,t,u\n", "holds no rows"),
+    "nan.csv": ("x,t,u\n0,0,1\n0,0.5,nan\n", "not finite, the first in row 2"),
+    "text.csv": ("x,t,u\n0,0,warm\n", "not a number"),
+    "outside.csv": ("x,t,u\n0,7,1\n", "row 1 lies outside the domain"),
+    "data.txt": ("x,t,u\n0,0,1\n", "expected a file that ends in"),
+}
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_data_files(here: Path, type_: Type, name: str) -> None:
+    text, expected = DATA[name]
+    if text is not None:
+        (here / name).write_text(text)
+    points = f"    points: {{data: {name}}}\n"
+    (here / "small.yaml").write_text(CONFIG.replace(INITIAL, INITIAL + points))
+    start = "small.yaml:14: problem.conditions.points.data: "
+    assert expected in refused(here, type_, start)
+
+
+def test_a_data_file_of_unequal_columns(here: Path, type_: Type) -> None:
+    np.savez(here / "short.npz", x=np.zeros(3), t=np.zeros(3), u=np.zeros(2))
+    points = "    points: {data: short.npz}\n"
+    (here / "small.yaml").write_text(CONFIG.replace(INITIAL, INITIAL + points))
+    refused(here, type_, "small.yaml:14: problem.conditions.points.data: ")
+
+
+def test_a_data_file_that_would_run_code(here: Path, type_: Type) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (open, (str(here / "pwned"), "w"))
+
+    values = np.empty(1, dtype=object)
+    values[0] = Evil()
+    np.savez(here / "evil.npz", x=np.zeros(1), t=np.zeros(1), u=values)
+    points = "    points: {data: evil.npz}\n"
+    (here / "small.yaml").write_text(CONFIG.replace(INITIAL, INITIAL + points))
+    refused(here, type_, "small.yaml:14: problem.conditions.points.data: cannot read")
+
+
+def test_settings_on_the_command_line(here: Path, type_: Type) -> None:
+    told = refused(
+        here, type_, "--set training.stepz: unknown key 'stepz'", "--set", "training.stepz=5"
+    )
+    assert told.rstrip().endswith("did you mean 'steps'?")
+    refused(
+        here,
+        type_,
+        "--set optimizer.learning_rate: ",
+        "--set",
+        "optimizer.learning_rate=-1",
+    )
+    refused(here, type_, "--set training: not a setting", "--set", "training")
+
+
+def test_more_processes_than_points(here: Path, type_: Type) -> None:
+    start = "small.yaml:15: sampling.equations: 33 processes for 32 collocation points"
+    refused(here, type_, start, "--np", "33")
+    refused(here, type_, start, "--set", "processes.np=33")
+
+
+def test_more_processes_than_cores_where_that_is_forbidden(here: Path, type_: Type) -> None:
+    settings = ["--set", "processes={threads: 4000, oversubscribe: false}"]
+    start = "--set processes: processes.oversubscribe: 2 processes are more than"
+    refused(here, type_, start, *settings, "--np", "2")
+
+
+def test_an_output_that_cannot_be_written(here: Path, type_: Type) -> None:
+    (here / "plain").write_text("in the way")
+    told = refused(here, type_, "", "--output", "plain/runs")
+    assert "cannot write to" in told and "plain/runs" in told
+    told = refused(here, type_, "", "--set", "output=plain")
+    assert "cannot write to" in told
+
+
+@pytest.mark.parametrize("command", ["evaluate", "plot", "report", "export"])
+def test_a_run_that_is_none(here: Path, type_: Type, command: str) -> None:
+    (here / "folder").mkdir()
+    rest = ["--format", "npz"] if command == "export" else []
+    before = contents(here)
+    for run, expected in {
+        "folder": "folder is no run directory",
+        "small.yaml": "small.yaml is no run directory",
+        "nowhere": "there is no run nowhere",
+        "latest": "there is no run latest",
+    }.items():
+        answer = type_(command, run, *rest)
+        assert (answer.code, answer.out) == (2, "")
+        assert answer.err.startswith(expected)
+    assert contents(here) == before
+
+
+def test_a_run_to_resume_that_is_none(here: Path, type_: Type) -> None:
+    (here / "folder").mkdir()
+    refused(here, type_, "folder is no run directory", "--resume", "folder")
+    refused(here, type_, "there is no run latest", "--resume", "latest")
+
+
+def test_a_run_without_a_checkpoint(here: Path, type_: Type) -> None:
+    (here / "folder").mkdir()
+    (here / "folder" / "config.yaml").write_text(CONFIG)
+    answer = type_("evaluate", "folder")
+    assert answer.code == 2 and "checkpoint" in answer.err
+    refused(here, type_, "", "--resume", "folder")
+
+
+def test_plugins_that_fail(here: Path, type_: Type) -> None:
+    (here / "bad.py").write_text("x = 1\nraise RuntimeError('no luck')\n")
+    told = refused(here, type_, "the plug-in failed: bad.py:2", "--plugin", "bad.py")
+    assert "RuntimeError: no luck" in told
+    refused(here, type_, "there is no plug-in file none.py", "--plugin", "none.py")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["trian", "x.yaml"], "No such command 'trian'"),
+        (["train"], "Missing argument 'CONFIG'"),
+        (["train", "small.yaml", "--npp", "2"], "No such option: --npp"),
+        (["train", "small.yaml", "--np", "0"], "Invalid value for '--np'"),
+        (["train", "small.yaml", "--np", "two"], "Invalid value for '--np'"),
+        (["train", "smal.yaml"], "there is no file smal.yaml; did you mean 'small.yaml'?"),
+        (["train", "."], ". is a folder; expected a YAML file"),
+        (["export", ".", "--format", "vtx"], "Invalid value for '--format'"),
+        (["list", "modle"], "unknown section 'modle'; expected one of problem"),
+    ],
+)
+def test_mistakes_on_the_command_line(
+    here: Path, type_: Type, arguments: list[str], expected: str
+) -> None:
+    answer = type_(*arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(expected) and answer.err.count("\n") == 1
+
+
+def test_an_unknown_format_names_the_known_ones(here: Path, type_: Type) -> None:
+    assert "'vtk', 'npz', 'savedmodel'" in type_("export", ".", "--format", "vtx").err
