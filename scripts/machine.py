@@ -133,9 +133,10 @@ def probe(python):
     return tuple(int(field) for field in fields), child.returncode == 0
 
 
-def choose_python(requested=None):
+def choose_python(requested=None, supported=None):
     """Return (path, version) of a supported Python with venv: the requested one or the first."""
-    names = ["python3"] + ["python%d.%d" % version for version in reversed(SUPPORTED)]
+    supported = supported or SUPPORTED
+    names = ["python3"] + ["python%d.%d" % version for version in reversed(supported)]
     candidates = [requested] if requested else [sys.executable] + names
     found, without_venv = [], []
     for name in candidates:
@@ -145,7 +146,7 @@ def choose_python(requested=None):
             continue
         version, has_venv = facts
         text = "{} ({})".format(name, ".".join(str(part) for part in version))
-        if version[:2] not in SUPPORTED:
+        if version[:2] not in supported:
             found.append(text)
         elif not has_venv:
             without_venv.append((text, version))
@@ -160,9 +161,11 @@ def choose_python(requested=None):
     what = "only " + ", ".join(found) + " was found" if found else "none was found"
     if requested:
         what = "{} is {}".format(requested, found[0] if found else "not a Python that runs")
+    wanted = ["%d.%d" % version for version in supported]
     raise SetupError(
-        "Python 3.10, 3.11, 3.12 or 3.13 is needed and {}; "
-        "name one: PYTHON=/path/to/python3.12 make ...".format(what)
+        "Python {} or {} is needed and {}; name one: PYTHON=/path/to/python{} make ...".format(
+            ", ".join(wanted[:-1]), wanted[-1], what, wanted[-1]
+        )
     )
 
 
