@@ -37,7 +37,7 @@ Processes = Annotated[
     int | None, typer.Option("--np", metavar="N", min=1, help="number of processes")
 ]
 # Ranks but 0 wait so long before they tell of a bad config, for rank 0 has most likely told it.
-_PATIENCE = 2.0
+_PATIENCE = 5.0
 
 
 class Format(str, Enum):
