@@ -1,0 +1,29 @@
+"""Docstrings are plain text with `code` in backquotes; Sphinx gets them as reStructuredText."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_CODE = re.compile(r"(`[^`\n]+`)")
+_SPECIAL = re.compile(r"([\\*|_<>])")
+
+
+def escaped(line: str) -> str:
+    """Return a line of plain text as reStructuredText: `x` is code, and nothing else is markup."""
+    parts = _CODE.split(line)
+    return "".join(
+        f"`{part}`" if index % 2 else _SPECIAL.sub(r"\\\1", part.replace("`", "'"))
+        for index, part in enumerate(parts)
+    )
+
+
+def _process(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    # Indentation would be a quotation.
+    lines[:] = [escaped(line.strip()) for line in lines]
+
+
+def setup(app: Any) -> dict[str, Any]:
+    """Register the extension."""
+    app.connect("autodoc-process-docstring", _process)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,55 @@
+"""A plug-in with an optimizer: gradient descent whose step length follows from two gradients.
+
+Barzilai, Borwein, IMA Journal of Numerical Analysis 8 (1988).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import tensorflow as tf
+from pydantic import Field
+
+from pdehvd.objectives.objective import Evaluation
+from pdehvd.optimizers.base import BoundObjective, Facts, Optimizer, State
+from pdehvd.spec import Spec, register
+
+
+class BarzilaiBorwein(Optimizer):
+    """theta <- theta - a g with a = (s.s) / (s.y), s and y the last changes of theta and g."""
+
+    facts = ("learning_rate",)
+
+    def __init__(self, initial: float, largest: float) -> None:
+        self._initial = initial
+        self._largest = largest
+
+    def init(self, theta: tf.Tensor) -> State:
+        """Return the state before the first step: no change is known yet."""
+        return {"theta": tf.identity(theta), "gradient": tf.zeros_like(theta)}
+
+    def step(
+        self, objective: BoundObjective, theta: tf.Tensor, state: State
+    ) -> tuple[tf.Tensor, State, Evaluation, Facts]:
+        """Return the next theta [P] and state, the evaluation at the old theta, and the rate."""
+        at = objective.evaluate(theta)
+        change, bend = theta - state["theta"], at.gradient - state["gradient"]
+        curvature = tf.reduce_sum(change * bend)
+        rate = tf.reduce_sum(change * change) / curvature
+        initial = tf.constant(self._initial, theta.dtype)
+        rate = tf.where(curvature > 0, tf.minimum(rate, self._largest), initial)
+        state = {"theta": theta, "gradient": at.gradient}
+        return theta - rate * at.gradient, state, at, {"learning_rate": rate}
+
+
+@register("optimizer")
+class BarzilaiBorweinSpec(Spec):
+    """Gradient descent with the step length of Barzilai and Borwein."""
+
+    name: Literal["barzilai_borwein"] = "barzilai_borwein"
+    initial: float = Field(1e-3, gt=0, description="step length where curvature is no help")
+    largest: float = Field(0.1, gt=0, description="bound on the step length")
+
+    def build(self) -> BarzilaiBorwein:
+        """Return the optimizer."""
+        return BarzilaiBorwein(self.initial, self.largest)
