@@ -8,12 +8,15 @@ import traceback
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pdehvd import __version__
 from pdehvd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pdehvd.comm.spec import ProcessesSpec
 
 app = typer.Typer(
     name="pdehvd",
@@ -113,7 +116,6 @@ def train(
 ) -> int:
     """Train on this machine's processes, or as one of those that a launcher started."""
     from pdehvd.comm import launch
-    from pdehvd.experiment.config import load_config
     from pdehvd.experiment.directory import find
 
     joined, size = launch.joined(), launch.world_size()
@@ -124,26 +126,45 @@ def train(
             f"no --np, or --np {size}",
         )
     run = None if resume is None else find(resume)
-    loaded, source = load_config(config, settings or (), plugin or ())
-    count = size if joined else np or loaded.processes.np or 1
-    if not joined and count > 1:
-        from pdehvd.experiment.cost import check_machine, examine
-
-        check_machine(loaded, source, count)
-        examine(loaded, source, count)
-        again = [
-            "train",
-            str(config),
-            *_repeated("--set", settings),
-            *_repeated("--plugin", plugin),
-        ]
-        again += ["--resume", str(run)] if run else []
-        again += ["--output", str(output)] if output else []
-        again += ["--quiet"] if quiet else []
-        return launch.launch(again, loaded.processes, count)
+    if not joined:
+        processes = _processes(config, settings or ())
+        count = np or processes.np or 1
+        if count > 1:
+            again = [
+                "train",
+                str(config),
+                *_repeated("--set", settings),
+                *_repeated("--plugin", plugin),
+            ]
+            again += ["--resume", str(run)] if run else []
+            again += ["--output", str(output)] if output else []
+            again += ["--quiet"] if quiet else []
+            return launch.launch(again, processes, count)
+    from pdehvd.experiment.config import load_config
     from pdehvd.experiment.run import train as train_here
 
+    loaded, source = load_config(config, settings or (), plugin or ())
     return train_here(loaded, source, run, output, quiet)
+
+
+def _processes(config: Path, settings: Sequence[str]) -> ProcessesSpec:
+    """Return the section `processes` alone: starting processes need not wait for TensorFlow.
+
+    The processes validate the rest; only a section with a mistake is validated here, to tell it.
+    """
+    from pydantic import ValidationError
+
+    from pdehvd.comm.spec import ProcessesSpec
+    from pdehvd.experiment.overrides import override
+    from pdehvd.experiment.yaml_source import read_source
+
+    source = override(read_source(config), settings)
+    try:
+        return ProcessesSpec.model_validate(source.data.get("processes") or {})
+    except ValidationError:
+        from pdehvd.experiment.config import load_config
+
+        return load_config(config, settings)[0].processes
 
 
 def _repeated(option: str, values: Sequence[object] | None) -> list[str]:
@@ -193,6 +214,10 @@ def report(run: RunFolder, plugin: Plugins = None) -> None:
 def export(
     run: RunFolder,
     form: Annotated[Format, typer.Option("--format", help="what to write")],
+    resolution: Annotated[
+        int | None, typer.Option(min=2, help="grid points along each coordinate")
+    ] = None,
+    time: Annotated[float | None, typer.Option(help="one time instead of all")] = None,
     output: Annotated[Path | None, typer.Option(metavar="PATH", help="where to write")] = None,
     plugin: Plugins = None,
 ) -> None:
@@ -200,7 +225,7 @@ def export(
     found = _found(run, plugin)
     from pdehvd.experiment.export import export as write
 
-    print(write(found, form.value, output))
+    print(write(found, form.value, output, resolution, time))
 
 
 @app.command()

@@ -17,6 +17,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     ValidationInfo,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema
 
 from pdehvd.errors import ConfigError, nearest
@@ -37,7 +38,8 @@ def register(section: str) -> Callable[[SpecClass], SpecClass]:
     """Register a spec under its `name` (a `Literal` field with a default) in a YAML section."""
 
     def add(spec: SpecClass) -> SpecClass:
-        _sections.setdefault(section, {})[spec.model_fields["name"].default] = spec
+        fields: dict[str, FieldInfo] = spec.model_fields  # type: ignore[call-overload]
+        _sections.setdefault(section, {})[fields["name"].default] = spec
         return spec
 
     return add

@@ -7,13 +7,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from pdehvd.comm.silence import silent_stderr
 from pdehvd.errors import EnvironmentFault
 
 if TYPE_CHECKING:
@@ -60,19 +59,32 @@ def node_cores() -> int:
     return os.cpu_count() or 1
 
 
-def configure_threads(processes: ProcessesSpec) -> int:
-    """Set threads and Horovod's cycle time for this process, before TensorFlow starts; return the threads."""
+def threads_per_process(processes: ProcessesSpec) -> int:
+    """Return the threads of each process: as configured, or its share of this machine's cores."""
     local = _first(_LOCAL_SIZE_VARIABLES, world_size())
-    threads = processes.threads or max(1, min(cores(), node_cores() // local))
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(threads)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("HOROVOD_CYCLE_TIME", str(processes.cycle_time))
+    return processes.threads or max(1, min(cores(), node_cores() // local))
+
+
+def thread_environment(threads: int) -> dict[str, str]:
+    """Return the variables by which the libraries below TensorFlow learn their threads."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    settings = {name: str(threads) for name in names}
+    flags = os.environ.get("XLA_FLAGS", "")
     # XLA on CPUs would otherwise open one pool per process over all cores.
-    if threads == 1 and "xla_cpu_multi_thread_eigen" not in os.environ.get("XLA_FLAGS", ""):
-        flags = os.environ.get("XLA_FLAGS", "")
-        os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
-    with _without_start_messages():
+    if threads == 1 and "xla_cpu_multi_thread_eigen" not in flags:
+        settings["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
+    return settings
+
+
+def configure_threads(processes: ProcessesSpec) -> int:
+    """Set this process's threads, GPU and Horovod's cycle time; return the number of threads.
+
+    Must come before TensorFlow computes anything and before `join`.
+    """
+    threads = threads_per_process(processes)
+    os.environ.update(thread_environment(threads))
+    os.environ.setdefault("HOROVOD_CYCLE_TIME", str(processes.cycle_time))
+    with silent_stderr():
         import tensorflow as tf
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -87,27 +99,6 @@ def _choose_gpu(tf: Any) -> None:
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         tf.config.set_visible_devices(gpus[_first(_LOCAL_RANK_VARIABLES, 0) % len(gpus)], "GPU")
-
-
-@contextmanager
-def _without_start_messages() -> Iterator[None]:
-    """Keep what TensorFlow's libraries print while they load, unless loading fails.
-
-    They write to the file descriptor before any setting of the log level is read.
-    """
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as hidden:
-        os.dup2(hidden.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            hidden.seek(0)
-            os.write(kept, hidden.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 def join() -> Group:
@@ -171,8 +162,8 @@ def mpirun_command(arguments: list[str], processes: ProcessesSpec, np: int) -> l
     return [*command, sys.executable, "-m", "pdehvd", *arguments]
 
 
-def launch_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a launch on this host: quiet, closed to the network, patient on stop."""
+def launch_environment(environment: Mapping[str, str], threads: int = 1) -> dict[str, str]:
+    """Return the environment of a launch on this host: closed to the network, patient on stop."""
     settings = {
         "OMPI_MCA_mpi_yield_when_idle": "1",
         # One host: no daemon and no message needs an interface that others can reach.
@@ -193,7 +184,7 @@ def launch_environment(environment: Mapping[str, str]) -> dict[str, str]:
     settings |= {"PDEHVD_TERMINAL": "1" if live else "0"}
     if live:
         settings |= {"COLUMNS": str(shutil.get_terminal_size().columns)}
-    return {**settings, **environment}
+    return {**settings, **environment, **thread_environment(threads)}
 
 
 def launch(arguments: list[str], processes: ProcessesSpec, np: int) -> int:
@@ -204,7 +195,9 @@ def launch(arguments: list[str], processes: ProcessesSpec, np: int) -> int:
     """
     command = mpirun_command(arguments, processes, np)
     # A session of its own, or the terminal's Ctrl-C would kill mpirun before the ranks can save.
-    child = subprocess.Popen(command, env=launch_environment(os.environ), start_new_session=True)
+    threads = processes.threads or max(1, node_cores() // np)
+    environment = launch_environment(os.environ, threads)
+    child = subprocess.Popen(command, env=environment, start_new_session=True)
     asked = False
 
     def stop(number: int, frame: FrameType | None) -> None:

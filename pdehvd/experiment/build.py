@@ -10,7 +10,7 @@ from pdehvd.experiment.config import Config
 from pdehvd.objectives.objective import PDEObjective
 from pdehvd.problems.pde import PDEProblem
 from pdehvd.training.evaluator import Evaluator
-from pdehvd.training.trainer import Parts
+from pdehvd.training.stepper import Parts
 
 
 def build_problem(config: Config, processes: int) -> PDEProblem:

@@ -25,6 +25,7 @@ def told(error: Exception) -> tuple[str, int]:
 def _unexpected(error: Exception) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1:]
     where = f" ({Path(last[0].filename).name}:{last[0].lineno})" if last else ""
-    text = " ".join(str(error).split())
+    # TensorFlow puts the traceback of a Python function into the message itself.
+    text = " ".join(str(error).split("Traceback (most recent call last)")[0].split())
     text = text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
     return f"pdehvd failed: {type(error).__name__}: {text}{where}; --debug shows the traceback"

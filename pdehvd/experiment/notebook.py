@@ -61,7 +61,7 @@ class Run:
     @cached_property
     def trained(self) -> Any:
         """The network with its problem and its reference, read from the newest checkpoint."""
-        from pdehvd.experiment.silence import import_tensorflow
+        from pdehvd.comm.silence import import_tensorflow
 
         import_tensorflow()
         from pdehvd.experiment.trained import open_run

@@ -25,9 +25,18 @@ class Trained(Protocol):
     config: Any
     directory: Path
     problem: Any
-    reference: Any
-    unknowns: dict[str, float]
-    summary: dict[str, Any]
+
+    @property
+    def reference(self) -> Any:
+        """The reference solution, or None."""
+
+    @property
+    def unknowns(self) -> dict[str, float]:
+        """The numbers that were discovered."""
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What the run wrote about itself."""
 
     def predict(self, points: np.ndarray) -> Mapping[str, np.ndarray]:
         """Return every field, [N], at points [N, D]."""

@@ -19,6 +19,7 @@ from pdehvd.errors import ConfigError
 from pdehvd.experiment import directory as folder
 from pdehvd.experiment.build import build_parts
 from pdehvd.experiment.config import Config, dump
+from pdehvd.experiment.failures import told
 from pdehvd.experiment.trained import Trained, open_run
 from pdehvd.experiment.yaml_source import Source
 from pdehvd.training.checkpoint import Checkpoints, read_checkpoint
@@ -71,34 +72,32 @@ def train(
     try:
         parts = _together(group, lambda: build_parts(config, group), source)
         place = _Place(group, _directory(config, group, resume, output), threads, quiet)
-        code = _run(config, Trainer, parts, place, resume)
+        code = _run(config, parts, place, resume)
     except ConfigError:
         group.close()
         raise
-    except BaseException as error:
-        if group.size > 1:
-            _report(error, group)
-            launch.abort(1)
-        raise
+    except Exception as error:
+        if group.size == 1:
+            raise
+        # The others wait in a collective, and would wait for ever.
+        text, code = told(error)
+        print(f"rank {group.rank}: {text}", file=sys.stderr, flush=True)
+        launch.abort(code)
     group.close()
     return code
 
 
-def _run(
-    config: Config, make: type[Trainer], parts: Any, place: _Place, resume: Path | None
-) -> int:
+def _run(config: Config, parts: Any, place: _Place, resume: Path | None) -> int:
     """Train from a fresh or a stored state, then look at the result."""
-    progress = Progress(config.training.steps, quiet=place.quiet or not place.writes)
-    output = Output(
-        History(place.directory, enabled=place.writes),
-        progress,
-        Checkpoints(place.directory, config.training.keep, place.writes),
-    )
-    trainer = make(parts, config.training, output)
+    history = History(place.directory, enabled=place.writes)
+    checkpoints = Checkpoints(place.directory, config.training.keep, place.writes)
+    trainer = Trainer(parts, config.training)
     state = trainer.fresh_state()
     if resume is not None:
         state = _stored(place.group, place.directory, state)
-        output.history.truncate(state.step)
+        history.truncate(state.step)
+    quiet = place.quiet or not place.writes
+    progress = Progress(config.training.steps, quiet=quiet, start=state.step)
     if place.writes:
         folder.write_text(place.directory / folder.CONFIG, dump(config))
         folder.write_json(
@@ -107,8 +106,8 @@ def _run(
         )
     started = "resumed at step " + str(state.step) if resume else "started"
     place.say(f"{config.name} {started}: {_cost(parts, place)}; {place.directory}")
-    with progress, output.history:
-        outcome = trainer.fit(state)
+    with progress, history:
+        outcome = trainer.fit(state, Output(history, progress, checkpoints))
     _conclude(config, parts, place, outcome)
     return EXIT_CODES[outcome.status]
 
@@ -164,8 +163,7 @@ def _conclude(config: Config, parts: Any, place: _Place, outcome: Outcome) -> No
         return
     summary = _summary(config, parts, place, outcome)
     if outcome.status != "diverged":
-        folder.write_json(place.directory / folder.SUMMARY, {**summary, "status": "drawing"})
-        _draw(place)
+        _draw(place, summary)
     folder.write_json(place.directory / folder.SUMMARY, summary)
     errors = ", ".join(f"{name} {error:.3e}" for name, error in outcome.errors.items())
     place.say(
@@ -177,13 +175,12 @@ def _conclude(config: Config, parts: Any, place: _Place, outcome: Outcome) -> No
     place.say(f"run: {place.directory}")
 
 
-def _draw(place: _Place) -> None:
+def _draw(place: _Place, summary: dict[str, Any]) -> None:
     """Draw the plots and the report; a picture that fails must not lose a run."""
-    from pdehvd.experiment import plots, report
+    from pdehvd.experiment import report
 
     try:
-        plots.plot(place.directory)
-        report.report(place.directory)
+        report.report(place.directory, summary)
     except Exception as error:
         place.say(f"the plots could not be drawn: {type(error).__name__}: {error}")
 
@@ -223,17 +220,3 @@ def _peak_memory() -> float:
 
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return used / 2**20 if sys.platform == "darwin" else used / 2**10
-
-
-def _report(error: BaseException, group: Group) -> None:
-    """Print what went wrong on this rank, before all ranks are ended."""
-    import traceback
-
-    last = traceback.extract_tb(error.__traceback__)[-1:]
-    where = f" ({Path(last[0].filename).name}:{last[0].lineno})" if last else ""
-    text = " ".join(str(error).split())
-    print(
-        f"pdehvd: rank {group.rank} failed: {type(error).__name__}: {text}{where}",
-        file=sys.stderr,
-        flush=True,
-    )

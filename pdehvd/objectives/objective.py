@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -21,8 +22,7 @@ Data = Mapping[str, tf.Tensor]
 Batch = Sequence[Data]
 
 
-@dataclass(frozen=True)
-class Evaluation:
+class Evaluation(NamedTuple):
     """Global numbers at one theta: the weighted loss [], each term's loss [T], the gradient [P]."""
 
     loss: tf.Tensor
@@ -96,7 +96,7 @@ class PDEObjective:
         for index, block in enumerate(self.problem.blocks):
             start, stop = self.group.shard(block.count)
             if index == 0 and selection is not None:
-                items = block.source.chosen(round_, selection[start:stop])  # type: ignore[attr-defined]
+                items = self.problem.interior.chosen(round_, selection[start:stop])
             else:
                 items = block.source.items(round_, start, stop)
             batch.append(self.tensors(items))

@@ -105,7 +105,7 @@ class FirstOrderSpec(Spec):
 
     rule: ClassVar[type[keras.optimizers.Optimizer]]
 
-    learning_rate: LearningRate = Constant(value=1e-3)
+    learning_rate: LearningRate = Constant(value=1e-3, warmup=0)
     clip_norm: float | None = Field(None, gt=0, description="largest norm of the global gradient")
     weight_decay: float | None = Field(
         None, ge=0, description="decoupled: theta <- theta - rate * decay * theta"
@@ -177,7 +177,7 @@ class Lion(FirstOrderSpec):
 
     rule = keras.optimizers.Lion
     name: Literal["lion"] = "lion"
-    learning_rate: LearningRate = Constant(value=1e-4)
+    learning_rate: LearningRate = Constant(value=1e-4, warmup=0)
     beta_1: float = Decay
     beta_2: float = Field(0.99, ge=0, lt=1)
 

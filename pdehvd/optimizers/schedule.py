@@ -20,7 +20,7 @@ class Schedule(Spec):
     """Base of the schedules: `rate` after a linear warm-up from 0 over `warmup` steps."""
 
     warmup: int = Field(
-        0, ge=0, description="steps over which the rate grows linearly to its value"
+        default=0, ge=0, description="steps over which the rate grows linearly to its value"
     )
 
     @abstractmethod
@@ -52,7 +52,7 @@ class Exponential(Schedule):
 
     name: Literal["exponential"] = "exponential"
     initial: Positive
-    decay: float = Field(0.9, gt=0, le=1)
+    decay: float = Field(default=0.9, gt=0, le=1)
     every: Steps = 1000
     staircase: bool = False
 
@@ -68,7 +68,7 @@ class Cosine(Schedule):
 
     name: Literal["cosine"] = "cosine"
     initial: Positive
-    final: float = Field(0.0, ge=0)
+    final: float = Field(default=0.0, ge=0)
     steps: Steps
 
     def rate(self, step: tf.Tensor) -> tf.Tensor:
@@ -107,7 +107,7 @@ class InverseTime(Schedule):
 
     name: Literal["inverse_time"] = "inverse_time"
     initial: Positive
-    decay: float = Field(1.0, ge=0)
+    decay: float = Field(default=1.0, ge=0)
     every: Steps = 1000
 
     def rate(self, step: tf.Tensor) -> tf.Tensor:
@@ -121,4 +121,5 @@ def _number(value: Any) -> Any:
     return {"name": "constant", "value": value}
 
 
-LearningRate = Annotated[Spec, Section("learning_rate"), BeforeValidator(_number)]
+_Named = Annotated[Spec, Section("learning_rate")]
+LearningRate = Annotated[_Named, BeforeValidator(_number, json_schema_input_type=float | _Named)]

@@ -62,8 +62,13 @@ class Items:
 class Source(Protocol):
     """Where a block's items come from; a function of (round, global index) only."""
 
-    count: int
-    points_per_item: int
+    @property
+    def count(self) -> int:
+        """Global number of items."""
+
+    @property
+    def points_per_item(self) -> int:
+        """Number of points k at which an item is evaluated."""
 
     def items(self, round_: int, start: int, stop: int) -> Items:
         """Return the global items start..stop of a resampling round."""

@@ -145,7 +145,7 @@ def _sides(spec: ConditionSpec, site: Site, normal: bool) -> list[sympy.Expr]:
 
 def _on_region(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]]:
     try:
-        region = site.domain.region(spec.on)
+        region = site.domain.region(spec.on or [])
     except ConfigError as error:
         raise error.within(*site.path, "on") from error
     return site.region_source(region), _sides(spec, site, normal=True)

@@ -41,20 +41,20 @@ class Unknown:
 
 @dataclass(frozen=True)
 class PDEProblem:
-    """What must hold: blocks of residuals over a domain."""
+    """What must hold: blocks of residuals over a domain; the first holds the equations."""
 
     language: Language
     domain: Domain
     blocks: tuple[Block, ...]
     unknowns: tuple[Unknown, ...]
     hard: Mapping[str, sympy.Expr]
-    sampler: Sampler
+    interior: RegionSource
     period: int | None
 
     @property
     def adaptive(self) -> Rad | None:
         """The rule that chooses points by their residuals, if there is one."""
-        return self.sampler if isinstance(self.sampler, Rad) else None
+        return self.interior.sampler if isinstance(self.interior.sampler, Rad) else None
 
     @property
     def coordinates(self) -> tuple[str, ...]:
@@ -124,11 +124,13 @@ class PDESpec(Spec):
         hard = self._hard(language)
         sampler = sampling.build(seed)
         draw = _Draw(domain, sampler, factor)
-        blocks = [self._equations(language, hard, draw, sampling)]
+        interior = draw.source(domain.region("interior"), sampling.equations, 0)
+        terms = self._equations(language)
+        blocks = [make_block("equations", interior, terms, language, hard)]
         blocks += self._conditions(language, hard, draw, wanted)
         period = sampler.every if isinstance(sampler, Rad) else sampling.resample_every
         return PDEProblem(
-            language, domain, tuple(blocks), self._unknowns(constants), hard, sampler, period
+            language, domain, tuple(blocks), self._unknowns(constants), hard, interior, period
         )
 
     def numbers(self) -> dict[str, float]:
@@ -187,13 +189,7 @@ class PDESpec(Spec):
             result.append(Unknown(name, initial, full.positive))
         return tuple(result)
 
-    def _equations(
-        self,
-        language: Language,
-        hard: Mapping[str, sympy.Expr],
-        draw: _Draw,
-        sampling: SamplingSpec,
-    ) -> Block:
+    def _equations(self, language: Language) -> list[Term]:
         terms = []
         for name, text in self.equations.items():
             residual = language.residual(text, ("equations", name))
@@ -206,8 +202,7 @@ class PDESpec(Spec):
                     "one of " + ", ".join(self.fields),
                 )
             terms.append(Term(f"equation/{name}", (residual,)))
-        source = draw.source(draw.domain.region("interior"), sampling.equations, 0)
-        return make_block("equations", source, terms, language, hard)
+        return terms
 
     def _conditions(
         self,
@@ -241,7 +236,7 @@ class _Draw:
     def source(self, region: Region, count: int, stream: int) -> RegionSource:
         """Return the source of `count` points; each stream has random numbers of its own."""
         total = self.domain.count(region, count * self.factor, self.sampler)
-        candidates = None
+        candidates = 0
         if stream == 0 and isinstance(self.sampler, Rad):
             candidates = self.sampler.candidates * self.factor
         return RegionSource(self.domain, region, self.sampler, total, stream, candidates)

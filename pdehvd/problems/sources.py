@@ -25,7 +25,7 @@ class RegionSource:
     sampler: Sampler
     count: int
     stream: int
-    candidates: int | None = None
+    candidates: int = 0
     points_per_item: int = 1
 
     def items(self, round_: int, start: int, stop: int) -> Items:
@@ -33,12 +33,14 @@ class RegionSource:
 
     def candidate_items(self, round_: int, start: int, stop: int) -> Items:
         """Return candidates start..stop of a round, from which residuals choose."""
-        return self._drawn(self.candidates or self.count, round_, start, stop)
+        return self._drawn(self.candidates, round_, start, stop)
 
     def chosen(self, round_: int, indices: np.ndarray) -> Items:
         """Return the candidates [n] of a round that `indices` name."""
-        every = self.candidate_items(round_, 0, self.candidates or self.count)
-        return Items(every.x[indices], {name: column[indices] for name, column in every.extras.items()})
+        every = self.candidate_items(round_, 0, self.candidates)
+        return Items(
+            every.x[indices], {name: column[indices] for name, column in every.extras.items()}
+        )
 
     def _drawn(self, count: int, round_: int, start: int, stop: int) -> Items:
         key = (round_, self.stream)

@@ -1,0 +1,56 @@
+"""Starts real processes for tests: mpirun as users do, and the results that every rank saved."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from pdehvd.comm.launch import launch_environment, mpirun_command
+from pdehvd.comm.spec import ProcessesSpec
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+ONE_THREAD = ProcessesSpec(threads=1)
+
+
+def environment() -> dict[str, str]:
+    """Return this environment with what a launch on this host needs, the project first on the path."""
+    return {**launch_environment(os.environ), "PYTHONPATH": str(ROOT)}
+
+
+def run_worker(
+    np_: int, scenario: str, folder: Path, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a scenario of worker.py on `np_` processes and return what it printed."""
+    program = [sys.executable, str(HERE / "worker.py"), scenario, str(folder), *arguments]
+    command = program
+    if np_ > 1:
+        whole = mpirun_command([], ONE_THREAD, np_)
+        command = [*whole[: whole.index(sys.executable)], *program]
+    return subprocess.run(
+        command, env=environment(), capture_output=True, text=True, timeout=600, check=False
+    )
+
+
+def pdehvd(*arguments: str, cwd: Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    """Run the command line program as a person would."""
+    command = [sys.executable, "-m", "pdehvd", *arguments]
+    return subprocess.run(
+        command,
+        env=environment(),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def load(folder: Path, rank: int = 0) -> dict[str, np.ndarray]:
+    """Return the arrays that a rank of a scenario saved."""
+    with np.load(folder / f"rank{rank}.npz", allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}

@@ -1,0 +1,72 @@
+"""Collectives, their gradients and the aggregation hooks on real processes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from launcher import load, run_worker
+
+
+def ranks(size, scenario, folder):
+    done = run_worker(size, scenario, folder)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return [load(folder, rank) for rank in range(size)]
+
+
+@pytest.fixture(scope="module", params=[2, 3])
+def collectives(request, tmp_path_factory):
+    size = request.param
+    return ranks(size, "collectives", tmp_path_factory.mktemp(f"collectives{size}"))
+
+
+def test_sums_and_maxima(collectives):
+    size = len(collectives)
+    for found in collectives:
+        np.testing.assert_array_equal(
+            found["total"], [sum(1.0 + r for r in range(size)), sum(10.0 * r for r in range(size))]
+        )
+        assert found["total32"].dtype == np.float32
+        np.testing.assert_array_equal(found["total32"], np.full((2, 3), sum(range(1, size + 1))))
+        np.testing.assert_array_equal(found["largest"], [size, 10.0 * (size - 1)])
+
+
+def test_gather_and_its_gradient(collectives):
+    size = len(collectives)
+    own = [np.arange(1.0, r + 3.0) + r for r in range(size)]
+    weight = sum(range(1, size + 1))
+    for rank, found in enumerate(collectives):
+        np.testing.assert_array_equal(found["gathered"], np.concatenate(own))
+        np.testing.assert_allclose(found["gather_gradient"], 2 * own[rank] * weight, rtol=1e-15)
+
+
+def test_broadcast_and_its_gradient(collectives):
+    size = len(collectives)
+    weight = sum(range(1, size + 1))
+    for rank, found in enumerate(collectives):
+        np.testing.assert_array_equal(found["sent"], [1.0, 0.0])
+        expected = np.array([2.0, 0.0]) * weight if rank == 0 else np.zeros(2)
+        np.testing.assert_allclose(found["sent_gradient"], expected, rtol=1e-15)
+        assert found["bytes"].tobytes() == b"from rank 0"
+        assert found["empty"] == 0
+
+
+def test_exchange(collectives):
+    size = len(collectives)
+    for rank, found in enumerate(collectives):
+        np.testing.assert_array_equal(found["received"], [rank + 100.0 * r for r in range(size)])
+        np.testing.assert_array_equal(found["counts"], np.ones(size))
+
+
+def test_hooks_stay_close_to_the_global_mean(tmp_path):
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    (one,) = ranks(1, "hooks", folders[0])
+    two = ranks(2, "hooks", folders[1])
+    np.testing.assert_array_equal(two[0]["fp16/theta"], two[1]["fp16/theta"])
+    np.testing.assert_array_equal(two[0]["adasum/theta"], two[1]["adasum/theta"])
+    half = np.linalg.norm(one["fp16/theta"] - two[0]["fp16/theta"]) / np.linalg.norm(
+        one["fp16/theta"]
+    )
+    assert 0 < half < 1e-2
+    assert abs(two[0]["adasum/loss"] / one["adasum/loss"] - 1) < 0.2

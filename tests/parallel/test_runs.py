@@ -1,0 +1,163 @@
+"""Whole runs on real processes: launchers, resume, interruption, failure and divergence."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from launcher import HERE, environment, pdehvd
+
+from pdehvd.training.checkpoint import read_checkpoint
+from pdehvd.training.state import TrainState
+
+CONFIG = str(HERE / "problem.yaml")
+
+
+def run_of(folder: Path) -> Path:
+    return (folder / "runs" / "latest").resolve()
+
+
+def state_of(folder: Path) -> TrainState:
+    return TrainState.from_bytes(read_checkpoint(run_of(folder)))
+
+
+def summary_of(folder: Path) -> dict:
+    return json.loads((run_of(folder) / "summary.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of 100 steps on one process that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    done = pdehvd("train", CONFIG, cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert str(run_of(folder)) in done.stdout
+    return state_of(folder)
+
+
+def test_a_run_goes_on_with_another_number_of_processes(whole, tmp_path):
+    first = pdehvd("train", CONFIG, "--np", "2", "--set", "training.steps=50", cwd=tmp_path)
+    assert first.returncode == 0, first.stdout + first.stderr
+    run = run_of(tmp_path)
+    second = pdehvd("train", CONFIG, "--np", "3", "--resume", str(run), cwd=tmp_path)
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert run_of(tmp_path) == run
+    state = state_of(tmp_path)
+    assert state.step == 100
+    distance = np.linalg.norm(state.theta - whole.theta) / np.linalg.norm(whole.theta)
+    assert distance < 1e-10
+    steps = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert steps == list(range(10, 101, 10))
+    assert summary_of(tmp_path)["processes"] == 3
+
+
+@pytest.mark.parametrize(
+    "launcher",
+    [
+        ["mpirun", "--oversubscribe", "--bind-to", "none", "-np", "2"],
+        ["horovodrun", "-np", "2", "-H", "localhost:2"],
+        ["horovodrun", "--gloo", "-np", "2", "-H", "localhost:2"],
+    ],
+    ids=["mpirun", "horovodrun", "gloo"],
+)
+def test_other_launchers_join_the_processes(whole, launcher, tmp_path):
+    bin_ = Path(sys.executable).parent
+    env = {**environment(), "PATH": f"{bin_}:{os.environ['PATH']}"}
+    command = [
+        str(bin_ / launcher[0]),
+        *launcher[1:],
+        sys.executable,
+        "-m",
+        "pdehvd",
+        "train",
+        CONFIG,
+    ]
+    done = subprocess.run(
+        command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert summary_of(tmp_path)["processes"] == 2
+    assert (
+        np.linalg.norm(state_of(tmp_path).theta - whole.theta) / np.linalg.norm(whole.theta) < 1e-10
+    )
+
+
+def test_interruption_writes_a_checkpoint_and_a_summary(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "pdehvd",
+        "train",
+        CONFIG,
+        "--np",
+        "2",
+        "--set",
+        "training.steps=10000000",
+    ]
+    child = subprocess.Popen(
+        command,
+        env=environment(),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    metrics = tmp_path / "runs" / "latest" / "metrics.jsonl"
+    deadline = time.monotonic() + 240
+    while not metrics.exists():
+        assert child.poll() is None and time.monotonic() < deadline
+        time.sleep(0.2)
+    child.send_signal(signal.SIGINT)
+    output, _ = child.communicate(timeout=120)
+    assert child.returncode == 130, output
+    summary = summary_of(tmp_path)
+    assert summary["status"] == "interrupted"
+    assert state_of(tmp_path).step == summary["steps"] > 0
+
+
+def test_a_failing_rank_ends_all_ranks(tmp_path):
+    command = [
+        "train",
+        CONFIG,
+        "--np",
+        "3",
+        "--plugin",
+        str(HERE / "failing.py"),
+        "--set",
+        "aggregation=failing",
+    ]
+    done = pdehvd(*command, "--set", "training.steps=1000000", cwd=tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "rank 1" in done.stderr and "the node is on fire" in done.stderr
+    assert "Traceback" not in done.stderr
+    left = subprocess.run(
+        ["pgrep", "-f", str(HERE / "failing.py")], capture_output=True, text=True, check=False
+    )
+    assert left.stdout == ""
+
+
+def test_divergence_stops_all_ranks_and_keeps_the_last_good_checkpoint(tmp_path):
+    blow_up = "optimizer={name: sgd, learning_rate: {name: piecewise, boundaries: [25], values: [1e-3, 1e200]}}"
+    done = pdehvd(
+        "train",
+        CONFIG,
+        "--np",
+        "2",
+        "--set",
+        blow_up,
+        "--set",
+        "training.checkpoint_every=10",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 4, done.stdout + done.stderr
+    summary = summary_of(tmp_path)
+    assert summary["status"] == "diverged"
+    state = state_of(tmp_path)
+    assert state.step == 20 and np.all(np.isfinite(state.theta))

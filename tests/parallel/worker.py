@@ -1,0 +1,154 @@
+"""What each process of a parallel test does; saves its arrays as rank<r>.npz in a folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from pdehvd.comm import launch
+from pdehvd.comm.spec import ProcessesSpec
+
+launch.configure_threads(ProcessesSpec(threads=1))
+
+import tensorflow as tf  # noqa: E402
+
+from pdehvd.comm.aggregation import Aggregation  # noqa: E402
+from pdehvd.comm.group import Group  # noqa: E402
+from pdehvd.experiment.build import build_parts  # noqa: E402
+from pdehvd.experiment.config import load_config  # noqa: E402
+from pdehvd.training.checkpoint import Checkpoints  # noqa: E402
+from pdehvd.training.history import History  # noqa: E402
+from pdehvd.training.progress import Progress  # noqa: E402
+from pdehvd.training.trainer import Output, Trainer  # noqa: E402
+
+PROBLEM = Path(__file__).with_name("problem.yaml")
+Arrays = dict[str, np.ndarray]
+
+
+class NaiveMean(Aggregation):
+    """Averages each rank's own mean: what the one rule forbids."""
+
+    name: str = "naive"
+
+    def combine(
+        self, group: Group, gradient: tf.Tensor, losses: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        start, stop = group.shard(101)
+        own = 101 / ((stop - start) * group.size)
+        gradient, losses = group.sum([gradient * own, losses * own], "step")
+        return gradient, losses
+
+
+def trained(group: Group, settings: list[str], aggregation: Aggregation | None = None) -> Arrays:
+    """Train the test problem; return what must not depend on the number of processes."""
+    config, _ = load_config(PROBLEM, settings)
+    if aggregation is not None:
+        config = config.model_copy(update={"aggregation": aggregation})
+    parts = build_parts(config, group)
+    folder = Path(sys.argv[2]) / "unused"
+    output = Output(History(folder, False), Progress(1, True), Checkpoints(folder, 1, False))
+    trainer = Trainer(parts, config.training)
+    outcome = trainer.fit(trainer.fresh_state(), output)
+    return {
+        "loss": np.array(outcome.loss),
+        "theta": outcome.state.theta.numpy(),
+        "weights": outcome.state.weights.numpy(),
+        "selection": np.array([]) if outcome.state.selection is None else outcome.state.selection,
+    }
+
+
+def prefixed(prefix: str, arrays: Arrays) -> Arrays:
+    return {f"{prefix}/{name}": array for name, array in arrays.items()}
+
+
+def start(group: Group) -> Arrays:
+    """The loss and the gradient before the first step."""
+    objective = build_parts(load_config(PROBLEM)[0], group).objective
+    theta = tf.constant(objective.initial(3))
+    weights = tf.ones([len(objective.terms)], tf.float64)
+    at = tf.function(objective.evaluate, autograph=False)(theta, objective.batch(0), weights)
+    return {"losses": at.losses.numpy(), "gradient": at.gradient.numpy()}
+
+
+def invariance(group: Group) -> Arrays:
+    """The same config in both precisions, adaptive points and weights, and the naive average."""
+    single = ["precision=float32"]
+    few = ["training.steps=30"]
+    adaptive = ["sampling={name: rad, equations: 101, conditions: 25, every: 20, candidates: 301}"]
+    ntk = ["weighting={name: ntk, every: 20}"]
+    norms = ["weighting={name: gradient_norm, every: 20}"]
+    return {
+        **prefixed("start", start(group)),
+        **prefixed("float64", trained(group, [])),
+        **prefixed("float32", trained(group, single)),
+        **prefixed("naive", trained(group, few, NaiveMean())),
+        **prefixed("rad", trained(group, few + adaptive)),
+        **prefixed("ntk", trained(group, few + ntk)),
+        **prefixed("gradient_norm", trained(group, few + norms)),
+    }
+
+
+def hooks(group: Group) -> Arrays:
+    """Compression and adaptive summation on the same problem."""
+    few = ["training.steps=40"]
+    return {
+        **prefixed("fp16", trained(group, [*few, "aggregation=fp16"])),
+        **prefixed("adasum", trained(group, [*few, "aggregation=adasum"])),
+    }
+
+
+def collectives(group: Group) -> Arrays:
+    """Every collective and its gradient: each rank's x is its own, the loss is summed over ranks."""
+    rank, size = group.rank, group.size
+    x = tf.range(1.0, rank + 3.0, dtype=tf.float64) + rank
+    fixed = tf.constant([1.0 + rank, 10.0 * rank], tf.float64)
+
+    @tf.function(autograph=False)
+    def everything() -> dict[str, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            gathered = group.gather(x, "g")
+            loss = tf.reduce_sum(gathered**2) * (rank + 1.0)
+        gradient = tape.gradient(loss, x)
+        with tf.GradientTape() as tape:
+            tape.watch(fixed)
+            sent = group.broadcast(fixed, "b")
+            loss = tf.reduce_sum(sent**2) * (rank + 1.0)
+        sent_gradient = tape.gradient(loss, fixed)
+        splits = tf.ones([size], tf.int32)
+        rows = tf.range(size, dtype=tf.float64) + 100.0 * rank
+        received, counts = group.exchange(rows, splits, "e")
+        total, total32 = group.sum([fixed, tf.ones([2, 3], tf.float32) * (rank + 1.0)], "s")
+        (largest,) = group.maximum([fixed], "m")
+        return {
+            "gathered": gathered,
+            "gather_gradient": gradient,
+            "sent": sent,
+            "sent_gradient": sent_gradient,
+            "received": received,
+            "counts": counts,
+            "total": total,
+            "total32": total32,
+            "largest": largest,
+        }
+
+    result = {name: tensor.numpy() for name, tensor in everything().items()}
+    result["bytes"] = np.frombuffer(
+        group.broadcast_bytes(b"from rank 0" if rank == 0 else b"x"), np.uint8
+    )
+    result["empty"] = np.array(len(group.broadcast_bytes(b"" if rank == 0 else b"x")))
+    return result
+
+
+def main() -> None:
+    scenario, folder = sys.argv[1], Path(sys.argv[2])
+    group = launch.join()
+    arrays = {"invariance": invariance, "hooks": hooks, "collectives": collectives}[scenario](group)
+    np.savez(folder / f"rank{group.rank}.npz", **arrays)
+    group.close()
+
+
+if __name__ == "__main__":
+    main()
