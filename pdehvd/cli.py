@@ -141,9 +141,10 @@ def train(
             again += ["--quiet"] if quiet else []
             return launch.launch(again, processes, count)
     from pdehvd.experiment.config import load_config
-    from pdehvd.experiment.run import train as train_here
 
     loaded, source = load_config(config, settings or (), plugin or ())
+    from pdehvd.experiment.run import train as train_here
+
     return train_here(loaded, source, run, output, quiet)
 
 

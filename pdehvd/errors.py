@@ -43,7 +43,7 @@ class ConfigError(PdehvdError, ValueError):
         return text
 
 
-class EnvironmentFault(PdehvdError):
+class EnvironmentFault(PdehvdError):  # noqa: N818 - OSError has the other name
     """Something that the machine lacks: MPI, a compiler, disk space, cores."""
 
     exit_code = 3

@@ -71,7 +71,7 @@ class Adasum(Aggregation):
 
 @register("aggregation")
 class HalfPrecision(Aggregation):
-    """Gradients travel as float16, scaled by one global power of two; losses keep their precision."""
+    """Gradients travel as float16, scaled by a global power of two; losses do not."""
 
     name: Literal["fp16"] = "fp16"
 

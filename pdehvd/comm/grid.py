@@ -56,7 +56,7 @@ class Grid:
         return (place.trainer * self.data + place.data) * self.space + place.space
 
     def data_ranks(self, rank: int) -> tuple[int, ...]:
-        """Return the ranks that hold other samples of the same trainer and the same part of space."""
+        """Return the ranks with other samples of the same trainer and the same part of space."""
         at = self.place(rank)
         return tuple(self.rank(Place(at.trainer, d, at.space)) for d in range(self.data))
 

@@ -64,7 +64,7 @@ class Group(ABC):
 
     @abstractmethod
     def gather(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
-        """Return the rows [n_r, ...] of all ranks in rank order; n_r may differ. Gradient: exact."""
+        """Return the rows [n_r, ...] of all ranks in rank order; n_r may differ."""
 
     @abstractmethod
     def broadcast(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
@@ -74,7 +74,7 @@ class Group(ABC):
     def exchange(
         self, tensor: tf.Tensor, splits: tf.Tensor, name: str
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Send `splits[r]` rows to each rank r (alltoall); return the rows received and their counts."""
+        """Send `splits[r]` rows to each rank r; return the rows received and their counts."""
 
     @abstractmethod
     def broadcast_bytes(self, data: bytes) -> bytes:

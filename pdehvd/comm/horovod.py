@@ -22,9 +22,9 @@ class HorovodGroup(Group):
         self.local_rank = hvd.local_rank()
         self.local_size = hvd.local_size()
         self.mpi = bool(hvd.mpi_enabled())
-        self._host_gather = _on_host(lambda t, name: hvd.allgather(t, name=name))
-        self._host_sum = _on_host(lambda t, name: hvd.allreduce(t, op=hvd.Sum, name=name))
-        self._host_broadcast = _on_host(lambda t, name: hvd.broadcast(t, root_rank=0, name=name))
+        self._host_gather = _OnHost(lambda t, name: hvd.allgather(t, name=name))
+        self._host_sum = _OnHost(lambda t, name: hvd.allreduce(t, op=hvd.Sum, name=name))
+        self._host_broadcast = _OnHost(lambda t, name: hvd.broadcast(t, root_rank=0, name=name))
 
     def _all_sum(self, flat: tf.Tensor, name: str) -> tf.Tensor:
         return hvd.allreduce(flat, op=hvd.Sum, name=f"sum.{name}")
@@ -88,7 +88,7 @@ class HorovodGroup(Group):
         hvd.shutdown()
 
 
-class _on_host:
+class _OnHost:
     """A collective on NumPy arrays; compiled once per (name, dtype, shape of a row)."""
 
     def __init__(self, collective) -> None:  # type: ignore[no-untyped-def]

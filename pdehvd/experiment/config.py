@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError
 
+from pdehvd.comm.silence import import_tensorflow
 from pdehvd.comm.spec import ProcessesSpec, ScalingSpec
 from pdehvd.errors import ConfigError
 from pdehvd.experiment.messages import explain
 from pdehvd.experiment.overrides import override
 from pdehvd.experiment.plugins import load_plugins
-from pdehvd.comm.silence import import_tensorflow
 from pdehvd.experiment.yaml_source import Source, read_source
 from pdehvd.spec import Section, Spec, registered
 from pdehvd.training.spec import TrainingSpec

@@ -55,7 +55,7 @@ def point_latest(output: Path, directory: Path) -> None:
 
 
 def find(run: Path) -> Path:
-    """Return a run directory; `latest` alone means `runs/latest`. Raises `ConfigError` for no run."""
+    """Return a run directory; `latest` means `runs/latest`. Raises `ConfigError` for none."""
     candidates = [run] if run.name != "latest" or run.exists() else [Path("runs/latest"), run]
     for path in candidates:
         if (path / CONFIG).is_file():

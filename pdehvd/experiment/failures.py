@@ -18,7 +18,8 @@ def told(error: Exception) -> tuple[str, int]:
     usage = getattr(error, "format_message", None)
     if usage is not None:
         context = getattr(error, "ctx", None)
-        return f"{' '.join(usage().split())} (see {context.command_path if context else 'pdehvd'} --help)", 2
+        program = context.command_path if context else "pdehvd"
+        return f"{' '.join(usage().split())} (see {program} --help)", 2
     return _unexpected(error), 1
 
 

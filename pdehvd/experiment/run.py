@@ -114,7 +114,8 @@ def _run(config: Config, parts: Any, place: _Place, resume: Path | None) -> int:
 
 def _cost(parts: Any, place: _Place) -> str:
     size, points = parts.objective.size, parts.objective.problem.points
-    return f"{size} parameters, {points} points, {place.group.size} processes x {place.threads} threads"
+    processes = f"{place.group.size} processes x {place.threads} threads"
+    return f"{size} parameters, {points} points, {processes}"
 
 
 def _together(group: Group, build: Callable[[], Any], source: Source) -> Any:

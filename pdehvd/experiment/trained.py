@@ -20,7 +20,7 @@ from pdehvd.training.state import TrainState
 
 
 class Trained:
-    """The network of a run at its newest checkpoint (or `which`), as a function of the coordinates."""
+    """The network of a run at its newest checkpoint, or at `which`."""
 
     def __init__(self, directory: Path, config: Config, which: str = "latest") -> None:
         self.directory = directory

@@ -108,7 +108,7 @@ class PDEObjective:
         return {name: tf.constant(column, dtype=self.dtype) for name, column in columns.items()}
 
     def residuals(self, theta: tf.Tensor, batch: Batch) -> list[tf.Tensor | None]:
-        """Return this rank's residuals of each term, [n, R]; None where it holds no item of the term."""
+        """Return this rank's residuals of each term, [n, R]; None where it has no item."""
         parameters = self.network.split(theta[: self.network.size])
         unknowns = self.unknowns(theta)
         values: list[tf.Tensor | None] = [None] * len(self.problem.blocks)

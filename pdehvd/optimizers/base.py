@@ -51,7 +51,7 @@ class Optimizer(ABC):
     def step(
         self, objective: BoundObjective, theta: tf.Tensor, state: State
     ) -> tuple[tf.Tensor, State, Evaluation, Facts]:
-        """Return the next theta [P] and state, the evaluation at the old theta, and facts to log."""
+        """Return the next theta [P] and state, the evaluation at the old theta, and facts."""
 
 
 Compile = Callable[[Callable[..., Any]], Callable[..., Any]]

@@ -42,7 +42,7 @@ class Language:
         return expand_normals([expression], self.fields, self.space)[0] if normal else expression
 
     def function(self, text: str | float, path: Path, names: Sequence[str]) -> sympy.Expr:
-        """Parse an expression of `names`, constants and unknowns, without fields. Raises `ConfigError`."""
+        """Parse an expression of `names`, constants and unknowns. Raises `ConfigError`."""
         known: dict[str, sympy.Basic] = {name: symbol(name) for name in (*names, *self.unknowns)}
         known |= {name: exact(value) for name, value in self.constants.items()}
         try:
@@ -76,7 +76,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Term:
-    """A named part of the loss: the mean over items of the squared residuals of these expressions."""
+    """A named part of the loss: the mean over items of these squared residuals."""
 
     name: str
     expressions: tuple[sympy.Expr, ...]

@@ -109,7 +109,7 @@ class Site:
 
 
 def build_condition(name: str, spec: ConditionSpec, site: Site) -> tuple[Source, Term]:
-    """Return where a condition holds and its residuals. Raises `ConfigError` that names the YAML path."""
+    """Return where a condition holds and its residuals. Raises `ConfigError` with its path."""
     build = next(
         build
         for kind, build in (
@@ -196,7 +196,8 @@ def _data(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]]:
     outside = np.flatnonzero(~site.domain.contains(x))
     if outside.size:
         raise ConfigError(
-            f"{spec.data}: row {outside[0] + 1} lies outside the domain, as do {outside.size - 1} more",
+            f"{spec.data}: row {outside[0] + 1} lies outside the domain "
+            f"({outside.size} of {len(x)} rows do)",
             (*site.path, "data"),
         )
     source = GivenSource(x, {f"measured_{field}": table[field] for field in measured})

@@ -1,4 +1,4 @@
-"""Tables of measured values from CSV, NPZ or HDF5 files, checked before anything is trained on them."""
+"""Tables of measured values from CSV, NPZ or HDF5 files, checked before they are used."""
 
 from __future__ import annotations
 
@@ -73,7 +73,8 @@ def _checked(
         bad = np.flatnonzero(~np.isfinite(values))
         if bad.size:
             raise ConfigError(
-                f"{file}: column '{name}' has {bad.size} values that are not finite, the first in row {bad[0] + 1}"
+                f"{file}: column '{name}' has {bad.size} values that are not finite, "
+                f"the first in row {bad[0] + 1}"
             )
         result[name] = values
     lengths = {name: len(values) for name, values in result.items()}

@@ -94,7 +94,7 @@ class PDESpec(Spec):
     equations: dict[str, Text] = Field(
         min_length=1, description="name: expression that must vanish"
     )
-    conditions: dict[str, ConditionSpec] = {}
+    conditions: dict[str, ConditionSpec] = Field({}, description="name: what must hold where")
     hard: dict[str, Text] = Field({}, description="field: expression of `network`, its raw output")
     reference: Annotated[Spec, Section("reference")] | None = None
 

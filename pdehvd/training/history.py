@@ -1,4 +1,4 @@
-"""What happened in a run: one JSON object per row in metrics.jsonl, the same as TensorBoard events."""
+"""What happened in a run: a JSON object per row in metrics.jsonl, and TensorBoard events."""
 
 from __future__ import annotations
 

@@ -65,12 +65,12 @@ class TrainState:
             raise ConfigError(f"this is no checkpoint: {error}") from error
 
     def check_like(self, other: TrainState) -> None:
-        """Raise `ConfigError` where this state cannot continue a run whose fresh state is `other`."""
+        """Raise `ConfigError` where a run that starts as `other` cannot go on from here."""
         mine, theirs = _shapes(self), _shapes(other)
         for name in theirs:
             if mine.get(name) != theirs[name]:
                 raise ConfigError(
-                    f"the checkpoint does not fit the config: {name} is {mine.get(name, 'missing')}",
+                    f"the checkpoint does not fit: {name} is {mine.get(name, 'missing')}",
                     (),
                     str(theirs[name]),
                 )

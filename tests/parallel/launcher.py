@@ -18,7 +18,7 @@ ONE_THREAD = ProcessesSpec(threads=1)
 
 
 def environment() -> dict[str, str]:
-    """Return this environment with what a launch on this host needs, the project first on the path."""
+    """Return this environment with what a launch on this host needs."""
     return {**launch_environment(os.environ), "PYTHONPATH": str(ROOT)}
 
 

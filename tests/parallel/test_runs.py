@@ -144,7 +144,8 @@ def test_a_failing_rank_ends_all_ranks(tmp_path):
 
 
 def test_divergence_stops_all_ranks_and_keeps_the_last_good_checkpoint(tmp_path):
-    blow_up = "optimizer={name: sgd, learning_rate: {name: piecewise, boundaries: [25], values: [1e-3, 1e200]}}"
+    rate = "{name: piecewise, boundaries: [25], values: [1e-3, 1e200]}"
+    blow_up = "optimizer={name: sgd, learning_rate: " + rate + "}"
     done = pdehvd(
         "train",
         CONFIG,

@@ -100,7 +100,7 @@ def hooks(group: Group) -> Arrays:
 
 
 def collectives(group: Group) -> Arrays:
-    """Every collective and its gradient: each rank's x is its own, the loss is summed over ranks."""
+    """Every collective and its gradient; each rank has its own x, losses add up."""
     rank, size = group.rank, group.size
     x = tf.range(1.0, rank + 3.0, dtype=tf.float64) + rank
     fixed = tf.constant([1.0 + rank, 10.0 * rank], tf.float64)
