@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from pathlib import Path
 
@@ -26,7 +27,14 @@ def told(error: Exception) -> tuple[str, int]:
 def _unexpected(error: Exception) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1:]
     where = f" ({Path(last[0].filename).name}:{last[0].lineno})" if last else ""
-    # TensorFlow puts the traceback of a Python function into the message itself.
-    text = " ".join(str(error).split("Traceback (most recent call last)")[0].split())
+    text = _essence(str(error))
     text = text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
     return f"pdehvd failed: {type(error).__name__}: {text}{where}; --debug shows the traceback"
+
+
+def _essence(text: str) -> str:
+    """Return a message in one line; of TensorFlow's stacks only the error that began them."""
+    began = re.search(r"^\w*(?:Error|Exception): .+", text, re.MULTILINE)
+    if began and ("Traceback" in text or "Detected at node" in text):
+        text = began.group()
+    return " ".join(text.split())
