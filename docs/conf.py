@@ -16,7 +16,13 @@ project = "pdehvd"
 author = "the pdehvd authors"
 version = release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "config_reference", "plain_docstrings"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "config_reference",
+    "mathml",
+    "plain_docstrings",
+]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "_ext", "examples", "notebooks", "pictures"]
 
@@ -24,10 +30,10 @@ myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
-autodoc_class_signature = "separated"
 
 smartquotes = False
 
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = f"pdehvd {version}"
 html_copy_source = False

@@ -23,7 +23,13 @@ def _process(app: Any, what: str, name: str, thing: Any, options: Any, lines: li
     lines[:] = [escaped(line.strip()) for line in lines]
 
 
+def _signature(app: Any, what: str, name: str, thing: Any, *_: Any) -> tuple[str, str] | None:
+    """Hide the arguments of specs: `**data` says less than the reference of the configuration."""
+    return ("", "") if what == "class" and hasattr(thing, "model_fields") else None
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Register the extension."""
     app.connect("autodoc-process-docstring", _process)
+    app.connect("autodoc-process-signature", _signature)
     return {"parallel_read_safe": True}
