@@ -160,7 +160,8 @@ def choose_python(requested=None, supported=None):
         )
     what = "only " + ", ".join(found) + " was found" if found else "none was found"
     if requested:
-        what = "{} is {}".format(requested, found[0] if found else "not a Python that runs")
+        # The text of what was found starts with the name already.
+        what = found[0] + " is not" if found else requested + " is not a Python that runs"
     wanted = ["%d.%d" % version for version in supported]
     raise SetupError(
         "Python {} or {} is needed and {}; name one: PYTHON=/path/to/python{} make ...".format(
