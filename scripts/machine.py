@@ -133,7 +133,7 @@ def probe(python):
     return tuple(int(field) for field in fields), child.returncode == 0
 
 
-def choose_python(requested=None, supported=None):
+def choose_python(requested=None, supported=None, variable="PYTHON"):
     """Return (path, version) of a supported Python with venv: the requested one or the first."""
     supported = supported or SUPPORTED
     names = ["python3"] + ["python%d.%d" % version for version in reversed(supported)]
@@ -164,9 +164,10 @@ def choose_python(requested=None, supported=None):
         what = found[0] + " is not" if found else requested + " is not a Python that runs"
     wanted = ["%d.%d" % version for version in supported]
     raise SetupError(
-        "Python {} or {} is needed and {}; name one: PYTHON=/path/to/python{} make ...".format(
-            ", ".join(wanted[:-1]), wanted[-1], what, wanted[-1]
+        "Python {} or {} is needed and {}; name one: {}=/path/to/python{} make ...".format(
+            ", ".join(wanted[:-1]), wanted[-1], what, variable, wanted[-1]
         )
+    )
     )
 
 

@@ -34,7 +34,7 @@ def python() -> Path:
     with machine.locked(str(Path(cache, "peer-venv.lock"))):
         if inside.exists() and stamp.exists() and stamp.read_text() == content:
             return inside
-        base = machine.choose_python(os.environ.get("PEER_PYTHON"), SUPPORTED)[0]
+        base = machine.choose_python(os.environ.get("PEER_PYTHON"), SUPPORTED, "PEER_PYTHON")[0]
         machine.check_compiler()
         machine.check_space(cache, 4.0)
         create = [base, "-m", "venv", "--clear", str(folder)]
