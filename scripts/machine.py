@@ -168,7 +168,6 @@ def choose_python(requested=None, supported=None, variable="PYTHON"):
             ", ".join(wanted[:-1]), wanted[-1], what, variable, wanted[-1]
         )
     )
-    )
 
 
 def check_compiler():
