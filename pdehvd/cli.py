@@ -130,6 +130,7 @@ def train(
         processes = _processes(config, settings or ())
         count = np or processes.np or 1
         if count > 1:
+            launch.check_cores(processes, count)
             again = [
                 "train",
                 str(config),

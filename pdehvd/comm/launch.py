@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from pdehvd.comm.silence import silent_stderr
-from pdehvd.errors import EnvironmentFault
+from pdehvd.errors import ConfigError, EnvironmentFault
 
 if TYPE_CHECKING:
     from pdehvd.comm.group import Group
@@ -136,6 +136,17 @@ def abort(code: int) -> None:
     os._exit(code)
 
 
+def check_cores(processes: ProcessesSpec, np: int) -> None:
+    """Raise `ConfigError` where the config forbids more threads than this machine has cores."""
+    most = node_cores() // (processes.threads or 1)
+    if np > most and not processes.oversubscribe:
+        raise ConfigError(
+            f"{np} processes are more than this machine's cores",
+            ("processes", "oversubscribe"),
+            f"at most {most}, or true",
+        )
+
+
 def _find_mpirun() -> str:
     """Return the mpirun beside this Python, or the first on the PATH."""
     beside = Path(sys.executable).with_name("mpirun")
@@ -191,7 +202,7 @@ def launch(arguments: list[str], processes: ProcessesSpec, np: int) -> int:
     """Start `np` processes of this command with mpirun and return their exit code.
 
     Ctrl-C or SIGTERM reaches the ranks as SIGUSR1, which mpirun hands on: they write a checkpoint
-    and end in order. A second one ends them at once. Raises `EnvironmentFault` without mpirun.
+    and end in order. A second one ends them without that. Raises `EnvironmentFault` without mpirun.
     """
     command = mpirun_command(arguments, processes, np)
     # A session of its own, or the terminal's Ctrl-C would kill mpirun before the ranks can save.

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 from pdehvd.comm.group import Solo
-from pdehvd.comm.launch import node_cores
 from pdehvd.errors import ConfigError
 from pdehvd.experiment.build import build_objective, build_problem, build_reference
 from pdehvd.experiment.config import Config
@@ -55,17 +54,6 @@ def examine(config: Config, source: Source, processes: int = 1) -> Cost:
     except ConfigError as error:
         raise source.located(error) from error
     return _cost(config, objective, processes)
-
-
-def check_machine(config: Config, source: Source, processes: int) -> None:
-    """Raise `ConfigError` where the config forbids more processes than this machine has cores."""
-    cores = node_cores() // (config.processes.threads or 1)
-    if processes > cores and not config.processes.oversubscribe:
-        path = ("processes", "oversubscribe")
-        error = ConfigError(
-            f"{processes} processes are more than this machine's cores", path, f"at most {cores}"
-        )
-        raise source.located(error)
 
 
 def _weights(config: Config, objective: PDEObjective) -> None:

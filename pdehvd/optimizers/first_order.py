@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 from pydantic import Field
@@ -65,17 +66,24 @@ class FirstOrder(Optimizer):
         self._update = tf.function(self._updated, jit_compile=True, autograph=False)
 
     def init(self, theta: tf.Tensor) -> State:
-        pure = type(f"Stateless{self._rule.__name__}", (self._rule, _Stateless), {})
-        # Keras would keep these two scalars in its global precision otherwise.
-        previous = keras.config.floatx()
-        keras.config.set_floatx(theta.dtype.name)
-        self._keras = pure(learning_rate=1.0, **self._options)
-        self._keras.build([keras.Variable(tf.zeros_like(theta), dtype=theta.dtype.name)])
-        keras.config.set_floatx(previous)
         state = {"iteration": tf.zeros([], tf.int64)}
-        for index, variable in enumerate(self._keras.variables[2:]):
+        for index, variable in enumerate(self._built(theta).variables[2:]):
             state[f"slot_{index}"] = tf.identity(variable.value)
         return state
+
+    def _built(self, theta: tf.Tensor) -> Any:
+        """Return the Keras rule for parameters like `theta`; its own variables are never read."""
+        if self._keras is None:
+            pure = type(f"Stateless{self._rule.__name__}", (self._rule, _Stateless), {})
+            # Keras would keep the rate and some scalars in its global precision otherwise.
+            previous = keras.config.floatx()
+            keras.config.set_floatx(theta.dtype.name)
+            with tf.init_scope():
+                self._keras = pure(learning_rate=1.0, **self._options)
+                zeros = np.zeros(theta.shape, theta.dtype.as_numpy_dtype)
+                self._keras.build([keras.Variable(zeros, dtype=theta.dtype.name)])
+            keras.config.set_floatx(previous)
+        return self._keras
 
     def _updated(
         self, theta: tf.Tensor, gradient: tf.Tensor, state: State
@@ -85,7 +93,7 @@ class FirstOrder(Optimizer):
         if self._clip_norm is not None:
             gradient = tf.clip_by_norm(gradient, self._clip_norm)
         slots = [state[f"slot_{index}"] for index in range(len(state) - 1)]
-        (theta,), values = self._keras.stateless_apply(
+        (theta,), values = self._built(theta).stateless_apply(
             [iteration, rate, *slots], [gradient], [theta]
         )
         new = {"iteration": tf.cast(values[0], tf.int64)}

@@ -148,7 +148,15 @@ def _on_region(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr
         region = site.domain.region(spec.on or [])
     except ConfigError as error:
         raise error.within(*site.path, "on") from error
-    return site.region_source(region), _sides(spec, site, normal=True)
+    residuals = _sides(spec, site, normal=True)
+    names = {str(symbol_) for residual in residuals for symbol_ in residual.free_symbols}
+    if any(name.startswith("normal__") for name in names) and not region.oriented:
+        raise ConfigError(
+            f"'{spec.on}' has no outward normal",
+            (*site.path, "equal"),
+            "a part of the boundary wherever a normal derivative is named",
+        )
+    return site.region_source(region), residuals
 
 
 def _periodic(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import h5py
 import numpy as np
@@ -31,7 +32,7 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> dict[s
         )
     try:
         table = reader(file)
-    except (OSError, ValueError, KeyError, EOFError, pd.errors.ParserError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise ConfigError(f"cannot read {file}: {' '.join(str(error).split())}") from error
     return _checked(file, table, columns)
 

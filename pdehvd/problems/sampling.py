@@ -186,6 +186,8 @@ class RadSpec(SamplingSpec):
 
     @model_validator(mode="after")
     def _enough(self) -> RadSpec:
+        if self.resample_every is not None:
+            raise ConfigError("'rad' draws points by its own rule", ("resample_every",), "every")
         if self.candidates is not None and self.candidates < self.equations:
             raise ConfigError(
                 f"{self.candidates} candidates for {self.equations} points",

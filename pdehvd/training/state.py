@@ -7,6 +7,7 @@ import json
 import math
 from dataclasses import dataclass
 from typing import ClassVar
+from zipfile import BadZipFile
 
 import numpy as np
 import tensorflow as tf
@@ -61,7 +62,7 @@ class TrainState:
                 selection=arrays.get("selection"),
                 **{name: counters[name] for name in cls._COUNTERS},
             )
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise ConfigError(f"this is no checkpoint: {error}") from error
 
     def check_like(self, other: TrainState) -> None:
