@@ -45,7 +45,7 @@ def _partials(expr: Any, fields: Sequence[str], coordinates: Sequence[str]) -> d
     return {s: partial for s, partial in found.items() if partial is not None}
 
 
-def _ratio(upper: Any, lower: Any) -> float | None:
+def numeric_ratio(upper: Any, lower: Any) -> float | None:
     """Return upper / lower where it is a number, else None."""
     ratio = upper / lower
     if ratio.free_symbols:
@@ -77,7 +77,7 @@ def _combinations(expr: Any, field: str, second: dict[Any, Partial]) -> list[_Li
     groups: list[list[tuple[sympy.Symbol, float]]] = []
     for inner in own:
         for group in groups:
-            ratio = _ratio(coefficients[inner], coefficients[group[0][0]])
+            ratio = numeric_ratio(coefficients[inner], coefficients[group[0][0]])
             if ratio:
                 group.append((inner, ratio))
                 break

@@ -10,6 +10,7 @@ import numpy as np
 import sympy
 
 from pdehvd.errors import ConfigError, Path
+from pdehvd.numerics.absorb import absorb_first_order
 from pdehvd.numerics.collapse import MultiIndex, Operator, collapse_operators
 from pdehvd.numerics.derivatives import expand_normals, field_symbols, partial_of, substitute_hard
 from pdehvd.numerics.expressions import parse, symbol
@@ -113,8 +114,9 @@ def make_block(
     """Join terms on one set of points and find the derivatives that they need."""
     fields, coordinates = language.fields, language.coordinates
     flat = [expression for term in terms for expression in term.expressions]
-    collapsed = collapse_operators(
-        substitute_hard(flat, hard, fields, coordinates), fields, coordinates
+    raw = substitute_hard(flat, hard, fields, coordinates)
+    collapsed = absorb_first_order(
+        collapse_operators(raw, fields, coordinates), fields, coordinates
     )
     derivatives: dict[str, tuple[int, MultiIndex | int]] = {}
     for free in set().union(*(expression.free_symbols for expression in collapsed.expressions)):
