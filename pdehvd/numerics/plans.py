@@ -38,15 +38,25 @@ class Plan:
         first = 1 if self.operators else 0
         return max(max(map(sum, self.partials)), 2 if second else first)
 
-    def position(self, wanted: MultiIndex | Operator) -> int:
-        """Return the channel of a partial or of an operator (as `plan` stores it).
+    def channel(
+        self,
+        wanted: MultiIndex | int,
+        operators: Sequence[Iterable[tuple[MultiIndex, float]]] | None = None,
+    ) -> int:
+        """Return where a jet of this plan holds a partial, or the operator of a number.
 
-        Raises KeyError when the plan has no such channel.
+        The number counts through `operators`, by default those of the plan. Raises KeyError when
+        the plan carries no such channel.
         """
-        channels: tuple[MultiIndex | Operator, ...] = (*self.partials, *self.operators)
-        if wanted not in channels:
-            raise KeyError(f"the plan carries no channel for {wanted}")
-        return channels.index(wanted)
+        if not isinstance(wanted, int):
+            if wanted not in self.partials:
+                raise KeyError(f"the plan carries no channel for {wanted}")
+            return self.partials.index(wanted)
+        given = self.operators if operators is None else operators
+        operator = canonical_operator(given[wanted])
+        if operator not in self.operators:
+            raise KeyError(f"the plan carries no channel for {operator}")
+        return len(self.partials) + self.operators.index(operator)
 
 
 def plan(
@@ -59,7 +69,7 @@ def plan(
     An operator sum_k c_k d^(m_k) has partials of order 1 and 2 only; of them the first derivatives
     that its second-order part multiplies become channels, nothing else does. First-order terms cost
     nothing, so that u_t - nu*u_xx is one channel and needs no channel for u_t. Terms are merged
-    and sorted; look a channel up with `Plan.position(canonical_operator(...))`. Raises ValueError
+    and sorted, equal operators share a channel: find channels with `Plan.channel`. Raises ValueError
     for a bad index.
     """
     canonical = tuple(dict.fromkeys(canonical_operator(operator) for operator in operators))
