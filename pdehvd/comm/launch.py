@@ -84,6 +84,9 @@ def configure_threads(processes: ProcessesSpec) -> int:
     threads = threads_per_process(processes)
     os.environ.update(thread_environment(threads))
     os.environ.setdefault("HOROVOD_CYCLE_TIME", str(processes.cycle_time))
+    if joined():
+        # A launcher's pseudo-terminal says nothing about where its output goes.
+        os.environ.setdefault("PDEHVD_TERMINAL", "0")
     with silent_stderr():
         import tensorflow as tf
 

@@ -64,7 +64,7 @@ class PDEObjective:
             for block in problem.blocks
         ]
         self._passes = _group_passes(problem)
-        self._local = tf.function(self._contributions, jit_compile=True, autograph=False)
+        self._local = tf.function(self.contributions, jit_compile=True, autograph=False)
 
     @property
     def size(self) -> int:
@@ -170,7 +170,7 @@ class PDEObjective:
             for r, n in zip(self.residuals(theta, batch), self.counts, strict=True)
         ]
 
-    def _contributions(
+    def contributions(
         self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return this rank's part of the gradient [P] and of the losses [T]."""

@@ -73,20 +73,23 @@ def start(group: Group) -> Arrays:
 
 
 def invariance(group: Group) -> Arrays:
-    """The same config in both precisions, adaptive points and weights, and the naive average."""
-    single = ["precision=float32"]
-    few = ["training.steps=30"]
-    adaptive = ["sampling={name: rad, equations: 101, conditions: 25, every: 20, candidates: 301}"]
-    ntk = ["weighting={name: ntk, every: 20}"]
-    norms = ["weighting={name: gradient_norm, every: 20}"]
+    """The same config in both precisions."""
     return {
         **prefixed("start", start(group)),
         **prefixed("float64", trained(group, [])),
-        **prefixed("float32", trained(group, single)),
+        **prefixed("float32", trained(group, ["precision=float32"])),
+    }
+
+
+def adaptive(group: Group) -> Arrays:
+    """Points and weights that follow the training, and the naive average."""
+    few = ["training.steps=30"]
+    rad = ["sampling={name: rad, equations: 101, conditions: 25, every: 20, candidates: 301}"]
+    return {
         **prefixed("naive", trained(group, few, NaiveMean())),
-        **prefixed("rad", trained(group, few + adaptive)),
-        **prefixed("ntk", trained(group, few + ntk)),
-        **prefixed("gradient_norm", trained(group, few + norms)),
+        **prefixed("rad", trained(group, few + rad)),
+        **prefixed("ntk", trained(group, [*few, "weighting={name: ntk, every: 20}"])),
+        **prefixed("norm", trained(group, [*few, "weighting={name: gradient_norm, every: 20}"])),
     }
 
 
@@ -145,7 +148,8 @@ def collectives(group: Group) -> Arrays:
 def main() -> None:
     scenario, folder = sys.argv[1], Path(sys.argv[2])
     group = launch.join()
-    arrays = {"invariance": invariance, "hooks": hooks, "collectives": collectives}[scenario](group)
+    scenarios = {f.__name__: f for f in (invariance, adaptive, hooks, collectives)}
+    arrays = scenarios[scenario](group)
     np.savez(folder / f"rank{group.rank}.npz", **arrays)
     group.close()
 

@@ -124,20 +124,19 @@ class Part(Solo):
         self.rank, self.size = rank, size
 
 
-@pytest.mark.parametrize("size", [2, 3, 7])
+@pytest.mark.parametrize("size", [2, 7])
 def test_contributions_of_shards_add_up_to_the_whole(size):
     """Also where a rank holds no item of a condition: `total` has one item for seven ranks."""
     whole = known_objective(WAVE, lambda x: wave(x) * x[:, :1])
     theta = tf.constant([1.3], tf.float64)
     weights = tf.range(1.0, 12.0, dtype=tf.float64)
-    one = whole.evaluate(theta, whole.batch(0), weights)
-    gradient, losses = 0.0, 0.0
+    gradient, losses = whole.contributions(theta, whole.batch(0), weights)
     for rank in range(size):
         part = known_objective(WAVE, lambda x: wave(x) * x[:, :1], group=Part(rank, size))
-        at = part.evaluate(theta, part.batch(0), weights)
-        gradient, losses = gradient + at.gradient, losses + at.losses
-    np.testing.assert_allclose(losses, one.losses, rtol=1e-12)
-    np.testing.assert_allclose(gradient, one.gradient, rtol=1e-12)
+        share = part.contributions(theta, part.batch(0), weights)
+        gradient, losses = gradient - share[0], losses - share[1]
+    np.testing.assert_allclose(losses, np.zeros(11), atol=1e-12)
+    np.testing.assert_allclose(gradient, [0.0], atol=1e-10)
     assert shard(1, 0, size) == (0, 0)
 
 
@@ -164,10 +163,11 @@ def test_term_gradients_add_up_and_kernel_traces_estimate_the_squared_jacobian()
     )
     # With one parameter J is a column; the average over all signs of (J^T v)^2 is J^T J.
     generator = np.random.default_rng(0)
+    traces = tf.function(lambda v: objective.kernel_traces(theta, batch, v), autograph=False)
     total = np.zeros(len(objective.terms))
     for _ in range(300):
         signs = [tf.constant(generator.choice([-1.0, 1.0], int(n))) for n in objective.counts]
-        total += objective.kernel_traces(theta, batch, signs).numpy() / 300
+        total += traces(signs).numpy() / 300
     with tf.GradientTape() as tape:
         tape.watch(theta)
         first = objective.residuals(theta, batch)[0]
