@@ -104,13 +104,12 @@ class Embedding:
         return _cosine_and_sine(plan, angles)
 
     def _periodic(self, x: Tensor, plan: jets.Plan) -> jets.Jet:
-        plain, angular = np.zeros((self.inputs, len(self.plain))), np.zeros((self.inputs, 0))
+        plain = np.zeros((self.inputs, len(self.plain)))
+        angular = np.zeros((self.inputs, len(self.waves)))
         for column, axis in enumerate(self.plain):
             plain[axis, column] = self.scale[axis]
-        for axis, frequency in self.waves:
-            column = np.zeros((self.inputs, 1))
-            column[axis] = frequency
-            angular = np.concatenate([angular, column], axis=1)
+        for wave, (axis, frequency) in enumerate(self.waves):
+            angular[axis, wave] = frequency
         raw = jets.inputs(plan, x)
         waves = _cosine_and_sine(plan, jets.linear(raw, tf.constant(angular, x.dtype)))
         if not self.plain:

@@ -66,15 +66,15 @@ def _dtype(model: keras.Model, wanted: str | None) -> str:
     found |= set() if wanted is None else {wanted}
     if len(found) != 1:
         expected = f"layers with dtype='{wanted or 'float64'}'"
-        raise ConfigError(f"the Keras model mixes dtypes ({', '.join(sorted(found))})", (), expected)
+        names = ", ".join(sorted(found))
+        raise ConfigError(f"the Keras model mixes dtypes ({names})", (), expected)
     return str(found.pop())
 
 
 def _width(shape: Any) -> int:
     if not isinstance(shape, tuple) or len(shape) != 2 or not isinstance(shape[1], int):
-        raise ConfigError(
-            f"the Keras model has an input or output of shape {shape}", (), "one of shape [N, width]"
-        )
+        message = f"the Keras model has an input or output of shape {shape}"
+        raise ConfigError(message, (), "one of shape [N, width]")
     return int(shape[1])
 
 

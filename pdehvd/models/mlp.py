@@ -47,7 +47,7 @@ class MLPNetwork(Network):
         hidden: Sequence[int],
         outputs: int,
         dtype: str,
-        options: MLPOptions = MLPOptions(),  # noqa: B008 - frozen
+        options: MLPOptions = MLPOptions(),
     ) -> None:
         self.embedding = embedding
         self.widths = (embedding.width, *hidden, outputs)
@@ -58,7 +58,7 @@ class MLPNetwork(Network):
 
     @property
     def layout(self) -> Layout:
-        """`layer_K/weight` [W_in, W_out], `layer_K/bias` [W_out], `layer_K/slope` [] if adaptive."""
+        """`layer_K/weight` [W_in, W_out], `layer_K/bias` [W_out], adaptive: `layer_K/slope` []."""
         out: list[tuple[str, tuple[int, ...]]] = []
         last = len(self.widths) - 2
         for number, (before, after) in enumerate(zip(self.widths, self.widths[1:], strict=False)):
@@ -77,7 +77,7 @@ class MLPNetwork(Network):
             elif name.endswith("bias"):
                 value = np.zeros(shape)
             else:
-                value = np.array(1 / self.options.adaptive)
+                value = np.array(1 / (self.options.adaptive or 1.0))
             values.append(value.astype(self.dtype))
         return values
 
@@ -106,7 +106,7 @@ class MLPNetwork(Network):
         return jets.elementwise(plan, jet, ACTIVATIONS[self.options.activation])
 
     def _layers(self, parameters: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
-        """Pair weights and biases, with a layer's slope multiplied into both: no pass over points."""
+        """Pair weights and biases; a slope goes into both, which costs no pass over points."""
         if self.options.adaptive is None:
             return list(zip(parameters[::2], parameters[1::2], strict=True))
         layers = []
@@ -156,7 +156,7 @@ class MLP(Spec):
     adaptive: PositiveFloat | None = None
     residual: bool = False
     scale_inputs: bool = True
-    periodic: dict[str, Literal[True] | PositiveFloat | str | Periodic] = {}
+    periodic: dict[str, Literal[True] | PositiveFloat | str | Periodic] = Field({})
     fourier: Fourier | tuple[Fourier, ...] = ()
     shared: bool = True
     initialization: Initialization = "glorot_normal"

@@ -51,11 +51,11 @@ def _second_order(plan: Plan) -> Terms:
     """Return for each channel of second order its terms (factor, channel of a, channel of b)."""
     first = {axis: plan.partials.index(unit(axis, plan.dimension)) for axis in _first_axes(plan)}
     terms: dict[int, list[tuple[float, int, int]]] = {}
-    channels = [((index, 1.0),) for index in plan.partials] + list(plan.operators)
-    for channel, parts in enumerate(channels):
-        second = [(factor, *axes(index)) for index, factor in parts if sum(index) == 2]
+    singles = [((index, 1.0),) for index in plan.partials]
+    for channel, parts in enumerate([*singles, *plan.operators]):
+        second = [(factor, axes(index)) for index, factor in parts if sum(index) == 2]
         if second:
-            terms[channel] = [(factor, first[a], first[b]) for factor, a, b in second]
+            terms[channel] = [(factor, first[a], first[b]) for factor, (a, b) in second]
     return terms
 
 

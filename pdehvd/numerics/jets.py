@@ -78,11 +78,11 @@ def elementwise(plan: Plan, jet: Jet, derivatives: Derivatives) -> Jet:
     inner = dict(zip(plan.partials, jet[: len(plan.partials)], strict=True))
     out: Jet = [outer[0]]
     for index in plan.partials[1:]:
-        sums = {
-            order: _total([(count, _product([inner[b] for b in blocks])) for count, blocks in terms])
-            for order, terms in chain_rule(index).items()
-        }
-        out.append(_total([(1, _product([outer[order], s])) for order, s in sums.items()]))
+        parts = []
+        for order, terms in chain_rule(index).items():
+            products = [(count, _product([inner[b] for b in blocks])) for count, blocks in terms]
+            parts.append((1, _product([outer[order], _total(products)])))
+        out.append(_total(parts))
     for operator, entry in zip(plan.operators, jet[len(plan.partials) :], strict=True):
         pairs = [
             (factor, _product([inner[unit(axis, plan.dimension)] for axis in axes(index)]))
@@ -174,9 +174,10 @@ def _partials(
 
 def _product(factors: Sequence[Tensor | None]) -> Tensor | None:
     """Multiply entries; None is zero. Small constants are multiplied first."""
-    if any(factor is None for factor in factors):
+    present = [factor for factor in factors if factor is not None]
+    if len(present) < len(factors):
         return None
-    ordered = sorted(factors, key=lambda factor: factor.shape[1] != 1)
+    ordered = sorted(present, key=lambda factor: factor.shape[1] != 1)
     result = ordered[0]
     for factor in ordered[1:]:
         result = result * factor

@@ -69,8 +69,8 @@ def plan(
     An operator sum_k c_k d^(m_k) has partials of order 1 and 2 only; of them the first derivatives
     that its second-order part multiplies become channels, nothing else does. First-order terms cost
     nothing, so that u_t - nu*u_xx is one channel and needs no channel for u_t. Terms are merged
-    and sorted, equal operators share a channel: find channels with `Plan.channel`. Raises ValueError
-    for a bad index.
+    and sorted, equal operators share a channel: find channels with `Plan.channel`. Raises
+    ValueError for a bad index.
     """
     canonical = tuple(dict.fromkeys(canonical_operator(operator) for operator in operators))
     needed: set[MultiIndex] = {(0,) * dimension}
