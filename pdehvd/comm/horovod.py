@@ -22,6 +22,8 @@ class HorovodGroup(Group):
         self.local_rank = hvd.local_rank()
         self.local_size = hvd.local_size()
         self.mpi = bool(hvd.mpi_enabled())
+        # A constant would let the graph optimizer drop a collective on some ranks only, and hang.
+        self._is_first = tf.Variable(self.rank == 0, trainable=False)
         self._host_gather = _OnHost(lambda t, name: hvd.allgather(t, name=name))
         self._host_sum = _OnHost(lambda t, name: hvd.allreduce(t, op=hvd.Sum, name=name))
         self._host_broadcast = _OnHost(lambda t, name: hvd.broadcast(t, root_rank=0, name=name))
@@ -60,7 +62,7 @@ class HorovodGroup(Group):
         def sent(local: tf.Tensor) -> tuple[tf.Tensor, object]:
             def backward(upstream: tf.Tensor) -> tf.Tensor:
                 total = self._all_sum(upstream, f"broadcast.gradient.{name}")
-                return total if self.rank == 0 else tf.zeros_like(total)
+                return tf.where(self._is_first, total, tf.zeros_like(total))
 
             return hvd.broadcast(local, root_rank=0, name=f"broadcast.{name}"), backward
 
