@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 import traceback
@@ -17,6 +18,8 @@ from pdehvd.errors import ConfigError
 
 if TYPE_CHECKING:
     from pdehvd.comm.spec import ProcessesSpec
+    from pdehvd.experiment.config import Config
+    from pdehvd.experiment.cost import Cost
 
 app = typer.Typer(
     name="pdehvd",
@@ -127,10 +130,11 @@ def train(
         )
     run = None if resume is None else find(resume)
     if not joined:
-        processes = _processes(config, settings or ())
+        processes, points = _at_first_sight(config, settings or ())
         count = np or processes.np or 1
+        if count > points or not processes.oversubscribe:
+            _examined(config, count, settings, plugin)
         if count > 1:
-            launch.check_cores(processes, count)
             again = [
                 "train",
                 str(config),
@@ -149,10 +153,11 @@ def train(
     return train_here(loaded, source, run, output, quiet)
 
 
-def _processes(config: Path, settings: Sequence[str]) -> ProcessesSpec:
-    """Return the section `processes` alone: starting processes need not wait for TensorFlow.
+def _at_first_sight(config: Path, settings: Sequence[str]) -> tuple[ProcessesSpec, float]:
+    """Return the section `processes` and the number of collocation points, where it is named.
 
-    The processes validate the rest; only a section with a mistake is validated here, to tell it.
+    Starting processes need not wait for TensorFlow here too: they validate the rest. Only a
+    section with a mistake is validated in this process, to tell it.
     """
     from pydantic import ValidationError
 
@@ -161,12 +166,15 @@ def _processes(config: Path, settings: Sequence[str]) -> ProcessesSpec:
     from pdehvd.experiment.yaml_source import read_source
 
     source = override(read_source(config), settings)
+    sampling = source.data.get("sampling")
+    points = sampling.get("equations") if isinstance(sampling, dict) else None
     try:
-        return ProcessesSpec.model_validate(source.data.get("processes") or {})
+        processes = ProcessesSpec.model_validate(source.data.get("processes") or {})
     except ValidationError:
         from pdehvd.experiment.config import load_config
 
-        return load_config(config, settings)[0].processes
+        processes = load_config(config, settings)[0].processes
+    return processes, points if isinstance(points, int) else math.inf
 
 
 def _repeated(option: str, values: Sequence[object] | None) -> list[str]:
@@ -235,15 +243,25 @@ def check(
     config: ConfigFile, np: Processes = None, settings: Settings = None, plugin: Plugins = None
 ) -> None:
     """Validate a config, print it with all defaults, and what it will cost."""
-    from pdehvd.experiment.config import dump, load_config
+    from pdehvd.experiment.config import dump
+
+    loaded, cost = _examined(config, np, settings, plugin)
+    from pdehvd.experiment.tables import show_cost
+
+    print(dump(loaded))
+    show_cost(cost)
+
+
+def _examined(
+    config: Path, np: int | None, settings: Settings, plugin: Plugins
+) -> tuple[Config, Cost]:
+    """Return the config and what it will cost; raise all that only shows when parts are built."""
+    from pdehvd.experiment.config import load_config
 
     loaded, source = load_config(config, settings or (), plugin or ())
     from pdehvd.experiment.cost import examine
-    from pdehvd.experiment.tables import show_cost
 
-    cost = examine(loaded, source, np or loaded.processes.np or 1)
-    print(dump(loaded))
-    show_cost(cost)
+    return loaded, examine(loaded, source, np or loaded.processes.np or 1)
 
 
 @app.command()

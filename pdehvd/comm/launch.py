@@ -187,8 +187,8 @@ def launch_environment(environment: Mapping[str, str], threads: int = 1) -> dict
         # Containers forbid the single-copy system call; Open MPI then complains per process.
         "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
         "OMPI_MCA_btl_base_warn_component_unused": "0",
-        # A rank that is told to stop may need this long to write its checkpoint.
-        "OMPI_MCA_odls_base_sigkill_timeout": "20",
+        # After SIGTERM; a rank that fails must end the others within seconds.
+        "OMPI_MCA_odls_base_sigkill_timeout": "2",
         "PYTHONUNBUFFERED": "1",
     }
     if hasattr(os, "geteuid") and os.geteuid() == 0:

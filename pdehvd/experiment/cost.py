@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from pdehvd.comm.group import Solo
+from pdehvd.comm.launch import check_cores
 from pdehvd.errors import ConfigError
 from pdehvd.experiment.build import build_objective, build_problem, build_reference
 from pdehvd.experiment.config import Config
@@ -46,6 +47,7 @@ def examine(config: Config, source: Source, processes: int = 1) -> Cost:
     names in expressions, conditions outside the domain, data files, more processes than points.
     """
     try:
+        check_cores(config.processes, processes)
         problem = build_problem(config, processes)
         objective = build_objective(config, problem, Solo())
         build_reference(config, problem)

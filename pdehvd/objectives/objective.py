@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,9 @@ from pdehvd.numerics import jets
 from pdehvd.numerics.expressions import compile_tf
 from pdehvd.problems.block import Block, Items
 from pdehvd.problems.pde import PDEProblem
+
+# The channels of one layer at the points of one part: about what a core's second cache holds.
+_CACHE = 2.5 * 2**20
 
 Data = Mapping[str, tf.Tensor]
 Batch = Sequence[Data]
@@ -173,7 +177,40 @@ class PDEObjective:
     def contributions(
         self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return this rank's part of the gradient [P] and of the losses [T]."""
+        """Return this rank's part of the gradient [P] and of the losses [T].
+
+        A large shard of the equations is cut, so that a part's channels stay in the cache.
+        """
+        interior, others = batch[0], list(batch[1:])
+        parts = self._parts(interior["x"].shape[0])
+        size = interior["x"].shape[0] // parts
+        empty = [{name: column[:0] for name, column in data.items()} for data in others]
+        rest = {name: column[size * (parts - 1) :] for name, column in interior.items()}
+        total = self._contribution(theta, [rest, *others], weights)
+
+        def body(part: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            piece = {}
+            for name, column in interior.items():
+                begin = [size * part] + [0] * (column.shape.rank - 1)
+                piece[name] = tf.slice(column, begin, [size, *column.shape[1:]])
+            more = self._contribution(theta, [piece, *empty], weights)
+            return part + 1, sums[0] + more[0], sums[1] + more[1]
+
+        if parts == 1:
+            return total
+        count = tf.constant(parts - 1)
+        loop = tf.while_loop(lambda part, *_: part < count, body, (tf.constant(0), *total))
+        return loop[1], loop[2]
+
+    def _parts(self, points: int) -> int:
+        """Return the number of parts in which the equations' points are evaluated."""
+        widest = max(shape[-1] for _, shape in self.network.layout)
+        bytes_ = points * widest * self._passes[0].plan.channels * self.dtype.size
+        return min(max(math.ceil(bytes_ / _CACHE), 1), max(points, 1))
+
+    def _contribution(
+        self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(theta)
             losses = tf.stack(self.shares(theta, batch))

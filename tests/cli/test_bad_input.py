@@ -137,8 +137,12 @@ def test_mistakes_in_the_file(here: Path, type_: Type, case: str) -> None:
     assert old in CONFIG
     (here / "small.yaml").write_text(CONFIG.replace(old, new))
     assert within in refused(here, type_, start)
-    for processes in ("1", "2"):
-        refused(here, type_, start, "--np", processes)
+
+
+def test_mistakes_told_by_the_processes(here: Path, type_: Type) -> None:
+    """The parent does not validate what the processes it starts will validate."""
+    (here / "small.yaml").write_text(CONFIG.replace("width", "widht"))
+    assert "'width'" in refused(here, type_, "small.yaml:16: model.widht", "--np", "2")
 
 
 DATA = {

@@ -95,7 +95,7 @@ def test_check_prints_the_config_and_its_cost(type_: Type, here: Path) -> None:
     assert resolved["optimizer"]["beta_1"] == 0.9
     # 2 x 5 + 5, 5 x 5 + 5, 5 x 1 + 1
     assert "51 parameters, 48 points, 1 process\n" in cost
-    assert cost.splitlines()[1].split() == ["equation/heat", "32", "4"]
+    assert cost.splitlines()[1].split() == ["equation/heat", "32", "3"]
     (here / "resolved.yaml").write_text(text)
     assert type_("check", "resolved.yaml").out == answer.out
 

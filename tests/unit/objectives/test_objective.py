@@ -7,6 +7,7 @@ from known import known_objective, residual_sizes
 
 from pdehvd.comm.grid import shard
 from pdehvd.comm.group import Solo
+from pdehvd.objectives import objective as objective_module
 
 PI = np.pi
 
@@ -179,3 +180,15 @@ def test_single_precision_stays_single():
     objective = known_objective(WAVE, wave)
     objective.dtype = tf.float32
     assert all(c.dtype == tf.float32 for data in objective.batch(0) for c in data.values())
+
+
+def test_a_shard_in_parts_gives_the_same_sums(monkeypatch):
+    whole = known_objective(WAVE, lambda x: wave(x) * x[:, :1])
+    theta, batch = tf.constant([1.3], tf.float64), whole.batch(0)
+    weights = tf.range(1.0, 12.0, dtype=tf.float64)
+    want = whole.contributions(theta, batch, weights)
+    monkeypatch.setattr(objective_module, "_CACHE", 700)
+    assert whole._parts(64) > 2 and 64 % whole._parts(64)
+    for got in (whole.contributions, tf.function(whole.contributions, autograph=False)):
+        for a, b in zip(want, got(theta, batch, weights), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12)
