@@ -109,6 +109,8 @@ def _run(config: Config, parts: Any, place: _Place, resume: Path | None) -> int:
     with progress, history:
         outcome = trainer.fit(state, Output(history, progress, checkpoints))
     _conclude(config, parts, place, outcome)
+    # A launcher kills the others as soon as one rank ends with a code other than 0.
+    place.group.barrier()
     return EXIT_CODES[outcome.status]
 
 
