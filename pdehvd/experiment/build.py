@@ -53,14 +53,19 @@ def build_reference(config: Config, problem: PDEProblem) -> Any:
         raise error.within("problem", "reference") from error
 
 
-def build_parts(config: Config, group: Group) -> Parts:
-    """Return all that a trainer needs. Raises `ConfigError` with the path in the config."""
-    problem = build_problem(config, group.size)
-    objective = build_objective(config, problem, group)
+def check_weights(config: Config, objective: PDEObjective) -> None:
+    """Raise `ConfigError` where the weights name a term that the loss has not."""
     try:
         config.weighting.initial(objective.terms)
     except ConfigError as error:
         raise error.within("weighting") from error
+
+
+def build_parts(config: Config, group: Group) -> Parts:
+    """Return all that a trainer needs. Raises `ConfigError` with the path in the config."""
+    problem = build_problem(config, group.size)
+    objective = build_objective(config, problem, group)
+    check_weights(config, objective)
     optimizer = config.optimizer.build()
     reference = build_reference(config, problem)
     evaluator = (

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from pdehvd.comm.group import Solo
 from pdehvd.comm.launch import check_cores
 from pdehvd.errors import ConfigError
-from pdehvd.experiment.build import build_objective, build_problem, build_reference
+from pdehvd.experiment.build import (
+    build_objective,
+    build_problem,
+    build_reference,
+    check_weights,
+)
 from pdehvd.experiment.config import Config
 from pdehvd.experiment.yaml_source import Source
 from pdehvd.numerics import jets
@@ -51,18 +56,11 @@ def examine(config: Config, source: Source, processes: int = 1) -> Cost:
         problem = build_problem(config, processes)
         objective = build_objective(config, problem, Solo())
         build_reference(config, problem)
-        _weights(config, objective)
+        check_weights(config, objective)
         config.optimizer.build()
     except ConfigError as error:
         raise source.located(error) from error
     return _cost(config, objective, processes)
-
-
-def _weights(config: Config, objective: PDEObjective) -> None:
-    try:
-        config.weighting.initial(objective.terms)
-    except ConfigError as error:
-        raise error.within("weighting") from error
 
 
 def _cost(config: Config, objective: PDEObjective, processes: int) -> Cost:

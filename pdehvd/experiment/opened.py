@@ -11,14 +11,6 @@ import numpy as np
 CHUNK = 65_536
 
 
-class Problem(Protocol):
-    """Names of a problem and where it lives."""
-
-    coordinates: tuple[str, ...]
-    fields: tuple[str, ...]
-    domain: Any
-
-
 class Trained(Protocol):
     """A trained run: its predictor, its reference if there is one, and what is known of it."""
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import tensorflow as tf
 
@@ -52,6 +50,3 @@ class Optimizer(ABC):
         self, objective: BoundObjective, theta: tf.Tensor, state: State
     ) -> tuple[tf.Tensor, State, Evaluation, Facts]:
         """Return the next theta [P] and state, the evaluation at the old theta, and facts."""
-
-
-Compile = Callable[[Callable[..., Any]], Callable[..., Any]]
