@@ -5,8 +5,10 @@
 Both sides run in turn in one call: the same network, points and precision, Adam at 1e-3, one
 thread for each process, each process on its own core. Numbers are medians over the repeats, ratios
 are medians of the ratios of neighbouring runs. Of the peer's ways to run, the fastest counts.
-With several processes every process has the points of the table (weak scaling). The clock of the
-peer stands still while its error is computed; ours runs on.
+With several processes every process has the points of the table (weak scaling); the efficiency is
+T1/Tp. The machine's limit is that of as many runs of one process beside each other, which share
+memory, caches and power but send nothing: no communication can be faster than that. The clock of
+the peer stands still while its error is computed; ours runs on.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import platform
 import re
 import statistics
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 
@@ -85,7 +88,13 @@ class Bench:
     def say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
-    def ours(self, case: Case, np_: int) -> Measured:
+    def side_by_side(self, case: Case, np_: int) -> list[float]:
+        """Return seconds per step of independent runs at once, each on a core of its own."""
+        with ThreadPoolExecutor(np_) as pool:
+            runs = pool.map(lambda core: self.ours(case, 1, [core]), self.cores[:np_])
+            return [run.seconds_per_step for run in runs]
+
+    def ours(self, case: Case, np_: int, cores: list[int] | None = None) -> Measured:
         """Time our steps: nothing but steps between the lines of the log."""
         settings = {
             **case.settings(),
@@ -94,14 +103,15 @@ class Bench:
             "training.evaluate_every": case.steps,
             "training.checkpoint_every": case.steps,
         }
-        return bench_cases.run_ours(case.problem, settings, np_, self.cores)
+        return bench_cases.run_ours(case.problem, settings, np_, cores or self.cores)
 
     def speed(self, case: Case, np_: int) -> str:
         """Return the row of one case: milliseconds per step, their ratio, efficiency, memory."""
         self.say(f"{case.name}, {np_} process(es)")
         variant = self.fastest(case, np_)
-        pairs = []
+        pairs, apart = [], []
         for _ in range(self.repeats):
+            apart += self.side_by_side(case, np_) if np_ > 1 else []
             ours = self.ours(case, np_)
             options = {"steps": case.steps}
             peer = bench_cases.run_peer(self.peer, case, variant, np_, self.cores, options)[0]
@@ -114,10 +124,12 @@ class Bench:
             base = self.one.setdefault((case.name, side), value) if np_ == 1 else None
             base = base or self.one.get((case.name, side), float("nan"))
             efficiency.append(f"{base / value:.2f}")
+        alone = self.one.get((case.name, "ours"), float("nan"))
+        limit = f"{alone / (1e3 * statistics.median(apart)):.2f}" if apart else "1.00"
         self.say(f"  ours {ms[0]:.2f} ms, peer {ms[1]:.2f} ms, {ratio:.2f} times as fast")
         return (
             f"| {case.name} | {np_} | {ms[0]:.2f} | {ms[1]:.2f} | **{ratio:.2f}** "
-            f"| {efficiency[0]} | {efficiency[1]} | {memory[0]:.0f} | {memory[1]:.0f} "
+            f"| {efficiency[0]} | {limit} | {efficiency[1]} | {memory[0]:.0f} | {memory[1]:.0f} "
             f"| {variant.name} |"
         )
 
@@ -147,11 +159,16 @@ class Bench:
         ]
 
     def peer_curve(
-        self, case: Case, variant: Variant, options: dict[str, object], truth: Truth
+        self,
+        case: Case,
+        variant: Variant,
+        options: dict[str, object],
+        truth: Truth,
+        np_: int = 1,
     ) -> Measured:
         """Run the peer and turn its predictions into errors."""
         measured, seconds, values = bench_cases.run_peer(
-            self.peer, case, variant, 1, self.cores, options
+            self.peer, case, variant, np_, self.cores, options
         )
         errors = [truth.error(value) for value in values]
         measured.curve = list(zip(seconds.tolist(), errors, strict=True))
@@ -202,13 +219,13 @@ def facts() -> str:
     )
 
 
-def write(report: str) -> None:
+def write(report: str, marks: tuple[str, str] = MARKS) -> None:
     """Put the report between the marks of docs/benchmarks.md, or at its end."""
     text = DOCUMENT.read_text() if DOCUMENT.exists() else "# Benchmarks\n"
-    block = f"{MARKS[0]}\n{report}\n{MARKS[1]}"
-    if MARKS[0] in text:
-        before, rest = text.split(MARKS[0], 1)
-        text = before + block + rest.split(MARKS[1], 1)[1]
+    block = f"{marks[0]}\n{report}\n{marks[1]}"
+    if marks[0] in text:
+        before, rest = text.split(marks[0], 1)
+        text = before + block + rest.split(marks[1], 1)[1]
     else:
         text = text.rstrip() + "\n\n" + block + "\n"
     DOCUMENT.write_text(text)
@@ -228,9 +245,9 @@ def report(options: argparse.Namespace) -> str:
         "",
         facts(),
         "",
-        "| problem | processes | ms per step | DeepXDE | times as fast | efficiency | DeepXDE's "
-        "| MB per process | DeepXDE's | its fastest way |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| problem | processes | ms per step | DeepXDE | times as fast | efficiency "
+        "| machine's limit | DeepXDE's | MB per process | DeepXDE's | its fastest way |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
         *speed,
     ]
     if options.seconds:

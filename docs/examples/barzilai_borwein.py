@@ -10,9 +10,10 @@ from typing import Literal
 import tensorflow as tf
 from pydantic import Field
 
+from pdehvd.comm.group import Group
 from pdehvd.objectives.objective import Evaluation
-from pdehvd.optimizers.base import BoundObjective, Facts, Optimizer, State
-from pdehvd.spec import Spec, register
+from pdehvd.optimizers.base import BoundObjective, Facts, Optimizer, OptimizerSpec, State
+from pdehvd.spec import register
 
 
 class BarzilaiBorwein(Optimizer):
@@ -43,13 +44,13 @@ class BarzilaiBorwein(Optimizer):
 
 
 @register("optimizer")
-class BarzilaiBorweinSpec(Spec):
+class BarzilaiBorweinSpec(OptimizerSpec):
     """Gradient descent with the step length of Barzilai and Borwein."""
 
     name: Literal["barzilai_borwein"] = "barzilai_borwein"
     initial: float = Field(1e-3, gt=0, description="step length where curvature is no help")
     largest: float = Field(0.1, gt=0, description="bound on the step length")
 
-    def build(self) -> BarzilaiBorwein:
+    def build(self, group: Group) -> BarzilaiBorwein:
         """Return the optimizer."""
         return BarzilaiBorwein(self.initial, self.largest)

@@ -7,9 +7,11 @@ from typing import Any
 from pdehvd.comm.group import Group
 from pdehvd.errors import ConfigError
 from pdehvd.experiment.config import Config
+from pdehvd.experiment.needs import check_needs
 from pdehvd.objectives.objective import PDEObjective
 from pdehvd.problems.pde import PDEProblem
 from pdehvd.training.evaluator import Evaluator
+from pdehvd.training.phases import Phase
 from pdehvd.training.stepper import Parts
 
 
@@ -61,14 +63,39 @@ def check_weights(config: Config, objective: PDEObjective) -> None:
         raise error.within("weighting") from error
 
 
+def build_phases(config: Config, objective: PDEObjective) -> tuple[Phase, ...]:
+    """Return the optimizers in turn. Raises `ConfigError` where the config cannot supply one."""
+    listed = isinstance(config.optimizer, tuple)
+    specs = config.optimizer if listed else (config.optimizer,)
+    phases: list[Phase] = []
+    start = 0
+    for index, spec in enumerate(specs):
+        path = ("optimizer", index) if listed else ("optimizer",)
+        last = index == len(specs) - 1
+        if spec.steps is None and not last:
+            message = "the phase before others has no end"
+            raise ConfigError(message, path, f"the key 'steps' for {spec.name}")
+        if spec.steps is not None and not listed:
+            message = "one optimizer alone does all steps"
+            raise ConfigError(message, (*path, "steps"), "training.steps, or a list of phases")
+        stop = None if last else start + spec.steps
+        try:
+            check_needs(config, objective, spec)
+            phases.append(Phase(spec.build(objective.group), stop))
+        except ConfigError as error:
+            raise error.within(*path) from error
+        start = stop or start
+    return tuple(phases)
+
+
 def build_parts(config: Config, group: Group) -> Parts:
     """Return all that a trainer needs. Raises `ConfigError` with the path in the config."""
     problem = build_problem(config, group.size)
     objective = build_objective(config, problem, group)
     check_weights(config, objective)
-    optimizer = config.optimizer.build()
+    phases = build_phases(config, objective)
     reference = build_reference(config, problem)
     evaluator = (
         None if reference is None else Evaluator(objective, reference, reference.up_to_constant)
     )
-    return Parts(objective, optimizer, config.weighting, evaluator, config.seed)
+    return Parts(objective, phases, config.weighting, evaluator, config.seed)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Discriminator, Field, Tag, ValidationError
 
 from pdehvd.comm.silence import import_tensorflow
 from pdehvd.comm.spec import ProcessesSpec, ScalingSpec
@@ -37,9 +37,24 @@ _MODULES = (
     "pdehvd.reference",
     "pdehvd.models.mlp",
     "pdehvd.optimizers.first_order",
+    "pdehvd.optimizers.quasi_newton",
+    "pdehvd.optimizers.gauss_newton",
+    "pdehvd.optimizers.kfac",
     "pdehvd.comm.aggregation",
     "pdehvd.objectives.weighting",
 )
+
+
+def _shape(value: Any) -> str:
+    return "phases" if isinstance(value, list | tuple) else "one"
+
+
+_One = Annotated[Any, Section("optimizer")]
+Phased = Annotated[
+    Annotated[_One, Tag("one")] | Annotated[tuple[_One, ...], Field(min_length=1), Tag("phases")],
+    Discriminator(_shape),
+]
+"""One optimizer, or a list of them that take turns."""
 
 
 class Config(Spec):
@@ -58,7 +73,7 @@ class Config(Spec):
     problem: Annotated[Any, Section("problem")]
     sampling: Annotated[Any, Section("sampling")]
     model: Annotated[Any, Section("model")] = Field(default="mlp", validate_default=True)
-    optimizer: Annotated[Any, Section("optimizer")] = Field(default="adam", validate_default=True)
+    optimizer: Phased = Field(default="adam", validate_default=True)
     aggregation: Annotated[Any, Section("aggregation")] = Field(
         default="global_mean", validate_default=True
     )

@@ -10,6 +10,7 @@ from pdehvd.comm.launch import check_cores
 from pdehvd.errors import ConfigError
 from pdehvd.experiment.build import (
     build_objective,
+    build_phases,
     build_problem,
     build_reference,
     check_weights,
@@ -57,7 +58,7 @@ def examine(config: Config, source: Source, processes: int = 1) -> Cost:
         objective = build_objective(config, problem, Solo())
         build_reference(config, problem)
         check_weights(config, objective)
-        config.optimizer.build()
+        build_phases(config, objective)
     except ConfigError as error:
         raise source.located(error) from error
     return _cost(config, objective, processes)

@@ -19,7 +19,7 @@ h2 { font-size: 1.15rem; margin: 2.2rem 0 .8rem; }
 .status { display: inline-block; margin-left: .6rem; padding: .1rem .65rem; border-radius: 1rem;
   font-size: .85rem; vertical-align: .25rem; color: #fff; background: #5b6470; }
 .status.completed { background: #00704f; } .status.diverged { background: #a83a00; }
-.status.interrupted { background: #7a5c00; }
+.status.stalled, .status.interrupted { background: #7a5c00; }
 .place { color: #667; margin: .2rem 0 1.4rem; overflow-wrap: anywhere; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: .7rem; }
 .card, .box, figure { background: #fff; border: 1px solid #e1e4e8; border-radius: 8px; }

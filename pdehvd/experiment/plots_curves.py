@@ -1,4 +1,4 @@
-"""Pictures of the history: losses, errors, learning rate, unknowns, weights against the step."""
+"""Pictures of the history: losses, errors, what the optimizer says, unknowns, weights against the step."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pdehvd.experiment.style import INK, figure, in_style, line_style, log_axis
 
 WIDTH, HEIGHT = 7.2, 3.6
 MANY, FEW = 9, 40
+METHOD = ("damping", "step_length", "condition", "cg_iterations", "evaluations")
 
 
 def curves(history: pd.DataFrame, unknowns: Mapping[str, float]) -> dict[str, Figure]:
@@ -26,6 +27,7 @@ def curves(history: pd.DataFrame, unknowns: Mapping[str, float]) -> dict[str, Fi
         "loss": _losses,
         "error": _errors,
         "learning_rate": _learning_rate,
+        "method": _method,
         "unknowns": partial(_unknowns, truths=unknowns),
         "weights": _weights,
     }
@@ -69,6 +71,22 @@ def _learning_rate(history: pd.DataFrame) -> Figure | None:
     axes = picture.subplots()
     values = _line(axes, history, "learning_rate", **line_style(0))
     _finish(axes, "learning rate", "Learning rate", logarithmic=_wide(values), legend=False)
+    return picture
+
+
+@in_style
+def _method(history: pd.DataFrame) -> Figure | None:
+    names = [name for name in METHOD if _columns(history, name)]
+    if not names:
+        return None
+    picture = figure(WIDTH, 0.4 + 1.5 * len(names))
+    panels = picture.subplots(len(names), sharex=True, squeeze=False)[:, 0]
+    for index, (axes, name) in enumerate(zip(panels, names, strict=True)):
+        values = _line(axes, history, name, **line_style(index))
+        title = "What the optimizer says" if index == 0 else ""
+        wide = _wide(values[np.isfinite(values)])
+        _finish(axes, name.replace("_", " "), title, logarithmic=wide, legend=False)
+        axes.set_xlabel("step" if index == len(names) - 1 else "")
     return picture
 
 

@@ -20,6 +20,7 @@ _CAPTIONS = {
     "loss": "Total loss and the terms it is made of.",
     "error": "Relative L2 error of each field against the reference.",
     "learning_rate": "Learning rate of the optimizer.",
+    "method": "Damping, step length and effort of the optimizer.",
     "unknowns": "Unknowns of the inverse problem while they are discovered.",
     "weights": "Weights of the terms of the loss.",
     "solution": "Solution and reference.",
@@ -60,7 +61,7 @@ def _name(trained: Trained) -> str:
 
 def _title(trained: Trained, summary: Mapping[str, Any]) -> str:
     status = str(summary.get("status", "unfinished"))
-    kind = status if status in ("completed", "diverged", "interrupted") else "unfinished"
+    kind = status if status in ("completed", "stalled", "diverged", "interrupted") else "unfinished"
     place = escape(Path(trained.directory).name)
     return (
         f'<h1>{escape(_name(trained))}<span class="status {kind}">{escape(status)}</span></h1>'

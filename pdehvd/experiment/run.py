@@ -30,7 +30,7 @@ from pdehvd.training.trainer import Outcome, Output, Trainer
 
 __all__ = ["Trained", "open_run", "train"]
 
-EXIT_CODES = {"completed": 0, "diverged": 4, "interrupted": 130}
+EXIT_CODES = {"completed": 0, "stalled": 0, "diverged": 4, "interrupted": 130}
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _run(config: Config, parts: Any, place: _Place, resume: Path | None) -> int:
     trainer = Trainer(parts, config.training)
     state = trainer.fresh_state()
     if resume is not None:
-        state = _stored(place.group, place.directory, state)
+        state = trainer.restored(_stored(place.group, place.directory))
         history.truncate(state.step)
     quiet = place.quiet or not place.writes
     progress = Progress(config.training.steps, quiet=quiet, start=state.step)
@@ -144,7 +144,7 @@ def _directory(config: Config, group: Group, resume: Path | None, output: Path |
     return Path(answer[1:].decode())
 
 
-def _stored(group: Group, directory: Path, fresh: TrainState) -> TrainState:
+def _stored(group: Group, directory: Path) -> TrainState:
     """Return the newest checkpoint of a run; only rank 0 needs to see the files."""
     answer = b""
     if group.rank == 0:
@@ -155,9 +155,7 @@ def _stored(group: Group, directory: Path, fresh: TrainState) -> TrainState:
     answer = group.broadcast_bytes(answer)
     if answer[:1] == b"-":
         raise ConfigError(answer[1:].decode())
-    state = TrainState.from_bytes(answer[1:])
-    state.check_like(fresh)
-    return state
+    return TrainState.from_bytes(answer[1:])
 
 
 def _conclude(config: Config, parts: Any, place: _Place, outcome: Outcome) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pdehvd.models.network import Layout, Network
+from pdehvd.models.network import Layout, Network, Record
 from pdehvd.numerics.jets import Plan
 
 Tensor = Any
@@ -54,6 +54,20 @@ class FieldNetworks(Network):
         parts = zip(self.networks, self._parts(parameters), strict=True)
         channels = zip(*(network.jet(part, x, plan) for network, part in parts), strict=True)
         return [tf.concat(entries, axis=-1) for entries in channels]
+
+    def recorded(
+        self, parameters: Sequence[Tensor], x: Tensor, plan: Plan
+    ) -> tuple[list[Tensor], list[Record]] | None:
+        """Return the channels of `plan` at x [N, D] and the layers of all parts as they ran."""
+        channels, records, start = [], [], 0
+        for network, part in zip(self.networks, self._parts(parameters), strict=True):
+            ran = network.recorded(part, x, plan)
+            if ran is None:
+                return None
+            channels.append(ran[0])
+            records += [record._replace(start=start + record.start) for record in ran[1]]
+            start += network.size
+        return [tf.concat(entries, axis=-1) for entries in zip(*channels, strict=True)], records
 
     def _parts(self, parameters: Sequence[Tensor]) -> list[Sequence[Tensor]]:
         parts, start = [], 0

@@ -15,7 +15,7 @@ from pdehvd.errors import ConfigError
 from pdehvd.models.activations import ACTIVATIONS
 from pdehvd.models.embeddings import Embedding, Fourier, Periodic
 from pdehvd.models.fields import FieldNetworks
-from pdehvd.models.network import Layout, Network
+from pdehvd.models.network import Layout, Network, Record
 from pdehvd.models.tanh_jet import tanh_jet
 from pdehvd.numerics import jets
 from pdehvd.spec import Spec, register
@@ -90,15 +90,45 @@ class MLPNetwork(Network):
         points, extra = x.shape[0], unlucky(x.shape[0], x.dtype.size)
         if extra:
             x = tf.concat([x, x[:extra]], axis=0)
-        jet = self.embedding.jet(x, plan)
-        *hidden, (weight, bias) = self._layers(parameters)
-        for number, (inner_weight, inner_bias) in enumerate(hidden):
-            out = self._activate(plan, jets.linear(jet, inner_weight, inner_bias))
-            jet = jets.add(out, jet) if self.options.residual and number > 0 else out
-        last = jets.linear(jet, weight, bias)
+        last = self._through(self._layers(parameters), self.embedding.jet(x, plan), plan)[-1][1]
         if extra:
             last = [e if e is None or e.shape[1] == 1 else e[:, :points] for e in last]
         return jets.full(last)
+
+    def recorded(
+        self, parameters: Sequence[Tensor], x: Tensor, plan: jets.Plan
+    ) -> tuple[list[Tensor], list[Record]] | None:
+        """Return the channels of `plan` at x [N, D] and all layers as they ran."""
+        if self.options.adaptive is not None:
+            return None
+        # Constants become columns of their own for every point: a signal must not sum over points.
+        jet = [
+            e if e is None else tf.broadcast_to(e, [e.shape[0], x.shape[0]])
+            for e in self.embedding.jet(x, plan)
+        ]
+        passed = self._through(self._layers(parameters), jet, plan)
+        records, start = [], 0
+        for inputs, outputs in passed:
+            known = [channel for channel, entry in enumerate(inputs) if entry is not None]
+            records.append(
+                Record(start, [inputs[c] for c in known], [outputs[c] for c in known])
+            )
+            start += (inputs[0].shape[0] + 1) * outputs[0].shape[0]
+        return jets.full(passed[-1][1]), records
+
+    def _through(
+        self, layers: Sequence[tuple[Tensor, Tensor]], jet: jets.Jet, plan: jets.Plan
+    ) -> list[tuple[jets.Jet, jets.Jet]]:
+        """Return every layer's input a and output z = W^T a + b, before its activation."""
+        passed = []
+        for number, (weight, bias) in enumerate(layers):
+            out = jets.linear(jet, weight, bias)
+            passed.append((jet, out))
+            if number == len(layers) - 1:
+                break
+            active = self._activate(plan, out)
+            jet = jets.add(active, jet) if self.options.residual and number > 0 else active
+        return passed
 
     def _activate(self, plan: jets.Plan, jet: jets.Jet) -> jets.Jet:
         if self.options.activation == "tanh" and 0 < plan.order <= 2:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +14,18 @@ from pdehvd.numerics import jets
 
 Tensor = Any
 Layout = tuple[tuple[str, tuple[int, ...]], ...]
+
+
+class Record(NamedTuple):
+    """One layer z = W^T a + b as it ran: the channels of a [W_in, N] and of z [W_out, N].
+
+    The value comes first, then the derivatives that are not zero. `start` is where the layer's
+    weight begins in the flat parameters; its bias follows.
+    """
+
+    start: int
+    inputs: Sequence[Tensor]
+    outputs: Sequence[Tensor]
 
 
 class Network(ABC):
@@ -43,6 +55,16 @@ class Network(ABC):
     def jet(self, parameters: Sequence[Tensor], x: Tensor, plan: jets.Plan) -> list[Tensor]:
         """Return the channels of `plan` at x [N, D], each [N, F]; exact, by nested tapes."""
         return jets.nested(lambda points: self.apply(parameters, points), x, plan)
+
+    def recorded(
+        self, parameters: Sequence[Tensor], x: Tensor, plan: jets.Plan
+    ) -> tuple[list[Tensor], list[Record]] | None:
+        """Return the channels of `plan` at x [N, D] and all layers as they ran.
+
+        None where the parameters are not those of layers z = W^T a + b alone: then Jacobians come
+        from differentiating the residuals one by one.
+        """
+        return None
 
     @property
     def size(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,13 +15,10 @@ from pdehvd.comm.group import Group
 from pdehvd.models.network import Network
 from pdehvd.numerics import jets
 from pdehvd.numerics.expressions import compile_tf
+from pdehvd.objectives.parts import Data, count_parts, sum_in_parts
 from pdehvd.problems.block import Block, Items
 from pdehvd.problems.pde import PDEProblem
 
-# The channels of one layer at the points of one part: about what a core's second cache holds.
-_CACHE = 2.5 * 2**20
-
-Data = Mapping[str, tf.Tensor]
 Batch = Sequence[Data]
 
 
@@ -69,6 +65,7 @@ class PDEObjective:
         ]
         self._passes = _group_passes(problem)
         self._local = tf.function(self.contributions, jit_compile=True, autograph=False)
+        self._local_losses = tf.function(self._losses_of, jit_compile=True, autograph=False)
 
     @property
     def size(self) -> int:
@@ -126,11 +123,15 @@ class PDEObjective:
             for i in members:
                 stop = start + batch[i]["x"].shape[0]
                 part = [channel[start:stop] for channel in channels]
-                values[i] = self._block_residuals(i, work.plan, part, batch[i], unknowns)
+                values[i] = self.block_residuals(i, work.plan, part, batch[i], unknowns)
                 start = stop
         return self._by_term(values)
 
-    def _block_residuals(
+    def plan_of(self, index: int) -> jets.Plan:
+        """Return the derivatives that a block needs."""
+        return next(work.plan for work in self._passes if index in work.members)
+
+    def block_residuals(
         self,
         index: int,
         plan: jets.Plan,
@@ -138,7 +139,7 @@ class PDEObjective:
         data: Data,
         unknowns: Mapping[str, tf.Tensor],
     ) -> tf.Tensor:
-        """Return the residuals [n, R] of all expressions of a block."""
+        """Return the residuals [n, R] of all expressions of a block from the network's channels."""
         block = self.problem.blocks[index]
         names = dict(unknowns)
         names |= {name: data["x"][:, d] for d, name in enumerate(self.problem.coordinates)}
@@ -166,6 +167,11 @@ class PDEObjective:
         """Global number of items of each term, [T] float64."""
         return np.array([float(block.count) for block in self.problem.blocks for _ in block.terms])
 
+    @cached_property
+    def rows(self) -> int:
+        """Global number N of residuals: every term has some at each of its items."""
+        return sum(block.count * len(block.expressions) for block in self.problem.blocks)
+
     def shares(self, theta: tf.Tensor, batch: Batch) -> list[tf.Tensor]:
         """Return this rank's part of each term's loss, scalars that add up over ranks to L_k."""
         zero = tf.zeros([], self.dtype)
@@ -177,36 +183,17 @@ class PDEObjective:
     def contributions(
         self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return this rank's part of the gradient [P] and of the losses [T].
+        """Return this rank's part of the gradient [P] and of the losses [T]."""
+        parts = self._parts(batch)
+        gradient, losses = sum_in_parts(
+            lambda part: self._contribution(theta, part, weights), batch, parts
+        )
+        return gradient, losses
 
-        A large shard of the equations is cut, so that a part's channels stay in the cache.
-        """
-        interior, others = batch[0], list(batch[1:])
-        parts = self._parts(interior["x"].shape[0])
-        size = interior["x"].shape[0] // parts
-        empty = [{name: column[:0] for name, column in data.items()} for data in others]
-        rest = {name: column[size * (parts - 1) :] for name, column in interior.items()}
-        total = self._contribution(theta, [rest, *others], weights)
-
-        def body(part: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            piece = {}
-            for name, column in interior.items():
-                begin = [size * part] + [0] * (column.shape.rank - 1)
-                piece[name] = tf.slice(column, begin, [size, *column.shape[1:]])
-            more = self._contribution(theta, [piece, *empty], weights)
-            return part + 1, sums[0] + more[0], sums[1] + more[1]
-
-        if parts == 1:
-            return total
-        count = tf.constant(parts - 1)
-        loop = tf.while_loop(lambda part, *_: part < count, body, (tf.constant(0), *total))
-        return loop[1], loop[2]
-
-    def _parts(self, points: int) -> int:
-        """Return the number of parts in which the equations' points are evaluated."""
-        widest = max(shape[-1] for _, shape in self.network.layout)
-        bytes_ = points * widest * self._passes[0].plan.channels * self.dtype.size
-        return min(max(math.ceil(bytes_ / _CACHE), 1), max(points, 1))
+    def _parts(self, batch: Batch) -> int:
+        widest = max(shape[-1] for _, shape in self.network.layout if shape)
+        size = widest * self._passes[0].plan.channels * self.dtype.size
+        return count_parts(batch[0]["x"].shape[0], size)
 
     def _contribution(
         self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor
@@ -223,6 +210,22 @@ class PDEObjective:
         gradient, losses = self._local(theta, batch, weights)
         gradient, losses = self.aggregation.combine(self.group, gradient, losses)
         return Evaluation(tf.reduce_sum(weights * losses), losses, gradient)
+
+    def losses_at(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
+        """Return the global losses [K] at several thetas [K, P]; one collective for all."""
+        (losses,) = self.group.sum([self._local_losses(thetas, batch, weights)], "losses_at")
+        return losses
+
+    def _losses_of(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
+        def one(theta: tf.Tensor) -> tf.Tensor:
+            (loss,) = sum_in_parts(
+                lambda part: (tf.reduce_sum(weights * tf.stack(self.shares(theta, part))),),
+                batch,
+                self._parts(batch),
+            )
+            return loss
+
+        return tf.map_fn(one, thetas)
 
     def term_gradients(self, theta: tf.Tensor, batch: Batch) -> tf.Tensor:
         """Return the global gradient of each term's loss, [T, P]."""

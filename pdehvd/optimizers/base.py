@@ -4,22 +4,39 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
+import numpy as np
 import tensorflow as tf
+from pydantic import Field
 
+from pdehvd.comm.group import Group
+from pdehvd.errors import PdehvdError
+from pdehvd.objectives.host import HostObjective, Point
 from pdehvd.objectives.objective import Batch, Evaluation, PDEObjective
+from pdehvd.spec import Spec
 
-State = dict[str, tf.Tensor]
-Facts = dict[str, tf.Tensor]
+State = dict[str, Any]
+Arrays = dict[str, np.ndarray]
+Facts = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What a method needs of the objective; a config that cannot supply it is refused."""
+    """What a method needs of the objective; a config that cannot supply it is refused.
+
+    `layers` means a network whose parameters are those of layers z = W^T a + b alone;
+    `fixed_batch` is the least number of steps for which the points must stay the same.
+    """
 
     least_squares: bool = False
-    fixed_batch: bool = False
+    layers: bool = False
     float64: bool = False
+    fixed_batch: int = 1
+
+
+class Stalled(PdehvdError):
+    """A method cannot go on from here, even after it has restarted itself."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +53,7 @@ class BoundObjective:
 
 
 class Optimizer(ABC):
-    """A pure rule and a thin state; holds no communication and knows no rank."""
+    """A pure rule of TensorFlow operations, so that many steps compile into one call."""
 
     needs = Needs()
     facts: tuple[str, ...] = ()
@@ -50,3 +67,54 @@ class Optimizer(ABC):
         self, objective: BoundObjective, theta: tf.Tensor, state: State
     ) -> tuple[tf.Tensor, State, Evaluation, Facts]:
         """Return the next theta [P] and state, the evaluation at the old theta, and facts."""
+
+
+class HostOptimizer(ABC):
+    """A rule that runs in Python between compiled evaluations: its step takes milliseconds.
+
+    Sees global numbers only, so that every rank takes the same decisions. Where its matrices are
+    divided over ranks, a type of `numerics/linalg.py` holds the group.
+    """
+
+    needs = Needs()
+    facts: tuple[str, ...] = ()
+
+    @abstractmethod
+    def init(self, theta: np.ndarray) -> State:
+        """Return the state before the first step."""
+
+    @abstractmethod
+    def step(
+        self, objective: HostObjective, theta: np.ndarray, state: State
+    ) -> tuple[np.ndarray, State, Point, Facts]:
+        """Return the next theta [P] and state, the point at the *next* theta, and facts.
+
+        What is in the given state may be changed in place: only the returned one is valid then.
+        Raises `Stalled` where no better theta can be found.
+        """
+
+    def gathered(self, state: State) -> Arrays:
+        """Return the state of all ranks as arrays for a checkpoint; every rank calls it."""
+        return {name: np.asarray(value) for name, value in state.items()}
+
+    def scattered(self, arrays: Arrays) -> State:
+        """Return this rank's state from the arrays of a checkpoint."""
+        return dict(arrays)
+
+
+class OptimizerSpec(Spec):
+    """Base of the specs of optimizers."""
+
+    needs: ClassVar[Needs] = Needs()
+
+    steps: int | None = Field(
+        None, ge=1, description="in a list of phases: how many steps; null: all that are left"
+    )
+
+    @abstractmethod
+    def build(self, group: Group) -> Optimizer | HostOptimizer:
+        """Return the optimizer; `group` is for matrices that are divided over its ranks."""
+
+    def bytes_needed(self, size: int, rows: int, ranks: int) -> float:
+        """Return the bytes that a process needs for matrices of P = `size` parameters, N rows."""
+        return 0.0

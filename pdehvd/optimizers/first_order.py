@@ -10,10 +10,11 @@ import tensorflow as tf
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 from pydantic import Field
 
+from pdehvd.comm.group import Group
 from pdehvd.objectives.objective import Evaluation
-from pdehvd.optimizers.base import BoundObjective, Facts, Optimizer, State
+from pdehvd.optimizers.base import BoundObjective, Facts, Optimizer, OptimizerSpec, State
 from pdehvd.optimizers.schedule import Constant, LearningRate, Schedule
-from pdehvd.spec import Spec, register
+from pdehvd.spec import register
 
 Decay = Field(0.9, ge=0, lt=1)
 SlowDecay = Field(0.999, ge=0, lt=1)
@@ -108,7 +109,7 @@ class FirstOrder(Optimizer):
         return theta, state, at, {"learning_rate": rate}
 
 
-class FirstOrderSpec(Spec):
+class FirstOrderSpec(OptimizerSpec):
     """Base of the first-order specs; fields that a Keras rule knows go to it as they are."""
 
     rule: ClassVar[type[keras.optimizers.Optimizer]]
@@ -119,9 +120,9 @@ class FirstOrderSpec(Spec):
         None, ge=0, description="decoupled: theta <- theta - rate * decay * theta"
     )
 
-    def build(self) -> FirstOrder:
+    def build(self, group: Group | None = None) -> FirstOrder:
         """Return the optimizer."""
-        options = self.model_dump(exclude={"name", "learning_rate", "clip_norm"})
+        options = self.model_dump(exclude={"name", "steps", "learning_rate", "clip_norm"})
         assert isinstance(self.learning_rate, Schedule)
         return FirstOrder(self.rule, options, self.learning_rate, self.clip_norm)
 

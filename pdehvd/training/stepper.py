@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from pdehvd.objectives.host import HostCalls, HostObjective
 from pdehvd.objectives.objective import Batch, PDEObjective
 from pdehvd.objectives.weighting import Weighting
-from pdehvd.optimizers.base import BoundObjective, Facts, Optimizer, State
+from pdehvd.optimizers.base import (
+    BoundObjective,
+    Facts,
+    HostOptimizer,
+    Optimizer,
+    Stalled,
+    State,
+)
 from pdehvd.training.evaluator import Evaluator
+from pdehvd.training.phases import Phase, phase_at
 from pdehvd.training.state import TrainState
 
 
@@ -20,22 +30,27 @@ class Parts:
     """What a trainer is made of."""
 
     objective: PDEObjective
-    optimizer: Optimizer
+    phases: Sequence[Phase]
     weighting: Weighting
     evaluator: Evaluator | None
     seed: int
 
 
 class Called(NamedTuple):
-    """What a call of several steps returns; losses are those before the last update."""
+    """What a call of several steps returns.
+
+    The losses of a compiled optimizer are those before its last update, of others those after it.
+    `stalled` says why the optimizer cannot go on, where it cannot.
+    """
 
     theta: tf.Tensor
     optimizer: State
-    done: tf.Tensor
-    loss: tf.Tensor
-    losses: tf.Tensor
-    facts: Facts
-    flags: tf.Tensor
+    done: int
+    loss: float
+    losses: np.ndarray
+    facts: dict[str, float]
+    flags: np.ndarray
+    stalled: str = ""
 
 
 class Stepper:
@@ -44,54 +59,100 @@ class Stepper:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.group = parts.objective.group
-        # One process can compile the whole loop; a collective cannot be inside XLA.
-        self._advance = tf.function(self._steps, jit_compile=self.group.size == 1, autograph=False)
+        self._loops = [
+            None if isinstance(phase.optimizer, HostOptimizer) else self._loop(phase.optimizer)
+            for phase in parts.phases
+        ]
+        self._calls = HostCalls(parts.objective)
         self._residual = tf.function(
             parts.objective.equation_error, jit_compile=True, autograph=False
         )
         self._renew = tf.function(self._renewed, autograph=False)
 
+    def phase(self, step: int) -> Phase:
+        """Return the phase that does the next step."""
+        return phase_at(self.parts.phases, step)
+
     def advance(self, state: TrainState, batch: Batch, count: int, flags: list[bool]) -> Called:
-        """Do up to `count` steps; stop early where the loss is no number.
+        """Do up to `count` steps of one phase; stop early where the loss is no number.
 
         `flags` travel with the call: the sums over ranks come back, so all ranks read the same.
         """
-        return self._advance(
+        phase = self.phase(state.step)
+        wishes = np.array(flags, np.float32)
+        if isinstance(phase.optimizer, HostOptimizer):
+            called = self._host_steps(phase.optimizer, state, batch, count)
+            return called._replace(flags=self.group.sum_numpy(wishes, "flags"))
+        loop = self._loops[self.parts.phases.index(phase)]
+        assert loop is not None
+        theta, optimizer, done, loss, losses, facts, summed = loop(
             state.theta,
             state.optimizer,
             batch,
             state.weights,
             tf.constant(count, tf.int32),
-            tf.constant([float(flag) for flag in flags], tf.float32),
+            tf.constant(wishes),
+        )
+        numbers = {name: float(value) for name, value in facts.items()}
+        return Called(
+            theta, optimizer, int(done), float(loss), losses.numpy(), numbers, summed.numpy()
         )
 
-    def _steps(
-        self,
-        theta: tf.Tensor,
-        optimizer: State,
-        batch: Batch,
-        weights: tf.Tensor,
-        count: tf.Tensor,
-        flags: tf.Tensor,
+    def _host_steps(
+        self, optimizer: HostOptimizer, state: TrainState, batch: Batch, count: int
     ) -> Called:
-        bound = BoundObjective(self.parts.objective, batch, weights)
-        zero = tf.zeros([], theta.dtype)
-        facts = {name: zero for name in self.parts.optimizer.facts}
+        """Do steps one by one; a step that stalls leaves everything as it was before."""
+        bound = HostObjective(self._calls, batch, state.weights)
+        theta, own = state.theta.numpy(), state.optimizer
+        loss, losses, facts, stalled, done = float("nan"), np.zeros(0), {}, "", 0
+        while done < count:
+            try:
+                theta, own, at, facts = optimizer.step(bound, theta, own)
+            except Stalled as error:
+                stalled = str(error)
+                break
+            done, loss, losses = done + 1, at.loss, at.losses
+            if not np.isfinite(loss):
+                break
+        if done == 0:
+            at = bound.evaluate(theta)
+            loss, losses = at.loss, at.losses
+        numbers = {name: float(value) for name, value in facts.items()}
+        theta = tf.constant(theta, state.theta.dtype)
+        return Called(theta, own, done, loss, losses, numbers, np.zeros(0), stalled)
 
-        def body(i: Any, theta: Any, optimizer: Any, *_: Any) -> tuple[Any, ...]:
-            theta, optimizer, at, facts = self.parts.optimizer.step(bound, theta, optimizer)
-            return i + 1, theta, optimizer, at.loss, at.losses, facts
+    def _loop(self, optimizer: Optimizer) -> Any:
+        """Return the compiled loop of an optimizer over (theta, state, batch, weights, count)."""
 
-        def goes_on(i: Any, theta: Any, optimizer: Any, loss: Any, *_: Any) -> Any:
-            return (i < count) & tf.math.is_finite(loss)
+        def steps(
+            theta: tf.Tensor,
+            state: State,
+            batch: Batch,
+            weights: tf.Tensor,
+            count: tf.Tensor,
+            flags: tf.Tensor,
+        ) -> tuple[Any, ...]:
+            bound = BoundObjective(self.parts.objective, batch, weights)
+            zero = tf.zeros([], theta.dtype)
+            facts: Facts = {name: zero for name in optimizer.facts}
 
-        start = (tf.zeros([], tf.int32), theta, optimizer, zero, tf.zeros_like(weights), facts)
-        # Iterations in parallel would put several collectives of one name in flight.
-        done, theta, optimizer, loss, losses, facts = tf.while_loop(
-            goes_on, body, start, parallel_iterations=1
-        )
-        (flags,) = self.group.sum([flags], "flags")
-        return Called(theta, optimizer, done, loss, losses, facts, flags)
+            def body(i: Any, theta: Any, state: Any, *_: Any) -> tuple[Any, ...]:
+                theta, state, at, facts = optimizer.step(bound, theta, state)
+                return i + 1, theta, state, at.loss, at.losses, facts
+
+            def goes_on(i: Any, theta: Any, state: Any, loss: Any, *_: Any) -> Any:
+                return (i < count) & tf.math.is_finite(loss)
+
+            start = (tf.zeros([], tf.int32), theta, state, zero, tf.zeros_like(weights), facts)
+            # Iterations in parallel would put several collectives of one name in flight.
+            done, theta, state, loss, losses, facts = tf.while_loop(
+                goes_on, body, start, parallel_iterations=1
+            )
+            (flags,) = self.group.sum([flags], "flags")
+            return theta, state, done, loss, losses, facts, flags
+
+        # One process can compile the whole loop; a collective cannot be inside XLA.
+        return tf.function(steps, jit_compile=self.group.size == 1, autograph=False)
 
     def renewed(self, state: TrainState, batch: Batch) -> TrainState:
         """Return the state with weights from its gradients or kernels."""

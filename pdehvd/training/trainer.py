@@ -34,7 +34,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: `completed`, `diverged` or `interrupted`, and why."""
+    """How a run ended: `completed`, `stalled`, `diverged` or `interrupted`, and why."""
 
     status: str
     reason: str
@@ -100,7 +100,22 @@ class Trainer:
         objective = self.parts.objective
         theta = tf.constant(objective.initial(self.parts.seed))
         weights = tf.constant(self.parts.weighting.initial(objective.terms), objective.dtype)
-        return TrainState(0, theta, self.parts.optimizer.init(theta), weights)
+        return TrainState(0, theta, self.stepper.phase(0).fresh(theta), weights)
+
+    def stored(self, state: TrainState) -> TrainState:
+        """Return a state as checkpoints hold it, whole on every rank."""
+        phase = self.stepper.phase(state.step)
+        return replace(state, optimizer=phase.gathered(state.optimizer))
+
+    def restored(self, stored: TrainState) -> TrainState:
+        """Return this rank's state from that of a checkpoint.
+
+        Raises `ConfigError` where this run cannot go on from there.
+        """
+        phase, fresh = self.stepper.phase(stored.step), self.fresh_state()
+        fresh = replace(fresh, optimizer=phase.gathered(phase.fresh(fresh.theta)))
+        stored.check_like(fresh)
+        return replace(stored, optimizer=phase.scattered(stored.optimizer))
 
     def fit(self, state: TrainState, output: Output) -> Outcome:
         """Train until the steps are done, a target is met or somebody stops the run."""
@@ -114,7 +129,7 @@ class Trainer:
                 state, called = self._call(state, batch, recent, started)
                 if math.isfinite(recent.loss):
                     state, batch = self._due(state, batch, recent, output)
-                    ending = self._ending(state, recent, called.flags.numpy())
+                    ending = self._ending(state, recent, called)
                 else:
                     ending = "diverged", f"the loss is {recent.loss} after {state.step} steps"
         finally:
@@ -134,9 +149,9 @@ class Trainer:
         flags = [self._asked_to_stop, late and self.stepper.group.rank == 0]
         before = time.monotonic()
         called = self.stepper.advance(state, batch, self._until_event(state.step), flags)
-        recent.loss, recent.losses = float(called.loss), called.losses.numpy()
-        recent.facts = {name: float(value) for name, value in called.facts.items()}
-        now, done = time.monotonic(), int(called.done)
+        recent.loss, recent.losses = called.loss, called.losses
+        recent.facts = called.facts
+        now, done = time.monotonic(), called.done
         recent.total.add(done, now - before)
         recent.since_log.add(done, now - before)
         state = replace(
@@ -154,7 +169,13 @@ class Trainer:
         periods = [spec.steps_per_call, spec.log_every, spec.checkpoint_every]
         periods += [spec.evaluate_every] if self.parts.evaluator else []
         periods += [p for p in (self._resampling, self.parts.weighting.every) if p]
-        return min(spec.steps - step, *(period - step % period for period in periods))
+        end = min(spec.steps, self.stepper.phase(step).stop or spec.steps)
+        return min(end - step, *(period - step % period for period in periods))
+
+    @property
+    def _starts(self) -> list[int]:
+        """Steps after which another optimizer goes on."""
+        return [phase.stop for phase in self.parts.phases[:-1] if phase.stop is not None]
 
     @property
     def _resampling(self) -> int | None:
@@ -181,11 +202,14 @@ class Trainer:
         if due(self._resampling):
             state = self.stepper.resampled(state)
             batch = self.stepper.batch(state)
+        if state.step in self._starts:
+            state = replace(state, optimizer=self.stepper.phase(state.step).fresh(state.theta))
         saving = due(self.spec.checkpoint_every)
         return self._save(state, recent, output, saving), batch
 
-    def _ending(self, state: TrainState, recent: _Recent, flags: np.ndarray) -> Ending | None:
+    def _ending(self, state: TrainState, recent: _Recent, called: Called) -> Ending | None:
         """Return why the run must end now, if it must."""
+        flags = called.flags
         spec, target, patience = self.spec, self.spec.stop_at, self.spec.early_stopping
         if flags[0] > 0:
             return "interrupted", "somebody asked the run to stop"
@@ -195,6 +219,8 @@ class Trainer:
             return "completed", f"relative L2 error {recent.worst:.3e} reached"
         if target and target.loss is not None and recent.loss <= target.loss:
             return "completed", f"loss {recent.loss:.3e} reached"
+        if called.stalled:
+            return "stalled", called.stalled
         if patience and state.step - state.lowest_step >= patience.patience:
             return "completed", f"no lower loss since step {state.lowest_step}"
         return None
@@ -234,7 +260,7 @@ class Trainer:
             state = replace(state, best=measure, best_step=state.step)
         if due or better:
             output.history.flush()
-            output.checkpoints.save(state, best=better)
+            output.checkpoints.save(self.stored(state), best=better)
         return state
 
     def _finish(self, state: TrainState, recent: _Recent, output: Output) -> TrainState:

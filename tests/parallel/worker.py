@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from worker_names import SECOND_ORDER
 
 from pdehvd.comm import launch
 from pdehvd.comm.spec import ProcessesSpec
@@ -93,6 +94,15 @@ def adaptive(group: Group) -> Arrays:
     }
 
 
+def second_order(group: Group) -> Arrays:
+    """Thirty steps of every method that is not of first order."""
+    few = ["training.steps=30", "sampling.resample_every=15"]
+    found: Arrays = {}
+    for name, optimizer in SECOND_ORDER.items():
+        found |= prefixed(name, trained(group, [*few, f"optimizer={optimizer}"]))
+    return found
+
+
 def hooks(group: Group) -> Arrays:
     """Compression and adaptive summation on the same problem."""
     few = ["training.steps=40"]
@@ -148,7 +158,7 @@ def collectives(group: Group) -> Arrays:
 def main() -> None:
     scenario, folder = sys.argv[1], Path(sys.argv[2])
     group = launch.join()
-    scenarios = {f.__name__: f for f in (invariance, adaptive, hooks, collectives)}
+    scenarios = {f.__name__: f for f in (invariance, adaptive, second_order, hooks, collectives)}
     arrays = scenarios[scenario](group)
     np.savez(folder / f"rank{group.rank}.npz", **arrays)
     group.close()

@@ -47,9 +47,10 @@ def test_the_optimizer_lowers_the_loss_through_model_and_hook(parts):
     weights = tf.ones([len(objective.terms)], tf.float64)
     bound = BoundObjective(objective, objective.batch(0), weights)
     theta = tf.constant(objective.initial(1))
-    state, losses, rates = parts.optimizer.init(theta), [], []
+    optimizer = parts.phases[0].optimizer
+    state, losses, rates = optimizer.init(theta), [], []
     for _ in range(6):
-        theta, state, at, facts = parts.optimizer.step(bound, theta, state)
+        theta, state, at, facts = optimizer.step(bound, theta, state)
         losses.append(float(at.loss))
         rates.append(float(facts["learning_rate"]))
     assert losses[-1] < 0.9 * losses[0]

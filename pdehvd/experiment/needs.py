@@ -1,0 +1,57 @@
+"""Whether a config can supply what an optimizer needs."""
+
+from __future__ import annotations
+
+import os
+
+from pdehvd.errors import ConfigError
+from pdehvd.experiment.config import Config
+from pdehvd.objectives.linearization import Linearization
+from pdehvd.objectives.objective import PDEObjective
+from pdehvd.optimizers.base import OptimizerSpec
+
+
+def check_needs(config: Config, objective: PDEObjective, spec: OptimizerSpec) -> None:
+    """Raise `ConfigError` with the reason where an optimizer cannot do its work in this run."""
+    name, needs = getattr(spec, "name", ""), spec.needs
+    checked = getattr(spec, "precision_checked", True)
+    if needs.float64 and config.precision == "float32" and checked:
+        raise ConfigError(
+            f"{name} in float32: its matrices lose their small eigenvalues to rounding",
+            (),
+            "precision: float64, or precision_checked: false here",
+        )
+    if needs.layers and Linearization(objective).starts is None:
+        raise ConfigError(
+            f"{name} knows layers z = W a + b only, and this model has other parameters",
+            (),
+            "an mlp without adaptive slopes",
+        )
+    period = objective.problem.period
+    if period is not None and period < needs.fixed_batch:
+        raise ConfigError(
+            f"{name} learns from several steps on the same points, and they change every {period}",
+            (),
+            f"sampling.resample_every of at least {needs.fixed_batch}, or null",
+        )
+    _check_memory(objective, spec)
+
+
+def _check_memory(objective: PDEObjective, spec: OptimizerSpec) -> None:
+    """Refuse matrices that this machine's memory does not hold, and say what would fit."""
+    ranks, local = objective.group.size, objective.group.local_size
+    need = spec.bytes_needed(objective.size, objective.rows, ranks) * local
+    have = _machine_memory()
+    if need > have:
+        smaller = "solver: cg" if "solver" in type(spec).model_fields else "lbfgs"
+        raise ConfigError(
+            f"matrices of {need / 2**30:.1f} GiB for {objective.size} parameters and "
+            f"{objective.rows} residuals; this machine has {have / 2**30:.1f} GiB",
+            (),
+            smaller,
+        )
+
+
+def _machine_memory() -> float:
+    """Return the bytes of memory of this machine."""
+    return float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES")

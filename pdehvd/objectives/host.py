@@ -1,0 +1,110 @@
+"""The objective for optimizers that run in Python between compiled evaluations: NumPy in and out."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from pdehvd.objectives.least_squares import LeastSquares
+from pdehvd.objectives.linearization import Linearization
+from pdehvd.objectives.objective import Batch, PDEObjective
+
+
+class Point(NamedTuple):
+    """Global numbers at one theta: the weighted loss, each term's loss [T], the gradient [P]."""
+
+    loss: float
+    losses: np.ndarray
+    gradient: np.ndarray
+
+
+class _Evaluated(NamedTuple):
+    """An evaluation and what it is a function of."""
+
+    theta: np.ndarray
+    batch: Batch
+    weights: tf.Tensor
+    point: Point
+
+
+class HostCalls:
+    """The compiled functions of one objective; they are traced once and serve every batch."""
+
+    def __init__(self, objective: PDEObjective) -> None:
+        self.objective = objective
+        self.last: _Evaluated | None = None
+        self.evaluate = tf.function(objective.evaluate, autograph=False)
+        self.losses_at = tf.function(objective.losses_at, autograph=False)
+
+    @cached_property
+    def linear(self) -> Linearization:
+        """What makes the residuals linear, for methods of least squares."""
+        return Linearization(self.objective)
+
+
+class HostObjective:
+    """The objective on one batch with one set of weights: a function of theta [P] alone.
+
+    All returned numbers are global, the same bits on every rank. Counts its evaluations.
+    """
+
+    def __init__(self, calls: HostCalls, batch: Batch, weights: tf.Tensor) -> None:
+        self._calls = calls
+        self._batch = batch
+        self._weights = weights
+        self.evaluations = 0
+
+    @property
+    def size(self) -> int:
+        """Number of parameters P."""
+        return self._calls.objective.size
+
+    @cached_property
+    def dtype(self) -> np.dtype:
+        """The run's precision."""
+        return np.dtype(self._calls.objective.dtype.as_numpy_dtype)
+
+    def evaluate(self, theta: np.ndarray) -> Point:
+        """Return the loss, its terms and its gradient; one collective.
+
+        Costs nothing where the last evaluation was that of the same theta, points and weights.
+        """
+        last, batch, weights = self._calls.last, self._batch, self._weights
+        same = last is not None and last.batch is batch and last.weights is weights
+        if last is not None and same and np.array_equal(last.theta, theta):
+            return last.point
+        self.evaluations += 1
+        at = self._calls.evaluate(tf.constant(theta, self.dtype), batch, weights)
+        point = Point(float(at.loss), at.losses.numpy(), at.gradient.numpy())
+        self._calls.last = _Evaluated(theta.copy(), batch, weights, point)
+        return point
+
+    def losses_at(self, thetas: np.ndarray) -> np.ndarray:
+        """Return the losses [K] at several thetas [K, P]; one collective for all of them."""
+        self.evaluations += len(thetas)
+        values = self._calls.losses_at(tf.constant(thetas, self.dtype), self._batch, self._weights)
+        return values.numpy().astype(np.float64)
+
+    def linearize(self, theta: np.ndarray) -> LeastSquares:
+        """Return the rows of the sum of squares and their Jacobian at theta."""
+        calls = self._calls
+        return LeastSquares(
+            calls.linear, calls.objective.group, self._batch, self._whole, self._weights, theta
+        )
+
+    @cached_property
+    def _whole(self) -> Batch:
+        """The points of all ranks; few numbers beside what is computed from them."""
+        group = self._calls.objective.group
+        if group.size == 1:
+            return self._batch
+        return [
+            {
+                name: tf.constant(group.gather_numpy(column.numpy(), f"whole.{index}.{name}"))
+                for name, column in data.items()
+            }
+            for index, data in enumerate(self._batch)
+        ]

@@ -1,0 +1,291 @@
+"""The loss as a sum of squared rows: residuals, J v, J^T w, J^T J and J J^T, all global."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+import tensorflow as tf
+
+from pdehvd.comm.grid import shard
+from pdehvd.comm.group import Group
+from pdehvd.numerics.damped import Factor
+from pdehvd.numerics.kronecker import Pair
+from pdehvd.objectives.linearization import Linearization, Slab
+from pdehvd.objectives.objective import Batch
+
+# Jacobian entries that exist at a time.
+_BYTES_AT_ONCE = 2**28
+# Rows of a matrix that travel as one piece of its lower triangle.
+_STRIPE = 256
+
+
+class LeastSquares:
+    """The rows rho(theta) [N] with loss = |rho|^2, and their Jacobian J [N, P] at one theta.
+
+    N counts the rows of all ranks, one for each residual of each item; a rank holds n of them,
+    `own`, in the order of ranks. Products with J are global and the same bits on every rank.
+    """
+
+    def __init__(
+        self,
+        linear: Linearization,
+        group: Group,
+        batch: Batch,
+        whole: Batch,
+        weights: tf.Tensor,
+        theta: np.ndarray,
+    ) -> None:
+        self._linear = linear
+        self._group = group
+        self._batch = batch
+        self._whole = whole
+        self._weights = weights
+        self._theta = tf.constant(theta)
+        rows, self._slabs = linear.rows_and_slabs(self._theta, batch, weights)
+        self.own: np.ndarray = rows.numpy()
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Numbers of rows by rank."""
+        return self._group.gather_numpy(np.array([len(self.own)]), "row_counts")
+
+    @property
+    def place(self) -> slice:
+        """Where this rank's rows lie among the N."""
+        start = int(self.counts[: self._group.rank].sum())
+        return slice(start, start + len(self.own))
+
+    def gather(self, own: np.ndarray) -> np.ndarray:
+        """Return a vector over all rows [N] from this rank's part [n]."""
+        total = np.zeros(int(self.counts.sum()), own.dtype)
+        total[self.place] = own
+        return self._group.sum_numpy(total, "rows")
+
+    @cached_property
+    def gradient(self) -> np.ndarray:
+        """J^T rho [P], half the gradient of the loss."""
+        return self.vjp(self.own)
+
+    def rows_at(self, theta: np.ndarray) -> np.ndarray:
+        """Return this rank's rows [n] at another theta; no collective."""
+        values: np.ndarray = self._linear.rows(
+            tf.constant(theta), self._batch, self._weights
+        ).numpy()
+        return values
+
+    def jvp(self, direction: np.ndarray) -> np.ndarray:
+        """Return this rank's rows [n] of J v for v [P]; no collective."""
+        values: np.ndarray = self._linear.jvp(self._slabs, tf.constant(direction)).numpy()
+        return values
+
+    def vjp(self, own: np.ndarray) -> np.ndarray:
+        """Return J^T w [P] from this rank's part [n] of w; one collective."""
+        part = self._linear.vjp(self._slabs, tf.constant(own)).numpy()
+        return self._group.sum_numpy(part, "vjp")
+
+    def factor(self, lower: np.ndarray, damping: float) -> Factor:
+        """Return the Cholesky factor of a matrix plus lambda I, computed by all ranks together."""
+        return Factor(lower, damping, self._group)
+
+    def agreed(self, vector: np.ndarray) -> np.ndarray:
+        """Return rank 0's vector, where unlike processors may have rounded differently."""
+        if self._group.size == 1:
+            return vector
+        own = vector if self._group.rank == 0 else np.zeros_like(vector)
+        return self._group.sum_numpy(own, "agreed")
+
+    def normal(self) -> np.ndarray:
+        """Return the lower triangle of J^T J [P, P]; what is above it is not defined."""
+        size = len(self._theta)
+        total: np.ndarray | None = None
+        for piece in self._pieces(self._slabs, size):
+            jacobian = self._jacobian(piece, size)
+            product = jacobian @ jacobian.T
+            total = product if total is None else np.add(total, product, out=total)
+        assert total is not None
+        return sum_lower(self._group, total)
+
+    def kernel(self) -> np.ndarray:
+        """Return the lower triangle of J J^T [N, N]; what is above it is not defined.
+
+        Every rank linearizes all rows, which is cheap, and computes its share of the products,
+        which are not: stripes of columns with equal numbers of entries in the triangle.
+        """
+        slabs = self._slabs
+        if self._group.size > 1:
+            slabs = self._linear.rows_and_slabs(self._theta, self._whole, self._weights)[1]
+        order = self._order(slabs)
+        count = len(order)
+        start, stop = triangle_share(count, self._group.rank, self._group.size)
+        total = np.zeros((count, count), self._theta.dtype.as_numpy_dtype)
+        for piece in self._parameter_pieces(slabs, count):
+            piece = piece if self._group.size == 1 else piece[:, order]
+            columns = piece[:, start:stop]
+            total[start:stop, start:stop] += columns.T @ columns
+            total[stop:, start:stop] += piece[:, stop:].T @ columns
+        return sum_lower(self._group, total)
+
+    def products(self, own: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the inner products [m, m] of m vectors over all rows; one collective."""
+        stacked = np.stack(own)
+        return self._group.sum_numpy(stacked @ stacked.T, "products")
+
+    @property
+    def places(self) -> list[slice]:
+        """Where each layer's weight and bias lie in theta; none without layers."""
+        return self._linear.places
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """The shape [W_in + 1, W_out] of each layer, its bias the last row."""
+        return self._linear.shapes
+
+    def kronecker(self) -> list[list[Pair]]:
+        """Return Kronecker's approximation of J^T J: by layer, a pair for each kind of rows.
+
+        J^T J ~ sum_k A_k (x) B_k; k = 1: the equations' rows, k = 2: the conditions', if any. A is
+        a mean over rows and channels, B a sum, so that their product counts every row once.
+        """
+        blocks = self._linear.objective.problem.blocks
+        kinds = [[0], list(range(1, len(blocks)))] if len(blocks) > 1 else [[0]]
+        flat = []
+        for kind in kinds:
+            slabs = [s for s, at in zip(self._slabs, self._blocks(), strict=True) if at in kind]
+            flat += self._kronecker_of(slabs)
+        total = self._group.sum_numpy(np.concatenate([part.reshape(-1) for part in flat]), "kfac")
+        return self._pairs(np.split(total, np.cumsum([part.size for part in flat])[:-1]), kinds)
+
+    def _blocks(self) -> list[int]:
+        """Return the block of each of this rank's slabs."""
+        blocks = self._linear.objective.problem.blocks
+        return [
+            index
+            for index, (block, data) in enumerate(zip(blocks, self._batch, strict=True))
+            if data["x"].shape[0] > 0
+            for _ in block.expressions
+        ]
+
+    def _kronecker_of(self, slabs: Sequence[Slab]) -> list[np.ndarray]:
+        """Return this rank's sums for one kind of rows: for each layer A, B and A's count."""
+        out: list[np.ndarray] = []
+        for number, (before, after) in enumerate(self.shapes):
+            layers = [slab.layers[number] for slab in slabs]
+            if layers:
+                out += [factor.numpy() for factor in self._linear.kronecker(layers)]
+            else:
+                out += [np.zeros((before, before)), np.zeros((after, after))]
+            counts = [float(x.inputs.shape[0] * x.inputs.shape[2]) for x in layers]
+            out.append(np.array([sum(counts)]))
+        return [part.astype(self.own.dtype) for part in out]
+
+    def _pairs(self, flat: Sequence[np.ndarray], kinds: Sequence[object]) -> list[list[Pair]]:
+        """Return the summed factors as pairs, by layer."""
+        layers: list[list[Pair]] = [[] for _ in self.shapes]
+        parts = iter(flat)
+        for _ in kinds:
+            for pairs, (before, after) in zip(layers, self.shapes, strict=True):
+                inputs, signals, count = next(parts), next(parts), next(parts)
+                pairs.append(
+                    Pair(
+                        inputs.reshape(before, before) / count, signals.reshape(after, after)
+                    )
+                )
+        return layers
+
+    def _order(self, slabs: Sequence[Slab]) -> np.ndarray:
+        """Return the rows of all slabs of the whole batch in the order of ranks."""
+        if self._group.size == 1:
+            return np.arange(sum(_width(slab) for slab in slabs))
+        first = np.cumsum([0, *(_width(slab) for slab in slabs)])
+        order = []
+        for rank in range(self._group.size):
+            for slab, begin in zip(slabs, first[:-1], strict=True):
+                low, high = shard(_width(slab), rank, self._group.size)
+                order.append(np.arange(begin + low, begin + high))
+        return np.concatenate(order)
+
+    def _pieces(self, slabs: Sequence[Slab], size: int) -> Iterator[Slab]:
+        """Cut slabs into such with a Jacobian that is not too large."""
+        itemsize = np.dtype(self._theta.dtype.as_numpy_dtype).itemsize
+        most = max(_BYTES_AT_ONCE // (size * itemsize), 1)
+        for slab in slabs:
+            width = _width(slab)
+            for begin in range(0, width, most):
+                yield slab if width <= most else _cut(slab, begin, min(begin + most, width))
+
+    def _jacobian(self, slab: Slab, size: int) -> np.ndarray:
+        """Return the transposed Jacobian [P, n] of a slab."""
+        if slab.dense is not None:
+            dense: np.ndarray = slab.dense.numpy()
+            return dense
+        out = np.empty((size, _width(slab)), self._theta.dtype.as_numpy_dtype)
+        for place, layer in zip(self._linear.places, slab.layers, strict=True):
+            out[place] = self._linear.transposed(layer).numpy()
+        out[size - slab.unknowns.shape[0] :] = slab.unknowns.numpy()
+        return out
+
+    def _parameter_pieces(self, slabs: Sequence[Slab], count: int) -> Iterator[np.ndarray]:
+        """Return parts of the transposed Jacobian [p, N] of all slabs, layer after layer."""
+        if slabs[0].dense is not None:
+            yield np.concatenate([slab.dense.numpy() for slab in slabs], 1)
+            return
+        itemsize = np.dtype(self._theta.dtype.as_numpy_dtype).itemsize
+        for number, first in enumerate(slabs[0].layers):
+            width = first.signals.shape[1]
+            most = max(_BYTES_AT_ONCE // (count * itemsize * width), 1)
+            for begin in range(0, first.inputs.shape[1], most):
+                layers = [
+                    slab.layers[number]._replace(
+                        inputs=slab.layers[number].inputs[:, begin : begin + most]
+                    )
+                    for slab in slabs
+                ]
+                yield np.concatenate(
+                    [self._linear.transposed(layer).numpy() for layer in layers], 1
+                )
+        if slabs[0].unknowns.shape[0]:
+            yield np.concatenate([slab.unknowns.numpy() for slab in slabs], 1)
+
+
+def _width(slab: Slab) -> int:
+    """Return the number of rows of a slab."""
+    return int((slab.unknowns if slab.dense is None else slab.dense).shape[1])
+
+
+def _cut(slab: Slab, begin: int, end: int) -> Slab:
+    """Return some rows of a slab."""
+    if slab.dense is not None:
+        return slab._replace(dense=slab.dense[:, begin:end])
+    layers = tuple(
+        layer._replace(inputs=layer.inputs[..., begin:end], signals=layer.signals[..., begin:end])
+        for layer in slab.layers
+    )
+    return slab._replace(layers=layers, unknowns=slab.unknowns[:, begin:end])
+
+
+def triangle_share(count: int, rank: int, size: int) -> tuple[int, int]:
+    """Return a rank's range of columns, so that all have as much of the lower triangle.
+
+    Columns before x hold a share s = 1 - (1 - x / N)^2 of it, so x = N (1 - sqrt(1 - s)).
+    """
+    start, stop = (
+        round(count * (1 - np.sqrt(1 - part / size))) for part in (rank, rank + 1)
+    )
+    return start, stop
+
+
+def sum_lower(group: Group, matrix: np.ndarray) -> np.ndarray:
+    """Return the sum over ranks of lower triangles [M, M], in the place of this rank's."""
+    if group.size == 1:
+        return matrix
+    stripes = [slice(begin, begin + _STRIPE) for begin in range(0, len(matrix), _STRIPE)]
+    packed = np.concatenate([matrix[s, : s.stop].reshape(-1) for s in stripes])
+    total = group.sum_numpy(packed, "triangle")
+    start = 0
+    for stripe in stripes:
+        view = matrix[stripe, : stripe.stop]
+        view[...] = total[start : start + view.size].reshape(view.shape)
+        start += view.size
+    return matrix

@@ -1,0 +1,288 @@
+"""The residuals of a shard made linear at one theta: rows, and their Jacobian as factors.
+
+A row is rho = sqrt(w_k / N_k) r, so that the loss is the sum of all rows squared. For a network of
+layers z = W^T a + b the Jacobian of a row is, layer by layer, the sum over derivative channels c of
+outer products a_c x delta_c, delta_c = d rho / d z_c: one pass forward and one backward, and the
+Jacobian itself (rows x P) need not exist. For any other network it is computed row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from pdehvd.models.network import Record
+from pdehvd.objectives.objective import Batch, PDEObjective
+
+# Rows whose Jacobian is computed together where there are no layers to factor it.
+_ROWS_AT_ONCE = 256
+# Products of so few channels are fused into one pass over the Jacobian.
+_UNROLLED = 32
+
+
+class Layer(NamedTuple):
+    """Inputs a, with a row of ones for the bias, [C, W_in + 1, n], and signals [C, W_out, n]."""
+
+    inputs: tf.Tensor
+    signals: tf.Tensor
+
+
+class Slab(NamedTuple):
+    """The n rows of one residual of one block: factors, or the Jacobian as such, `dense` [P, n].
+
+    `unknowns` [U, n] are the derivatives with respect to the numbers to be discovered.
+    """
+
+    layers: tuple[Layer, ...]
+    unknowns: tf.Tensor
+    dense: tf.Tensor | None
+
+
+class Linearization:
+    """The compiled functions that make an objective's residuals linear; they know no rank."""
+
+    def __init__(self, objective: PDEObjective) -> None:
+        self.objective = objective
+        self.rows_and_slabs = tf.function(self._linearized, jit_compile=True, autograph=False)
+        self.rows = tf.function(self._rows_of, jit_compile=True, autograph=False)
+        self.jvp = tf.function(self._jvp, jit_compile=True, autograph=False)
+        self.vjp = tf.function(self._vjp, jit_compile=True, autograph=False)
+        self.transposed = tf.function(outer, jit_compile=True, autograph=False)
+        self.kronecker = tf.function(kronecker_sums, jit_compile=True, autograph=False)
+        records = self._blank_records()
+        self.starts = None if records is None else tuple(record.start for record in records)
+        self.shapes = tuple(
+            (record.inputs[0].shape[0] + 1, record.outputs[0].shape[0]) for record in records or ()
+        )
+
+    @property
+    def places(self) -> list[slice]:
+        """Where each layer's weight and bias lie in theta [P]."""
+        starts = self.starts or ()
+        return [slice(s, s + a * b) for s, (a, b) in zip(starts, self.shapes, strict=True)]
+
+    def _blank_records(self) -> list[Record] | None:
+        """Return the network's records at no point, for what they say about its layers."""
+        objective = self.objective
+        theta = tf.zeros([objective.size], objective.dtype)
+        x = tf.zeros([0, len(objective.problem.coordinates)], objective.dtype)
+        plan = objective.plan_of(0)
+        ran = objective.network.recorded(
+            objective.network.split(theta[: objective.network.size]), x, plan
+        )
+        return None if ran is None else ran[1]
+
+    def _linearized(
+        self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor
+    ) -> tuple[tf.Tensor, list[Slab]]:
+        """Return this shard's rows [n] and the factors of their Jacobian, slab after slab."""
+        rows: list[tf.Tensor] = []
+        slabs: list[Slab] = []
+        work = self._dense if self.starts is None else self._factored
+        for index, scales in enumerate(self._scales(weights)):
+            if batch[index]["x"].shape[0] > 0:
+                more = work(index, theta, batch[index], scales)
+                rows += more[0]
+                slabs += more[1]
+        return tf.concat(rows, 0), slabs
+
+    def _rows_of(self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
+        """Return this shard's rows [n] alone."""
+        objective, network = self.objective, self.objective.network
+        rows: list[tf.Tensor] = []
+        for index, scales in enumerate(self._scales(weights)):
+            if batch[index]["x"].shape[0] > 0:
+                parameters = network.split(theta[: network.size])
+                channels = network.jet(parameters, batch[index]["x"], objective.plan_of(index))
+                rows += self._rows(index, channels, batch[index], theta, scales)
+        return tf.concat(rows, 0)
+
+    def _scales(self, weights: tf.Tensor) -> list[tf.Tensor]:
+        """Return for each block sqrt(w_k / N_k) of all its residuals, [R]."""
+        scales = tf.sqrt(weights / tf.constant(self.objective.counts, weights.dtype))
+        result, first = [], 0
+        for block in self.objective.problem.blocks:
+            numbers = [
+                first + number for number, term in enumerate(block.terms) for _ in term.expressions
+            ]
+            result.append(tf.stack([scales[number] for number in numbers]))
+            first += len(block.terms)
+        return result
+
+    def _factored(
+        self, index: int, theta: tf.Tensor, data: Mapping[str, tf.Tensor], scales: tf.Tensor
+    ) -> tuple[list[tf.Tensor], list[Slab]]:
+        objective, plan = self.objective, self.objective.plan_of(index)
+        k = objective.problem.blocks[index].source.points_per_item
+        network = theta[: objective.network.size]
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(network)
+            ran = objective.network.recorded(objective.network.split(network), data["x"], plan)
+            assert ran is not None
+            channels, records = ran
+            rows = self._rows(index, channels, data, theta, scales)
+            targets = [tf.reduce_sum(row) for row in rows]
+        inputs = [_with_ones(record, k) for record in records]
+        outputs = [record.outputs for record in records]
+        unknowns = self._by_unknowns(index, channels, data, theta, scales)
+        slabs = []
+        for target, by_unknowns in zip(targets, unknowns, strict=True):
+            signals = tape.gradient(target, outputs, unconnected_gradients="zero")
+            layers = [
+                Layer(a, _by_item(delta, k)) for a, delta in zip(inputs, signals, strict=True)
+            ]
+            slabs.append(Slab(tuple(layers), by_unknowns, None))
+        return rows, slabs
+
+    def _rows(
+        self,
+        index: int,
+        channels: list[tf.Tensor],
+        data: Mapping[str, tf.Tensor],
+        theta: tf.Tensor,
+        scales: tf.Tensor,
+    ) -> list[tf.Tensor]:
+        objective = self.objective
+        values = objective.block_residuals(
+            index, objective.plan_of(index), channels, data, objective.unknowns(theta)
+        )
+        return tf.unstack(values * scales, axis=1)
+
+    def _by_unknowns(
+        self,
+        index: int,
+        channels: list[tf.Tensor],
+        data: Mapping[str, tf.Tensor],
+        theta: tf.Tensor,
+        scales: tf.Tensor,
+    ) -> list[tf.Tensor]:
+        """Return for each residual its derivatives by the unknowns, [U, n], forward mode."""
+        size, count = self.objective.network.size, len(self.objective.problem.unknowns)
+        fixed = [tf.stop_gradient(channel) for channel in channels]
+        found = []
+        for number in range(count):
+            seed = tf.one_hot(size + number, size + count, dtype=theta.dtype)
+            with tf.autodiff.ForwardAccumulator(theta, seed) as forward:
+                rows = self._rows(index, fixed, data, theta, scales)
+            found.append([forward.jvp(row, unconnected_gradients="zero") for row in rows])
+        rows = self._rows(index, fixed, data, theta, scales)
+        return [
+            tf.stack([found[number][j] for number in range(count)])
+            if count
+            else tf.zeros([0, tf.shape(row)[0]], theta.dtype)
+            for j, row in enumerate(rows)
+        ]
+
+    def _dense(
+        self, index: int, theta: tf.Tensor, data: Mapping[str, tf.Tensor], scales: tf.Tensor
+    ) -> tuple[list[tf.Tensor], list[Slab]]:
+        objective, network = self.objective, self.objective.network
+        plan = objective.plan_of(index)
+        k = objective.problem.blocks[index].source.points_per_item
+        count = data["x"].shape[0] // k
+        rows: list[list[tf.Tensor]] = []
+        parts: list[list[tf.Tensor]] = []
+        for start in range(0, count, _ROWS_AT_ONCE):
+            stop = min(start + _ROWS_AT_ONCE, count)
+            piece = {
+                name: column[start * k : stop * k]
+                if column.shape[0] == count * k
+                else column[start:stop]
+                for name, column in data.items()
+            }
+            with tf.GradientTape(persistent=True) as tape:
+                tape.watch(theta)
+                parameters = network.split(theta[: network.size])
+                channels = network.jet(parameters, piece["x"], plan)
+                values = self._rows(index, channels, piece, theta, scales)
+            rows.append(values)
+            parts.append([tf.transpose(tape.jacobian(row, theta)) for row in values])
+        none = tf.zeros([0, count], theta.dtype)
+        slabs = [Slab((), none, tf.concat(part, 1)) for part in zip(*parts, strict=True)]
+        return [tf.concat(row, 0) for row in zip(*rows, strict=True)], slabs
+
+    def _jvp(self, slabs: Sequence[Slab], direction: tf.Tensor) -> tf.Tensor:
+        """Return J v [n] for v [P]: sum over layers and channels of (V^T a_c) . delta_c."""
+        size = self.objective.network.size
+        out = []
+        for slab in slabs:
+            if slab.dense is not None:
+                out.append(tf.linalg.matvec(slab.dense, direction, transpose_a=True))
+                continue
+            total = tf.linalg.matvec(slab.unknowns, direction[size:], transpose_a=True)
+            for layer, matrix in zip(slab.layers, self._matrices(direction), strict=True):
+                moved = tf.einsum("io,cin->con", matrix, layer.inputs)
+                total += tf.reduce_sum(moved * layer.signals, [0, 1])
+            out.append(total)
+        return tf.concat(out, 0)
+
+    def _vjp(self, slabs: Sequence[Slab], rows: tf.Tensor) -> tf.Tensor:
+        """Return J^T w [P] for w [n], this shard's part: sum over n and c of w_n a_c x delta_c."""
+        assert slabs
+        total = tf.zeros([self.objective.size], rows.dtype)
+        start = 0
+        for slab in slabs:
+            count = (slab.unknowns if slab.dense is None else slab.dense).shape[1]
+            w = rows[start : start + count]
+            start += count
+            if slab.dense is not None:
+                total += tf.linalg.matvec(slab.dense, w)
+                continue
+            parts = [
+                tf.reshape(tf.einsum("cin,con->io", layer.inputs * w, layer.signals), [-1])
+                for layer in slab.layers
+            ]
+            total += tf.concat([*parts, tf.linalg.matvec(slab.unknowns, w)], 0)
+        return total
+
+    def _matrices(self, direction: tf.Tensor) -> list[tf.Tensor]:
+        """Return a vector [P] as the layers' matrices [W_in + 1, W_out]."""
+        assert self.starts is not None
+        out = []
+        for start, shape in zip(self.starts, self.shapes, strict=True):
+            out.append(tf.reshape(direction[start : start + shape[0] * shape[1]], shape))
+        return out
+
+
+def outer(layer: Layer) -> tf.Tensor:
+    """Return a layer's part of the transposed Jacobian, [(W_in + 1) W_out, n]."""
+    channels = layer.inputs.shape[0]
+    if channels > _UNROLLED:
+        total = tf.einsum("cin,con->ion", layer.inputs, layer.signals)
+    else:
+        total = tf.add_n(
+            [layer.inputs[c][:, None] * layer.signals[c][None] for c in range(channels)]
+        )
+    return tf.reshape(total, [-1, layer.inputs.shape[2]])
+
+
+def _with_ones(record: Record, k: int) -> tf.Tensor:
+    """Return a layer's inputs [C, W_in + 1, n]; the bias has a one in the value's channel only."""
+    ones = tf.ones_like(record.inputs[0][:1])
+    rows = [ones, *([tf.zeros_like(ones)] * (len(record.inputs) - 1))]
+    return _by_item(
+        [tf.concat([entry, row], 0) for entry, row in zip(record.inputs, rows, strict=True)], k
+    )
+
+
+def _by_item(entries: Sequence[Any], k: int) -> tf.Tensor:
+    """Stack channels [W, n k] to [C k, W, n]: an item's k points count like channels."""
+    stacked = tf.stack(entries)
+    if k == 1:
+        return stacked
+    channels, width = stacked.shape[0], stacked.shape[1]
+    apart = tf.reshape(stacked, [channels, width, -1, k])
+    return tf.reshape(tf.transpose(apart, [0, 3, 1, 2]), [channels * k, width, -1])
+
+
+def kronecker_sums(layers: Sequence[Layer]) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return sum a a^T [W_in + 1, W_in + 1] and sum delta delta^T [W_out, W_out] of slabs.
+
+    The sums go over slabs, channels and rows: the factors of Kronecker's approximation, in which
+    channels count like rows (Dangel, Mueller, Zeinhofer, arXiv 2405.15603, equation 15).
+    """
+    inputs = tf.add_n([tf.einsum("cin,cjn->ij", x.inputs, x.inputs) for x in layers])
+    signals = tf.add_n([tf.einsum("con,cpn->op", x.signals, x.signals) for x in layers])
+    return inputs, signals

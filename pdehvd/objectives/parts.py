@@ -1,0 +1,47 @@
+"""A large shard evaluated in parts, so that what is computed with stays in the cache."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import tensorflow as tf
+
+# The channels of one layer at the points of one part: about what a core's second cache holds.
+_CACHE = 2.5 * 2**20
+
+Data = Mapping[str, tf.Tensor]
+Sums = tuple[tf.Tensor, ...]
+
+
+def count_parts(points: int, bytes_per_point: int) -> int:
+    """Return in how many parts to evaluate `points`."""
+    return min(max(math.ceil(points * bytes_per_point / _CACHE), 1), max(points, 1))
+
+
+def sum_in_parts(
+    function: Callable[[Sequence[Data]], Sums], batch: Sequence[Data], parts: int
+) -> Sums:
+    """Return the sums that `function` gives for a batch, its first block cut into `parts`.
+
+    The other blocks go with the last part, which also has what is left over by the division.
+    """
+    interior, others = batch[0], list(batch[1:])
+    size = interior["x"].shape[0] // parts
+    empty = [{name: column[:0] for name, column in data.items()} for data in others]
+    rest = {name: column[size * (parts - 1) :] for name, column in interior.items()}
+    total = function([rest, *others])
+    if parts == 1:
+        return total
+
+    def body(part: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        piece = {}
+        for name, column in interior.items():
+            begin = [size * part] + [0] * (column.shape.rank - 1)
+            piece[name] = tf.slice(column, begin, [size, *column.shape[1:]])
+        more = function([piece, *empty])
+        return part + 1, *(old + new for old, new in zip(sums, more, strict=True))
+
+    count = tf.constant(parts - 1)
+    loop = tf.while_loop(lambda part, *_: part < count, body, (tf.constant(0), *total))
+    return tuple(loop[1:])

@@ -1,0 +1,126 @@
+"""Broyden's class of dense quasi-Newton methods, with and without scaling of the matrix."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+
+import numpy as np
+
+from pdehvd.comm.group import Group
+from pdehvd.numerics.linalg import SymmetricMatrix
+from pdehvd.optimizers.base import Arrays, State
+from pdehvd.optimizers.descent import Move, QuasiNewton
+from pdehvd.optimizers.line_search import first_length
+
+Rule = Callable[[float, float, int], tuple[float, float]]
+"""From b = s^T H^-1 s / s^T y, h = y^T H y / s^T y and P to tau and phi."""
+
+
+def bfgs(b: float, h: float, size: int) -> tuple[float, float]:
+    """Return tau, phi of BFGS (Nocedal and Wright, Numerical Optimization, equation 6.17)."""
+    return 1.0, 1.0
+
+
+def ssbfgs(b: float, h: float, size: int) -> tuple[float, float]:
+    """Return tau, phi of self-scaled BFGS (Urban, Stefanou, Pons, arXiv 2405.04230, eq. 11)."""
+    return min(1.0, 1 / b), 1.0
+
+
+def ssbroyden(b: float, h: float, size: int) -> tuple[float, float]:
+    """Return tau, phi of SSBroyden2 (Urban, Stefanou, Pons, arXiv 2405.04230, eq. 13-23).
+
+    a = b h - 1, c = sqrt(a / (1 + a)), r = min(1, h (1 - c)),
+    theta = max((r - 1) / a, min(1 / r, (1 - b) / b)), sigma = 1 + theta a,
+    phi = (1 - theta) / sigma, t = min(1, 1/b) sigma^(1 / (1 - P)),
+    tau = min(t, min(1, 1/b) / theta) if theta > 0 else min(t, sigma)
+    """
+    # b h >= 1 but for rounding; h (1 - c) = 1 / (b (1 + c)), which does not cancel.
+    a = max(b * h - 1, sys.float_info.epsilon)
+    r = min(1.0, 1 / (b * (1 + math.sqrt(a / (1 + a)))))
+    theta = max((r - 1) / a, min(1 / r, (1 - b) / b))
+    sigma = 1 + theta * a
+    shrink = min(1.0, 1 / b)
+    tau = shrink * sigma ** (1 / (1 - size)) if size > 1 else shrink
+    tau = min(tau, shrink / theta if theta > 0 else sigma)
+    return tau, (1 - theta) / sigma
+
+
+class BroydenClass(QuasiNewton):
+    """H <- (H - H y y^T H / e + phi e v v^T) / tau + rho s s^T with H [P, P].
+
+    rho = 1 / s^T y, e = y^T H y, v = rho s - H y / e; H = (s^T y / y^T y) I before its first
+    update, which is that of BFGS. One product with H a step: H g is known from the direction, so
+    H times the next gradient gives H y, and the corrected product follows without H.
+    """
+
+    def __init__(self, rule: Rule, group: Group) -> None:
+        self._rule = rule
+        self._group = group
+
+    def initial(self, theta: np.ndarray) -> State:
+        """Return H = I and its product [P] with the last gradient."""
+        return {
+            "inverse": SymmetricMatrix(len(theta), theta.dtype, self._group),
+            "product": np.zeros_like(theta),
+        }
+
+    def first_length(self, fall: float, slope: float) -> float:
+        """Return the length to try first: scaling makes H so large that 1 is often too long."""
+        return 1.0 if self._rule is bfgs else first_length(fall, slope)
+
+    def product(self, state: State, gradient: np.ndarray) -> np.ndarray:
+        """Return H g [P]; known from the last step unless the points have changed."""
+        if np.array_equal(gradient, state["gradient"]):
+            known: np.ndarray = state["product"]
+            return known
+        result: np.ndarray = state["inverse"] @ gradient
+        return result
+
+    def learn(self, state: State, move: Move) -> State:
+        """Return the state with the corrected H and its product with the new gradient."""
+        inverse: SymmetricMatrix = state["inverse"]
+        gradient, updates = move.after, int(state["updates"])
+        product = inverse @ gradient
+        image = product + move.direction
+        curvature, energy = move.curvature, float(move.y @ image)
+        if not (curvature and energy > 0):
+            return {**state, "product": product}
+        rule = self._rule
+        if updates == 0:
+            first = curvature / float(move.y @ move.y)
+            inverse.rescale(first)
+            product, image, energy, rule = first * product, first * image, first * energy, bfgs
+        b = -move.length * float(move.s @ move.before) / curvature
+        tau, phi = rule(b, energy / curvature, len(gradient))
+        cross = -phi / (curvature * tau)
+        core = np.array(
+            [
+                [phi * energy / (curvature**2 * tau) + 1 / curvature, cross],
+                [cross, (phi - 1) / (energy * tau)],
+            ],
+            gradient.dtype,
+        )
+        vectors = np.stack([move.s, image], 1)
+        inverse.update(1 / tau, vectors, core)
+        product = product / tau + vectors @ (core @ (gradient @ vectors))
+        return {**state, "product": product, "updates": updates + 1}
+
+    def forget(self, state: State) -> State:
+        """Return the state with H = I."""
+        state["inverse"].reset()
+        return state
+
+    def gathered(self, state: State) -> Arrays:
+        """Return the state of all ranks as arrays for a checkpoint; every rank calls it."""
+        rest = {name: value for name, value in state.items() if name != "inverse"}
+        matrix = {f"inverse_{n}": array for n, array in state["inverse"].gathered().items()}
+        return super().gathered(rest) | matrix
+
+    def scattered(self, arrays: Arrays) -> State:
+        """Return this rank's state from the arrays of a checkpoint."""
+        prefix = "inverse_"
+        matrix = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+        rest = {name: array for name, array in arrays.items() if not name.startswith(prefix)}
+        return rest | {"inverse": SymmetricMatrix.scattered(matrix, self._group)}

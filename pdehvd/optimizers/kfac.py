@@ -1,0 +1,168 @@
+"""Kronecker-factored curvature with automatic step and momentum."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from pdehvd.comm.group import Group
+from pdehvd.numerics.kronecker import Pair, solve_layers
+from pdehvd.objectives.host import HostObjective, Point
+from pdehvd.objectives.least_squares import LeastSquares
+from pdehvd.optimizers.base import Facts, HostOptimizer, Needs, OptimizerSpec, Stalled, State
+from pdehvd.spec import register
+
+_TRIES = 12
+_GROWTH = 10.0
+_SHORTER = 2.0 ** -np.arange(1, 6)
+
+
+class KFACMethod(HostOptimizer):
+    """theta <- theta + alpha d + mu d', d = -C^-1 J^T rho, C the Kronecker factors of J^T J.
+
+    alpha and mu minimise the quadratic model |rho + J (alpha d + mu d')|^2 + lambda |.|^2, d' the
+    last change. Equations and conditions have factors of their own, which are exponential averages
+    (Dangel, Mueller, Zeinhofer, arXiv 2405.15603, algorithm 1 with the rule of KFAC*). Where the
+    model's step does not lower the loss it is halved, then the damping grows.
+    """
+
+    facts = ("damping", "step_length", "momentum", "evaluations", "restarts")
+
+    def __init__(self, spec: KFAC, group: Group) -> None:
+        self.spec = spec
+        self.needs = spec.needs
+        self._group = group
+
+    def init(self, theta: np.ndarray) -> State:
+        """Return the state before the first step."""
+        return {
+            "steps": np.array(0),
+            "restarts": np.array(0),
+            "damping": np.array(self.spec.damping),
+            "change": np.zeros_like(theta),
+        }
+
+    def step(
+        self, objective: HostObjective, theta: np.ndarray, state: State
+    ) -> tuple[np.ndarray, State, Point, Facts]:
+        """Return the next theta and state; raises `Stalled` where no damping helps."""
+        before = objective.evaluations
+        at = objective.linearize(theta)
+        layers = self._averaged(at, state)
+        loss = float(objective.losses_at(theta[None])[0])
+        damping, previous = float(state["damping"]), state["change"]
+        for _ in range(_TRIES):
+            direction = self._direction(at, layers, damping)
+            change, alpha, mu = self._combined(at, direction, previous, damping)
+            length = self._length(objective, theta, change, loss)
+            if length:
+                break
+            damping, previous = damping * _GROWTH, np.zeros_like(previous)
+        else:
+            raise Stalled("no damping gives a step that lowers the loss")
+        tried = damping > float(state["damping"])
+        theta = theta + length * change
+        state = {
+            **_stored(layers),
+            "steps": state["steps"] + 1,
+            "restarts": state["restarts"] + int(tried),
+            "damping": np.array(max(damping / 2, self.spec.damping) if tried else damping),
+            "change": length * change,
+        }
+        facts = {
+            "damping": damping,
+            "step_length": length * alpha,
+            "momentum": length * mu,
+            "evaluations": float(objective.evaluations - before),
+            "restarts": float(state["restarts"]),
+        }
+        point = objective.evaluate(theta)
+        facts["evaluations"] += 1
+        return theta, state, point, facts
+
+    def _averaged(self, at: LeastSquares, state: State) -> list[list[Pair]]:
+        """Return the moving averages of the factors with those at this theta."""
+        fresh, memory = at.kronecker(), self.spec.memory_of_factors
+        # The first average has nothing to remember; later ones know 1 - memory^k of the whole.
+        share = (1 - memory) / (1 - memory ** (int(state["steps"]) + 1))
+        result = []
+        for number, pairs in enumerate(fresh):
+            averaged = []
+            for kind, pair in enumerate(pairs):
+                names = [f"{name}_{number}_{kind}" for name in Pair._fields]
+                old = [state.get(name, 0.0) for name in names]
+                averaged.append(
+                    Pair(*(a + share * (b - a) for a, b in zip(old, pair, strict=True)))
+                )
+            result.append(averaged)
+        return result
+
+    def _direction(
+        self, at: LeastSquares, layers: list[list[Pair]], damping: float
+    ) -> np.ndarray:
+        """Return -C^-1 J^T rho [P]; numbers to be discovered take a plain gradient step."""
+        direction = -at.gradient
+        right = [
+            direction[place].reshape(shape)
+            for place, shape in zip(at.places, at.shapes, strict=True)
+        ]
+        solved = solve_layers(self._group, layers, right, damping)
+        for place, matrix in zip(at.places, solved, strict=True):
+            direction[place] = matrix.reshape(-1)
+        return direction
+
+    def _combined(
+        self, at: LeastSquares, direction: np.ndarray, previous: np.ndarray, damping: float
+    ) -> tuple[np.ndarray, float, float]:
+        """Return alpha d + mu d' with the best alpha and mu for the quadratic model."""
+        moved = [at.jvp(direction), at.jvp(previous)]
+        products = at.products([*moved, at.own])
+        both = np.stack([direction, previous])
+        matrix, right = products[:2, :2] + damping * both @ both.T, -products[:2, 2]
+        if not np.any(previous) or not self.spec.momentum:
+            alpha, mu = float(right[0] / matrix[0, 0]), 0.0
+        else:
+            alpha, mu = (float(x) for x in np.linalg.lstsq(matrix, right, rcond=None)[0])
+        return alpha * direction + mu * previous, alpha, mu
+
+    def _length(
+        self, objective: HostObjective, theta: np.ndarray, change: np.ndarray, loss: float
+    ) -> float:
+        """Return 1 or else the best shorter length that lowers the loss; 0 for none."""
+        for lengths in (np.ones(1), _SHORTER):
+            losses = objective.losses_at(theta + lengths[:, None].astype(theta.dtype) * change)
+            losses = np.where(np.isfinite(losses), losses, np.inf)
+            best = int(np.argmin(losses))
+            if losses[best] < loss:
+                return float(lengths[best])
+        return 0.0
+
+
+def _stored(layers: list[list[Pair]]) -> dict[str, Any]:
+    """Return the factors by name."""
+    return {
+        f"{name}_{number}_{kind}": factor
+        for number, pairs in enumerate(layers)
+        for kind, pair in enumerate(pairs)
+        for name, factor in zip(Pair._fields, pair, strict=True)
+    }
+
+
+@register("optimizer")
+class KFAC(OptimizerSpec):
+    """Kronecker-factored approximate curvature for networks of layers; no learning rate."""
+
+    needs: ClassVar[Needs] = Needs(least_squares=True, layers=True)
+
+    name: Literal["kfac"] = "kfac"
+    damping: float = Field(1e-6, gt=0, allow_inf_nan=False, description="added to every factor")
+    memory_of_factors: float = Field(
+        0.95, ge=0, lt=1, description="share of the old factors that is kept"
+    )
+    momentum: bool = Field(True, description="add the last change, as much as the model wants")
+
+    def build(self, group: Group) -> KFACMethod:
+        """Return the optimizer."""
+        return KFACMethod(self, group)

@@ -1,0 +1,44 @@
+"""Methods of second order mean the same on 1, 2 and 3 processes with unequal shards."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from launcher import load, run_worker
+from worker_names import SECOND_ORDER
+
+SIZES = (1, 2, 3)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    found = {}
+    for size in SIZES:
+        folder = tmp_path_factory.mktemp(f"second_order{size}")
+        done = run_worker(size, "second_order", folder)
+        assert done.returncode == 0, done.stderr[-4000:]
+        found[size] = [load(folder, rank) for rank in range(size)]
+    return found
+
+
+@pytest.mark.parametrize("size", SIZES[1:])
+@pytest.mark.parametrize("method", SECOND_ORDER)
+def test_thirty_steps_do_not_depend_on_the_number_of_processes(results, method, size):
+    one, many = results[1][0], results[size][0]
+    for what in ("loss", "theta"):
+        a, b = one[f"{method}/{what}"], many[f"{method}/{what}"]
+        assert np.linalg.norm(a - b) < 1e-8 * np.linalg.norm(a), what
+
+
+@pytest.mark.parametrize("size", SIZES[1:])
+@pytest.mark.parametrize("method", SECOND_ORDER)
+def test_all_ranks_hold_the_same_bits(results, method, size):
+    for rank in range(1, size):
+        np.testing.assert_array_equal(
+            results[size][0][f"{method}/theta"], results[size][rank][f"{method}/theta"]
+        )
+
+
+@pytest.mark.parametrize("method", SECOND_ORDER)
+def test_the_loss_fell(results, method):
+    assert results[1][0][f"{method}/loss"] < 0.5

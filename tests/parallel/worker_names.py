@@ -1,0 +1,15 @@
+"""Methods of second order as the `optimizer` of a config, by the name of their test."""
+
+SECOND_ORDER = {
+    "lbfgs": "{name: lbfgs, memory: 10}",
+    "bfgs": "bfgs",
+    "ssbfgs": "ssbfgs",
+    "ssbroyden": "ssbroyden",
+    "normal": "{name: gauss_newton, solver: normal, damping: 1.0e-2}",
+    "kernel": "{name: gauss_newton, solver: kernel, damping: 1.0e-2}",
+    "spring": "{name: gauss_newton, solver: kernel, adaptive: false, line_search: true, "
+    "damping: 1.0e-4, momentum: 0.8}",
+    "cg": "{name: gauss_newton, solver: cg, damping: 1.0e-2, tolerance: 1.0e-12, iterations: 300}",
+    "kfac": "kfac",
+    "phases": "[{name: adam, steps: 10, learning_rate: 1e-2}, {name: lbfgs}]",
+}

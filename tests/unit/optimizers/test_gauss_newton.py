@@ -1,0 +1,120 @@
+"""Gauss-Newton on small problems: all solvers take the same steps, and converge."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from pydantic import ValidationError
+
+from pdehvd.comm.group import Solo
+from pdehvd.experiment.build import build_objective, build_problem
+from pdehvd.experiment.config import load_config
+from pdehvd.objectives.host import HostCalls, HostObjective
+from pdehvd.optimizers.base import Stalled
+from pdehvd.optimizers.gauss_newton import GaussNewton, choose
+
+CONFIG = """
+precision: float64
+problem:
+  name: pde
+  coordinates: {x: [0, 1]}
+  fields: [u]
+  equations: {decay: u_x + u^2}
+  conditions: {start: {on: x = 0, equal: {u: 1}}}
+sampling: {name: uniform, equations: 30, conditions: 1}
+model: {name: mlp, width: 8, depth: 2}
+"""
+
+
+def build(folder, *settings):
+    path = folder / "decay.yaml"
+    path.write_text(CONFIG)
+    config, _ = load_config(path, settings)
+    objective = build_objective(config, build_problem(config, 1), Solo())
+    weights = tf.ones([len(objective.terms)], tf.float64)
+    return HostObjective(HostCalls(objective), objective.batch(0), weights), objective.initial(1)
+
+
+@pytest.fixture
+def host(tmp_path):
+    return build(tmp_path)
+
+
+def run(spec, host, steps):
+    objective, theta = host
+    method = spec.build(Solo())
+    state, losses, facts = method.init(theta), [], {}
+    for _ in range(steps):
+        theta, state, point, facts = method.step(objective, theta, state)
+        losses.append(point.loss)
+    return theta, state, losses, facts
+
+
+SOLVERS = {
+    "normal": {"solver": "normal"},
+    "kernel": {"solver": "kernel"},
+    "cg": {"solver": "cg", "iterations": 400, "tolerance": 1e-13, "rank": 30},
+    "plain cg": {"solver": "cg", "iterations": 2000, "tolerance": 1e-13, "rank": 0},
+}
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("momentum", [0.0, 0.6])
+def test_solvers_take_the_same_steps(host, solver, momentum):
+    common = {"damping": 1e-2, "momentum": momentum}
+    theta, *_ = run(GaussNewton(**common, solver="normal"), host, 4)
+    other, _, losses, facts = run(GaussNewton(**common, **SOLVERS[solver]), host, 4)
+    np.testing.assert_allclose(other, theta, rtol=1e-6, atol=1e-9)
+    assert losses[-1] < losses[0]
+    assert {"damping", "step_length", "evaluations", "restarts"} <= set(facts)
+
+
+def test_adaptive_damping_converges_to_rounding(host):
+    _, state, losses, _ = run(GaussNewton(), host, 40)
+    assert losses[-1] < 1e-12 and all(b < a for a, b in zip(losses, losses[1:], strict=False))
+    assert float(state["damping"]) < 1e-6
+
+
+def test_fixed_damping_with_the_grid_lowers_the_loss(host):
+    spec = GaussNewton(adaptive=False, line_search=True, damping=1e-8)
+    _, state, losses, facts = run(spec, host, 15)
+    assert losses[-1] < 1e-8 and all(b < a for a, b in zip(losses, losses[1:], strict=False))
+    assert float(state["damping"]) == 1e-8
+    assert facts["evaluations"] == 1 + 31 + 1
+
+
+def test_state_alone_continues_a_run(host):
+    objective, start = host
+    spec = GaussNewton(momentum=0.5, line_search=True)
+    whole, *_ = run(spec, host, 6)
+    theta, state, *_ = run(spec, host, 3)
+    other = spec.build(Solo())
+    state = other.scattered(spec.build(Solo()).gathered(state))
+    for _ in range(3):
+        theta, state, *_ = other.step(objective, theta, state)
+    np.testing.assert_array_equal(theta, whole)
+
+
+def test_a_minimum_stalls_after_one_restart(tmp_path):
+    # The best k is 3/4 up to sampling, and leaves a loss.
+    fit = ["problem.equations={fit: k*x - x^2 + 1.0e-30*u}", "problem.unknowns={k: 0}"]
+    objective, theta = build(tmp_path, *fit)
+    method = GaussNewton().build(Solo())
+    state = method.init(theta)
+    with pytest.raises(Stalled, match="no damping"):
+        for _ in range(100):
+            theta, state, point, _ = method.step(objective, theta, state)
+    assert theta[-1] == pytest.approx(0.75, abs=0.1)
+    assert point.loss > 1e-4 and np.linalg.norm(point.gradient) < 1e-8
+
+
+def test_the_smaller_matrix_is_chosen():
+    assert choose(100, 200) == "normal" and choose(200, 100) == "kernel"
+    assert choose(50_000, 90_000) == "cg"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"damping": -1}, {"momentum": 1.0}, {"rank": -1}, {"adaptive": False}]
+)
+def test_what_cannot_work_is_refused(wrong):
+    with pytest.raises((ValidationError, ValueError)):
+        GaussNewton(**wrong)

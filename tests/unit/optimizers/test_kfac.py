@@ -1,0 +1,103 @@
+"""KFAC: exact where Kronecker's approximation is, and it trains where it is not."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pdehvd.comm.group import Solo
+from pdehvd.experiment.build import build_objective, build_problem
+from pdehvd.experiment.config import load_config
+from pdehvd.objectives.host import HostCalls, HostObjective
+from pdehvd.optimizers.kfac import KFAC
+
+CONFIG = """
+precision: float64
+problem:
+  name: pde
+  coordinates: {x: [0, 1], y: [0, 1]}
+  fields: [u]
+  equations: {balance: u_xx + u_yy + 2*pi^2*sin(pi*x)*sin(pi*y)}
+  conditions: {walls: {on: boundary, equal: {u: 0}}}
+  unknowns: {}
+sampling: {name: sobol, equations: 64, conditions: 32}
+model: {name: mlp, width: 12, depth: 2}
+"""
+# One signal for all rows: J = a x 1, so that J^T J = A (x) B without approximation.
+LINEAR = """
+precision: float64
+problem:
+  name: pde
+  coordinates: {x: [0, 1], y: [0, 1]}
+  fields: [u]
+  equations: {fit: u - 1 - 2*x + y*x}
+sampling: {name: sobol, equations: 64}
+model: {name: mlp, layers: [1], activation: softplus}
+"""
+
+
+def host_of(text, folder, *settings):
+    path = folder / "problem.yaml"
+    path.write_text(text)
+    config, _ = load_config(path, settings)
+    objective = build_objective(config, build_problem(config, 1), Solo())
+    weights = tf.ones([len(objective.terms)], tf.as_dtype(config.precision))
+    return HostObjective(HostCalls(objective), objective.batch(0), weights), objective.initial(1)
+
+
+def run(spec, host, theta, steps):
+    method = spec.build(Solo())
+    state, losses = method.init(theta), []
+    for _ in range(steps):
+        theta, state, point, facts = method.step(host, theta, state)
+        losses.append(point.loss)
+    return theta, state, losses, facts
+
+
+def test_exact_for_a_layer_with_one_signal(tmp_path):
+    host, theta = host_of(LINEAR, tmp_path)
+    at = host.linearize(theta)
+    last = at.places[-1]
+    pair = at.kronecker()[-1][0]
+    whole = np.tril(at.normal())[last, last]
+    np.testing.assert_allclose(np.tril(np.kron(pair.inputs, pair.signals)), whole, rtol=1e-12)
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_the_loss_falls_at_every_step(tmp_path, precision):
+    host, theta = host_of(CONFIG, tmp_path, f"precision={precision}")
+    theta, _, losses, facts = run(KFAC(damping=1e-5), host, theta, 60)
+    assert theta.dtype == precision
+    assert all(b < a for a, b in zip(losses, losses[1:], strict=False))
+    assert losses[-1] < 1e-3 * losses[0]
+    assert {"step_length", "momentum", "damping", "evaluations"} <= set(facts)
+
+
+def test_state_alone_continues_a_run(tmp_path):
+    host, start = host_of(CONFIG, tmp_path)
+    spec = KFAC()
+    whole, *_ = run(spec, host, start, 6)
+    theta, state, *_ = run(spec, host, start, 3)
+    other = spec.build(Solo())
+    state = other.scattered(spec.build(Solo()).gathered(state))
+    for _ in range(3):
+        theta, state, *_ = other.step(host, theta, state)
+    np.testing.assert_allclose(theta, whole, rtol=1e-12)
+
+
+def test_the_step_minimises_the_quadratic_model(tmp_path):
+    host, theta = host_of(CONFIG, tmp_path)
+    spec = KFAC(damping=1e-5)
+    method = spec.build(Solo())
+    state = method.init(theta)
+    for _ in range(3):
+        theta, state, *_ = method.step(host, theta, state)
+    at, previous = host.linearize(theta), state["change"]
+    direction = method._direction(at, at.kronecker(), 1e-5)
+    change, alpha, mu = method._combined(at, direction, previous, 1e-5)
+
+    def model(step):
+        return np.sum((at.own + at.jvp(step)) ** 2) + 1e-5 * step @ step
+
+    best = model(change)
+    for a, m in ((1.01, 1), (0.99, 1), (1, 1.01), (1, 0.99)):
+        assert model(a * alpha * direction + m * mu * previous) > best
