@@ -47,10 +47,13 @@ class Case:
             "precision": "float32",
             "model.depth": self.layers[0],
             "model.width": self.layers[1],
-            "sampling.equations": sum(self.points),
-            "sampling.conditions": self.conditions,
-            "sampling.resample_every": None,
-            "optimizer.learning_rate": 1e-3,
+            "sampling": {
+                "name": "sobol",
+                "equations": sum(self.points),
+                "conditions": self.conditions,
+            },
+            "weighting": "fixed",
+            "optimizer": {"name": "adam", "learning_rate": 1e-3},
             "scaling.mode": "weak",
             "processes.threads": 1,
         }

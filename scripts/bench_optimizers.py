@@ -90,8 +90,11 @@ def draw(curves: dict[str, Curve], seconds: float) -> None:
 
     figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
     colours = plt.get_cmap("tab10")
-    names = list(dict.fromkeys(name.split(",")[0] + name.split(",")[1][:6] if "," in name else name
-                               for name in curves))
+    names = list(
+        dict.fromkeys(
+            name.split(",")[0] + name.split(",")[1][:6] if "," in name else name for name in curves
+        )
+    )
     for name, curve in curves.items():
         key = name.split(",")[0] + name.split(",")[1][:6] if "," in name else name
         style = "--" if "1 process" in name else "-"

@@ -1,4 +1,4 @@
-"""Pictures of the history: losses, errors, what the optimizer says, unknowns, weights against the step."""
+"""Pictures of the history: losses, errors, what the optimizer says, unknowns, weights."""
 
 from __future__ import annotations
 

@@ -110,9 +110,7 @@ class MLPNetwork(Network):
         records, start = [], 0
         for inputs, outputs in passed:
             known = [channel for channel, entry in enumerate(inputs) if entry is not None]
-            records.append(
-                Record(start, [inputs[c] for c in known], [outputs[c] for c in known])
-            )
+            records.append(Record(start, [inputs[c] for c in known], [outputs[c] for c in known]))
             start += (inputs[0].shape[0] + 1) * outputs[0].shape[0]
         return jets.full(passed[-1][1]), records
 

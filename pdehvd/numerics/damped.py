@@ -19,7 +19,7 @@ _PANEL = 192
 Product = Callable[[np.ndarray], np.ndarray]
 
 
-class NotPositive(ArithmeticError):
+class NotPositiveError(ArithmeticError):
     """A matrix is not positive definite in the precision of the run."""
 
 
@@ -27,7 +27,7 @@ class Factor:
     """The Cholesky factor of A + lambda I from the lower triangle of A [M, M].
 
     Large ones are computed together by the ranks of `group`, which all have A and get the factor.
-    Raises `NotPositive` where rounding has made the matrix indefinite.
+    Raises `NotPositiveError` where rounding has made the matrix indefinite.
     """
 
     def __init__(self, lower: np.ndarray, damping: float, group: Group) -> None:
@@ -56,7 +56,7 @@ def _cholesky(matrix: np.ndarray) -> np.ndarray:
     (potrf,) = linalg.get_lapack_funcs(("potrf",), (matrix,))
     factor, info = potrf(matrix.T, lower=0, overwrite_a=1, clean=0)
     if info != 0:
-        raise NotPositive(f"pivot {info} is not positive")
+        raise NotPositiveError(f"pivot {info} is not positive")
     result: np.ndarray = factor.T
     return result
 
@@ -76,7 +76,7 @@ def _divided(matrix: np.ndarray, group: Group) -> np.ndarray:
             column[...] = _factored(matrix[panel.start :, panel])
         column = group.sum_numpy(column, f"panel.{number}")
         if not np.all(np.isfinite(np.diagonal(column))):
-            raise NotPositive(f"a pivot of panel {number} is not positive")
+            raise NotPositiveError(f"a pivot of panel {number} is not positive")
         matrix[panel.start :, panel] = column
         for later in range(number + 1, len(panels)):
             if later % group.size == group.rank:

@@ -52,8 +52,9 @@ def solve_layers(
     Layers go to ranks by falling cost, each to the rank with the least work so far (the scheme of
     KAISA, Pauloski et al., arXiv 2107.01739, with one worker for a gradient).
     """
-    owners = share([sum(sum(len(f) ** 3 for f in pair) for pair in pairs) for pairs in layers],
-                   group.size)
+    owners = share(
+        [sum(sum(len(f) ** 3 for f in pair) for pair in pairs) for pairs in layers], group.size
+    )
     parts = [
         solve_kronecker(pairs, g, damping) if owner == group.rank else np.zeros_like(g)
         for pairs, g, owner in zip(layers, right, owners, strict=True)
@@ -63,8 +64,7 @@ def solve_layers(
     total = group.sum_numpy(np.concatenate([part.reshape(-1) for part in parts]), "layers")
     places = np.cumsum([part.size for part in parts])[:-1]
     return [
-        flat.reshape(part.shape)
-        for flat, part in zip(np.split(total, places), parts, strict=True)
+        flat.reshape(part.shape) for flat, part in zip(np.split(total, places), parts, strict=True)
     ]
 
 

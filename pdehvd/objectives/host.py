@@ -1,4 +1,4 @@
-"""The objective for optimizers that run in Python between compiled evaluations: NumPy in and out."""
+"""The objective for optimizers that run in Python: NumPy in and out."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from functools import cached_property
 import numpy as np
 import tensorflow as tf
 
-from pdehvd.comm.grid import shard
 from pdehvd.comm.group import Group
 from pdehvd.numerics.damped import Factor
 from pdehvd.numerics.kronecker import Pair
@@ -25,7 +24,8 @@ class LeastSquares:
     """The rows rho(theta) [N] with loss = |rho|^2, and their Jacobian J [N, P] at one theta.
 
     N counts the rows of all ranks, one for each residual of each item; a rank holds n of them,
-    `own`, in the order of ranks. Products with J are global and the same bits on every rank.
+    `own`, at the places `place` among the N. Products with J are global, the same bits on every
+    rank.
     """
 
     def __init__(
@@ -47,19 +47,24 @@ class LeastSquares:
         self.own: np.ndarray = rows.numpy()
 
     @cached_property
-    def counts(self) -> np.ndarray:
-        """Numbers of rows by rank."""
-        return self._group.gather_numpy(np.array([len(self.own)]), "row_counts")
+    def rows(self) -> int:
+        """Number N of rows of all ranks."""
+        return self._linear.objective.rows
 
-    @property
-    def place(self) -> slice:
-        """Where this rank's rows lie among the N."""
-        start = int(self.counts[: self._group.rank].sum())
-        return slice(start, start + len(self.own))
+    @cached_property
+    def place(self) -> np.ndarray:
+        """Where this rank's rows lie among the N: residual after residual, items in order."""
+        parts, start = [np.zeros(0, int)], 0
+        for block in self._linear.objective.problem.blocks:
+            low, high = self._group.shard(block.count)
+            for _ in block.expressions:
+                parts.append(np.arange(start + low, start + high))
+                start += block.count
+        return np.concatenate(parts)
 
     def gather(self, own: np.ndarray) -> np.ndarray:
         """Return a vector over all rows [N] from this rank's part [n]."""
-        total = np.zeros(int(self.counts.sum()), own.dtype)
+        total = np.zeros(self.rows, own.dtype)
         total[self.place] = own
         return self._group.sum_numpy(total, "rows")
 
@@ -116,12 +121,10 @@ class LeastSquares:
         slabs = self._slabs
         if self._group.size > 1:
             slabs = self._linear.rows_and_slabs(self._theta, self._whole, self._weights)[1]
-        order = self._order(slabs)
-        count = len(order)
+        count = self.rows
         start, stop = triangle_share(count, self._group.rank, self._group.size)
         total = np.zeros((count, count), self._theta.dtype.as_numpy_dtype)
         for piece in self._parameter_pieces(slabs, count):
-            piece = piece if self._group.size == 1 else piece[:, order]
             columns = piece[:, start:stop]
             total[start:stop, start:stop] += columns.T @ columns
             total[stop:, start:stop] += piece[:, stop:].T @ columns
@@ -188,23 +191,9 @@ class LeastSquares:
             for pairs, (before, after) in zip(layers, self.shapes, strict=True):
                 inputs, signals, count = next(parts), next(parts), next(parts)
                 pairs.append(
-                    Pair(
-                        inputs.reshape(before, before) / count, signals.reshape(after, after)
-                    )
+                    Pair(inputs.reshape(before, before) / count, signals.reshape(after, after))
                 )
         return layers
-
-    def _order(self, slabs: Sequence[Slab]) -> np.ndarray:
-        """Return the rows of all slabs of the whole batch in the order of ranks."""
-        if self._group.size == 1:
-            return np.arange(sum(_width(slab) for slab in slabs))
-        first = np.cumsum([0, *(_width(slab) for slab in slabs)])
-        order = []
-        for rank in range(self._group.size):
-            for slab, begin in zip(slabs, first[:-1], strict=True):
-                low, high = shard(_width(slab), rank, self._group.size)
-                order.append(np.arange(begin + low, begin + high))
-        return np.concatenate(order)
 
     def _pieces(self, slabs: Sequence[Slab], size: int) -> Iterator[Slab]:
         """Cut slabs into such with a Jacobian that is not too large."""
@@ -229,7 +218,8 @@ class LeastSquares:
     def _parameter_pieces(self, slabs: Sequence[Slab], count: int) -> Iterator[np.ndarray]:
         """Return parts of the transposed Jacobian [p, N] of all slabs, layer after layer."""
         if slabs[0].dense is not None:
-            yield np.concatenate([slab.dense.numpy() for slab in slabs], 1)
+            dense = [slab.dense.numpy() for slab in slabs if slab.dense is not None]
+            yield np.concatenate(dense, 1)
             return
         itemsize = np.dtype(self._theta.dtype.as_numpy_dtype).itemsize
         for number, first in enumerate(slabs[0].layers):
@@ -270,9 +260,7 @@ def triangle_share(count: int, rank: int, size: int) -> tuple[int, int]:
 
     Columns before x hold a share s = 1 - (1 - x / N)^2 of it, so x = N (1 - sqrt(1 - s)).
     """
-    start, stop = (
-        round(count * (1 - np.sqrt(1 - part / size))) for part in (rank, rank + 1)
-    )
+    start, stop = (round(count * (1 - np.sqrt(1 - part / size))) for part in (rank, rank + 1))
     return start, stop
 
 

@@ -35,7 +35,7 @@ class Needs:
     fixed_batch: int = 1
 
 
-class Stalled(PdehvdError):
+class StalledError(PdehvdError):
     """A method cannot go on from here, even after it has restarted itself."""
 
 
@@ -90,7 +90,7 @@ class HostOptimizer(ABC):
         """Return the next theta [P] and state, the point at the *next* theta, and facts.
 
         What is in the given state may be changed in place: only the returned one is valid then.
-        Raises `Stalled` where no better theta can be found.
+        Raises `StalledError` where no better theta can be found.
         """
 
     def gathered(self, state: State) -> Arrays:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pdehvd.objectives.host import HostObjective, Point
-from pdehvd.optimizers.base import Facts, HostOptimizer, Stalled, State
+from pdehvd.optimizers.base import Facts, HostOptimizer, StalledError, State
 from pdehvd.optimizers.line_search import Trial, line_search
 
 
@@ -71,7 +71,7 @@ class QuasiNewton(HostOptimizer):
     def step(
         self, objective: HostObjective, theta: np.ndarray, state: State
     ) -> tuple[np.ndarray, State, Point, Facts]:
-        """Return the next theta and state; raises `Stalled` where even the gradient is no help."""
+        """Return the next theta and state; raises `StalledError` where even the gradient is no help."""
         before, start = objective.evaluations, objective.evaluate(theta)
         if not math.isfinite(start.loss):
             return theta, state, start, self._facts(state, 0.0, start, objective, before)
@@ -90,7 +90,7 @@ class QuasiNewton(HostOptimizer):
                 restarts = int(state["restarts"]) + 1
                 state = {**self.forget(state), "updates": 0, "restarts": restarts}
         if found is None:
-            raise Stalled(
+            raise StalledError(
                 f"no step along the gradient lowers the loss {start.loss:.3e}, "
                 f"|gradient| = {float(np.linalg.norm(gradient)):.1e}"
             )

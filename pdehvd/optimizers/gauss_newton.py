@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from pdehvd.comm.group import Group
 from pdehvd.errors import ConfigError
-from pdehvd.numerics.damped import NotPositive
+from pdehvd.numerics.damped import NotPositiveError
 from pdehvd.objectives.host import HostObjective, Point
 from pdehvd.objectives.least_squares import LeastSquares
 from pdehvd.optimizers.base import (
@@ -18,7 +18,7 @@ from pdehvd.optimizers.base import (
     HostOptimizer,
     Needs,
     OptimizerSpec,
-    Stalled,
+    StalledError,
     State,
 )
 from pdehvd.optimizers.gauss_newton_solvers import ConjugateGradients, Kernel, Normal, Solver
@@ -72,7 +72,7 @@ class GaussNewtonMethod(HostOptimizer):
     def step(
         self, objective: HostObjective, theta: np.ndarray, state: State
     ) -> tuple[np.ndarray, State, Point, Facts]:
-        """Return the next theta and state; raises `Stalled` after a second failure in a row."""
+        """Return the next theta and state; raises `StalledError` after a second failure in a row."""
         before = objective.evaluations
         at = objective.linearize(theta)
         solver = self._solver(at, int(state["steps"]))
@@ -81,7 +81,7 @@ class GaussNewtonMethod(HostOptimizer):
             state = {**self.init(theta), "restarts": state["restarts"] + 1, "steps": state["steps"]}
             trial, state = self._trial(objective, at, solver, theta, state)
         if trial is None:
-            raise Stalled("no damping gives a step that lowers the loss")
+            raise StalledError("no damping gives a step that lowers the loss")
         theta = theta - trial.length * trial.direction
         state |= {"direction": trial.direction, "steps": state["steps"] + 1}
         point = objective.evaluate(theta)
@@ -96,7 +96,7 @@ class GaussNewtonMethod(HostOptimizer):
 
     def _solver(self, at: LeastSquares, number: int) -> Solver:
         """Return the configured solver, or the one with the smaller matrix."""
-        spec, rows, size = self.spec, int(at.counts.sum()), len(at.gradient)
+        spec, rows, size = self.spec, at.rows, len(at.gradient)
         name = spec.solver
         if name == "auto":
             name = choose(size, rows)
@@ -124,15 +124,13 @@ class GaussNewtonMethod(HostOptimizer):
         for _ in range(_TRIES):
             try:
                 solver.damp(damping)
-            except NotPositive:
+            except NotPositiveError:
                 damping, growth = damping * growth, 2 * growth
                 continue
-            direction = solver.solve(own)
-            facts = solver.facts
-            if self.spec.acceleration and self.spec.adaptive:
-                direction = self._accelerated(at, solver, theta, direction)
-            if direction is not None:
-                direction = direction + momentum * previous if momentum else direction
+            direction, facts = solver.solve(own), solver.facts
+            bend = self._bend(at, solver, theta, direction)
+            if bend is not None:
+                direction = direction + bend + momentum * previous
                 length, lowest = self._search(objective, theta, direction)
                 if lowest < goal:
                     return Trial(direction, length, facts), self._relaxed(state, damping)
@@ -143,20 +141,21 @@ class GaussNewtonMethod(HostOptimizer):
                 damping, growth = damping * growth, 2 * growth
         return None, state
 
-    def _accelerated(
+    def _bend(
         self, at: LeastSquares, solver: Solver, theta: np.ndarray, direction: np.ndarray
-    ) -> np.ndarray | None:
-        """Return the direction with half the geodesic acceleration; None where that is too large.
+    ) -> np.ndarray | float | None:
+        """Return half the geodesic acceleration; None where it is too large for this step.
 
         The second derivative of the rows along v = -x is a difference of rows:
         rho'' = 2 ((rho(theta + h v) - rho) / h - J v) / h.
         """
+        if not self.spec.acceleration or not self.spec.adaptive:
+            return 0.0
         moved = at.rows_at(theta - _FAR * direction)
-        bend = 2 / _FAR * ((moved - at.own) / _FAR + at.jvp(direction))
-        correction = solver.solve(bend) / 2
-        if not np.linalg.norm(correction) <= _BEND * np.linalg.norm(direction):
-            return None
-        return direction + correction
+        second = 2 / _FAR * ((moved - at.own) / _FAR + at.jvp(direction))
+        correction: np.ndarray = solver.solve(second) / 2
+        small = np.linalg.norm(correction) <= _BEND * np.linalg.norm(direction)
+        return correction if small else None
 
     def _search(
         self, objective: HostObjective, theta: np.ndarray, direction: np.ndarray
@@ -197,7 +196,9 @@ class GaussNewton(OptimizerSpec):
     damping: float = Field(1e-3, gt=0, allow_inf_nan=False, description="lambda at the start")
     adaptive: bool = Field(True, description="change lambda with the success of each step")
     line_search: bool = Field(False, description="take the best of the lengths 2^0 ... 2^-30")
-    acceleration: bool = Field(True, description="with adaptive damping: follow the bend of the residuals")
+    acceleration: bool = Field(
+        True, description="with adaptive damping: follow the bend of the residuals"
+    )
     momentum: float = Field(0.0, ge=0, lt=1, description="mu of SPRING")
     iterations: int = Field(100, ge=1, description="most iterations of cg")
     tolerance: float = Field(1e-6, gt=0, lt=1, description="relative residual at which cg ends")

@@ -20,7 +20,7 @@ class Solver(ABC):
 
     @abstractmethod
     def damp(self, damping: float) -> None:
-        """Choose lambda; raises `NotPositive` where it is below the rounding of the system."""
+        """Choose lambda; raises `NotPositiveError` where it is below the rounding of the system."""
 
     @abstractmethod
     def solve(self, own: np.ndarray) -> np.ndarray:

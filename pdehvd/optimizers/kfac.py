@@ -11,7 +11,7 @@ from pdehvd.comm.group import Group
 from pdehvd.numerics.kronecker import Pair, solve_layers
 from pdehvd.objectives.host import HostObjective, Point
 from pdehvd.objectives.least_squares import LeastSquares
-from pdehvd.optimizers.base import Facts, HostOptimizer, Needs, OptimizerSpec, Stalled, State
+from pdehvd.optimizers.base import Facts, HostOptimizer, Needs, OptimizerSpec, StalledError, State
 from pdehvd.spec import register
 
 _TRIES = 12
@@ -47,7 +47,7 @@ class KFACMethod(HostOptimizer):
     def step(
         self, objective: HostObjective, theta: np.ndarray, state: State
     ) -> tuple[np.ndarray, State, Point, Facts]:
-        """Return the next theta and state; raises `Stalled` where no damping helps."""
+        """Return the next theta and state; raises `StalledError` where no damping helps."""
         before = objective.evaluations
         at = objective.linearize(theta)
         layers = self._averaged(at, state)
@@ -61,7 +61,7 @@ class KFACMethod(HostOptimizer):
                 break
             damping, previous = damping * _GROWTH, np.zeros_like(previous)
         else:
-            raise Stalled("no damping gives a step that lowers the loss")
+            raise StalledError("no damping gives a step that lowers the loss")
         tried = damping > float(state["damping"])
         theta = theta + length * change
         state = {
@@ -99,9 +99,7 @@ class KFACMethod(HostOptimizer):
             result.append(averaged)
         return result
 
-    def _direction(
-        self, at: LeastSquares, layers: list[list[Pair]], damping: float
-    ) -> np.ndarray:
+    def _direction(self, at: LeastSquares, layers: list[list[Pair]], damping: float) -> np.ndarray:
         """Return -C^-1 J^T rho [P]; numbers to be discovered take a plain gradient step."""
         direction = -at.gradient
         right = [

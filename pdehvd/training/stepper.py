@@ -17,7 +17,7 @@ from pdehvd.optimizers.base import (
     Facts,
     HostOptimizer,
     Optimizer,
-    Stalled,
+    StalledError,
     State,
 )
 from pdehvd.training.evaluator import Evaluator
@@ -104,11 +104,12 @@ class Stepper:
         """Do steps one by one; a step that stalls leaves everything as it was before."""
         bound = HostObjective(self._calls, batch, state.weights)
         theta, own = state.theta.numpy(), state.optimizer
-        loss, losses, facts, stalled, done = float("nan"), np.zeros(0), {}, "", 0
+        facts: Facts = {}
+        loss, losses, stalled, done = float("nan"), np.zeros(0), "", 0
         while done < count:
             try:
                 theta, own, at, facts = optimizer.step(bound, theta, own)
-            except Stalled as error:
+            except StalledError as error:
                 stalled = str(error)
                 break
             done, loss, losses = done + 1, at.loss, at.losses

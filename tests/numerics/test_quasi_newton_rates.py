@@ -7,7 +7,7 @@ import pytest
 
 from pdehvd.comm.group import Solo
 from pdehvd.objectives.host import Point
-from pdehvd.optimizers.base import Stalled
+from pdehvd.optimizers.base import StalledError
 from pdehvd.optimizers.broyden import ssbroyden
 from pdehvd.optimizers.quasi_newton import BFGS, SSBFGS, DenseSpec, QuasiNewtonSpec, SSBroyden
 from pdehvd.spec import registered
@@ -45,7 +45,7 @@ def trajectory(spec, objective, theta, steps):
     for _ in range(steps):
         try:
             theta, state, point, facts = method.step(objective, theta, state)
-        except Stalled:
+        except StalledError:
             return
         yield theta, point.gradient, facts["step_length"], partial(_product, method, state)
 

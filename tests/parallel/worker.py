@@ -96,8 +96,15 @@ def adaptive(group: Group) -> Arrays:
 
 def second_order(group: Group) -> Arrays:
     """Thirty steps of every method that is not of first order."""
-    few = ["training.steps=30", "sampling.resample_every=15"]
+    few = ["training.steps=30", "sampling.resample_every=15", "model.depth=1"]
     found: Arrays = {}
+    whole = tf.function
+
+    def plain(*arguments: object, jit_compile: bool = False, **options: object) -> object:
+        return whole(*arguments, **options)
+
+    # Compiling ten methods with XLA on more processes than cores takes longer than all the rest.
+    tf.function = plain
     for name, optimizer in SECOND_ORDER.items():
         found |= prefixed(name, trained(group, [*few, f"optimizer={optimizer}"]))
     return found

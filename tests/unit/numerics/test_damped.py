@@ -7,7 +7,7 @@ import pytest
 
 from pdehvd.comm.group import Solo
 from pdehvd.numerics import damped
-from pdehvd.numerics.damped import Factor, NotPositive, Nystrom, conjugate_gradients
+from pdehvd.numerics.damped import Factor, NotPositiveError, Nystrom, conjugate_gradients
 
 RANDOM = np.random.default_rng(4)
 ROOT = RANDOM.standard_normal((40, 40))
@@ -29,7 +29,7 @@ def test_condition_is_a_lower_bound():
 
 
 def test_an_indefinite_matrix_is_told():
-    with pytest.raises(NotPositive, match="pivot"):
+    with pytest.raises(NotPositiveError, match="pivot"):
         Factor(np.diag([1.0, -1.0]), 0.5, Solo())
 
 
@@ -55,9 +55,7 @@ def test_a_preconditioner_of_full_rank_solves_at_once():
         lambda v: MATRIX @ v + 1e-3 * v, RIGHT, lambda v: nystrom.apply(v, 1e-3), 50, 1e-6
     )
     assert found.iterations <= 3
-    plain = conjugate_gradients(
-        lambda v: MATRIX @ v + 1e-3 * v, RIGHT, lambda v: v, 50, 1e-6
-    )
+    plain = conjugate_gradients(lambda v: MATRIX @ v + 1e-3 * v, RIGHT, lambda v: v, 50, 1e-6)
     assert plain.iterations > 10 * found.iterations
 
 
@@ -116,4 +114,4 @@ def test_all_ranks_hear_that_a_matrix_is_indefinite(monkeypatch):
     monkeypatch.setattr(damped, "_PANEL", 7)
     indefinite = MATRIX - 10 * np.eye(40)
     for found in together(2, lambda group: Factor(indefinite, 1e-3, group)):
-        assert isinstance(found, NotPositive)
+        assert isinstance(found, NotPositiveError)

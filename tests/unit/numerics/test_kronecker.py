@@ -18,9 +18,7 @@ def positive(size, rank=None):
 def test_solution_of_the_whole_matrix(kinds):
     pairs = [Pair(positive(5, 3), positive(4, 2)) for _ in range(kinds)]
     right, damping = RANDOM.standard_normal((5, 4)), 1e-2
-    whole = sum(
-        np.kron(a + damping * np.eye(5), b + damping * np.eye(4)) for a, b in pairs
-    )
+    whole = sum(np.kron(a + damping * np.eye(5), b + damping * np.eye(4)) for a, b in pairs)
     expected = np.linalg.solve(whole, right.reshape(-1)).reshape(5, 4)
     np.testing.assert_allclose(solve_kronecker(pairs, right, damping), expected, rtol=1e-9)
 

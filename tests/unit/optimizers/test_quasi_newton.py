@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from pdehvd.comm.group import Solo
 from pdehvd.objectives.host import Point
-from pdehvd.optimizers.base import Stalled
+from pdehvd.optimizers.base import StalledError
 from pdehvd.optimizers.quasi_newton import BFGS, LBFGS, DenseSpec, QuasiNewtonSpec, SSBroyden
 from pdehvd.spec import registered
 
@@ -168,7 +168,7 @@ def test_a_minimum_stalls_and_leaves_the_state_as_it_was(name):
     objective = Function(rosenbrock)
     state = method.init(theta)
     kept = method.gathered(state)
-    with pytest.raises(Stalled, match="no step along the gradient"):
+    with pytest.raises(StalledError, match="no step along the gradient"):
         method.step(objective, theta, state)
     for name_, array in method.gathered(state).items():
         np.testing.assert_array_equal(array, kept[name_])
@@ -205,7 +205,7 @@ def test_a_failed_restart_stalls_and_leaves_the_state_as_it_was(name):
     kept = method.gathered(state)
     # Whatever lies beside theta is higher, against what the gradient says.
     kink = Function(lambda x: (1 + np.abs(x - theta).sum(), np.ones_like(x)))
-    with pytest.raises(Stalled):
+    with pytest.raises(StalledError):
         method.step(kink, theta, state)
     for name_, array in method.gathered(state).items():
         np.testing.assert_array_equal(array, kept[name_])
