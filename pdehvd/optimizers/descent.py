@@ -71,7 +71,7 @@ class QuasiNewton(HostOptimizer):
     def step(
         self, objective: HostObjective, theta: np.ndarray, state: State
     ) -> tuple[np.ndarray, State, Point, Facts]:
-        """Return the next theta and state; raises `StalledError` where even the gradient is no help."""
+        """Return the next theta and state; raises `StalledError` where nothing helps."""
         before, start = objective.evaluations, objective.evaluate(theta)
         if not math.isfinite(start.loss):
             return theta, state, start, self._facts(state, 0.0, start, objective, before)

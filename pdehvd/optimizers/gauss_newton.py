@@ -72,7 +72,7 @@ class GaussNewtonMethod(HostOptimizer):
     def step(
         self, objective: HostObjective, theta: np.ndarray, state: State
     ) -> tuple[np.ndarray, State, Point, Facts]:
-        """Return the next theta and state; raises `StalledError` after a second failure in a row."""
+        """Return the next theta and state; raises `StalledError` after two failures."""
         before = objective.evaluations
         at = objective.linearize(theta)
         solver = self._solver(at, int(state["steps"]))
