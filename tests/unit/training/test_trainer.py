@@ -37,15 +37,24 @@ def fit(tmp_path):
     """Train with settings; return the outcome, the rows of metrics and the folder."""
 
     def run(
-        state=None, sampling=None, optimizer=None, weighting="fixed", folder=tmp_path, **training
+        state=None,
+        stored=None,
+        sampling=None,
+        model=None,
+        optimizer=None,
+        weighting="fixed",
+        folder=tmp_path,
+        **training,
     ):
         content = {**PROBLEM, "weighting": weighting, "training": {"steps": 40, **training}}
         content["sampling"] = sampling or PROBLEM["sampling"]
         content["optimizer"] = optimizer or PROBLEM["optimizer"]
+        content["model"] = PROBLEM["model"] | (model or {})
         path = tmp_path / "decay.yaml"
         path.write_text(yaml.safe_dump(content, sort_keys=False))
         config, _ = load_config(path)
         trainer = Trainer(build_parts(config, Solo()), config.training)
+        state = trainer.restored(stored) if stored else state
         history = History(folder)
         output = Output(history, Progress(1, quiet=True), Checkpoints(folder, 3))
         with history:
@@ -141,3 +150,31 @@ def test_a_resumed_run_is_the_undisturbed_run(fit, tmp_path, sampling, weighting
 def test_weights_given_by_hand(fit):
     outcome, *_ = fit(steps=1, weighting={"name": "fixed", "terms": {"start": 7}})
     np.testing.assert_array_equal(outcome.state.weights, [1.0, 7.0])
+
+
+PHASES = [{"name": "adam", "steps": 12, "learning_rate": 0.01}, {"name": "lbfgs"}]
+
+
+def test_phases_take_turns_at_their_step(fit):
+    _, rows, _ = fit(optimizer=PHASES, steps=20, log_every=4, steps_per_call=5)
+    assert ["learning_rate" in row for row in rows] == [True] * 3 + [False] * 2
+    assert ["step_length" in row for row in rows] == [False] * 3 + [True] * 2
+    assert rows[-1]["loss/total"] < rows[2]["loss/total"]
+
+
+@pytest.mark.parametrize("stop", [8, 12, 16])
+def test_a_run_goes_on_in_the_phase_where_it_stopped(fit, tmp_path, stop):
+    (tmp_path / "begun").mkdir()
+    whole, *_ = fit(optimizer=PHASES, steps=20)
+    begun, _, folder = fit(optimizer=PHASES, steps=stop, folder=tmp_path / "begun")
+    assert begun.state.step == stop
+    stored = TrainState.from_bytes(read_checkpoint(folder))
+    ended, *_ = fit(optimizer=PHASES, steps=20, stored=stored, folder=folder)
+    np.testing.assert_allclose(ended.state.theta, whole.state.theta, rtol=1e-12)
+
+
+def test_a_method_that_finds_nothing_better_stalls(fit):
+    outcome, rows, folder = fit(optimizer={"name": "lbfgs"}, steps=100_000, model={"width": 1})
+    assert outcome.status == "stalled" and "gradient" in outcome.reason
+    assert TrainState.from_bytes(read_checkpoint(folder)).step == outcome.state.step
+    assert rows[-1]["step"] == outcome.state.step
