@@ -41,4 +41,4 @@ def test_all_ranks_hold_the_same_bits(results, method, size):
 
 @pytest.mark.parametrize("method", SECOND_ORDER)
 def test_the_loss_fell(results, method):
-    assert results[1][0][f"{method}/loss"] < 1.0
+    assert results[1][0][f"{method}/loss"] < 0.8 * results[1][0]["start"]

@@ -105,6 +105,11 @@ def second_order(group: Group) -> Arrays:
 
     # Compiling ten methods with XLA on more processes than cores takes longer than all the rest.
     tf.function = plain
+    objective = build_parts(load_config(PROBLEM, few)[0], group).objective
+    first = tf.ones([len(objective.terms)], tf.float64)
+    evaluate = tf.function(objective.evaluate, autograph=False)
+    theta = tf.constant(objective.initial(3))
+    found["start"] = evaluate(theta, objective.batch(0), first).loss.numpy()
     for name, optimizer in SECOND_ORDER.items():
         found |= prefixed(name, trained(group, [*few, f"optimizer={optimizer}"]))
     return found
