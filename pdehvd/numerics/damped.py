@@ -9,13 +9,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy import linalg
 
-from pdehvd.comm.group import Group
-
-# From here on, communication costs less than the arithmetic that it saves.
-_DIVIDED = 1536
-# Columns of a panel: wide enough for fast products, narrow enough to keep all ranks busy.
-_PANEL = 192
-
 Product = Callable[[np.ndarray], np.ndarray]
 
 
@@ -26,76 +19,30 @@ class NotPositiveError(ArithmeticError):
 class Factor:
     """The Cholesky factor of A + lambda I from the lower triangle of A [M, M].
 
-    Large ones are computed together by the ranks of `group`, which all have A and get the factor.
     Raises `NotPositiveError` where rounding has made the matrix indefinite.
     """
 
-    def __init__(self, lower: np.ndarray, damping: float, group: Group) -> None:
-        matrix = lower.copy()
+    def __init__(self, lower: np.ndarray, damping: float) -> None:
+        # LAPACK's order is that of columns: our lower triangle is its upper one.
+        matrix = lower.copy().T
         matrix[np.diag_indices_from(matrix)] += damping
-        divided = group.size > 1 and len(matrix) >= _DIVIDED
-        self._lower = _divided(matrix, group) if divided else _cholesky(matrix)
+        (potrf,) = linalg.get_lapack_funcs(("potrf",), (matrix,))
+        self._factor, info = potrf(matrix, lower=0, overwrite_a=1, clean=0)
+        if info != 0:
+            raise NotPositiveError(f"pivot {info} is not positive at damping {damping:.3g}")
 
     def solve(self, right: np.ndarray) -> np.ndarray:
         """Return x [M] for b [M]."""
-        # LAPACK's order is that of columns: our lower triangle is its upper one.
-        (potrs,) = linalg.get_lapack_funcs(("potrs",), (self._lower,))
-        solution, _ = potrs(self._lower.T, right, lower=0)
+        (potrs,) = linalg.get_lapack_funcs(("potrs",), (self._factor,))
+        solution, _ = potrs(self._factor, right, lower=0)
         result: np.ndarray = solution
         return result
 
     @property
     def condition(self) -> float:
         """The ratio of the largest to the smallest pivot, a lower bound of the condition number."""
-        pivots = np.square(np.diagonal(self._lower))
+        pivots = np.square(np.diagonal(self._factor))
         return float(pivots.max() / pivots.min())
-
-
-def _cholesky(matrix: np.ndarray) -> np.ndarray:
-    """Return the factor L in the lower triangle, in the place of the matrix."""
-    (potrf,) = linalg.get_lapack_funcs(("potrf",), (matrix,))
-    factor, info = potrf(matrix.T, lower=0, overwrite_a=1, clean=0)
-    if info != 0:
-        raise NotPositiveError(f"pivot {info} is not positive")
-    result: np.ndarray = factor.T
-    return result
-
-
-def _divided(matrix: np.ndarray, group: Group) -> np.ndarray:
-    """Return the factor L; ranks own panels of columns in turn and update those they own.
-
-    Right-looking (Golub and Van Loan, Matrix Computations, 4.2.9): the owner factors a panel,
-    all get it, and each subtracts its products from the panels behind it that are its own.
-    """
-    size = len(matrix)
-    panels = [slice(start, min(start + _PANEL, size)) for start in range(0, size, _PANEL)]
-    for number, panel in enumerate(panels):
-        own = number % group.size == group.rank
-        column = np.zeros((size - panel.start, panel.stop - panel.start), matrix.dtype)
-        if own:
-            column[...] = _factored(matrix[panel.start :, panel])
-        column = group.sum_numpy(column, f"panel.{number}")
-        if not np.all(np.isfinite(np.diagonal(column))):
-            raise NotPositiveError(f"a pivot of panel {number} is not positive")
-        matrix[panel.start :, panel] = column
-        for later in range(number + 1, len(panels)):
-            if later % group.size == group.rank:
-                place = panels[later]
-                below = column[place.start - panel.start :]
-                matrix[place.start :, place] -= below @ below[: place.stop - place.start].T
-    return matrix
-
-
-def _factored(column: np.ndarray) -> np.ndarray:
-    """Return a panel [m, b] of L; nan where it is not positive, which all ranks then see."""
-    width = column.shape[1]
-    try:
-        top = linalg.cholesky(column[:width], lower=True)
-    except linalg.LinAlgError:
-        return np.full_like(column, np.nan)
-    rest = linalg.solve_triangular(top, column[width:].T, lower=True).T
-    result: np.ndarray = np.concatenate([top, rest])
-    return result
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from pdehvd.comm.group import Group
-from pdehvd.numerics.damped import Factor
 from pdehvd.numerics.kronecker import Pair
 from pdehvd.objectives.linearization import Linearization, Slab
 from pdehvd.objectives.objective import Batch
@@ -89,10 +88,6 @@ class LeastSquares:
         """Return J^T w [P] from this rank's part [n] of w; one collective."""
         part = self._linear.vjp(self._slabs, tf.constant(own)).numpy()
         return self._group.sum_numpy(part, "vjp")
-
-    def factor(self, lower: np.ndarray, damping: float) -> Factor:
-        """Return the Cholesky factor of a matrix plus lambda I, computed by all ranks together."""
-        return Factor(lower, damping, self._group)
 
     def agreed(self, vector: np.ndarray) -> np.ndarray:
         """Return rank 0's vector, where unlike processors may have rounded differently."""

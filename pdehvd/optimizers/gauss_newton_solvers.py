@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from pdehvd.numerics.damped import Nystrom, conjugate_gradients
+from pdehvd.numerics.damped import Factor, Nystrom, conjugate_gradients
 from pdehvd.objectives.least_squares import LeastSquares
 
 Facts = dict[str, float]
@@ -43,7 +43,7 @@ class Normal(Solver):
         self._matrix = at.normal()
 
     def damp(self, damping: float) -> None:
-        self._factor = self.at.factor(self._matrix, damping)
+        self._factor = Factor(self._matrix, damping)
 
     def solve(self, own: np.ndarray) -> np.ndarray:
         return self.at.agreed(self._factor.solve(self._right(own)))
@@ -61,7 +61,7 @@ class Kernel(Solver):
         self._matrix = at.kernel()
 
     def damp(self, damping: float) -> None:
-        self._factor = self.at.factor(self._matrix, damping)
+        self._factor = Factor(self._matrix, damping)
 
     def solve(self, own: np.ndarray) -> np.ndarray:
         dual = self._factor.solve(self.at.gather(own))
