@@ -90,16 +90,14 @@ def draw(curves: dict[str, Curve], seconds: float) -> None:
 
     figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
     colours = plt.get_cmap("tab10")
-    names = list(
-        dict.fromkeys(
-            name.split(",")[0] + name.split(",")[1][:6] if "," in name else name for name in curves
-        )
-    )
+    methods = {label: label.rsplit(", ", 1)[0] for label in curves}
+    names = list(dict.fromkeys(methods.values()))
     for name, curve in curves.items():
-        key = name.split(",")[0] + name.split(",")[1][:6] if "," in name else name
         style = "--" if "1 process" in name else "-"
         times, errors = zip(*curve, strict=True) if curve else ((), ())
-        axes.plot(times, errors, style, color=colours(names.index(key) % 10), label=name, lw=1.3)
+        axes.plot(
+            times, errors, style, color=colours(names.index(methods[name]) % 10), label=name, lw=1.3
+        )
     axes.set(xlabel="seconds of training", ylabel="relative L2 error", yscale="log")
     axes.set_xlim(0, seconds)
     axes.grid(alpha=0.3)

@@ -92,15 +92,18 @@ class HostObjective:
         """Return the rows of the sum of squares and their Jacobian at theta."""
         calls = self._calls
         return LeastSquares(
-            calls.linear, calls.objective.group, self._batch, self._whole, self._weights, theta
+            calls.linear,
+            calls.objective.group,
+            self._batch,
+            lambda: self._whole,
+            self._weights,
+            theta,
         )
 
     @cached_property
     def _whole(self) -> Batch:
         """The points of all ranks; few numbers beside what is computed from them."""
         group = self._calls.objective.group
-        if group.size == 1:
-            return self._batch
         return [
             {
                 name: tf.constant(group.gather_numpy(column.numpy(), f"whole.{index}.{name}"))

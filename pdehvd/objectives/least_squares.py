@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -32,7 +32,7 @@ class LeastSquares:
         linear: Linearization,
         group: Group,
         batch: Batch,
-        whole: Batch,
+        whole: Callable[[], Batch],
         weights: tf.Tensor,
         theta: np.ndarray,
     ) -> None:
@@ -45,7 +45,7 @@ class LeastSquares:
         rows, self._slabs = linear.rows_and_slabs(self._theta, batch, weights)
         self.own: np.ndarray = rows.numpy()
 
-    @cached_property
+    @property
     def rows(self) -> int:
         """Number N of rows of all ranks."""
         return self._linear.objective.rows
@@ -115,7 +115,7 @@ class LeastSquares:
         """
         slabs = self._slabs
         if self._group.size > 1:
-            slabs = self._linear.rows_and_slabs(self._theta, self._whole, self._weights)[1]
+            slabs = self._linear.rows_and_slabs(self._theta, self._whole(), self._weights)[1]
         count = self.rows
         start, stop = triangle_share(count, self._group.rank, self._group.size)
         total = np.zeros((count, count), self._theta.dtype.as_numpy_dtype)

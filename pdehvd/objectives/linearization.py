@@ -8,7 +8,7 @@ Jacobian itself (rows x P) need not exist. For any other network it is computed 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -126,7 +126,10 @@ class Linearization:
             targets = [tf.reduce_sum(row) for row in rows]
         inputs = [_with_ones(record, k) for record in records]
         outputs = [record.outputs for record in records]
-        unknowns = self._by_unknowns(index, channels, data, theta, scales)
+        fixed = [tf.stop_gradient(channel) for channel in channels]
+        unknowns = self._by_unknowns(
+            lambda: self._rows(index, fixed, data, theta, scales), theta, rows
+        )
         slabs = []
         for target, by_unknowns in zip(targets, unknowns, strict=True):
             signals = tape.gradient(target, outputs, unconnected_gradients="zero")
@@ -151,29 +154,19 @@ class Linearization:
         return tf.unstack(values * scales, axis=1)
 
     def _by_unknowns(
-        self,
-        index: int,
-        channels: list[tf.Tensor],
-        data: Mapping[str, tf.Tensor],
-        theta: tf.Tensor,
-        scales: tf.Tensor,
+        self, evaluate: Callable[[], list[tf.Tensor]], theta: tf.Tensor, like: list[tf.Tensor]
     ) -> list[tf.Tensor]:
         """Return for each residual its derivatives by the unknowns, [U, n], forward mode."""
         size, count = self.objective.network.size, len(self.objective.problem.unknowns)
-        fixed = [tf.stop_gradient(channel) for channel in channels]
+        if count == 0:
+            return [tf.zeros([0, tf.shape(row)[0]], theta.dtype) for row in like]
         found = []
         for number in range(count):
             seed = tf.one_hot(size + number, size + count, dtype=theta.dtype)
             with tf.autodiff.ForwardAccumulator(theta, seed) as forward:
-                rows = self._rows(index, fixed, data, theta, scales)
+                rows = evaluate()
             found.append([forward.jvp(row, unconnected_gradients="zero") for row in rows])
-        rows = self._rows(index, fixed, data, theta, scales)
-        return [
-            tf.stack([found[number][j] for number in range(count)])
-            if count
-            else tf.zeros([0, tf.shape(row)[0]], theta.dtype)
-            for j, row in enumerate(rows)
-        ]
+        return [tf.stack(columns) for columns in zip(*found, strict=True)]
 
     def _dense(
         self, index: int, theta: tf.Tensor, data: Mapping[str, tf.Tensor], scales: tf.Tensor

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from pdehvd.models.network import Network
 from pdehvd.numerics import jets
 from pdehvd.numerics.expressions import compile_tf
 from pdehvd.objectives.parts import Data, count_parts, sum_in_parts
+from pdehvd.objectives.passes import group_passes
 from pdehvd.problems.block import Block, Items
 from pdehvd.problems.pde import PDEProblem
 
@@ -28,14 +28,6 @@ class Evaluation(NamedTuple):
     loss: tf.Tensor
     losses: tf.Tensor
     gradient: tf.Tensor
-
-
-@dataclass(frozen=True)
-class Pass:
-    """One pass of the network over all blocks that need the same derivatives."""
-
-    plan: jets.Plan
-    members: tuple[int, ...]
 
 
 class PDEObjective:
@@ -63,7 +55,7 @@ class PDEObjective:
             compile_tf(block.expressions, sorted(_names(block) | set(problem.coordinates)))
             for block in problem.blocks
         ]
-        self._passes = _group_passes(problem)
+        self._passes = group_passes(problem)
         self._local = tf.function(self.contributions, jit_compile=True, autograph=False)
         self._local_losses = tf.function(self._losses_of, jit_compile=True, autograph=False)
 
@@ -291,22 +283,3 @@ class PDEObjective:
 
 def _names(block: Block) -> set[str]:
     return {str(symbol) for expression in block.expressions for symbol in expression.free_symbols}
-
-
-def _group_passes(problem: PDEProblem) -> tuple[Pass, ...]:
-    """Group the blocks by the derivatives they need: one network pass for each group."""
-    groups: dict[tuple[object, object], list[int]] = {}
-    for index, block in enumerate(problem.blocks):
-        groups.setdefault((block.requested, block.operators), []).append(index)
-    dimension = len(problem.coordinates)
-    return tuple(
-        Pass(
-            jets.plan(
-                dimension,
-                problem.blocks[members[0]].requested,
-                problem.blocks[members[0]].operators,
-            ),
-            tuple(members),
-        )
-        for members in groups.values()
-    )

@@ -22,6 +22,7 @@ from pdehvd.optimizers.base import (
     State,
 )
 from pdehvd.optimizers.gauss_newton_solvers import ConjugateGradients, Kernel, Normal, Solver
+from pdehvd.optimizers.line_search import best_length
 from pdehvd.spec import register
 
 # Below this damping a double holds nothing of it beside the largest eigenvalue.
@@ -121,6 +122,7 @@ class GaussNewtonMethod(HostOptimizer):
         momentum = self.spec.momentum if np.any(previous) else 0.0
         own = at.own - momentum * at.jvp(previous) if momentum else at.own
         damping, growth = float(state["damping"]), float(state["growth"])
+        lengths = _GRID if self.spec.line_search else _GRID[:1]
         for _ in range(_TRIES):
             try:
                 solver.damp(damping)
@@ -131,7 +133,7 @@ class GaussNewtonMethod(HostOptimizer):
             bend = self._bend(at, solver, theta, direction)
             if bend is not None:
                 direction = direction + bend + momentum * previous
-                length, lowest = self._search(objective, theta, direction)
+                length, lowest = best_length(objective, theta, -direction, lengths)
                 if lowest < goal:
                     return Trial(direction, length, facts), self._relaxed(state, damping)
             if not self.spec.adaptive and not momentum:
@@ -156,16 +158,6 @@ class GaussNewtonMethod(HostOptimizer):
         correction: np.ndarray = solver.solve(second) / 2
         small = np.linalg.norm(correction) <= _BEND * np.linalg.norm(direction)
         return correction if small else None
-
-    def _search(
-        self, objective: HostObjective, theta: np.ndarray, direction: np.ndarray
-    ) -> tuple[float, float]:
-        """Return the step length to take along -direction and the loss there."""
-        lengths = _GRID if self.spec.line_search else _GRID[:1]
-        losses = objective.losses_at(theta - lengths[:, None].astype(theta.dtype) * direction)
-        losses = np.where(np.isfinite(losses), losses, np.inf)
-        best = int(np.argmin(losses))
-        return float(lengths[best]), float(losses[best])
 
     def _relaxed(self, state: State, damping: float) -> State:
         """Return the state with the damping after an accepted step."""

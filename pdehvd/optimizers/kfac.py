@@ -12,6 +12,7 @@ from pdehvd.numerics.kronecker import Pair, solve_layers
 from pdehvd.objectives.host import HostObjective, Point
 from pdehvd.objectives.least_squares import LeastSquares
 from pdehvd.optimizers.base import Facts, HostOptimizer, Needs, OptimizerSpec, StalledError, State
+from pdehvd.optimizers.line_search import best_length
 from pdehvd.spec import register
 
 _TRIES = 12
@@ -71,6 +72,7 @@ class KFACMethod(HostOptimizer):
             "damping": np.array(max(damping / 2, self.spec.damping) if tried else damping),
             "change": length * change,
         }
+        point = objective.evaluate(theta)
         facts = {
             "damping": damping,
             "step_length": length * alpha,
@@ -78,8 +80,6 @@ class KFACMethod(HostOptimizer):
             "evaluations": float(objective.evaluations - before),
             "restarts": float(state["restarts"]),
         }
-        point = objective.evaluate(theta)
-        facts["evaluations"] += 1
         return theta, state, point, facts
 
     def _averaged(self, at: LeastSquares, state: State) -> list[list[Pair]]:
@@ -130,11 +130,9 @@ class KFACMethod(HostOptimizer):
     ) -> float:
         """Return 1 or else the best shorter length that lowers the loss; 0 for none."""
         for lengths in (np.ones(1), _SHORTER):
-            losses = objective.losses_at(theta + lengths[:, None].astype(theta.dtype) * change)
-            losses = np.where(np.isfinite(losses), losses, np.inf)
-            best = int(np.argmin(losses))
-            if losses[best] < loss:
-                return float(lengths[best])
+            length, lowest = best_length(objective, theta, change, lengths)
+            if lowest < loss:
+                return length
         return 0.0
 
 

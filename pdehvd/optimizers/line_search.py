@@ -1,4 +1,4 @@
-"""A line search that fulfils the strong Wolfe conditions, down to the rounding of the loss."""
+"""Line searches: strong Wolfe conditions down to the rounding of the loss, and given lengths."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pdehvd.objectives.host import Point
+from pdehvd.objectives.host import HostObjective, Point
 
 # Least fall and largest slope, as parts of what the slope at the start promises.
 SUFFICIENT = 1e-4
@@ -46,6 +46,16 @@ def first_length(fall: float, slope: float) -> float:
     if fall <= 0 or slope >= 0:
         return 1.0
     return min(1.0, max(_SHORTEST, 2.02 * fall / -slope))
+
+
+def best_length(
+    objective: HostObjective, theta: np.ndarray, direction: np.ndarray, lengths: np.ndarray
+) -> tuple[float, float]:
+    """Return which of the lengths [K] along d from theta [P] has the lowest loss, and that loss."""
+    losses = objective.losses_at(theta + lengths[:, None].astype(theta.dtype) * direction)
+    losses = np.where(np.isfinite(losses), losses, np.inf)
+    best = int(np.argmin(losses))
+    return float(lengths[best]), float(losses[best])
 
 
 def line_search(

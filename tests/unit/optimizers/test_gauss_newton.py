@@ -4,13 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from hosts import host_of
 from pydantic import ValidationError
 
 from pdehvd.comm.group import Solo
-from pdehvd.experiment.build import build_objective, build_problem
-from pdehvd.experiment.config import load_config
-from pdehvd.objectives.host import HostCalls, HostObjective
 from pdehvd.optimizers.base import StalledError
 from pdehvd.optimizers.gauss_newton import GaussNewton, choose
 
@@ -27,18 +24,9 @@ model: {name: mlp, width: 8, depth: 2}
 """
 
 
-def build(folder, *settings):
-    path = folder / "decay.yaml"
-    path.write_text(CONFIG)
-    config, _ = load_config(path, settings)
-    objective = build_objective(config, build_problem(config, 1), Solo())
-    weights = tf.ones([len(objective.terms)], tf.float64)
-    return HostObjective(HostCalls(objective), objective.batch(0), weights), objective.initial(1)
-
-
 @pytest.fixture
 def host(tmp_path):
-    return build(tmp_path)
+    return host_of(CONFIG, tmp_path)
 
 
 def run(spec, host, steps):
@@ -99,7 +87,7 @@ def test_state_alone_continues_a_run(host):
 def test_a_minimum_stalls_after_one_restart(tmp_path):
     # The best k is 3/4 up to sampling, and leaves a loss.
     fit = ["problem.equations={fit: k*x - x^2 + 1.0e-30*u}", "problem.unknowns={k: 0}"]
-    objective, theta = build(tmp_path, *fit)
+    objective, theta = host_of(CONFIG, tmp_path, *fit)
     method = GaussNewton().build(Solo())
     state = method.init(theta)
     with pytest.raises(StalledError, match="no damping"):

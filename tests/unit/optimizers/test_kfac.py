@@ -4,12 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from hosts import host_of
 
 from pdehvd.comm.group import Solo
-from pdehvd.experiment.build import build_objective, build_problem
-from pdehvd.experiment.config import load_config
-from pdehvd.objectives.host import HostCalls, HostObjective
 from pdehvd.optimizers.kfac import KFAC
 
 CONFIG = """
@@ -35,15 +32,6 @@ problem:
 sampling: {name: sobol, equations: 64}
 model: {name: mlp, layers: [1], activation: softplus}
 """
-
-
-def host_of(text, folder, *settings):
-    path = folder / "problem.yaml"
-    path.write_text(text)
-    config, _ = load_config(path, settings)
-    objective = build_objective(config, build_problem(config, 1), Solo())
-    weights = tf.ones([len(objective.terms)], tf.as_dtype(config.precision))
-    return HostObjective(HostCalls(objective), objective.batch(0), weights), objective.initial(1)
 
 
 def run(spec, host, theta, steps):

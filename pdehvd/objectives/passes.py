@@ -1,0 +1,30 @@
+"""Passes of the network: blocks that need the same derivatives share one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pdehvd.numerics import jets
+from pdehvd.problems.pde import PDEProblem
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass of the network over all blocks that need the same derivatives."""
+
+    plan: jets.Plan
+    members: tuple[int, ...]
+
+
+def group_passes(problem: PDEProblem) -> tuple[Pass, ...]:
+    """Group the blocks by the derivatives they need: one network pass for each group."""
+    groups: dict[tuple[object, object], list[int]] = {}
+    for index, block in enumerate(problem.blocks):
+        groups.setdefault((block.requested, block.operators), []).append(index)
+    dimension = len(problem.coordinates)
+    passes = []
+    for members in groups.values():
+        block = problem.blocks[members[0]]
+        plan = jets.plan(dimension, block.requested, block.operators)
+        passes.append(Pass(plan, tuple(members)))
+    return tuple(passes)
