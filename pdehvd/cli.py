@@ -154,7 +154,7 @@ def train(
 
 
 def _at_first_sight(config: Path, settings: Sequence[str]) -> tuple[ProcessesSpec, float]:
-    """Return the section `processes` and the number of collocation points, where it is named.
+    """Return the section `processes` and the number of points or samples, where it is named.
 
     Starting processes need not wait for TensorFlow here too: they validate the rest. Only a
     section with a mistake is validated in this process, to tell it.
@@ -167,7 +167,8 @@ def _at_first_sight(config: Path, settings: Sequence[str]) -> tuple[ProcessesSpe
 
     source = override(read_source(config), settings)
     sampling = source.data.get("sampling")
-    points = sampling.get("equations") if isinstance(sampling, dict) else None
+    named = sampling if isinstance(sampling, dict) else {}
+    points = named.get("equations", named.get("batch"))
     try:
         processes = ProcessesSpec.model_validate(source.data.get("processes") or {})
     except ValidationError:
@@ -236,6 +237,25 @@ def export(
     from pdehvd.experiment.export import export as write
 
     print(write(found, form.value, output, resolution, time))
+
+
+@app.command()
+def predict(
+    run: RunFolder,
+    field: Annotated[
+        Path, typer.Option("--field", metavar="FILE", help="inputs: .npz, .h5 or .png")
+    ],
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE.npz", help="where the solution goes")
+    ] = None,
+    plugin: Plugins = None,
+) -> None:
+    """Solve for your own input field with a trained generative model."""
+    found = _found(run, plugin)
+    from pdehvd.experiment.predict import predict_field
+
+    for path in predict_field(found, field, output):
+        print(path)
 
 
 @app.command()

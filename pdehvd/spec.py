@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import reduce
 from operator import or_
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -28,6 +28,10 @@ class Spec(BaseModel):
 
     # Built at first use, so that sections see what plug-ins have registered by then.
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    # What a problem, a model, a sampling or a reference is for: networks of coordinates ("points")
+    # or networks that map fields on a grid ("grid").
+    kind: ClassVar[str] = "points"
 
 
 SpecClass = TypeVar("SpecClass", bound=type[Spec])

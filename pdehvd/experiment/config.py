@@ -23,9 +23,11 @@ from pdehvd.training.spec import TrainingSpec
 
 SECTIONS = (
     "problem",
+    "coefficient",
     "reference",
     "sampling",
     "model",
+    "norm",
     "optimizer",
     "learning_rate",
     "aggregation",
@@ -33,13 +35,19 @@ SECTIONS = (
 )
 _MODULES = (
     "pdehvd.problems.pde",
+    "pdehvd.problems.parametric",
     "pdehvd.problems.sampling",
+    "pdehvd.problems.samples",
     "pdehvd.reference",
+    "pdehvd.reference.on_grid",
     "pdehvd.models.mlp",
+    "pdehvd.models.unet",
+    # "pdehvd.models.generator",
     "pdehvd.optimizers.first_order",
     "pdehvd.optimizers.quasi_newton",
     "pdehvd.optimizers.gauss_newton",
     "pdehvd.optimizers.kfac",
+    "pdehvd.optimizers.soap",
     "pdehvd.comm.aggregation",
     "pdehvd.objectives.weighting",
 )

@@ -13,11 +13,13 @@ from pdehvd.experiment.build import (
     build_phases,
     build_problem,
     build_reference,
+    check_memory,
     check_weights,
 )
 from pdehvd.experiment.config import Config
 from pdehvd.experiment.yaml_source import Source
 from pdehvd.numerics import jets
+from pdehvd.objectives.generative import GenerativeObjective
 from pdehvd.objectives.objective import PDEObjective
 
 
@@ -58,9 +60,12 @@ def examine(config: Config, source: Source, processes: int = 1) -> Cost:
         objective = build_objective(config, problem, Solo())
         build_reference(config, problem)
         check_weights(config, objective)
+        check_memory(config, objective)
         build_phases(config, objective)
     except ConfigError as error:
         raise source.located(error) from error
+    if isinstance(objective, GenerativeObjective):
+        return _grid_cost(objective, processes)
     return _cost(config, objective, processes)
 
 
@@ -86,6 +91,17 @@ def _cost(config: Config, objective: PDEObjective, processes: int) -> Cost:
     values = 3 * layers * math.ceil(rows / processes) + 5 * objective.size
     work = 6 * rows * sum(math.prod(shape) for shape in matrices)
     return Cost(processes, objective.size, blocks, values * size / 2**20, work / 1e9)
+
+
+def _grid_cost(objective: GenerativeObjective, processes: int) -> Cost:
+    """Estimate from what the network says of itself; a step does its work three times."""
+    problem, network = objective.problem, objective.network
+    shape = problem.shape(max(objective.schedule.resolutions))
+    block = BlockCost(problem.terms, objective.points, len(problem.features))
+    shard = math.ceil(problem.samples.batch / processes)
+    work = 3 * network.work(shape) * problem.samples.batch
+    memory = network.memory(shape, shard)
+    return Cost(processes, objective.size, (block,), memory / 2**20, work / 1e9)
 
 
 def _channels(plan: jets.Plan) -> int:

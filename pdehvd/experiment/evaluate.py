@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from pdehvd.errors import ConfigError
-from pdehvd.experiment.directory import write_json
+from pdehvd.experiment.directory import EVALUATION, write_json
+from pdehvd.experiment.evaluate_samples import evaluate_samples
 from pdehvd.experiment.opened import RunLike, free_constants, opened, predict, true_unknowns, truth
+from pdehvd.experiment.trained_grid import TrainedOnGrid
 from pdehvd.problems.evaluation import error_sums, evaluation_points, relative_l2, time_slices
 
-FILE = "evaluation.json"
 POINTS = 40_000
 
 
@@ -23,6 +24,7 @@ def evaluate(run: RunLike, count: int = POINTS) -> dict[str, Any]:
     For each field: relative_l2 = sqrt(sum (u - ref)^2) / sqrt(sum ref^2), maximum_error =
     max |u - ref|, rmse = sqrt(mean (u - ref)^2). A field that is determined up to a constant is
     first moved by the mean difference at each time. Of an unknown: |value - true| / |true|.
+    A generative model is measured on its held-out samples, see `evaluate_samples`.
     Raises ConfigError where the run has no reference.
     """
     trained = opened(run)
@@ -32,6 +34,8 @@ def evaluate(run: RunLike, count: int = POINTS) -> dict[str, Any]:
             ("problem", "reference"),
             "a reference such as {name: exact, u: sin(x)} in the config",
         )
+    if isinstance(trained, TrainedOnGrid):
+        return evaluate_samples(trained)
     points = evaluation_points(trained.problem.domain, count)
     slices, slice_count = time_slices(trained.problem.domain, points)
     values, truths = predict(trained, points), truth(trained, points)
@@ -55,7 +59,7 @@ def evaluate(run: RunLike, count: int = POINTS) -> dict[str, Any]:
         }
         for name, true in true_unknowns(trained).items()
     }
-    write_json(Path(trained.directory) / FILE, result)
+    write_json(Path(trained.directory) / EVALUATION, result)
     return result
 
 

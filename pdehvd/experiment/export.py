@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from pdehvd.errors import ConfigError, nearest
+from pdehvd.experiment.export_samples import writer
 from pdehvd.experiment.grids import Grid, cells, sample
 from pdehvd.experiment.opened import RunLike, Trained, opened, span
+from pdehvd.experiment.trained_grid import TrainedOnGrid
 
 FORMATS = ("npz", "savedmodel", "vtk")
 FOLDER = "exports"
@@ -34,6 +36,7 @@ def export(
     `time`. npz: axes, fields and `inside` on the whole grid. savedmodel: `predict`, x [N, D] ->
     fields. `resolution` is the number of points a coordinate. Without `output` it goes to
     `exports/` in the run directory, over an earlier export; any other file is never written over.
+    A generative model exports its held-out samples, see `export_samples`.
     Raises ConfigError for an unknown format, an existing output, or a domain the format lacks.
     """
     if format not in FORMATS:
@@ -45,6 +48,12 @@ def export(
         )
     trained = opened(run)
     write: Callable[[Path], None]
+    if isinstance(trained, TrainedOnGrid):
+        if resolution is not None or time is not None:
+            message = "a generative model has its own grid"
+            raise ConfigError(message, ("resolution",), "no resolution and no time")
+        name, write = writer(trained, format)
+        return _write(_target(trained.directory, output, name), write)
     if format == "savedmodel":
         name, write = "savedmodel", lambda path: _savedmodel(trained, path)
     elif format == "npz":
@@ -56,12 +65,12 @@ def export(
         fixed = _at(trained, time)
         _check_vtk(trained, fixed)
         name, write = "fields.vtu", lambda path: _vtu(sample(trained, resolution, fixed), path)
-    return _write(_target(trained, output, name), write)
+    return _write(_target(trained.directory, output, name), write)
 
 
-def _target(trained: Trained, output: Path | str | None, name: str) -> Path:
+def _target(directory: Path, output: Path | str | None, name: str) -> Path:
     """Return where to write; an existing file that is no earlier export is an error."""
-    folder = Path(trained.directory) / FOLDER
+    folder = Path(directory) / FOLDER
     target = folder / name if output is None else Path(output)
     ours = folder.resolve() in target.resolve().parents
     if os.path.lexists(target) and not ours:

@@ -6,12 +6,13 @@ import os
 
 from pdehvd.errors import ConfigError
 from pdehvd.experiment.config import Config
+from pdehvd.objectives.base import Objective
 from pdehvd.objectives.linearization import Linearization
 from pdehvd.objectives.objective import PDEObjective
 from pdehvd.optimizers.base import OptimizerSpec
 
 
-def check_needs(config: Config, objective: PDEObjective, spec: OptimizerSpec) -> None:
+def check_needs(config: Config, objective: Objective, spec: OptimizerSpec) -> None:
     """Raise `ConfigError` with the reason where an optimizer cannot do its work in this run."""
     name, needs = getattr(spec, "name", ""), spec.needs
     checked = getattr(spec, "precision_checked", True)
@@ -21,13 +22,19 @@ def check_needs(config: Config, objective: PDEObjective, spec: OptimizerSpec) ->
             (),
             "precision: float64, or precision_checked: false here",
         )
-    if needs.layers and Linearization(objective).starts is None:
+    if needs.least_squares and not objective.least_squares:
+        raise ConfigError(
+            f"{name} minimises a sum of squares, and this loss is none",
+            (),
+            "an optimizer of any loss, such as adam or lbfgs",
+        )
+    if needs.layers and not _has_layers(objective):
         raise ConfigError(
             f"{name} knows layers z = W a + b only, and this model has other parameters",
             (),
             "an mlp without adaptive slopes",
         )
-    period = objective.problem.period
+    period = objective.period
     if period is not None and period < needs.fixed_batch:
         raise ConfigError(
             f"{name} learns from several steps on the same points, and they change every {period}",
@@ -37,11 +44,18 @@ def check_needs(config: Config, objective: PDEObjective, spec: OptimizerSpec) ->
     _check_memory(objective, spec)
 
 
-def _check_memory(objective: PDEObjective, spec: OptimizerSpec) -> None:
+def _has_layers(objective: Objective) -> bool:
+    """Return whether all parameters are those of layers z = W a + b at points."""
+    if not isinstance(objective, PDEObjective):
+        return False
+    return Linearization(objective).starts is not None
+
+
+def _check_memory(objective: Objective, spec: OptimizerSpec) -> None:
     """Refuse matrices that this machine's memory does not hold, and say what would fit."""
     ranks, local = objective.group.size, objective.group.local_size
     need = spec.bytes_needed(objective.size, objective.rows, ranks) * local
-    have = _machine_memory()
+    have = machine_memory()
     if need > have:
         smaller = "solver: cg" if "solver" in type(spec).model_fields else "lbfgs"
         raise ConfigError(
@@ -52,6 +66,6 @@ def _check_memory(objective: PDEObjective, spec: OptimizerSpec) -> None:
         )
 
 
-def _machine_memory() -> float:
+def machine_memory() -> float:
     """Return the bytes of memory of this machine."""
     return float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES")

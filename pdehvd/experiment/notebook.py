@@ -69,9 +69,14 @@ class Run:
         return open_run(self.directory, self.plugins)
 
     def predict(self, points: Any) -> dict[str, Any]:
-        """Return every field, [N], at points [N, D]; the columns are the coordinates in order."""
+        """Return every field, [N], at points [N, D]; the columns are the coordinates in order.
+
+        A generative model takes its inputs instead, [B, *n] by name, and gives the field [B, *n].
+        """
         import numpy as np
 
+        if isinstance(points, Mapping):
+            return {self.trained.problem.field: self.trained.predict(points)}
         points = np.asarray(points, dtype=np.float64)
         names = self.trained.problem.coordinates
         if points.ndim != 2 or points.shape[1] != len(names):

@@ -42,7 +42,7 @@ class Trained(Protocol):
 RunLike = Path | str | Trained
 
 
-def opened(run: RunLike) -> Trained:
+def opened(run: RunLike) -> Any:
     """Return a run as it is, or open the run directory it names.
 
     Raises ConfigError where the directory is no run.

@@ -12,7 +12,9 @@ from pdehvd.experiment.opened import RunLike, Trained, opened, true_unknowns
 from pdehvd.experiment.plots_curves import curves
 from pdehvd.experiment.plots_fields import heat_maps, sections, sheet
 from pdehvd.experiment.plots_lines import lines, slices
+from pdehvd.experiment.plots_samples import sample_pictures
 from pdehvd.experiment.style import DPI, styled
+from pdehvd.experiment.trained_grid import TrainedOnGrid
 from pdehvd.training import history
 
 FOLDER = "plots"
@@ -53,6 +55,8 @@ def png(picture: Figure) -> bytes:
 
 
 def _solution(trained: Trained) -> dict[str, Figure]:
+    if isinstance(trained, TrainedOnGrid):
+        return sample_pictures(trained)
     domain = trained.problem.domain
     if len(domain.names) == 1:
         return {"solution": lines(trained)}

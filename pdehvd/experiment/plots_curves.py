@@ -15,6 +15,12 @@ from pdehvd.experiment.style import INK, figure, in_style, line_style, log_axis
 
 WIDTH, HEIGHT = 7.2, 3.6
 MANY, FEW = 9, 40
+OTHER_ERRORS = ("worst_relative_l2/", "relative_h1/")
+ERROR_LABELS = {
+    "relative_l2": "mean $L^2$",
+    "worst_relative_l2": "worst $L^2$",
+    "relative_h1": "mean $H^1$",
+}
 METHOD = ("damping", "step_length", "condition", "cg_iterations", "evaluations")
 
 
@@ -56,10 +62,18 @@ def _errors(history: pd.DataFrame) -> Figure | None:
     names = _columns(history, "relative_l2/")
     if not names:
         return None
+    others = [name for prefix in OTHER_ERRORS for name in _columns(history, prefix)]
     picture = figure(WIDTH, HEIGHT)
     axes = picture.subplots()
-    _lines(axes, history, names, "relative_l2/")
-    _finish(axes, "relative $L^2$ error", "Error against the reference")
+    if others:
+        for index, name in enumerate([*names, *others]):
+            measure, field = name.split("/")
+            label = f"{field}: {ERROR_LABELS[measure]}"
+            _line(axes, history, name, label=label, **line_style(index))
+    else:
+        _lines(axes, history, names, "relative_l2/")
+    label = "relative error" if others else "relative $L^2$ error"
+    _finish(axes, label, "Error against the reference")
     return picture
 
 

@@ -14,6 +14,7 @@ from pdehvd.experiment.evaluate import evaluate
 from pdehvd.experiment.opened import RunLike, Trained, opened, true_unknowns
 from pdehvd.experiment.page import cards, code, folded, page, picture, section, table
 from pdehvd.experiment.plots import plot
+from pdehvd.experiment.tables import MEASURES
 
 FILE = "report.html"
 _CAPTIONS = {
@@ -24,6 +25,18 @@ _CAPTIONS = {
     "unknowns": "Unknowns of the inverse problem while they are discovered.",
     "weights": "Weights of the terms of the loss.",
     "solution": "Solution and reference.",
+    "samples": "Held-out samples: inputs, network, reference and difference.",
+    "sample_errors": "Relative L2 errors of all held-out samples.",
+}
+
+
+_HEADS = {
+    "relative_l2": "relative L2",
+    "worst_relative_l2": "worst sample",
+    "relative_h1": "relative H1",
+    "energy_gap": "energy gap",
+    "maximum_error": "maximum",
+    "rmse": "root mean square",
 }
 
 
@@ -89,7 +102,7 @@ def _key_numbers(summary: Mapping[str, Any], errors: Mapping[str, Any]) -> list[
 def _error_table(errors: Mapping[str, Any]) -> str:
     if not errors:
         return ""
-    measures = ("relative_l2", "maximum_error", "rmse")
+    measures = [name for name in MEASURES if name in errors]
     free = errors["up_to_constant"]
     rows = [
         (
@@ -99,8 +112,13 @@ def _error_table(errors: Mapping[str, Any]) -> str:
         for field in errors["relative_l2"]
     ]
     note = f"<p class='place'>Measured at {errors['points']:,} points.</p>"
-    heads = ("field", "relative L2", "maximum", "root mean square")
-    return note + table(heads, rows)
+    if "seconds" in errors:
+        network, solver = (errors["seconds"][name] for name in ("network", "reference"))
+        note += (
+            f"<p class='place'>One sample takes the network {network:.3g} s and the reference "
+            f"{solver:.3g} s, {solver / network:.3g} times as long.</p>"
+        )
+    return note + table(("field", *(_HEADS[name] for name in measures)), rows)
 
 
 def _unknown_table(trained: Trained) -> str:

@@ -115,7 +115,7 @@ def _run(config: Config, parts: Any, place: _Place, resume: Path | None) -> int:
 
 
 def _cost(parts: Any, place: _Place) -> str:
-    size, points = parts.objective.size, parts.objective.problem.points
+    size, points = parts.objective.size, parts.objective.points
     processes = f"{place.group.size} processes x {place.threads} threads"
     return f"{size} parameters, {points} points, {processes}"
 
@@ -187,7 +187,7 @@ def _draw(place: _Place, summary: dict[str, Any]) -> None:
 
 
 def _summary(config: Config, parts: Any, place: _Place, outcome: Outcome) -> dict[str, Any]:
-    state, problem = outcome.state, parts.objective.problem
+    state, points = outcome.state, parts.objective.points
     speed = outcome.seconds_per_step
     return {
         "status": outcome.status,
@@ -197,11 +197,11 @@ def _summary(config: Config, parts: Any, place: _Place, outcome: Outcome) -> dic
         "threads_per_process": place.threads,
         "precision": config.precision,
         "parameters": parts.objective.size,
-        "points": problem.points,
+        "points": points,
         "steps": state.step,
         "seconds": state.seconds,
         "seconds_per_step": speed,
-        "points_per_second": problem.points / speed if speed > 0 else math.nan,
+        "points_per_second": points / speed if speed > 0 else math.nan,
         "loss": outcome.loss,
         "relative_l2": outcome.errors,
         "best": {"step": state.best_step, "value": state.best},

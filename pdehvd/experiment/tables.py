@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from pdehvd.experiment.cost import Cost
 
 
+# What `evaluate` may measure of each field, in the order of columns.
+MEASURES = (
+    "relative_l2",
+    "worst_relative_l2",
+    "relative_h1",
+    "energy_gap",
+    "maximum_error",
+    "rmse",
+)
+
+
 def _print(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = True) -> None:
     """Print a table; all columns but the first hold numbers, or text that may be folded."""
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -30,10 +41,16 @@ def _print(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool 
 
 def show_errors(errors: Mapping[str, Any]) -> None:
     """Print what `evaluate` returned: errors by field, and of unknowns."""
-    measures = [name for name in ("relative_l2", "maximum_error", "rmse") if name in errors]
+    measures = [name for name in MEASURES if name in errors]
     fields = list(dict.fromkeys(field for name in measures for field in errors[name]))
     rows = [[field, *(_number(errors[name].get(field)) for name in measures)] for field in fields]
     _print(["field", *(name.replace("_", " ") for name in measures)], rows)
+    seconds = errors.get("seconds")
+    if seconds:
+        print(
+            f"one sample: network {seconds['network']:.3g} s, reference {seconds['reference']:.3g}"
+            f" s ({seconds['reference'] / seconds['network']:.3g} times as long)"
+        )
     unknowns = errors.get("unknowns", {})
     if unknowns:
         _print(

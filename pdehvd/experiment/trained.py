@@ -13,6 +13,7 @@ from pdehvd.comm.group import Solo
 from pdehvd.experiment import directory as folder
 from pdehvd.experiment.build import build_objective, build_problem, build_reference
 from pdehvd.experiment.config import Config, load_config
+from pdehvd.experiment.trained_grid import TrainedOnGrid
 from pdehvd.problems.pde import PDEProblem
 from pdehvd.training.checkpoint import read_checkpoint
 from pdehvd.training.history import read
@@ -86,8 +87,11 @@ class Trained:
         return module
 
 
-def open_run(directory: Path, plugins: tuple[Path, ...] = (), which: str = "latest") -> Trained:
+def open_run(
+    directory: Path, plugins: tuple[Path, ...] = (), which: str = "latest"
+) -> Trained | TrainedOnGrid:
     """Return the run in a directory. Raises `ConfigError` where it is no run."""
     found = folder.find(Path(directory))
     config, _ = load_config(found / folder.CONFIG, plugins=plugins)
-    return Trained(found, config, which)
+    kind = TrainedOnGrid if config.problem.kind == "grid" else Trained
+    return kind(found, config, which)

@@ -1,19 +1,17 @@
-"""What every network offers: a layout of parameters, initial values, outputs and their jets."""
+"""What every network of coordinates offers: parameters, outputs and their jets."""
 
 from __future__ import annotations
 
-import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-import tensorflow as tf
-
+from pdehvd.models.parametrized import Layout, Parametrized
 from pdehvd.numerics import jets
 
+__all__ = ["Layout", "Network", "Record"]
+
 Tensor = Any
-Layout = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 class Record(NamedTuple):
@@ -28,25 +26,11 @@ class Record(NamedTuple):
     outputs: Sequence[Tensor]
 
 
-class Network(ABC):
-    """A function of D coordinates with F outputs and P parameters, pure in its parameters.
-
-    Parameters are passed in, never owned, so that optimizers see either the list in the order of
-    `layout` or the flat vector [P] (`flatten`, `split`).
-    """
+class Network(Parametrized):
+    """A function of D coordinates with F outputs and P parameters, pure in its parameters."""
 
     inputs: int
     outputs: int
-    dtype: str
-
-    @property
-    @abstractmethod
-    def layout(self) -> Layout:
-        """Names and shapes of the parameters, in the order of the flat vector."""
-
-    @abstractmethod
-    def initial(self, seed: int) -> list[np.ndarray]:
-        """Return initial parameters in the order of `layout`; they depend on `seed` only."""
 
     @abstractmethod
     def apply(self, parameters: Sequence[Tensor], x: Tensor) -> Tensor:
@@ -65,18 +49,3 @@ class Network(ABC):
         from differentiating the residuals one by one.
         """
         return None
-
-    @property
-    def size(self) -> int:
-        """The number of parameters P."""
-        return sum(math.prod(shape) for _, shape in self.layout)
-
-    def flatten(self, parameters: Sequence[Tensor]) -> Tensor:
-        """Return the parameters as one vector [P]."""
-        return tf.concat([tf.reshape(parameter, [-1]) for parameter in parameters], axis=0)
-
-    def split(self, theta: Tensor) -> list[Tensor]:
-        """Return the parameters of the vector theta [P] as a list in the order of `layout`."""
-        shapes = [shape for _, shape in self.layout]
-        parts = tf.split(theta, [math.prod(shape) for shape in shapes])
-        return [tf.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import get_blas_funcs
+from scipy.linalg import eigh, get_blas_funcs, qr
 
 from pdehvd.comm.group import Group
 from pdehvd.numerics.kronecker import share
@@ -157,3 +157,15 @@ def symmetric_bytes(size: int, ranks: int) -> float:
     divided = ranks if size >= _DIVIDED else 1
     triangle = 8.0 * size * (size + _ROWS) / 2
     return triangle / divided + 3 * triangle + 8.0 * size * _PENDING
+
+
+def eigenvectors(matrix: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
+    """Return an orthogonal Q such that Q^T A Q is near diagonal for a symmetric A [n, n].
+
+    By eigendecomposition, largest eigenvalue first; from an earlier Q by one step of orthogonal
+    iteration, Q <- qr(A Q) (Golub and Van Loan, Matrix Computations, section 7.3.2).
+    """
+    if known is None:
+        basis: np.ndarray = eigh(matrix)[1][:, ::-1]
+        return np.ascontiguousarray(basis)
+    return np.asarray(qr(matrix @ known, overwrite_a=True, check_finite=False)[0])

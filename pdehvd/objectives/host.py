@@ -8,17 +8,20 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from pdehvd.models.network import Layout
+from pdehvd.objectives.base import Batch, Objective
 from pdehvd.objectives.least_squares import LeastSquares
 from pdehvd.objectives.linearization import Linearization
-from pdehvd.objectives.objective import Batch, PDEObjective
+from pdehvd.objectives.objective import PDEObjective
 
 
 class Point(NamedTuple):
-    """Global numbers at one theta: the weighted loss, each term's loss [T], the gradient [P]."""
+    """Global numbers at one theta, as `Evaluation` has them."""
 
     loss: float
     losses: np.ndarray
     gradient: np.ndarray
+    moments: np.ndarray | None = None
 
 
 class _Evaluated(NamedTuple):
@@ -33,7 +36,7 @@ class _Evaluated(NamedTuple):
 class HostCalls:
     """The compiled functions of one objective; they are traced once and serve every batch."""
 
-    def __init__(self, objective: PDEObjective) -> None:
+    def __init__(self, objective: Objective) -> None:
         self.objective = objective
         self.last: _Evaluated | None = None
         self.evaluate = tf.function(objective.evaluate, autograph=False)
@@ -42,6 +45,8 @@ class HostCalls:
     @cached_property
     def linear(self) -> Linearization:
         """What makes the residuals linear, for methods of least squares."""
+        if not isinstance(self.objective, PDEObjective):
+            raise TypeError("only a sum of squared residuals can be made linear")
         return Linearization(self.objective)
 
 
@@ -62,6 +67,11 @@ class HostObjective:
         """Number of parameters P."""
         return self._calls.objective.size
 
+    @property
+    def layout(self) -> Layout:
+        """Names and shapes of the parameters, in the order of theta."""
+        return self._calls.objective.layout
+
     @cached_property
     def dtype(self) -> np.dtype:
         """The run's precision."""
@@ -78,7 +88,8 @@ class HostObjective:
             return last.point
         self.evaluations += 1
         at = self._calls.evaluate(tf.constant(theta, self.dtype), batch, weights)
-        point = Point(float(at.loss), at.losses.numpy(), at.gradient.numpy())
+        moments = None if at.moments is None else at.moments.numpy()
+        point = Point(float(at.loss), at.losses.numpy(), at.gradient.numpy(), moments)
         self._calls.last = _Evaluated(theta.copy(), batch, weights, point)
         return point
 

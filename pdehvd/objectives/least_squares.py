@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from pdehvd.comm.group import Group
 from pdehvd.numerics.kronecker import Pair
+from pdehvd.objectives.base import Batch
 from pdehvd.objectives.linearization import Linearization, Slab
-from pdehvd.objectives.objective import Batch
 
 # Jacobian entries that exist at a time.
 _BYTES_AT_ONCE = 2**28

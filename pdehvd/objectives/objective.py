@@ -4,38 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from pdehvd.comm.aggregation import Aggregation
 from pdehvd.comm.group import Group
-from pdehvd.models.network import Network
+from pdehvd.models.network import Layout, Network
 from pdehvd.numerics import jets
 from pdehvd.numerics.expressions import compile_tf
+from pdehvd.objectives.base import Batch, Evaluation, Objective
 from pdehvd.objectives.parts import Data, count_parts, sum_in_parts
 from pdehvd.objectives.passes import group_passes
 from pdehvd.problems.block import Block, Items
 from pdehvd.problems.pde import PDEProblem
 
-Batch = Sequence[Data]
 
-
-class Evaluation(NamedTuple):
-    """Global numbers at one theta: the weighted loss [], each term's loss [T], the gradient [P]."""
-
-    loss: tf.Tensor
-    losses: tf.Tensor
-    gradient: tf.Tensor
-
-
-class PDEObjective:
+class PDEObjective(Objective):
     """Loss of a PDE problem: L = sum_k w_k L_k, L_k = (sum of squared residuals of term k) / N_k.
 
     N_k is the global number of items. Ranks add sums, nobody averages averages. The parameters
     theta [P] are the network's, then the unknowns (positive ones by their logarithm).
     """
+
+    least_squares = True
 
     def __init__(
         self,
@@ -51,6 +43,8 @@ class PDEObjective:
         self.aggregation = aggregation
         self.dtype = tf.as_dtype(dtype)
         self.terms = problem.terms
+        self.period = problem.period
+        self.points = problem.points
         self._residuals_of = [
             compile_tf(block.expressions, sorted(_names(block) | set(problem.coordinates)))
             for block in problem.blocks
@@ -58,11 +52,16 @@ class PDEObjective:
         self._passes = group_passes(problem)
         self._local = tf.function(self.contributions, jit_compile=True, autograph=False)
         self._local_losses = tf.function(self._losses_of, jit_compile=True, autograph=False)
+        self._local_error = tf.function(self.equation_error, jit_compile=True, autograph=False)
 
     @property
     def size(self) -> int:
         """Number of parameters P."""
         return self.network.size + len(self.problem.unknowns)
+
+    @property
+    def layout(self) -> Layout:
+        return self.network.layout
 
     def initial(self, seed: int) -> np.ndarray:
         """Return theta [P] at the start; the same on every rank."""
@@ -94,6 +93,17 @@ class PDEObjective:
                 items = block.source.items(round_, start, stop)
             batch.append(self.tensors(items))
         return batch
+
+    def select(self, theta: tf.Tensor, round_: int) -> np.ndarray | None:
+        """Return adaptive points [N], chosen by the residuals at all ranks' candidates."""
+        adaptive, interior = self.problem.adaptive, self.problem.interior
+        if adaptive is None:
+            return None
+        start, stop = self.group.shard(interior.candidates)
+        data = self.tensors(interior.candidate_items(round_, start, stop))
+        own = self._local_error(theta, data).numpy().astype(np.float64)
+        sizes = self.group.gather_numpy(own, "residuals")
+        return adaptive.select(sizes, interior.count, (round_, 0))
 
     def tensors(self, items: Items) -> dict[str, tf.Tensor]:
         """Return items as tensors in the run's precision."""
@@ -160,7 +170,7 @@ class PDEObjective:
         return np.array([float(block.count) for block in self.problem.blocks for _ in block.terms])
 
     @cached_property
-    def rows(self) -> int:
+    def rows(self) -> int:  # type: ignore[override]
         """Global number N of residuals: every term has some at each of its items."""
         return sum(block.count * len(block.expressions) for block in self.problem.blocks)
 

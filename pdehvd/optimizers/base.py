@@ -12,8 +12,8 @@ from pydantic import Field
 
 from pdehvd.comm.group import Group
 from pdehvd.errors import PdehvdError
+from pdehvd.objectives.base import Batch, Evaluation, Objective
 from pdehvd.objectives.host import HostObjective, Point
-from pdehvd.objectives.objective import Batch, Evaluation, PDEObjective
 from pdehvd.spec import Spec
 
 State = dict[str, Any]
@@ -43,7 +43,7 @@ class StalledError(PdehvdError):
 class BoundObjective:
     """The objective on one batch with one set of weights: a function of theta alone."""
 
-    objective: PDEObjective
+    objective: Objective
     batch: Batch
     weights: tf.Tensor
 
@@ -87,8 +87,9 @@ class HostOptimizer(ABC):
     def step(
         self, objective: HostObjective, theta: np.ndarray, state: State
     ) -> tuple[np.ndarray, State, Point, Facts]:
-        """Return the next theta [P] and state, the point at the *next* theta, and facts.
+        """Return the next theta [P] and state, the last point that was evaluated, and facts.
 
+        That is the point at the next theta wherever a method has to look there anyway.
         What is in the given state may be changed in place: only the returned one is valid then.
         Raises `StalledError` where no better theta can be found.
         """

@@ -11,7 +11,7 @@ from keras.src.optimizers.base_optimizer import BaseOptimizer
 from pydantic import Field
 
 from pdehvd.comm.group import Group
-from pdehvd.objectives.objective import Evaluation
+from pdehvd.objectives.base import Evaluation
 from pdehvd.optimizers.base import BoundObjective, Facts, Optimizer, OptimizerSpec, State
 from pdehvd.optimizers.schedule import Constant, LearningRate, Schedule
 from pdehvd.spec import register

@@ -72,6 +72,11 @@ class PDEProblem:
         return tuple(term.name for block in self.blocks for term in block.terms)
 
     @property
+    def items(self) -> int:
+        """Global number of items that ranks share; each rank needs one."""
+        return self.blocks[0].count
+
+    @property
     def points(self) -> int:
         """Global number of points at which the network is evaluated in a step."""
         return sum(block.count * block.source.points_per_item for block in self.blocks)

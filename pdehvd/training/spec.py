@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from pdehvd.errors import ConfigError
+from pdehvd.problems.levels import LevelsSpec
 from pdehvd.spec import Spec
 
 
@@ -52,6 +53,9 @@ class TrainingSpec(Spec):
         default=25, ge=1, description="steps in one compiled call; more is faster, and reacts later"
     )
     keep: int = Field(default=3, ge=1, description="newest checkpoints kept, besides the best")
+    levels: LevelsSpec | None = Field(
+        default=None, description="resolutions that take turns; null: the problem's alone"
+    )
     early_stopping: EarlyStoppingSpec | None = None
     stop_at: StopAtSpec | None = None
     max_seconds: float | None = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 from zipfile import BadZipFile
 
@@ -23,6 +23,7 @@ class TrainState:
     theta: tf.Tensor
     optimizer: dict[str, tf.Tensor]
     weights: tf.Tensor
+    moments: tf.Tensor = field(default_factory=lambda: tf.zeros(0))
     selection: np.ndarray | None = None
     seconds: float = 0.0
     lowest_loss: float = math.inf
@@ -36,6 +37,7 @@ class TrainState:
         """Return the state as an NPZ archive without pickle."""
         arrays = {"theta": self.theta.numpy(), "weights": self.weights.numpy()}
         arrays |= {f"optimizer/{name}": value.numpy() for name, value in self.optimizer.items()}
+        arrays["moments"] = self.moments.numpy()
         if self.selection is not None:
             arrays["selection"] = self.selection
         counters = {name: getattr(self, name) for name in self._COUNTERS}
@@ -54,6 +56,7 @@ class TrainState:
             return cls(
                 theta=tf.constant(arrays["theta"]),
                 weights=tf.constant(arrays["weights"]),
+                moments=tf.constant(arrays["moments"]),
                 optimizer={
                     name.removeprefix("optimizer/"): tf.constant(value)
                     for name, value in arrays.items()
@@ -78,5 +81,6 @@ class TrainState:
 
 
 def _shapes(state: TrainState) -> dict[str, str]:
-    tensors = {"theta": state.theta, "weights": state.weights, **state.optimizer}
+    tensors = {"theta": state.theta, "weights": state.weights, "moments": state.moments}
+    tensors |= state.optimizer
     return {name: f"{tensor.dtype.name}{list(tensor.shape)}" for name, tensor in tensors.items()}

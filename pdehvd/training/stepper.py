@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from pdehvd.objectives.base import Batch, Objective
 from pdehvd.objectives.host import HostCalls, HostObjective
-from pdehvd.objectives.objective import Batch, PDEObjective
+from pdehvd.objectives.objective import PDEObjective
 from pdehvd.objectives.weighting import Weighting
 from pdehvd.optimizers.base import (
     BoundObjective,
@@ -20,6 +21,7 @@ from pdehvd.optimizers.base import (
     StalledError,
     State,
 )
+from pdehvd.training.ahead import Ahead
 from pdehvd.training.evaluator import Evaluator
 from pdehvd.training.phases import Phase, phase_at
 from pdehvd.training.state import TrainState
@@ -29,7 +31,7 @@ from pdehvd.training.state import TrainState
 class Parts:
     """What a trainer is made of."""
 
-    objective: PDEObjective
+    objective: Objective
     phases: Sequence[Phase]
     weighting: Weighting
     evaluator: Evaluator | None
@@ -45,6 +47,7 @@ class Called(NamedTuple):
 
     theta: tf.Tensor
     optimizer: State
+    moments: tf.Tensor
     done: int
     loss: float
     losses: np.ndarray
@@ -64,9 +67,7 @@ class Stepper:
             for phase in parts.phases
         ]
         self._calls = HostCalls(parts.objective)
-        self._residual = tf.function(
-            parts.objective.equation_error, jit_compile=True, autograph=False
-        )
+        self._ahead = Ahead(parts.objective)
         self._renew = tf.function(self._renewed, autograph=False)
 
     def phase(self, step: int) -> Phase:
@@ -85,25 +86,25 @@ class Stepper:
             return called._replace(flags=self.group.sum_numpy(wishes, "flags"))
         loop = self._loops[self.parts.phases.index(phase)]
         assert loop is not None
-        theta, optimizer, done, loss, losses, facts, summed = loop(
+        theta, optimizer, moments, done, loss, losses, facts, summed = loop(
             state.theta,
             state.optimizer,
+            state.moments,
             batch,
             state.weights,
             tf.constant(count, tf.int32),
             tf.constant(wishes),
         )
         numbers = {name: float(value) for name, value in facts.items()}
-        return Called(
-            theta, optimizer, int(done), float(loss), losses.numpy(), numbers, summed.numpy()
-        )
+        at = float(loss), losses.numpy(), numbers, summed.numpy()
+        return Called(theta, optimizer, moments, int(done), *at)
 
     def _host_steps(
         self, optimizer: HostOptimizer, state: TrainState, batch: Batch, count: int
     ) -> Called:
         """Do steps one by one; a step that stalls leaves everything as it was before."""
         bound = HostObjective(self._calls, batch, state.weights)
-        theta, own = state.theta.numpy(), state.optimizer
+        theta, own, moments = state.theta.numpy(), state.optimizer, state.moments
         facts: Facts = {}
         loss, losses, stalled, done = float("nan"), np.zeros(0), "", 0
         while done < count:
@@ -113,6 +114,7 @@ class Stepper:
                 stalled = str(error)
                 break
             done, loss, losses = done + 1, at.loss, at.losses
+            moments = self.parts.objective.averaged(moments, at.moments)
             if not np.isfinite(loss):
                 break
         if done == 0:
@@ -120,40 +122,45 @@ class Stepper:
             loss, losses = at.loss, at.losses
         numbers = {name: float(value) for name, value in facts.items()}
         theta = tf.constant(theta, state.theta.dtype)
-        return Called(theta, own, done, loss, losses, numbers, np.zeros(0), stalled)
+        return Called(theta, own, moments, done, loss, losses, numbers, np.zeros(0), stalled)
 
     def _loop(self, optimizer: Optimizer) -> Any:
-        """Return the compiled loop of an optimizer over (theta, state, batch, weights, count)."""
+        """Return an optimizer's loop over (theta, state, moments, batch, weights, count)."""
+        objective = self.parts.objective
 
         def steps(
             theta: tf.Tensor,
             state: State,
+            moments: tf.Tensor,
             batch: Batch,
             weights: tf.Tensor,
             count: tf.Tensor,
             flags: tf.Tensor,
         ) -> tuple[Any, ...]:
-            bound = BoundObjective(self.parts.objective, batch, weights)
+            bound = BoundObjective(objective, batch, weights)
             zero = tf.zeros([], theta.dtype)
             facts: Facts = {name: zero for name in optimizer.facts}
 
-            def body(i: Any, theta: Any, state: Any, *_: Any) -> tuple[Any, ...]:
+            def body(i: Any, theta: Any, state: Any, moments: Any, *_: Any) -> tuple[Any, ...]:
                 theta, state, at, facts = optimizer.step(bound, theta, state)
-                return i + 1, theta, state, at.loss, at.losses, facts
+                moments = objective.averaged(moments, at.moments)
+                return i + 1, theta, state, moments, at.loss, at.losses, facts
 
-            def goes_on(i: Any, theta: Any, state: Any, loss: Any, *_: Any) -> Any:
+            def goes_on(i: Any, theta: Any, state: Any, moments: Any, loss: Any, *_: Any) -> Any:
                 return (i < count) & tf.math.is_finite(loss)
 
-            start = (tf.zeros([], tf.int32), theta, state, zero, tf.zeros_like(weights), facts)
+            none = tf.zeros_like(weights)
+            start = (tf.zeros([], tf.int32), theta, state, moments, zero, none, facts)
             # Iterations in parallel would put several collectives of one name in flight.
-            done, theta, state, loss, losses, facts = tf.while_loop(
+            done, theta, state, moments, loss, losses, facts = tf.while_loop(
                 goes_on, body, start, parallel_iterations=1
             )
             (flags,) = self.group.sum([flags], "flags")
-            return theta, state, done, loss, losses, facts, flags
+            return theta, state, moments, done, loss, losses, facts, flags
 
         # One process can compile the whole loop; a collective cannot be inside XLA.
-        return tf.function(steps, jit_compile=self.group.size == 1, autograph=False)
+        compiled = self.group.size == 1 and objective.compiled
+        return tf.function(steps, jit_compile=compiled, autograph=False)
 
     def renewed(self, state: TrainState, batch: Batch) -> TrainState:
         """Return the state with weights from its gradients or kernels."""
@@ -163,26 +170,20 @@ class Stepper:
     def _renewed(
         self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor, step: tf.Tensor
     ) -> tf.Tensor:
-        parts = self.parts
-        return parts.weighting.renewed(parts.objective, theta, batch, weights, step, parts.seed)
+        parts, objective = self.parts, self.parts.objective
+        if not isinstance(objective, PDEObjective):
+            raise TypeError("weights are renewed from residuals at points")
+        return parts.weighting.renewed(objective, theta, batch, weights, step, parts.seed)
 
     def batch(self, state: TrainState) -> Batch:
-        """Return this rank's points for the steps after `state`."""
-        return self.parts.objective.batch(self._round(state.step), state.selection)
+        """Return this rank's shard for the steps after `state`."""
+        return self._ahead.batch(self._round(state.step), state.selection)
 
     def resampled(self, state: TrainState) -> TrainState:
         """Return the state with the choice of adaptive points, from global residuals."""
-        objective = self.parts.objective
-        adaptive, interior = objective.problem.adaptive, objective.problem.interior
-        if adaptive is None:
-            return state
-        round_ = self._round(state.step)
-        start, stop = self.group.shard(interior.candidates)
-        data = objective.tensors(interior.candidate_items(round_, start, stop))
-        own = self._residual(state.theta, data).numpy().astype(np.float64)
-        sizes = self.group.gather_numpy(own, "residuals")
-        return replace(state, selection=adaptive.select(sizes, interior.count, (round_, 0)))
+        chosen = self.parts.objective.select(state.theta, self._round(state.step))
+        return state if chosen is None else replace(state, selection=chosen)
 
     def _round(self, step: int) -> int:
-        period = self.parts.objective.problem.period
+        period = self.parts.objective.period
         return step // period if period else 0

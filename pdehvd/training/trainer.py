@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pdehvd.objectives.objective import Batch
+from pdehvd.objectives.base import Batch
 from pdehvd.training.checkpoint import Checkpoints
 from pdehvd.training.history import History
 from pdehvd.training.progress import Progress
@@ -71,6 +71,7 @@ class _Recent:
     loss: float = math.nan
     facts: dict[str, float] = field(default_factory=dict)
     errors: dict[str, float] = field(default_factory=dict)
+    measures: dict[str, float] = field(default_factory=dict)
     logged: int = -1
     evaluated: int = -1
     since_log: _Clock = field(default_factory=_Clock)
@@ -100,7 +101,8 @@ class Trainer:
         objective = self.parts.objective
         theta = tf.constant(objective.initial(self.parts.seed))
         weights = tf.constant(self.parts.weighting.initial(objective.terms), objective.dtype)
-        return TrainState(0, theta, self.stepper.phase(0).fresh(theta), weights)
+        moments = tf.constant(objective.initial_moments())
+        return TrainState(0, theta, self.stepper.phase(0).fresh(theta), weights, moments)
 
     def stored(self, state: TrainState) -> TrainState:
         """Return a state as checkpoints hold it, whole on every rank."""
@@ -159,6 +161,7 @@ class Trainer:
             step=state.step + done,
             theta=called.theta,
             optimizer=called.optimizer,
+            moments=called.moments,
             seconds=now - started,
         )
         return state, called
@@ -179,7 +182,7 @@ class Trainer:
 
     @property
     def _resampling(self) -> int | None:
-        return self.parts.objective.problem.period
+        return self.parts.objective.period
 
     def _due(
         self, state: TrainState, batch: Batch, recent: _Recent, output: Output
@@ -227,19 +230,21 @@ class Trainer:
 
     def _evaluate(self, state: TrainState, recent: _Recent) -> None:
         if self.parts.evaluator is not None and recent.evaluated != state.step:
-            recent.errors = self.parts.evaluator(state.theta)
+            measured = self.parts.evaluator(state)
+            recent.errors, recent.measures = measured.relative_l2, measured.others
             recent.evaluated = state.step
 
     def _log(self, state: TrainState, recent: _Recent, output: Output) -> None:
         """Write a row of metrics and move the progress bar."""
         objective, pace = self.parts.objective, recent.since_log.per_step
-        rate = objective.problem.points / pace
+        rate = objective.points / pace
         row: dict[str, Any] = {"step": state.step, "seconds": state.seconds}
         row["loss/total"] = recent.loss
         row |= _named("loss", objective.terms, recent.losses)
         row |= recent.facts
         if recent.evaluated == state.step:
             row |= {f"relative_l2/{name}": error for name, error in recent.errors.items()}
+            row |= recent.measures
         row |= {"seconds_per_step": pace, "points_per_second": rate}
         unknowns = objective.unknowns(state.theta)
         row |= {f"unknown/{name}": float(value) for name, value in unknowns.items()}

@@ -18,13 +18,14 @@ import tensorflow as tf  # noqa: E402
 from pdehvd.comm.aggregation import Aggregation  # noqa: E402
 from pdehvd.comm.group import Group  # noqa: E402
 from pdehvd.experiment.build import build_parts  # noqa: E402
-from pdehvd.experiment.config import load_config  # noqa: E402
+from pdehvd.experiment.config import Config, load_config  # noqa: E402
 from pdehvd.training.checkpoint import Checkpoints  # noqa: E402
 from pdehvd.training.history import History  # noqa: E402
 from pdehvd.training.progress import Progress  # noqa: E402
-from pdehvd.training.trainer import Output, Trainer  # noqa: E402
+from pdehvd.training.trainer import Outcome, Output, Trainer  # noqa: E402
 
 PROBLEM = Path(__file__).with_name("problem.yaml")
+FIELDS = Path(__file__).with_name("fields.yaml")
 Arrays = dict[str, np.ndarray]
 
 
@@ -47,17 +48,21 @@ def trained(group: Group, settings: list[str], aggregation: Aggregation | None =
     config, _ = load_config(PROBLEM, settings)
     if aggregation is not None:
         config = config.model_copy(update={"aggregation": aggregation})
-    parts = build_parts(config, group)
-    folder = Path(sys.argv[2]) / "unused"
-    output = Output(History(folder, False), Progress(1, True), Checkpoints(folder, 1, False))
-    trainer = Trainer(parts, config.training)
-    outcome = trainer.fit(trainer.fresh_state(), output)
+    outcome = fitted(config, group)
     return {
         "loss": np.array(outcome.loss),
         "theta": outcome.state.theta.numpy(),
         "weights": outcome.state.weights.numpy(),
         "selection": np.array([]) if outcome.state.selection is None else outcome.state.selection,
     }
+
+
+def fitted(config: Config, group: Group) -> Outcome:
+    """Train from a fresh state and write nothing."""
+    folder = Path(sys.argv[2]) / "unused"
+    output = Output(History(folder, False), Progress(1, True), Checkpoints(folder, 1, False))
+    trainer = Trainer(build_parts(config, group), config.training)
+    return trainer.fit(trainer.fresh_state(), output)
 
 
 def prefixed(prefix: str, arrays: Arrays) -> Arrays:
@@ -115,6 +120,28 @@ def second_order(group: Group) -> Arrays:
     return found
 
 
+def generative(group: Group) -> Arrays:
+    """Twenty steps of a U-Net with normalisation over the global batch, and over shards."""
+    exact = ["precision=float64"]
+    return {
+        **prefixed("global", field_trained(group, exact)),
+        **prefixed("float32", field_trained(group, [])),
+        **prefixed("local", field_trained(group, [*exact, "model.norm.sync=local"])),
+        **prefixed("none", field_trained(group, [*exact, "model.norm.sync=none"])),
+    }
+
+
+def field_trained(group: Group, settings: list[str]) -> Arrays:
+    """Train the test problem on a grid; return parameters, moving averages and errors."""
+    config, _ = load_config(FIELDS, settings)
+    outcome = fitted(config, group)
+    return {
+        "theta": outcome.state.theta.numpy(),
+        "moments": outcome.state.moments.numpy(),
+        "errors": np.array(list(outcome.errors.values())),
+    }
+
+
 def hooks(group: Group) -> Arrays:
     """Compression and adaptive summation on the same problem."""
     few = ["training.steps=40"]
@@ -170,8 +197,8 @@ def collectives(group: Group) -> Arrays:
 def main() -> None:
     scenario, folder = sys.argv[1], Path(sys.argv[2])
     group = launch.join()
-    scenarios = {f.__name__: f for f in (invariance, adaptive, second_order, hooks, collectives)}
-    arrays = scenarios[scenario](group)
+    scenarios = (invariance, adaptive, second_order, generative, hooks, collectives)
+    arrays = {f.__name__: f for f in scenarios}[scenario](group)
     np.savez(folder / f"rank{group.rank}.npz", **arrays)
     group.close()
 

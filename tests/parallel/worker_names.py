@@ -11,5 +11,6 @@ SECOND_ORDER = {
     "damping: 1.0e-4, momentum: 0.8}",
     "cg": "{name: gauss_newton, solver: cg, damping: 1.0e-2, tolerance: 1.0e-12, iterations: 300}",
     "kfac": "kfac",
+    "soap": "{name: soap, learning_rate: 5.0e-3, every: 4}",
     "phases": "[{name: adam, steps: 10, learning_rate: 1e-2}, {name: lbfgs}]",
 }

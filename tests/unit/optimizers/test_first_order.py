@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pdehvd.objectives.objective import Evaluation
+from pdehvd.objectives.base import Evaluation
 from pdehvd.optimizers.first_order import Adam, FirstOrderSpec
 from pdehvd.spec import registered
 

@@ -1,0 +1,147 @@
+"""The network's answer to a person's own coefficient field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from pdehvd.errors import ConfigError, nearest
+from pdehvd.experiment.opened import RunLike, opened
+from pdehvd.experiment.trained_grid import TrainedOnGrid
+
+
+def predict_field(run: RunLike, file: Path, output: Path | None = None) -> tuple[Path, Path]:
+    """Write the solution of an input field to `NAME.solution.npz`, and a picture beside it.
+
+    The file holds one array [*n] for each input: NPZ or HDF5 by the inputs' names (a single array
+    may have any name), or a grey PNG picture, whose brightness 0..1 is the field. Any resolution
+    will do that the network takes. Raises ConfigError for a wrong shape, numbers that are not
+    finite, or values of at most 0 where the inputs of the training are positive.
+    """
+    trained = opened(run)
+    if not isinstance(trained, TrainedOnGrid):
+        raise ConfigError("this run's network maps points, not fields", (), "a parametric problem")
+    if trained.objective.network.latent:
+        raise ConfigError(
+            f"{trained.config.model.name} maps latent numbers, not fields", (), "a unet"
+        )
+    fields = _read(Path(file), trained.problem.inputs)
+    for name, field in fields.items():
+        _check(trained, name, field)
+    target = Path(output) if output else Path(file).with_name(f"{Path(file).stem}.solution.npz")
+    picture = target.with_suffix(".png")
+    for path in (target, picture):
+        if path.exists():
+            raise ConfigError(f"{path} exists and is not written over", ("output",), "a new name")
+    u = trained.predict({name: field[None] for name, field in fields.items()})[0]
+    _write(trained, fields, u, target, picture)
+    return target, picture
+
+
+def _write(
+    trained: TrainedOnGrid,
+    fields: dict[str, np.ndarray],
+    u: np.ndarray,
+    target: Path,
+    picture: Path,
+) -> None:
+    from pdehvd.experiment.plots import png
+    from pdehvd.experiment.plots_samples import samples
+
+    axes = dict(zip(trained.problem.coordinates, trained.problem.axes(len(u)), strict=True))
+    arrays = {**axes, **fields, trained.problem.field: u}
+    image = png(
+        samples(trained, {name: field[None] for name, field in fields.items()}, u[None], None)
+    )
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as stream:
+            np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+        picture.write_bytes(image)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write {target}: {error.strerror or error}", ("output",)
+        ) from error
+
+
+def _check(trained: TrainedOnGrid, name: str, field: np.ndarray) -> None:
+    """Raise `ConfigError` for a field that the network cannot take."""
+    problem = trained.problem
+    dimension = len(problem.coordinates)
+    if field.ndim != dimension or len(set(field.shape)) != 1:
+        raise ConfigError(
+            f"the field '{name}' has the shape {field.shape}",
+            ("field",),
+            f"{dimension} equal sides, such as {problem.shape(problem.resolution)}",
+        )
+    trained.objective.network.check(field.shape)
+    if not np.isfinite(field).all():
+        raise ConfigError(f"the field '{name}' has values that are not finite", ("field",))
+    if problem.families[0][name].positive and field.min() <= 0:
+        raise ConfigError(
+            f"the field '{name}' has values down to {field.min():.3g}",
+            ("field",),
+            "values above 0, as in the training",
+        )
+
+
+def _read(file: Path, inputs: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Return the input fields of a file in float64."""
+    readers: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
+        ".npz": _npz,
+        ".h5": _hdf5,
+        ".hdf5": _hdf5,
+        ".png": _png,
+    }
+    reader = readers.get(file.suffix.lower())
+    if reader is None:
+        raise ConfigError(
+            f"'{file.name}' has no known ending",
+            ("field",),
+            "one of " + ", ".join(readers),
+            nearest(file.suffix, readers),
+        )
+    try:
+        arrays = reader(file)
+    except (OSError, ValueError, KeyError, SyntaxError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or "it is no such file, or damaged"
+        raise ConfigError(f"cannot read {file}: {reason}", ("field",)) from error
+    if len(arrays) == 1 and len(inputs) == 1:
+        arrays = {inputs[0]: next(iter(arrays.values()))}
+    missing = [name for name in inputs if name not in arrays]
+    if missing:
+        raise ConfigError(
+            f"{file} holds {', '.join(arrays) or 'nothing'}, not {', '.join(missing)}",
+            ("field",),
+            "an array for each of " + ", ".join(inputs),
+        )
+    try:
+        return {name: np.asarray(arrays[name], np.float64) for name in inputs}
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{file} holds something else than numbers", ("field",)) from error
+
+
+def _npz(file: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except AttributeError as error:
+        raise ValueError("no archive") from error
+
+
+def _hdf5(file: Path) -> dict[str, np.ndarray]:
+    import h5py
+
+    with h5py.File(file) as archive:
+        return {name: item[()] for name, item in archive.items() if isinstance(item, h5py.Dataset)}
+
+
+def _png(file: Path) -> dict[str, np.ndarray]:
+    """Return the brightness of a picture; its first axis runs to the right, its second up."""
+    import matplotlib.image
+
+    pixels = matplotlib.image.imread(file)
+    grey = pixels if pixels.ndim == 2 else pixels[..., :3].mean(-1)
+    return {"picture": grey[::-1].T}

@@ -1,0 +1,248 @@
+"""Stages: units at one resolution with one backward pass, which may forget and compute again.
+
+Kept for the backward pass are each unit's images and its convolution; the normalised images and
+activations are computed again. A stage that forgets (`remat`) keeps its inputs and statistics
+only and repeats its convolutions: Chen et al. (2016), arXiv:1604.06174. The second time the
+statistics are known, so that no collective runs twice and the numbers are the same.
+
+Everything is ordered by control dependencies, so that memory is free again as soon as possible:
+the samples of a large batch follow one another, a kernel's gradient comes before the image's, and
+nothing is computed again before its gradient has arrived.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import tensorflow as tf
+
+from pdehvd.models.blocks import Entrance, Pull, Unit
+from pdehvd.models.convolutions import convolve, image_gradients, kernel_gradient
+from pdehvd.models.norm import Known, Reduce, Statistics
+from pdehvd.models.parametrized import Layout
+
+Tensor = Any
+
+# A forgetful stage cuts its batch into parts of about this many numbers an image.
+_PART = 1 << 20
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Units at one resolution, n / 2^level, of which the first sees images side by side.
+
+    The last of these images comes in through the `entrance`. `leaf` says that the images need no
+    gradient.
+    """
+
+    name: str
+    level: int
+    units: tuple[Unit, ...]
+    entrance: Entrance = Entrance()
+    remat: bool = False
+    leaf: bool = False
+
+    @property
+    def layout(self) -> Layout:
+        """The layouts of the entrance and of the units in turn."""
+        enter = self.entrance.layout(self.name, len(self.units[0].shape))
+        return (*enter, *(entry for unit in self.units for entry in unit.layout))
+
+    @property
+    def kept(self) -> int:
+        """How many numbers a pixel keeps for the backward pass, without `remat`."""
+        return self.entrance.outputs + sum(2 * unit.outputs for unit in self.units)
+
+    def run(
+        self, parameters: Sequence[Tensor], images: Sequence[Tensor], reduce: Reduce
+    ) -> tuple[Tensor, list[Statistics]]:
+        """Return the last unit's images and the statistics of all units.
+
+        The gradient is that through the statistics too; parameters get this rank's sums.
+        """
+        count = len(parameters)
+
+        @tf.custom_gradient
+        def run(*arguments: Tensor) -> tuple[Any, Any]:
+            passage = _Passage(self, arguments[:count], reduce)
+            h = passage.forward(arguments[count:], [None] * len(self.units))
+
+            def backward(g: Tensor, *_: Tensor) -> list[Tensor | None]:
+                return passage.backward(arguments[count:], g)
+
+            return (h, *(part for found in passage.statistics for part in found)), backward
+
+        h, *flat = run(*parameters, *images)
+        flat = [tf.stop_gradient(part) for part in flat]
+        return h, [Statistics(*flat[k : k + 3]) for k in range(0, len(flat), 3)]
+
+    def infer(
+        self,
+        parameters: Sequence[Tensor],
+        images: Sequence[Tensor],
+        averages: Sequence[Statistics | None],
+    ) -> Tensor:
+        """Return the last unit's images, normalised by moving averages where there are any."""
+        return _Passage(self, parameters, lambda sums, _: sums).forward(images, averages)
+
+
+@dataclass
+class _Part:
+    """Some samples: the units' convolutions z and, where they are kept, what was convolved."""
+
+    rows: slice
+    z: list[Tensor] = field(default_factory=list)
+    images: list[list[Tensor]] = field(default_factory=list)
+    pull: Pull | None = None
+
+
+class _Passage:
+    """One way of a batch through a stage, and back."""
+
+    def __init__(self, stage: Stage, parameters: Sequence[Tensor], reduce: Reduce) -> None:
+        self.stage, self.units, self.reduce = stage, stage.units, reduce
+        sizes = [len(unit.layout) for unit in stage.units]
+        sizes = [len(parameters) - sum(sizes), *sizes]
+        ends = list(itertools.accumulate(sizes))
+        self.enter, *self.own = (
+            parameters[end - size : end] for size, end in zip(sizes, ends, strict=True)
+        )
+        self.statistics: list[Statistics] = []
+        self.known: list[Known] = []
+        self.whole = _Part(slice(None))
+
+    def forward(self, images: Sequence[Tensor], averages: Sequence[Statistics | None]) -> Tensor:
+        """Return the last unit's images; find the statistics that are not given."""
+        last, self.whole.pull = self.stage.entrance.run(self.enter, images[-1])
+        inputs = [*images[:-1], last]
+        for number, (unit, own) in enumerate(zip(self.units, self.own, strict=True)):
+            z = convolve(inputs, self._kernel(number, inputs), unit.stride)
+            known = averages[number] or unit.layer.statistics(z, own[0].dtype.name, self.reduce)
+            self.statistics.append(known)
+            self.known.append(unit.known(own, known))
+            self.whole.images.append(inputs)
+            self.whole.z.append(z)
+            inputs = [unit.layer.activate(z, self.known[number])]
+        return inputs[0]
+
+    def backward(self, images: Sequence[Tensor], g: Tensor) -> list[Tensor | None]:
+        """Return the gradients of the parameters, then of the images."""
+        parts = self._again(images, g) if self.stage.remat else [self.whole]
+        upstream = [g[part.rows] for part in parts]
+        gradients: list[Tensor | None] = []
+        for number in reversed(range(len(self.units))):
+            totals, shares = self._shares(number, parts, upstream)
+            kernels, pulled = [], []
+            for part, above in zip(parts, upstream, strict=True):
+                order = [*pulled[-1], *kernels[-1:]] if pulled else []
+                kernel, below = self._pull(number, part, images, (above, shares, order))
+                kernels.append(kernel)
+                pulled.append(below)
+            kernel = tf.cast(tf.add_n(kernels), self.own[number][0].dtype)
+            gradients = [*self.units[number].gradients(kernel, totals), *gradients]
+            upstream = [below[0] if number else below for below in pulled]
+        return self._joined(upstream, gradients, len(images))
+
+    def _again(self, images: Sequence[Tensor], g: Tensor) -> list[_Part]:
+        """Repeat the convolutions of each part in turn, once the gradient g has arrived."""
+        parts, order = [], [g]
+        for rows in _cut(g):
+            part = _Part(rows)
+            inputs, _ = self._entered(part, images, order)
+            for number, unit in enumerate(self.units):
+                z = convolve(inputs, self._kernel(number, inputs), unit.stride)
+                part.z.append(z)
+                if number + 1 < len(self.units):
+                    inputs = [unit.layer.activate(z, self._known(number, part))]
+            parts.append(part)
+            order = part.z[-1:]
+        return parts
+
+    def _shares(
+        self, number: int, parts: Sequence[_Part], upstream: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        layer = self.units[number].layer
+        found = [
+            layer.totals(part.z[number], g, self._known(number, part))
+            for part, g in zip(parts, upstream, strict=True)
+        ]
+        totals = tf.concat(found, axis=1) if layer.norm.apart else tf.add_n(found)
+        return totals, layer.shares(totals, self.known[number], self.reduce)
+
+    def _pull(
+        self,
+        number: int,
+        part: _Part,
+        images: Sequence[Tensor],
+        given: tuple[Tensor, Tensor, list[Tensor]],
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Return a part's gradients of the kernel, and of images and the entrance's parameters."""
+        unit, (g, shares, order) = self.units[number], given
+        shares = shares[:, part.rows] if unit.layer.norm.apart else shares
+        with tf.control_dependencies(order):
+            dz = unit.layer.pullback(part.z[number], g, self._known(number, part), shares)
+        inputs, pull = self._inputs(number, part, images, dz)
+        weight = self._kernel(number, inputs)
+        kernel = kernel_gradient(inputs, weight, dz, unit.stride)
+        if number == 0 and self.stage.leaf:
+            return kernel, []
+        with tf.control_dependencies([kernel]):
+            dz = tf.identity(dz)
+        *beside, last = image_gradients(inputs, weight, dz, unit.stride)
+        return kernel, [*beside, *pull(last)]
+
+    def _inputs(
+        self, number: int, part: _Part, images: Sequence[Tensor], after: Tensor
+    ) -> tuple[list[Tensor], Pull]:
+        """Return what a unit convolved, kept or computed again after `after`, and how it came."""
+        if part.images:
+            return part.images[number], part.pull if number == 0 else _alone
+        if number == 0:
+            return self._entered(part, images, [after])
+        before = self.units[number - 1].layer
+        with tf.control_dependencies([after]):
+            known = self._known(number - 1, part)
+            return [before.activate(part.z[number - 1], known)], _alone
+
+    def _entered(
+        self, part: _Part, images: Sequence[Tensor], order: Sequence[Tensor]
+    ) -> tuple[list[Tensor], Pull]:
+        with tf.control_dependencies(order):
+            *beside, last = (tf.identity(image[part.rows]) for image in images)
+        last, pull = self.stage.entrance.run(self.enter, last)
+        return [*beside, last], pull
+
+    def _kernel(self, number: int, inputs: Sequence[Tensor]) -> Tensor:
+        return tf.cast(self.own[number][0], inputs[0].dtype)
+
+    def _known(self, number: int, part: _Part) -> Known:
+        known = self.known[number]
+        apart = self.units[number].layer.norm.apart
+        return Known(*(entry[part.rows] for entry in known)) if apart else known
+
+    def _joined(
+        self, parts: Sequence[list[Tensor]], gradients: list[Tensor | None], images: int
+    ) -> list[Tensor | None]:
+        """Join the parts' gradients of images, then those of the entrance's parameters."""
+        if self.stage.leaf:
+            return [*gradients, *[None] * images]
+        columns = list(zip(*parts, strict=True))
+        beside = [tf.concat(column, axis=0) for column in columns[:images]]
+        enter = [tf.add_n(column) for column in columns[images:]]
+        return [*enter, *gradients, *beside]
+
+
+def _alone(g: Tensor) -> list[Tensor]:
+    return [g]
+
+
+def _cut(g: Tensor) -> list[slice]:
+    """Cut a batch into equal parts, of `_PART` numbers of g or of one sample."""
+    batch = g.shape[0]
+    most = max(1, g.shape.num_elements() // _PART)
+    count = max(n for n in range(1, min(most, batch) + 1) if batch % n == 0)
+    size = batch // count
+    return [slice(start, start + size) for start in range(0, batch, size)]

@@ -1,0 +1,89 @@
+"""What every objective offers: a loss of flat parameters that is the same on every rank."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from pdehvd.comm.group import Group
+from pdehvd.models.network import Layout
+from pdehvd.objectives.parts import Data
+
+Batch = Sequence[Data]
+
+
+class Evaluation(NamedTuple):
+    """Global numbers at one theta: the weighted loss [], each term's loss [T], the gradient [P].
+
+    `moments` [M] are the statistics of the batch that a network normalises with, if it does.
+    """
+
+    loss: tf.Tensor
+    losses: tf.Tensor
+    gradient: tf.Tensor
+    moments: tf.Tensor | None = None
+
+
+class Objective(ABC):
+    """A loss L = sum_k w_k L_k of the parameters theta [P] on a batch; all numbers are global.
+
+    `period` is the number of steps between new batches, None where the first one serves for ever;
+    `points` the number of points at which fields are evaluated in a step. `compiled` says whether
+    XLA may take a whole step on one process, `least_squares` whether L is a sum of squares.
+    """
+
+    group: Group
+    dtype: tf.DType
+    terms: tuple[str, ...]
+    period: int | None
+    points: int
+    compiled = True
+    least_squares = False
+    # Global number N of the residuals of a sum of squares.
+    rows = 0
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Number of parameters P."""
+
+    @property
+    def layout(self) -> Layout:
+        """Names and shapes of the network's parameters, in the order of theta; others follow."""
+        return ()
+
+    @abstractmethod
+    def initial(self, seed: int) -> np.ndarray:
+        """Return theta [P] at the start; the same on every rank."""
+
+    def initial_moments(self) -> np.ndarray:
+        """Return the moving averages [M] of the batches' statistics at the start."""
+        return np.zeros(0, self.dtype.as_numpy_dtype)
+
+    def averaged(self, moments: tf.Tensor, fresh: tf.Tensor | None) -> tf.Tensor:
+        """Return the moving averages [M] after a batch with the statistics `fresh`."""
+        return moments
+
+    def unknowns(self, theta: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the numbers to be discovered, by name."""
+        return {}
+
+    @abstractmethod
+    def batch(self, round_: int, selection: np.ndarray | None = None) -> Batch:
+        """Return this rank's shard of a round's batch; `selection` [N] is that of `select`."""
+
+    def select(self, theta: tf.Tensor, round_: int) -> np.ndarray | None:
+        """Return the global indices of the candidates that a round trains on; None: no choice."""
+        return None
+
+    @abstractmethod
+    def evaluate(self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor) -> Evaluation:
+        """Return the global loss and gradient."""
+
+    @abstractmethod
+    def losses_at(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
+        """Return the global losses [K] at several thetas [K, P]; one collective for all."""

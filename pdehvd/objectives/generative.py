@@ -1,0 +1,178 @@
+"""The objective of a network that maps input fields to solutions, with no data but the PDE."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from pdehvd.comm.aggregation import Aggregation
+from pdehvd.comm.group import Group
+from pdehvd.models.grid_network import GridNetwork
+from pdehvd.models.network import Layout
+from pdehvd.objectives.base import Batch, Evaluation, Objective
+from pdehvd.objectives.discrete import DiscreteLaw
+from pdehvd.problems.family import TRAINING, ParametricProblem, Sample
+from pdehvd.problems.levels import Schedule
+
+LATENT = "latent numbers"
+
+
+class GenerativeObjective(Objective):
+    """L = (sum over the batch of each sample's loss) / B, B the global batch.
+
+    Convolutions are faster outside XLA, so no step is compiled as a whole; the loss and its slopes
+    by the network's values are.
+    """
+
+    compiled = False
+
+    def __init__(
+        self,
+        problem: ParametricProblem,
+        network: GridNetwork,
+        group: Group,
+        aggregation: Aggregation,
+        dtype: str,
+        schedule: Schedule | None = None,
+    ) -> None:
+        self.problem = problem
+        self.network = network
+        self.group = group
+        self.aggregation = aggregation
+        self.dtype = tf.as_dtype(dtype)
+        self.terms = problem.terms
+        self.schedule = schedule or problem.schedule()
+        self.period = problem.samples.every
+        self.points = problem.samples.batch * problem.resolution ** len(problem.coordinates)
+        self.law = DiscreteLaw(problem, self.dtype)
+        self._slopes = tf.function(self.law.losses_and_slopes, jit_compile=True, autograph=False)
+        self._values = tf.function(self._imposed_losses, jit_compile=True, autograph=False)
+
+    @property
+    def size(self) -> int:
+        return self.network.size
+
+    @property
+    def layout(self) -> Layout:
+        return self.network.layout
+
+    def initial(self, seed: int) -> np.ndarray:
+        parts = [part.reshape(-1) for part in self.network.initial(seed)]
+        return np.concatenate(parts).astype(self.dtype.as_numpy_dtype)
+
+    def initial_moments(self) -> np.ndarray:
+        return self.network.initial_moments().astype(self.dtype.as_numpy_dtype)
+
+    def averaged(self, moments: tf.Tensor, fresh: tf.Tensor | None) -> tf.Tensor:
+        return moments if fresh is None else moments + (fresh - moments) * self._renewal
+
+    @property
+    def _renewal(self) -> tf.Tensor:
+        return tf.constant(1 - self.network.momentum, self.dtype)
+
+    def batch(self, round_: int, selection: np.ndarray | None = None) -> Batch:
+        indices = self.problem.samples.indices(round_)
+        start, stop = self.group.shard(len(indices))
+        resolution = self.schedule.resolution(round_ * self.problem.samples.every)
+        return [self.tensors(self.problem.draw(indices[start:stop], resolution, TRAINING))]
+
+    def tensors(self, sample: Sample) -> dict[str, tf.Tensor]:
+        """Return samples as tensors in the run's precision."""
+        tensors = {name: tf.constant(field, self.dtype) for name, field in sample.fields.items()}
+        if self.network.latent and sample.latent is not None:
+            tensors[LATENT] = tf.constant(sample.latent, self.dtype)
+        return tensors
+
+    def evaluate(self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor) -> Evaluation:
+        """Return the global loss, gradient and moments; one collective besides those of norms."""
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            losses, moments = self._shares(theta, batch)
+            loss = tf.reduce_sum(weights * losses)
+        gradient = tape.gradient(loss, theta, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        share = moments * self._weight_of_moments(batch)
+        both = tf.concat([losses, share], 0)
+        gradient, both = self.aggregation.combine(self.group, gradient, both)
+        losses = both[: len(self.terms)]
+        return Evaluation(
+            tf.reduce_sum(weights * losses), losses, gradient, both[len(self.terms) :]
+        )
+
+    def losses_at(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
+        def one(theta: tf.Tensor) -> tf.Tensor:
+            data = batch[0]
+            raw, _ = self._trained(theta, data)
+            losses = self._values(raw, _fields(data))
+            return tf.reduce_sum(weights) * tf.reduce_sum(losses) / self._batch
+
+        # One after another: their normalisations have collectives of the same names.
+        local = tf.map_fn(one, thetas, parallel_iterations=1)
+        return self.group.sum([local], "losses_at")[0]
+
+    def solution(
+        self, theta: tf.Tensor, moments: tf.Tensor, data: Mapping[str, tf.Tensor], resolution: int
+    ) -> tf.Tensor:
+        """Return the fields [B, *n] of samples, normalised by moving averages."""
+        images = self._input(data, resolution)
+        shape = self.problem.shape(resolution)
+        raw = self.network.infer(self.network.split(theta), images, moments, shape)
+        return self.law.imposed(raw[..., 0], _fields(data))
+
+    @property
+    def _batch(self) -> tf.Tensor:
+        return tf.constant(float(self.problem.samples.batch), self.dtype)
+
+    def _input(self, data: Mapping[str, tf.Tensor], resolution: int) -> tf.Tensor:
+        if self.network.latent:
+            return data[LATENT]
+        return self.law.images(_fields(data), resolution)
+
+    def _trained(
+        self, theta: tf.Tensor, data: Mapping[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the network's values [b, *n] and the moments of the batch."""
+        resolution = max(n for field in _fields(data).values() for n in field.shape[1:])
+        images = self._input(data, resolution)
+        shape = self.problem.shape(resolution)
+        raw, moments = self.network.train(self.network.split(theta), images, self._reduce, shape)
+        return raw[..., 0], moments
+
+    def _reduce(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
+        return self.group.sum([tensor], name)[0]
+
+    def _shares(self, theta: tf.Tensor, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return this rank's part of the losses [T], which add up over ranks, and the moments."""
+        raw, moments = self._trained(theta, batch[0])
+        losses = self._differentiable(raw, _fields(batch[0]))
+        return tf.reduce_sum(losses)[None] / self._batch, moments
+
+    def _differentiable(self, raw: tf.Tensor, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Return the losses [b]; their slopes come with them from one compiled pass."""
+
+        @tf.custom_gradient
+        def losses(values: tf.Tensor) -> tuple[tf.Tensor, object]:
+            result, slopes = self._slopes(values, inputs)
+
+            def backward(upstream: tf.Tensor) -> tf.Tensor:
+                return tf.reshape(upstream, [-1] + [1] * (values.shape.rank - 1)) * slopes
+
+            return result, backward
+
+        return losses(raw)
+
+    def _imposed_losses(self, raw: tf.Tensor, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        return self.law.losses(self.law.imposed(raw, inputs), inputs)
+
+    def _weight_of_moments(self, batch: Batch) -> tf.Tensor:
+        """Return this rank's weight in the sum over ranks of the moments."""
+        if not self.network.merged:
+            return tf.constant(float(self.group.rank == 0), self.dtype)
+        own = next(iter(batch[0].values())).shape[0]
+        return tf.constant(own / self.problem.samples.batch, self.dtype)
+
+
+def _fields(data: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Return the input fields, without the latent numbers."""
+    return {name: tensor for name, tensor in data.items() if name != LATENT}

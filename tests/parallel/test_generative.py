@@ -1,0 +1,52 @@
+"""A U-Net with batch normalisation means the same on 1, 2 and 3 processes, unequal shards."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from launcher import load, run_worker
+
+SIZES = (1, 2, 3)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Every rank's arrays, by number of processes."""
+    found = {}
+    for size in SIZES:
+        folder = tmp_path_factory.mktemp(f"generative{size}")
+        done = run_worker(size, "generative", folder)
+        assert done.returncode == 0, done.stderr[-4000:]
+        found[size] = [load(folder, rank) for rank in range(size)]
+    return found
+
+
+def distance(a, b):
+    return np.linalg.norm(a - b) / np.linalg.norm(a)
+
+
+@pytest.mark.parametrize("size", SIZES[1:])
+@pytest.mark.parametrize(("case", "bound"), [("global", 1e-10), ("float32", 1e-4)])
+@pytest.mark.parametrize("what", ["theta", "moments", "errors"])
+def test_training_does_not_depend_on_the_number_of_processes(results, size, case, bound, what):
+    one, many = results[1][0], results[size][0]
+    assert distance(one[f"{case}/{what}"], many[f"{case}/{what}"]) < bound
+
+
+@pytest.mark.parametrize("size", SIZES[1:])
+def test_all_ranks_hold_the_same_bits(results, size):
+    for rank in range(1, size):
+        for name, array in results[size][0].items():
+            np.testing.assert_array_equal(array, results[size][rank][name], err_msg=name)
+
+
+@pytest.mark.parametrize("size", SIZES[1:])
+@pytest.mark.parametrize("case", ["local", "none"])
+def test_without_synchronised_statistics_the_same_check_fails(results, size, case):
+    one, many = results[1][0], results[size][0]
+    assert distance(one[f"{case}/theta"], many[f"{case}/theta"]) > 1e-6
+
+
+def test_the_ways_to_merge_moving_averages_differ(results):
+    local, none = (results[3][0][f"{case}/moments"] for case in ("local", "none"))
+    assert distance(local, none) > 1e-6

@@ -1,0 +1,129 @@
+"""SOAP: Adam that does not care how the parameters of a layer are rotated."""
+
+import numpy as np
+import pytest
+
+from pdehvd.comm.group import Solo
+from pdehvd.numerics.linalg import eigenvectors
+from pdehvd.objectives.host import Point
+from pdehvd.optimizers.soap import SOAP
+
+SHAPE = (6, 4)
+
+
+class Quadratic:
+    """sum(scales * (U W V - 1)^2) of one weight W [6, 4], and |b|^2 of a bias b [4]."""
+
+    layout = (("weight", SHAPE), ("bias", (4,)))
+
+    def __init__(self, left=None, right=None):
+        self.left = np.eye(SHAPE[0]) if left is None else left
+        self.right = np.eye(SHAPE[1]) if right is None else right
+        self.scales = np.logspace(0, 3, 24).reshape(SHAPE)
+
+    def evaluate(self, theta):
+        weight, bias = theta[:24].reshape(SHAPE), theta[24:]
+        distance = self.left @ weight @ self.right - 1
+        slope = self.left.T @ (2 * self.scales * distance) @ self.right.T
+        loss = float(np.sum(self.scales * distance**2) + bias @ bias)
+        return Point(loss, np.array([loss]), np.concatenate([slope.ravel(), 2 * bias]))
+
+    def start(self):
+        weight = self.left.T @ np.full(SHAPE, 0.3) @ self.right.T
+        return np.concatenate([weight.ravel(), np.ones(4)])
+
+
+def rotation(size, seed):
+    return np.linalg.qr(np.random.default_rng(seed).standard_normal((size, size)))[0]
+
+
+def run(spec, problem, steps, theta=None, state=None):
+    method = spec.build(Solo())
+    theta = problem.start() if theta is None else theta
+    state = method.init(theta) if state is None else state
+    losses = []
+    for _ in range(steps):
+        theta, state, point, facts = method.step(problem, theta, state)
+        losses.append(point.loss)
+    assert facts == {"learning_rate": pytest.approx(spec.learning_rate.value)}
+    return np.array(losses), theta, state
+
+
+def test_losses_do_not_depend_on_a_rotation_of_the_weight():
+    """But for the basis of what the first gradients do not span."""
+    same, other = Quadratic(), Quadratic(rotation(6, 1), rotation(4, 2))
+    (plain, *_), (turned, *_) = run(SOAP(), same, 40), run(SOAP(), other, 40)
+    np.testing.assert_allclose(turned, plain, rtol=1e-4)
+    (plain, *_), (turned, *_) = run(SOAP(largest=1), same, 40), run(SOAP(largest=1), other, 40)
+    assert np.abs(turned - plain).max() > 1e-2 * plain[0]
+
+
+def test_without_rotations_it_is_adam():
+    spec, problem = SOAP(largest=1), Quadratic(rotation(6, 1))
+    _, theta, state = run(spec, problem, 3)
+    assert not any(name.startswith("basis") for name in state)
+    expected, mean, square = problem.start(), 0.0, 0.0
+    for step in range(1, 4):
+        gradient = problem.evaluate(expected).gradient
+        mean = 0.95 * mean + 0.05 * gradient
+        square = 0.95 * square + 0.05 * gradient**2
+        ahead, size = mean / (1 - 0.95**step), np.sqrt(square / (1 - 0.95**step)) + 1e-8
+        expected = expected - 3e-3 * ahead / size
+    np.testing.assert_allclose(theta, expected, rtol=1e-12)
+
+
+def test_state_alone_continues_a_run():
+    spec, problem = SOAP(every=4), Quadratic(rotation(6, 3))
+    _, whole, _ = run(spec, problem, 11)
+    _, half, state = run(spec, problem, 6)
+    method = spec.build(Solo())
+    stored = method.scattered(method.gathered(state))
+    _, theta, _ = run(spec, problem, 5, half, stored)
+    np.testing.assert_allclose(theta, whole, rtol=1e-12)
+
+
+class Member(Solo):
+    """One of two ranks that take turns: the sum is known once both have spoken."""
+
+    size = 2
+
+    def __init__(self, rank, board):
+        self.rank, self.board = rank, board
+
+    def sum_numpy(self, values, name):
+        self.board.setdefault(name, {})[self.rank] = values
+        return sum(self.board[name].values())
+
+
+def test_two_ranks_divide_the_layers_and_their_state():
+    spec, problem, board = SOAP(), Quadratic(rotation(6, 1)), {}
+    _, _, whole = run(spec, problem, 1)
+    methods = [spec.build(Member(rank, board)) for rank in range(2)]
+    states = []
+    for method in methods:
+        theta = problem.start()
+        theta, state, *_ = method.step(problem, theta, method.init(theta))
+        states.append(state)
+    np.testing.assert_allclose(theta, run(spec, problem, 1)[1], rtol=1e-12)
+    assert not set(states[0]) & set(states[1]) - {"steps", "mean", "square"}
+    for method, state in zip(methods, states, strict=True):
+        gathered = method.gathered(state)
+    assert set(gathered) == set(whole)
+    for name, array in whole.items():
+        np.testing.assert_allclose(gathered[name], array, rtol=1e-12, err_msg=name)
+
+
+def test_it_beats_adam_where_scales_are_hidden_by_a_rotation():
+    problem = Quadratic(rotation(6, 1), rotation(4, 2))
+    turned, *_ = run(SOAP(learning_rate={"name": "constant", "value": 0.02}), problem, 200)
+    plain = SOAP(largest=1, learning_rate={"name": "constant", "value": 0.02})
+    assert turned[-1] < 0.5 * run(plain, problem, 200)[0][-1]
+
+
+def test_orthogonal_iteration_finds_the_eigenvectors():
+    basis = rotation(5, 4)
+    matrix = basis @ np.diag([100.0, 10.0, 1.0, 0.1, 0.01]) @ basis.T
+    exact, found = eigenvectors(matrix), rotation(5, 5)
+    for _ in range(30):
+        found = eigenvectors(matrix, found)
+    np.testing.assert_allclose(np.abs(exact.T @ found), np.eye(5), atol=1e-10)
