@@ -13,6 +13,7 @@ nothing is computed again before its gradient has arrived.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -149,7 +150,8 @@ class _Passage:
     def _again(self, images: Sequence[Tensor], g: Tensor) -> list[_Part]:
         """Repeat the convolutions of each part in turn, once the gradient g has arrived."""
         parts, order = [], [g]
-        for rows in _cut(g):
+        batch, *nodes, _ = g.shape
+        for rows in _cut(batch, math.prod(nodes) * self.units[0].outputs):
             part = _Part(rows)
             inputs, _ = self._entered(part, images, order)
             for number, unit in enumerate(self.units):
@@ -239,10 +241,9 @@ def _alone(g: Tensor) -> list[Tensor]:
     return [g]
 
 
-def _cut(g: Tensor) -> list[slice]:
-    """Cut a batch into equal parts, of `_PART` numbers of g or of one sample."""
-    batch = g.shape[0]
-    most = max(1, g.shape.num_elements() // _PART)
-    count = max(n for n in range(1, min(most, batch) + 1) if batch % n == 0)
+def _cut(batch: int, numbers: int) -> list[slice]:
+    """Cut a batch of images of so many numbers into equal parts of `_PART`, or of one sample."""
+    most = min(batch, max(1, batch * numbers // _PART))
+    count = max(n for n in range(1, most + 1) if batch % n == 0)
     size = batch // count
     return [slice(start, start + size) for start in range(0, batch, size)]

@@ -99,17 +99,21 @@ def adaptive(group: Group) -> Arrays:
     }
 
 
-def second_order(group: Group) -> Arrays:
-    """Thirty steps of every method that is not of first order."""
-    few = ["training.steps=30", "sampling.resample_every=15", "model.depth=1"]
-    found: Arrays = {}
+def without_xla() -> None:
+    """Compile nothing: on more processes than cores that takes longer than all the rest."""
     whole = tf.function
 
     def plain(*arguments: object, jit_compile: bool = False, **options: object) -> object:
         return whole(*arguments, **options)
 
-    # Compiling ten methods with XLA on more processes than cores takes longer than all the rest.
     tf.function = plain
+
+
+def second_order(group: Group) -> Arrays:
+    """Thirty steps of every method that is not of first order."""
+    few = ["training.steps=30", "sampling.resample_every=15", "model.depth=1"]
+    found: Arrays = {}
+    without_xla()
     objective = build_parts(load_config(PROBLEM, few)[0], group).objective
     first = tf.ones([len(objective.terms)], tf.float64)
     evaluate = tf.function(objective.evaluate, autograph=False)
@@ -122,6 +126,7 @@ def second_order(group: Group) -> Arrays:
 
 def generative(group: Group) -> Arrays:
     """Twenty steps of a U-Net with normalisation over the global batch, and over shards."""
+    without_xla()
     exact = ["precision=float64"]
     return {
         **prefixed("global", field_trained(group, exact)),

@@ -47,7 +47,7 @@ def test_points_that_change_too_fast(tmp_path):
 
 
 def test_matrices_beyond_the_machine(tmp_path, monkeypatch):
-    monkeypatch.setattr(needs, "_machine_memory", lambda: 1000.0)
+    monkeypatch.setattr(needs, "machine_memory", lambda: 1000.0)
     text = refusal(tmp_path, "optimizer={name: gauss_newton, solver: normal}")
     assert "GiB" in text and "25 parameters" in text and "solver: cg" in text
     assert "lbfgs" in refusal(tmp_path, "optimizer=bfgs")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from pdehvd.errors import ConfigError
 from pdehvd.experiment.config import register_builtin, root_model
@@ -56,10 +57,21 @@ def test_inputs_that_are_constant_get_their_full_size():
 
 
 @pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"energy": None}, "nothing must hold"),
+        ({"residual": "u_xx"}, "said twice"),
+        ({"energy": None, "residual": "u_xx", "loss": "galerkin"}, "galerkin tests an energy"),
+    ],
+)
+def test_there_is_one_law(changes, words):
+    with pytest.raises(ValidationError, match=words):
+        built(**changes)
+
+
+@pytest.mark.parametrize(
     ("changes", "path", "words"),
     [
-        ({"energy": None}, (), "nothing must hold"),
-        ({"residual": "u_xx"}, (), "said twice"),
         ({"energy": "nu*v_x**2"}, ("energy",), "unknown name"),
         ({"energy": "nu*f"}, ("energy",), "there is no 'u'"),
         ({"energy": "nu*u_xx**2"}, ("energy",), "too high an order"),

@@ -15,8 +15,9 @@ def state(step=3, size=4):
         tf.range(float(size), dtype=tf.float64),
         {"iteration": tf.constant(step, tf.int64), "slot_0": tf.ones([size], tf.float64)},
         tf.constant([1.0, 2.0], tf.float64),
-        np.array([5, 1]),
-        12.5,
+        tf.constant([0.5, 2.5], tf.float64),
+        selection=np.array([5, 1]),
+        seconds=12.5,
         best=0.25,
         best_step=2,
     )
@@ -26,6 +27,7 @@ def test_a_state_survives_the_file_bit_for_bit():
     one, two = state(), TrainState.from_bytes(state().to_bytes())
     np.testing.assert_array_equal(one.theta, two.theta)
     np.testing.assert_array_equal(one.selection, two.selection)
+    np.testing.assert_array_equal(one.moments, two.moments)
     assert two.optimizer["iteration"].dtype == tf.int64
     assert (two.step, two.seconds, two.best, two.best_step) == (3, 12.5, 0.25, 2)
     assert two.lowest_loss == np.inf

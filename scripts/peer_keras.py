@@ -1,0 +1,213 @@
+"""One process of what `pdehvd train` is compared with: plain Keras, or the convolutions alone.
+
+    .venv/bin/python scripts/peer_keras.py keras configs/poisson_kl_64.yaml --steps 12 --out t.json
+    .venv/bin/python scripts/peer_keras.py convolutions configs/poisson_kl_64.yaml ...
+
+`keras` is the config's U-Net made of Keras's own layers and trained by `fit`: the same shapes and
+number of parameters (checked), the same energy, and samples of the same families, drawn before the
+clock runs. `convolutions` is a floor: those of the network and nothing between them, forward and
+backward, in one graph outside XLA. The JSON has `parameters` and `seconds` of every step but the
+first, which compiles.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pdehvd.comm.launch import configure_threads
+from pdehvd.comm.spec import ProcessesSpec
+from pdehvd.experiment.build import build_grid_network, build_problem
+from pdehvd.experiment.config import Config, load_config
+from pdehvd.models.norm import BatchNorm
+from pdehvd.models.unet import UNet
+from pdehvd.objectives.discrete import DiscreteLaw
+from pdehvd.problems.family import TRAINING, ParametricProblem
+
+Tensor = Any
+# Batches that take turns: enough to be no constant, cheap to draw.
+BATCHES = 2
+WAYS = {"default": "auto", "without XLA": False}
+
+
+def unet(
+    image: Tensor,
+    widths: Sequence[int],
+    unit: Callable[[list[Tensor], int, int], Tensor],
+    up: Callable[[Tensor, int], Tensor],
+) -> Tensor:
+    """Return the last image of a U-Net; `unit(images, width, stride)` and `up(image, width)`."""
+    seen = []
+    for level, width in enumerate(widths):
+        image = unit([image], width, 2 if level else 1)
+        image = unit([image], width, 1)
+        seen.append(image)
+    image = seen.pop()
+    for width in reversed(widths[:-1]):
+        image = unit([seen.pop(), up(image, width)], width, 1)
+        image = unit([image], width, 1)
+    return image
+
+
+def check_spec(spec: Any) -> None:
+    """Stop where a config's network is none that is built here."""
+    same = isinstance(spec, UNet) and isinstance(spec.norm, BatchNorm)
+    if not same or (spec.up, spec.down, spec.compute) != ("transposed", "stride", None):
+        raise SystemExit("only a U-Net with batch normalisation, strides and transposed ways up")
+
+
+def keras_model(config: Config, problem: ParametricProblem) -> keras.Model:
+    """Return the config's network as layers of Keras."""
+    spec: Any = config.model
+    options = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
+    activation = getattr(keras.activations, spec.activation)
+    if spec.activation == "gelu":
+        activation = partial(activation, approximate=True)
+
+    def unit(images: list[Tensor], width: int, stride: int) -> Tensor:
+        image = images[0] if len(images) == 1 else keras.layers.Concatenate()(images)
+        z = keras.layers.Conv2D(width, spec.kernel, stride, **options)(image)
+        known = {"momentum": spec.norm.momentum, "epsilon": spec.norm.epsilon}
+        return keras.layers.Activation(activation)(keras.layers.BatchNormalization(**known)(z))
+
+    def up(image: Tensor, width: int) -> Tensor:
+        return keras.layers.Conv2DTranspose(width, 2, 2, **options)(image)
+
+    shape = (*problem.shape(problem.resolution), len(problem.features))
+    inputs = keras.Input(shape, batch_size=problem.samples.batch)
+    image = unet(inputs, spec.widths(spec.depth), unit, up)
+    outputs = keras.layers.Conv2D(len(problem.fields), 1, activation=spec.output)(image)
+    return keras.Model(inputs, outputs)
+
+
+def data(problem: ParametricProblem, law: DiscreteLaw) -> tf.data.Dataset:
+    """Return (images, inputs) without end, both [B, *n, C]; the inputs are what the energy needs."""
+    resolution, drawn = problem.resolution, []
+    for round_ in range(BATCHES):
+        sample = problem.draw(problem.samples.indices(round_), resolution, TRAINING)
+        fields = {name: tf.constant(field, law.dtype) for name, field in sample.fields.items()}
+        inputs = tf.stack([fields[name] for name in problem.inputs], -1)
+        drawn.append((law.images(fields, resolution).numpy(), inputs.numpy()))
+
+    def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        while True:
+            yield from drawn
+
+    signature = tuple(tf.TensorSpec(part.shape, part.dtype) for part in drawn[0])
+    return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(1)
+
+
+class Clock(keras.callbacks.Callback):
+    """When every step ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: list[float] = []
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.ends.append(time.perf_counter())
+
+
+def run_keras(config: Config, problem: ParametricProblem, steps: int, way: str) -> list[float]:
+    """Train with `fit`; return the seconds of each step but the first."""
+    law = DiscreteLaw(problem, tf.float32)
+
+    def loss(inputs: Tensor, raw: Tensor) -> Tensor:
+        fields = dict(zip(problem.inputs, tf.unstack(inputs, axis=-1), strict=True))
+        return law.losses(law.imposed(raw[..., 0], fields), fields)
+
+    model = keras_model(config, problem)
+    count = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    expected = build_grid_network(config, problem).size
+    if count != expected:
+        raise SystemExit(f"{count} parameters in Keras, {expected} here")
+    model.compile(keras.optimizers.Adam(2e-3), loss, jit_compile=WAYS[way])
+    clock = Clock()
+    model.fit(data(problem, law), steps_per_epoch=steps + 1, verbose=0, callbacks=[clock])
+    return np.diff(clock.ends).tolist()
+
+
+def kernels(config: Config, problem: ParametricProblem) -> list[np.ndarray]:
+    """Return the network's kernels in the order of its convolutions."""
+    network = build_grid_network(config, problem)
+    known = []
+    for (name, shape), value in zip(network.layout, network.initial(1), strict=True):
+        if len(shape) == 4:
+            # Two images side by side are two convolutions whose sum is taken: that is faster.
+            joined = name.startswith("up_") and name.endswith("/unit_0/weight")
+            known += np.split(value, 2, axis=2) if joined else [value]
+    last = network.initial(1)[-2]
+    return [*known, last[None, None]]
+
+
+def run_convolutions(config: Config, problem: ParametricProblem, steps: int) -> list[float]:
+    """Run the convolutions forward and backward; return the seconds of each step but the first."""
+    spec: Any = config.model
+    shape = (problem.samples.batch, *problem.shape(problem.resolution))
+    random = np.random.default_rng(1)
+    image = tf.constant(random.standard_normal((*shape, len(problem.features))), tf.float32)
+    slope = tf.constant(random.standard_normal((*shape, len(problem.fields))), tf.float32)
+
+    @partial(tf.function, autograph=False)
+    def step(image: Tensor, slope: Tensor, weights: list[Tensor]) -> list[Tensor]:
+        rest = iter(weights)
+
+        def unit(images: list[Tensor], width: int, stride: int) -> Tensor:
+            parts = [tf.nn.conv2d(one, next(rest), stride, "SAME") for one in images]
+            return parts[0] if len(parts) == 1 else tf.add_n(parts)
+
+        def up(image: Tensor, width: int) -> Tensor:
+            to = [image.shape[0], 2 * image.shape[1], 2 * image.shape[2], width]
+            return tf.nn.conv2d_transpose(image, next(rest), to, 2)
+
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            last = unet(image, spec.widths(spec.depth), unit, up)
+            result = tf.nn.conv2d(last, next(rest), 1, "SAME")
+        return tape.gradient(result, weights, slope)
+
+    weights = [tf.constant(kernel, tf.float32) for kernel in kernels(config, problem)]
+    ends = []
+    for _ in range(steps + 1):
+        step(image, slope, weights)
+        ends.append(time.perf_counter())
+    return np.diff(ends).tolist()
+
+
+def main() -> None:
+    """Run one process and write what was measured."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("kind", choices=["keras", "convolutions"])
+    parser.add_argument("config")
+    parser.add_argument("--set", action="append", default=[], help="a.b=value over the config")
+    parser.add_argument("--steps", type=int, required=True, help="timed steps")
+    parser.add_argument("--way", choices=list(WAYS), default="default", help="how Keras compiles")
+    parser.add_argument("--bytes", type=int, help="memory that this process may have")
+    parser.add_argument("--out", required=True)
+    options = parser.parse_args()
+    if options.bytes:
+        resource.setrlimit(resource.RLIMIT_DATA, (options.bytes, options.bytes))
+    configure_threads(ProcessesSpec(threads=1))
+    config, _ = load_config(options.config, options.set)
+    problem = build_problem(config, 1)
+    check_spec(config.model)
+    if options.kind == "keras":
+        seconds = run_keras(config, problem, options.steps, options.way)
+    else:
+        seconds = run_convolutions(config, problem, options.steps)
+    parameters = build_grid_network(config, problem).size
+    Path(options.out).write_text(json.dumps({"parameters": parameters, "seconds": seconds}))
+
+
+if __name__ == "__main__":
+    main()
