@@ -91,7 +91,7 @@ def keras_model(config: Config, problem: ParametricProblem) -> keras.Model:
 
 
 def data(problem: ParametricProblem, law: DiscreteLaw) -> tf.data.Dataset:
-    """Return (images, inputs) without end, both [B, *n, C]; the inputs are what the energy needs."""
+    """Return (images, inputs) without end, both [B, *n, C]; the energy needs the inputs."""
     resolution, drawn = problem.resolution, []
     for round_ in range(BATCHES):
         sample = problem.draw(problem.samples.indices(round_), resolution, TRAINING)

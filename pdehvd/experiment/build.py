@@ -76,7 +76,7 @@ def build_objective(config: Config, problem: Any, group: Group) -> Any:
     config.aggregation.check(group)
     try:
         if isinstance(problem, ParametricProblem):
-            network = build_grid_network(config, problem)
+            network: Any = build_grid_network(config, problem)
         else:
             network = config.model.build(
                 problem.domain.bounds, len(problem.fields), config.precision, problem.coordinates

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, field_validator
@@ -57,7 +58,7 @@ class Convolutional(Spec):
         channels cannot be normalised.
         """
         units = []
-        for number, (before, after) in enumerate(zip(channels, channels[1:], strict=False)):
+        for number, (before, after) in enumerate(itertools.pairwise(channels)):
             try:
                 self.norm.check(after)
             except ConfigError as error:

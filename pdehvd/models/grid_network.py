@@ -66,5 +66,9 @@ class GridNetwork(Parametrized):
         """Raise ConfigError where the network cannot work with `shape` = *n nodes."""
 
     @abstractmethod
+    def work(self, shape: Shape) -> float:
+        """Return the floating-point operations of convolutions for one sample, forwards."""
+
+    @abstractmethod
     def memory(self, shape: Shape, batch: int) -> float:
         """Return about how many bytes of images one training step of `batch` samples holds."""

@@ -124,7 +124,7 @@ def _wide(
     return tf.reshape(_compiled(function, options)(*rows, *wide), shape)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _compiled(function: Callable[..., Any], options: tuple[str, ...]) -> Callable[..., Any]:
     return tf.function(functools.partial(function, options), jit_compile=True, autograph=False)
 

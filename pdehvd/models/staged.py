@@ -104,6 +104,15 @@ class StagedNetwork(GridNetwork):
 
         return self._fields(run, parameters, inputs, shape)
 
+    def work(self, shape: Shape) -> float:
+        """Return 2 prod(k) C_in C operations for every pixel that a unit gives."""
+        total = 0.0
+        for stage in self.stages:
+            pixels = math.prod(shape) / 2 ** (self.dimension * stage.level)
+            sizes = (math.prod(u.shape) * u.inputs * u.outputs for u in stage.units)
+            total += 2 * pixels * sum(sizes)
+        return total
+
     def memory(self, shape: Shape, batch: int) -> float:
         """Return bytes: the images of all stages, or of one stage and what joins stages."""
         held, largest = 0.0, 0.0

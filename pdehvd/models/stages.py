@@ -42,7 +42,7 @@ class Stage:
     name: str
     level: int
     units: tuple[Unit, ...]
-    entrance: Entrance = Entrance()
+    entrance: Entrance = field(default_factory=Entrance)
     remat: bool = False
     leaf: bool = False
 
@@ -136,7 +136,8 @@ class _Passage:
         gradients: list[Tensor | None] = []
         for number in reversed(range(len(self.units))):
             totals, shares = self._shares(number, parts, upstream)
-            kernels, pulled = [], []
+            kernels: list[Tensor] = []
+            pulled: list[list[Tensor]] = []
             for part, above in zip(parts, upstream, strict=True):
                 order = [*pulled[-1], *kernels[-1:]] if pulled else []
                 kernel, below = self._pull(number, part, images, (above, shares, order))
@@ -201,7 +202,7 @@ class _Passage:
     ) -> tuple[list[Tensor], Pull]:
         """Return what a unit convolved, kept or computed again after `after`, and how it came."""
         if part.images:
-            return part.images[number], part.pull if number == 0 else _alone
+            return part.images[number], (number == 0 and part.pull) or _alone
         if number == 0:
             return self._entered(part, images, [after])
         before = self.units[number - 1].layer

@@ -43,7 +43,7 @@ class ParametricSpec(Spec):
 
     name: Literal["parametric"] = "parametric"
     coordinates: dict[str, list[Text]] = Field(
-        min_length=1, max_length=3, description="name: [low, high]"
+        min_length=2, max_length=3, description="name: [low, high]"
     )
     field: str = Field("u", description="the unknown function")
     constants: dict[str, Text] = Field({}, description="numbers; may use earlier ones")

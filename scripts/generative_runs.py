@@ -1,0 +1,138 @@
+"""What bench_generative.py times: `pdehvd train` and its peers, each in processes of their own."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import statistics
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bench_cases
+import machine
+
+PEER = Path(machine.ROOT, "scripts", "peer_keras.py")
+# Seconds that a single run may take.
+LIMIT = 3600.0
+# Bytes of memory that Keras must leave to everything else.
+SPARE = 2**30
+NO_MEMORY = re.compile(
+    r"OOM|RESOURCE_EXHAUSTED|[Oo]ut of memory|bad_alloc|MemoryError|ended with -"
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Seconds per step, peak memory of the largest process in MiB, number of parameters."""
+
+    seconds: float
+    mebibytes: float
+    parameters: int
+
+
+def say(text: str) -> None:
+    """Write a line of progress."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def file(size: int) -> Path:
+    """Return the config file of a resolution."""
+    return Path(machine.ROOT, "configs", f"poisson_kl_{size}.yaml")
+
+
+def read(size: int) -> Any:
+    """Return the config of a resolution."""
+    from pdehvd.experiment.config import load_config
+
+    return load_config(file(size))[0]
+
+
+def train(
+    size: int, settings: Mapping[str, Any], np_: int, cores: Sequence[int]
+) -> tuple[dict[str, Any], list[dict[str, Any]], float]:
+    """Run `pdehvd train`; return its summary, its metrics, and the peak memory in MiB."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [str(Path(sys.prefix, "bin", "pdehvd")), "train", str(file(size)), "--quiet"]
+        command += ["--np", str(np_), "--output", folder]
+        command += _arguments({"processes.threads": 1, **settings})
+        peak = bench_cases.run(command, list(cores[:np_]), bench_cases.ONE_THREAD, LIMIT)
+        summary = next(Path(folder).rglob("summary.json"))
+        rows = (summary.parent / "metrics.jsonl").read_text().splitlines()
+        return json.loads(summary.read_text()), [json.loads(row) for row in rows], peak
+
+
+class Runs:
+    """Times processes of all kinds on one config; `settings` are over it for all of them."""
+
+    def __init__(
+        self, size: int, steps: int, settings: Mapping[str, Any], cores: Sequence[int]
+    ) -> None:
+        self.size, self.steps, self.settings, self.cores = size, steps, settings, cores
+
+    def ours(self, np_: int, more: Mapping[str, Any] | None = None) -> Run:
+        """Time steps of `pdehvd train` at the finest level, with no error against a reference."""
+        # A row of metrics costs a millisecond: at low resolutions it is for several steps.
+        every = max(self.steps // 6, 1)
+        total = self.steps + every
+        settings = {
+            **self.settings,
+            "sampling.held_out": 0,
+            "training.levels": None,
+            "training.steps": total,
+            "training.log_every": every,
+            "training.checkpoint_every": total,
+            **(more or {}),
+        }
+        summary, rows, peak = train(self.size, settings, np_, self.cores)
+        # From row to row: what is before the first one is compiling, too.
+        pairs = itertools.pairwise(rows)
+        times = [(b["seconds"] - a["seconds"]) / (b["step"] - a["step"]) for a, b in pairs]
+        run = Run(statistics.median(times), peak, summary["parameters"])
+        return _told(f"ours on {np_} {dict(more or {})}", run)
+
+    def convolutions(self) -> Run:
+        """Time the convolutions alone, forward and backward."""
+        return self._peer("convolutions")
+
+    def keras(self, way: str) -> Run | None:
+        """Time `fit` of Keras; None where it needs more memory than there is."""
+        try:
+            return self._peer("keras", "--way", way, "--bytes", str(_available() - SPARE))
+        except bench_cases.RunError as error:
+            if not NO_MEMORY.search(str(error)):
+                raise
+            say(f"  Keras, {way}: not enough memory")
+            return None
+
+    def _peer(self, kind: str, *options: str) -> Run:
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder, "out.json")
+            command = [sys.executable, str(PEER), kind, str(file(self.size)), *options]
+            command += ["--steps", str(self.steps), "--out", str(out)]
+            command += _arguments(self.settings)
+            peak = bench_cases.run(command, [self.cores[0]], bench_cases.ONE_THREAD, LIMIT)
+            found = json.loads(out.read_text())
+        run = Run(statistics.median(found["seconds"]), peak, found["parameters"])
+        return _told(" ".join([kind, *options[:2]]), run)
+
+
+def _told(what: str, run: Run) -> Run:
+    say(f"  {what}: {run.seconds:.3f} s a step, {run.mebibytes:.0f} MiB")
+    return run
+
+
+def _arguments(settings: Mapping[str, Any]) -> list[str]:
+    texts = (f"{name}={json.dumps(value)}" for name, value in settings.items())
+    return [part for text in texts for part in ("--set", text)]
+
+
+def _available() -> int:
+    """Return the bytes of memory that are free now."""
+    found = re.search(r"MemAvailable:\s*(\d+)", Path("/proc/meminfo").read_text())
+    assert found
+    return 1024 * int(found.group(1))
