@@ -217,7 +217,7 @@ def speed(options: argparse.Namespace) -> list[str]:
     own += [f"samples per s, {n}" for n in options.np]
     own += [f"MiB per process, {n}" for n in options.np]
     beside = ["size, one process", "s per step", "Keras as it compiles", "Keras without XLA"]
-    beside += ["**times as fast**", "convolutions alone", "**times the convolutions**"]
+    beside += ["times as fast", "convolutions alone", "times the convolutions"]
     beside += ["MiB", "Keras's MiB", "MiB of the convolutions"]
     text = [*lines(own, [one.own_row() for one in speeds]), ""]
     text += [*lines(beside, [one.peer_row() for one in speeds]), ""]

@@ -16,7 +16,7 @@ import argparse
 import json
 import resource
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -97,14 +97,10 @@ def data(problem: ParametricProblem, law: DiscreteLaw) -> tf.data.Dataset:
         sample = problem.draw(problem.samples.indices(round_), resolution, TRAINING)
         fields = {name: tf.constant(field, law.dtype) for name, field in sample.fields.items()}
         inputs = tf.stack([fields[name] for name in problem.inputs], -1)
-        drawn.append((law.images(fields, resolution).numpy(), inputs.numpy()))
-
-    def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        while True:
-            yield from drawn
-
-    signature = tuple(tf.TensorSpec(part.shape, part.dtype) for part in drawn[0])
-    return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(1)
+        drawn.append((law.images(fields, resolution), inputs))
+    # No generator: TensorFlow's sets a threshold of malloc that makes every large tensor slower.
+    batches = tuple(tf.stack(parts) for parts in zip(*drawn, strict=True))
+    return tf.data.Dataset.from_tensor_slices(batches).repeat().prefetch(1)
 
 
 class Clock(keras.callbacks.Callback):
@@ -146,8 +142,7 @@ def kernels(config: Config, problem: ParametricProblem) -> list[np.ndarray]:
             # Two images side by side are two convolutions whose sum is taken: that is faster.
             joined = name.startswith("up_") and name.endswith("/unit_0/weight")
             known += np.split(value, 2, axis=2) if joined else [value]
-    last = network.initial(1)[-2]
-    return [*known, last[None, None]]
+    return known
 
 
 def run_convolutions(config: Config, problem: ParametricProblem, steps: int) -> list[float]:

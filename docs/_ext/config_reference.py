@@ -13,7 +13,11 @@ from typing import Any
 MARK = "<!-- specs -->"
 PAGE = "reference"
 # Sections inside others come right after the key whose section holds them.
-AFTER = {"problem": "reference", "optimizer": "learning_rate"}
+AFTER = {
+    "problem": ("coefficient", "reference"),
+    "model": ("norm",),
+    "optimizer": ("learning_rate",),
+}
 EXPRESSION = "[expression](writing_a_problem.md#expressions)"
 SHAPES = "What may stand under `geometry`, and inside unions, intersections and differences."
 
@@ -48,8 +52,8 @@ class _Pages:
         lines = ["## The file", "", *self._table(self.schema), ""]
         for key in keys:
             lines += self._section(key)
-            if key in AFTER:
-                lines += self._section(AFTER[key])
+            for inner in AFTER.get(key, ()):
+                lines += self._section(inner)
         return "\n".join(lines) + "\n"
 
     def _section(self, key: str) -> list[str]:

@@ -42,7 +42,7 @@ _MODULES = (
     "pdehvd.reference.on_grid",
     "pdehvd.models.mlp",
     "pdehvd.models.unet",
-    # "pdehvd.models.generator",
+    "pdehvd.models.generator",
     "pdehvd.optimizers.first_order",
     "pdehvd.optimizers.quasi_newton",
     "pdehvd.optimizers.gauss_newton",

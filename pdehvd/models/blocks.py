@@ -40,6 +40,11 @@ class Unit:
             return (weight, (f"{name}/bias", per_channel))
         return (weight, (f"{name}/scale", per_channel), (f"{name}/shift", per_channel))
 
+    @property
+    def light(self) -> bool:
+        """Whether the gradient of its images is cheaper to repeat than to keep."""
+        return math.prod(self.shape) == 1
+
     def known(self, own: Sequence[Tensor], statistics: Statistics) -> Known:
         """Return the coefficients of the normalisation from the unit's parameters."""
         scale, shift = own[1:] if len(own) == 3 else (tf.ones_like(own[1]), own[1])

@@ -10,6 +10,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from pdehvd.models.pointwise import COMPILED_FROM, compiled
+
 Tensor = Any
 
 
@@ -19,8 +21,12 @@ def convolve(images: Sequence[Tensor], kernel: Tensor, stride: int = 1) -> Tenso
     The kernel is [*k, C_1 + C_2 + .., C], in the images' dtype; zeros continue the images. Putting
     them side by side is never done: the sum of their convolutions is the same and faster.
     """
-    pairs = zip(images, _parts(kernel, images), strict=True)
-    return _added([_forward(image, part, stride) for image, part in pairs])
+    found: list[Tensor] = []
+    # In turn, and the last first: it is the one that nobody else needs, and is then forgotten.
+    for image, part in reversed(list(zip(images, _parts(kernel, images), strict=True))):
+        with tf.control_dependencies(found[-1:]):
+            found.append(_forward(image, part, stride))
+    return found[0] if len(found) == 1 else tf.add_n(found)
 
 
 def kernel_gradient(images: Sequence[Tensor], kernel: Tensor, g: Tensor, stride: int) -> Tensor:
@@ -84,12 +90,33 @@ def doubled(image: Tensor, kind: str) -> Tensor:
     Bilinear takes 3/4 of the nearest and 1/4 of the next pixel along each axis, and repeats the
     pixels at the ends.
     """
+    if image.shape.num_elements() < COMPILED_FROM:
+        return _doubled((kind,), image)
+
+    @tf.custom_gradient
+    def run(image: Tensor) -> tuple[Tensor, Any]:
+        adjoint = compiled(_doubled_adjoint, (kind,))
+        return compiled(_doubled, (kind,))(image), adjoint
+
+    return run(image)
+
+
+def _doubled(options: tuple[str], image: Tensor) -> Tensor:
     for axis in range(1, len(image.shape) - 1):
-        pair = [image, image] if kind == "nearest" else _quarters(image, axis)
+        pair = [image, image] if options[0] == "nearest" else _quarters(image, axis)
         shape = [*image.shape]
         shape[axis] *= 2
         image = tf.reshape(tf.stack(pair, axis=axis + 1), shape)
     return image
+
+
+def _doubled_adjoint(options: tuple[str], g: Tensor) -> Tensor:
+    batch, *nodes, channels = g.shape
+    image = tf.zeros([batch, *(n // 2 for n in nodes), channels], g.dtype)
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        larger = _doubled(options, image)
+    return tape.gradient(larger, image, g)
 
 
 def _quarters(image: Tensor, axis: int) -> list[Tensor]:
@@ -98,10 +125,6 @@ def _quarters(image: Tensor, axis: int) -> list[Tensor]:
     last = tf.split(image, [image.shape[axis] - 1, 1], axis=axis)[1]
     after = tf.concat([parts[1], last], axis)
     return [0.75 * image + 0.25 * before, 0.75 * image + 0.25 * after]
-
-
-def _added(parts: Sequence[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else tf.add_n(parts)
 
 
 def _parts(kernel: Tensor, images: Sequence[Tensor]) -> list[Tensor]:

@@ -1,11 +1,12 @@
-"""Generator: the `generator` section of a YAML file and the network it builds.
+"""Generator: the `generator` section, a network from the numbers a sample is made of to its fields.
 
-From the numbers that a sample is made of to its solution, as the generators of Radford, Metz and
-Chintala (2016), arXiv:1511.06434, make pictures.
+The way up of a U-Net alone, from a coarse grid that a dense layer fills; Radford, Metz and Chintala
+(2016), arXiv:1511.06434.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
@@ -24,75 +25,73 @@ Tensor = Any
 
 
 class GeneratorNetwork(StagedNetwork):
-    """Vectors [B, m], mixed into `base` nodes along each coordinate, then doubled `depth` times."""
+    """A dense layer from [B, m] to `base` nodes along each coordinate, and stages up from there."""
 
     latent = True
 
     def __init__(
         self, spec: Generator, dimension: int, channels: int, outputs: int, dtype: str
     ) -> None:
-        self.base, self.depth = spec.base, spec.depth
-        self._coarse = spec.widths(spec.depth)[-1]
-        size = spec.base**dimension * self._coarse
-        first = (("latent/weight", (channels, size)), ("latent/bias", (size,)))
-        super().__init__(_up(spec, dimension, outputs, dtype), channels, spec.dtypes(dtype), first)
-
-    @property
-    def nodes(self) -> int:
-        """The one number of nodes along each coordinate that this network gives."""
-        return self.base * 2**self.depth
+        self.nodes = spec.base * 2**spec.depth
+        self._coarse = ((spec.base,) * dimension, spec.widths(spec.depth)[-1])
+        filled = math.prod(self._coarse[0]) * self._coarse[1]
+        first = (("dense/weight", (channels, filled)), ("dense/bias", (filled,)))
+        stages = _stages(spec, dimension, outputs, dtype)
+        super().__init__(stages, channels, spec.dtypes(dtype), first)
 
     def check(self, shape: Shape) -> None:
         """Raise ConfigError unless every n is base * 2^depth."""
-        if any(n != self.nodes for n in shape):
-            raise ConfigError(
-                f"{self.base} nodes doubled {self.depth} times are {self.nodes}, not {shape[0]}",
-                ("depth",),
-                f"a resolution of {self.nodes}, or another base or depth",
-            )
+        for n in shape:
+            if n != self.nodes:
+                raise ConfigError(
+                    f"a generator makes {self.nodes} nodes along each coordinate, not {n}",
+                    ("depth",),
+                    f"base * 2^depth = {n}",
+                )
 
     def _fields(
         self, run: RunStage, parameters: Sequence[Tensor], inputs: Tensor, shape: Shape | None
     ) -> Tensor:
+        if shape is not None:
+            self.check(shape)
         weight, bias = parameters[:2]
-        mixed = tf.linalg.matmul(inputs, weight) + bias
-        coarse = [inputs.shape[0], *[self.base] * self.dimension, self._coarse]
-        image = tf.cast(tf.reshape(mixed, coarse), self.compute)
+        nodes, channels = self._coarse
+        image = tf.reshape(tf.matmul(inputs, weight) + bias, [inputs.shape[0], *nodes, channels])
+        image = tf.cast(image, self.compute)
         for stage in self.stages:
             image = run(stage, [image])
         return image
 
 
-def _up(spec: Generator, dimension: int, outputs: int, dtype: str) -> list[Stage]:
+def _stages(spec: Generator, dimension: int, outputs: int, dtype: str) -> list[Stage]:
     widths, compute = spec.widths(spec.depth), spec.dtypes(dtype)[1]
     stages = []
-    for level in reversed(range(spec.depth + 1)):
-        name, width, lowest = f"up_{level}", widths[level], level == spec.depth
-        units = spec.units(name, (width, width, width), dimension, compute)
+    for level in reversed(range(spec.depth)):
+        name, width = f"up_{level}", widths[level]
+        units = spec.units(name, (width, width), dimension, compute)
         if level == 0:
             units = spec.ending(units, outputs, dtype)
-        entrance = Entrance() if lowest else Entrance(spec.up, widths[level + 1], width)
+        entrance = Entrance(spec.up, widths[level + 1], width)
         stages.append(Stage(name, level, units, entrance, spec.remat))
     return stages
 
 
 @register("model")
 class Generator(Convolutional):
-    """A generator: fields on a grid from the latent numbers of a sample.
+    """Fields on a grid from the random numbers of a sample, by `depth` doublings of a coarse grid.
 
-    A layer spreads the numbers over `base` nodes along each coordinate, which are doubled `depth`
-    times: it serves the resolution base * 2^depth alone. Level k has width * growth^k channels, at
-    most max_width.
+    The grid has base * 2^depth nodes along each coordinate; level k has width * growth^k channels,
+    at most max_width, and one convolution.
     """
 
     latent: ClassVar[bool] = True
 
     name: Literal["generator"] = "generator"
-    base: PositiveInt = Field(4, description="nodes along each coordinate at the coarsest level")
     depth: PositiveInt = Field(4, description="how often the resolution is doubled")
+    base: PositiveInt = Field(4, description="nodes along each side of the coarse grid")
 
     def build_grid(self, dimension: int, channels: int, outputs: int, dtype: str) -> GridNetwork:
-        """Return the network from vectors of `channels` numbers to `outputs` fields.
+        """Return the network from `channels` latent numbers to `outputs` fields.
 
         Raises ConfigError where `norm` cannot divide the channels into groups, or outside of two
         and three dimensions.

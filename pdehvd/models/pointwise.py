@@ -25,7 +25,7 @@ Tensor = Any
 Pair = tuple[Tensor, Tensor]
 
 # Below this many elements plain operations are about as fast, and nothing has to be compiled.
-COMPILED_FROM = 1 << 17
+COMPILED_FROM = 1 << 18
 # Numbers in one row of running sums: a few rows stay in the cache, and rows are few.
 _ROW = 1 << 14
 _UNROLLED = 4
@@ -107,6 +107,12 @@ def pullback(z: Tensor, g: Tensor, coefficients: Sequence[Tensor], activation: s
     return _wide(_pullback, (activation,), (z, g), coefficients)
 
 
+@functools.cache
+def compiled(function: Callable[..., Any], options: tuple[str, ...]) -> Callable[..., Any]:
+    """Return function(options, ...) compiled by XLA; the same one every time."""
+    return tf.function(functools.partial(function, options), jit_compile=True, autograph=False)
+
+
 def _wide(
     function: Callable[..., Tensor],
     options: tuple[str, ...],
@@ -121,12 +127,7 @@ def _wide(
     width = math.gcd(pixels, max(1, 256 // channels))
     rows = [tf.reshape(image, [samples, -1, width * channels]) for image in images]
     wide = [tf.tile(c, [1, width]) for c in coefficients]
-    return tf.reshape(_compiled(function, options)(*rows, *wide), shape)
-
-
-@functools.cache
-def _compiled(function: Callable[..., Any], options: tuple[str, ...]) -> Callable[..., Any]:
-    return tf.function(functools.partial(function, options), jit_compile=True, autograph=False)
+    return tf.reshape(compiled(function, options)(*rows, *wide), shape)
 
 
 def _arguments(z: Tensor, centre: Tensor, scale: Tensor, shift: Tensor) -> Pair:
@@ -175,7 +176,7 @@ def _sums(
         return tuple(tf.reduce_sum(tf.cast(term, tf.float64), axis=1) for term in both)
     rows = [tf.reshape(image, [samples, -1, _UNROLLED, width * channels]) for image in images]
     wide = [tf.tile(c, [1, width]) for c in coefficients]
-    parts = _compiled(_row_sums, (terms,))(rows, wide)
+    parts = compiled(_row_sums, (terms,))(rows, wide)
     parts = (tf.reshape(tf.cast(p, tf.float64), [samples, width, channels]) for p in parts)
     return tuple(tf.reduce_sum(part, axis=1) for part in parts)
 

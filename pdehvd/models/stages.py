@@ -12,9 +12,10 @@ nothing is computed again before its gradient has arrived.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,9 @@ from pdehvd.models.norm import Known, Reduce, Statistics
 from pdehvd.models.parametrized import Layout
 
 Tensor = Any
+# Gradients that are computed, perhaps not for the first time, once other tensors are there.
+Late = Callable[[Sequence[Tensor]], Tensor]
+Lates = Callable[[Sequence[Tensor]], list[Tensor]]
 
 # A forgetful stage cuts its batch into parts of about this many numbers an image.
 _PART = 1 << 20
@@ -132,21 +136,14 @@ class _Passage:
     def backward(self, images: Sequence[Tensor], g: Tensor) -> list[Tensor | None]:
         """Return the gradients of the parameters, then of the images."""
         parts = self._again(images, g) if self.stage.remat else [self.whole]
-        upstream = [g[part.rows] for part in parts]
+        upstream = [_given(g[part.rows]) for part in parts]
         gradients: list[Tensor | None] = []
         for number in reversed(range(len(self.units))):
-            totals, shares = self._shares(number, parts, upstream)
-            kernels: list[Tensor] = []
-            pulled: list[list[Tensor]] = []
-            for part, above in zip(parts, upstream, strict=True):
-                order = [*pulled[-1], *kernels[-1:]] if pulled else []
-                kernel, below = self._pull(number, part, images, (above, shares, order))
-                kernels.append(kernel)
-                pulled.append(below)
-            kernel = tf.cast(tf.add_n(kernels), self.own[number][0].dtype)
-            gradients = [*self.units[number].gradients(kernel, totals), *gradients]
-            upstream = [below[0] if number else below for below in pulled]
-        return self._joined(upstream, gradients, len(images))
+            own, below = self._pulled(number, parts, images, upstream)
+            gradients = [*own, *gradients]
+            if number > 0:
+                upstream = [functools.partial(_only, pull) for pull in below]
+        return self._joined([pull([]) for pull in below], gradients, len(images))
 
     def _again(self, images: Sequence[Tensor], g: Tensor) -> list[_Part]:
         """Repeat the convolutions of each part in turn, once the gradient g has arrived."""
@@ -164,38 +161,61 @@ class _Passage:
             order = part.z[-1:]
         return parts
 
+    def _pulled(
+        self,
+        number: int,
+        parts: Sequence[_Part],
+        images: Sequence[Tensor],
+        upstream: Sequence[Late],
+    ) -> tuple[list[Tensor], list[Lates]]:
+        """Return the gradients of a unit's parameters, and for each part those of its images."""
+        unit = self.units[number]
+        totals, shares = self._shares(number, parts, upstream)
+        kernels: list[Tensor] = []
+        below: list[Lates] = []
+        order: list[Tensor] = []
+        for part, above in zip(parts, upstream, strict=True):
+            own = shares[:, part.rows] if unit.layer.norm.apart else shares
+            kernel, pull = self._pull(number, part, images, (above(order), own))
+            order = [kernel]
+            if len(parts) == 1 or not unit.light:
+                found = pull(order)
+                order, pull = found or order, functools.partial(_those, found)
+            kernels.append(kernel)
+            below.append(pull)
+        kernel = tf.cast(tf.add_n(kernels), self.own[number][0].dtype)
+        return unit.gradients(kernel, totals), below
+
     def _shares(
-        self, number: int, parts: Sequence[_Part], upstream: Sequence[Tensor]
+        self, number: int, parts: Sequence[_Part], upstream: Sequence[Late]
     ) -> tuple[Tensor, Tensor]:
         layer = self.units[number].layer
-        found = [
-            layer.totals(part.z[number], g, self._known(number, part))
-            for part, g in zip(parts, upstream, strict=True)
-        ]
+        found: list[Tensor] = []
+        for part, above in zip(parts, upstream, strict=True):
+            known = self._known(number, part)
+            found.append(layer.totals(part.z[number], above(found[-1:]), known))
         totals = tf.concat(found, axis=1) if layer.norm.apart else tf.add_n(found)
         return totals, layer.shares(totals, self.known[number], self.reduce)
 
     def _pull(
-        self,
-        number: int,
-        part: _Part,
-        images: Sequence[Tensor],
-        given: tuple[Tensor, Tensor, list[Tensor]],
-    ) -> tuple[Tensor, list[Tensor]]:
-        """Return a part's gradients of the kernel, and of images and the entrance's parameters."""
-        unit, (g, shares, order) = self.units[number], given
-        shares = shares[:, part.rows] if unit.layer.norm.apart else shares
-        with tf.control_dependencies(order):
-            dz = unit.layer.pullback(part.z[number], g, self._known(number, part), shares)
-        inputs, pull = self._inputs(number, part, images, dz)
+        self, number: int, part: _Part, images: Sequence[Tensor], given: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Lates]:
+        """Return a part's gradient of the kernel, and those of images and the entrance's own."""
+        unit, (g, shares) = self.units[number], given
+        dz = unit.layer.pullback(part.z[number], g, self._known(number, part), shares)
+        inputs, enter = self._inputs(number, part, images, dz)
         weight = self._kernel(number, inputs)
         kernel = kernel_gradient(inputs, weight, dz, unit.stride)
-        if number == 0 and self.stage.leaf:
-            return kernel, []
-        with tf.control_dependencies([kernel]):
-            dz = tf.identity(dz)
-        *beside, last = image_gradients(inputs, weight, dz, unit.stride)
-        return kernel, [*beside, *pull(last)]
+
+        def pull(order: Sequence[Tensor]) -> list[Tensor]:
+            if number == 0 and self.stage.leaf:
+                return []
+            with tf.control_dependencies([kernel, *order]):
+                upstream = tf.identity(dz)
+            *beside, last = image_gradients(inputs, weight, upstream, unit.stride)
+            return [*beside, *enter(last)]
+
+        return kernel, pull
 
     def _inputs(
         self, number: int, part: _Part, images: Sequence[Tensor], after: Tensor
@@ -240,6 +260,22 @@ class _Passage:
 
 def _alone(g: Tensor) -> list[Tensor]:
     return [g]
+
+
+def _given(g: Tensor) -> Late:
+    def late(order: Sequence[Tensor]) -> Tensor:
+        with tf.control_dependencies(order):
+            return tf.identity(g)
+
+    return late
+
+
+def _only(pull: Lates, order: Sequence[Tensor]) -> Tensor:
+    return _given(pull(order)[0])(order)
+
+
+def _those(found: list[Tensor], _: Sequence[Tensor]) -> list[Tensor]:
+    return found
 
 
 def _cut(batch: int, numbers: int) -> list[slice]:

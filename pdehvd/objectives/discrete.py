@@ -10,7 +10,7 @@ import sympy
 import tensorflow as tf
 
 from pdehvd.numerics import stencils
-from pdehvd.numerics.derivatives import partial_of
+from pdehvd.numerics.derivatives import NETWORK, partial_of
 from pdehvd.numerics.expressions import compile_tf
 from pdehvd.problems.family import ParametricProblem
 
@@ -28,6 +28,7 @@ class DiscreteLaw:
         self.problem = problem
         self.dtype = dtype
         self._law = _compiled(problem.expression)
+        self._hard = None if problem.hard is None else _compiled(problem.hard)
         self._scale = None if problem.scale is None else _compiled(problem.scale)
         self._features = [_compiled(feature) for feature in problem.features]
         self._faces = [(face, _compiled(face.value)) for face in problem.faces]
@@ -53,9 +54,11 @@ class DiscreteLaw:
         return tf.stack(channels, -1)
 
     def imposed(self, raw: Tensor, inputs: Fields) -> Tensor:
-        """Return fields with the values of the conditions in place of the network's, [B, *n]."""
+        """Return the fields [B, *n] of the network's values, conditions in place of theirs."""
         resolution = raw.shape[1]
         names = self._nodal(inputs, resolution)
+        if self._hard is not None:
+            raw = tf.broadcast_to(self._hard(names | {NETWORK: raw}), raw.shape)
         for face, value in self._faces:
             side = self._side(face.axis, face.end, resolution)
             raw = tf.where(side, tf.cast(value(names), self.dtype), raw)

@@ -61,6 +61,7 @@ class ParametricProblem:
     scale: sympy.Expr | None
     features: tuple[sympy.Expr, ...]
     centre: bool
+    hard: sympy.Expr | None
     faces: tuple[Face, ...]
     resolution: int
     samples: SampleSet

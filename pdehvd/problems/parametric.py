@@ -10,7 +10,7 @@ import sympy
 from pydantic import Field, PositiveInt, model_validator
 
 from pdehvd.errors import ConfigError, nearest
-from pdehvd.numerics.derivatives import check_names, field_symbols, partial_of
+from pdehvd.numerics.derivatives import NETWORK, check_names, field_symbols, partial_of
 from pdehvd.numerics.expressions import parse, parse_number, parse_relation, symbol
 from pdehvd.numerics.functions import exact
 from pdehvd.problems.coefficients import CoefficientSpec, Family
@@ -63,6 +63,9 @@ class ParametricSpec(Spec):
         None, description="each sample's loss is divided by the mean of this expression"
     )
     boundary: dict[str, Text] = Field({}, description="face such as x = 0: value; elsewhere free")
+    hard: Text | None = Field(
+        None, description="the field as an expression of `network`, its raw output, and the inputs"
+    )
     resolution: PositiveInt = Field(description="nodes along each coordinate")
     features: tuple[Text, ...] | None = Field(
         None, description="what the network sees; null: log of positive inputs, others as they are"
@@ -131,6 +134,7 @@ class _Builder:
             scale=None if spec.scale is None else self._of_inputs(spec.scale, "scale"),
             features=self._features(families[0]),
             centre=spec.centre,
+            hard=self._hard(),
             faces=tuple(self._face(text, value) for text, value in spec.boundary.items()),
             resolution=self._resolution(),
             samples=samples,
@@ -224,6 +228,14 @@ class _Builder:
                 for name, family in families.items()
             )
         return tuple(self._of_inputs(text, "features") for text in self.spec.features)
+
+    def _hard(self) -> sympy.Expr | None:
+        if self.spec.hard is None:
+            return None
+        hard = self._parsed(self.spec.hard, ("hard",), plain=(*self.inputs, NETWORK))
+        if symbol(NETWORK) not in hard.free_symbols:
+            raise ConfigError("the network is not in it", ("hard",), f"an expression of {NETWORK}")
+        return hard
 
     def _face(self, text: str, value: Text) -> Face:
         path = ("boundary", text)

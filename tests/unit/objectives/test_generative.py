@@ -85,6 +85,16 @@ def test_conditions_hold_exactly(tmp_path):
     assert objective.law.free(8).sum() == 48
 
 
+def test_a_hard_form_comes_before_the_conditions(tmp_path):
+    problem, law = law_of(BURGERS, tmp_path, "problem.hard=u0 + t*network")
+    u0 = problem.draw(np.arange(2), 8).fields["u0"]
+    u0 = np.broadcast_to(u0, (2, 8, 8))[:, :, :1]
+    u = law.imposed(tf.ones([2, 8, 8], tf.float64), {"u0": tf.constant(u0)}).numpy()
+    expected = u0 + np.linspace(0, 1, 8)
+    np.testing.assert_allclose(u[:, 1:-1], expected[:, 1:-1], rtol=1e-12)
+    assert np.all(u[:, 0, 1:] == 0) and np.all(u[:, -1, 1:] == 0)
+
+
 def test_features_are_logarithms_without_their_mean(tmp_path):
     problem, law = law_of(DARCY, tmp_path)
     nu = problem.draw(np.arange(2), 8).fields["nu"]

@@ -79,6 +79,7 @@ def test_there_is_one_law(changes, words):
         ({"boundary": {"z = 0": 1}}, ("boundary", "z = 0"), "unknown name"),
         ({"coordinates": {"x": [1, 0], "y": [0, 1]}}, ("coordinates", "x"), "interval"),
         ({"resolution": 2}, ("resolution",), "resolution of 2"),
+        ({"hard": "x*y"}, ("hard",), "not in it"),
         ({"scale": "mu"}, ("scale",), "unknown name"),
         ({"fluxes": {"F": {"value": "u", "along": "x"}}}, ("fluxes",), "no fluxes"),
         ({"differences": {"t": "backward"}}, ("differences", "t"), "no coordinate"),

@@ -1,0 +1,48 @@
+"""What the benchmark compares with must be the same network."""
+
+from pathlib import Path
+
+import machine
+import numpy as np
+import peer_keras
+import pytest
+import tensorflow as tf
+
+from pdehvd.experiment.build import build_grid_network, build_problem
+from pdehvd.experiment.config import load_config
+from pdehvd.objectives.discrete import DiscreteLaw
+
+SMALL = ["problem.resolution=8", "sampling.batch=2", "model.depth=2", "model.width=4"]
+
+
+@pytest.fixture(scope="module")
+def small():
+    """Return a shipped config made small, and its problem."""
+    config, _ = load_config(Path(machine.ROOT, "configs", "poisson_kl_64.yaml"), SMALL)
+    return config, build_problem(config, 1)
+
+
+def test_keras_and_our_network_are_one_function(small):
+    config, problem = small
+    network = build_grid_network(config, problem)
+    random = np.random.default_rng(1)
+    # Away from the start, where the output is nearly zero whatever comes before it.
+    parameters = [
+        tf.constant(value + random.normal(0, 0.3, value.shape), tf.float32)
+        for value in network.initial(1)
+    ]
+    model = peer_keras.keras_model(config, problem)
+    for weight, value in zip(model.trainable_weights, parameters, strict=True):
+        weight.assign(value)
+    images, _ = next(iter(peer_keras.data(problem, DiscreteLaw(problem, tf.float32))))
+    ours, _ = network.train(parameters, images, lambda tensor, name: tensor)
+    np.testing.assert_allclose(model(images, training=True), ours, atol=1e-5)
+
+
+def test_all_kernels_are_in_the_chain(small):
+    """A kernel too few or too many, or of another shape, would stop the run."""
+    config, problem = small
+    assert len(peer_keras.run_convolutions(config, problem, 2)) == 2
+    weights = sum(kernel.size for kernel in peer_keras.kernels(config, problem))
+    others = sum(np.prod(s) for _, s in build_grid_network(config, problem).layout if len(s) == 1)
+    assert weights + others == build_grid_network(config, problem).size
