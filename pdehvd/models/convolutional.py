@@ -24,7 +24,7 @@ class Convolutional(Spec):
     max_width: PositiveInt = Field(256, description="the most channels of any level")
     kernel: PositiveInt = Field(3, description="nodes along each side of a kernel; odd")
     up: Literal["transposed", "nearest", "bilinear"] = Field(
-        "transposed", description="how the resolution is doubled"
+        "bilinear", description="how the resolution is doubled; bilinear keeps fields smooth"
     )
     norm: Annotated[Norm, Section("norm")] = BatchNorm()
     activation: Literal["gelu", "relu", "swish", "tanh", "leaky_relu"] = "gelu"

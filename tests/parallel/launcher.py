@@ -23,10 +23,10 @@ def environment() -> dict[str, str]:
 
 
 def run_worker(
-    np_: int, scenario: str, folder: Path, *arguments: str
+    np_: int, scenario: str, folder: Path, *arguments: str, worker: str = "worker.py"
 ) -> subprocess.CompletedProcess[str]:
-    """Run a scenario of worker.py on `np_` processes and return what it printed."""
-    program = [sys.executable, str(HERE / "worker.py"), scenario, str(folder), *arguments]
+    """Run a scenario of a worker on `np_` processes and return what it printed."""
+    program = [sys.executable, str(HERE / worker), scenario, str(folder), *arguments]
     command = program
     if np_ > 1:
         whole = mpirun_command([], ONE_THREAD, np_)

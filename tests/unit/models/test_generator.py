@@ -1,5 +1,3 @@
-"""The generator: from latent numbers to fields."""
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,43 +5,57 @@ import tensorflow as tf
 from pdehvd.errors import ConfigError
 from pdehvd.models.generator import Generator
 
-SPEC = Generator(base=2, depth=2, width=3, max_width=5)
+
+def alone(sums, name):
+    return sums
 
 
+def start(dimension=2, **options):
+    network = Generator(width=3, depth=2, base=2, **options).build_grid(dimension, 4, 2, "float64")
+    random = np.random.default_rng(0)
+    theta = [tf.constant(v + 0.1 * random.standard_normal(v.shape)) for v in network.initial(0)]
+    return network, theta, tf.constant(random.standard_normal((3, 4)))
+
+
+@pytest.mark.parametrize("options", [{}, {"remat": True, "up": "bilinear", "norm": "none"}])
 @pytest.mark.parametrize("dimension", [2, 3])
-def test_fields_have_the_shape_that_base_and_depth_say(dimension):
-    network = SPEC.build_grid(dimension, 4, 1, "float64")
-    parameters = [tf.constant(value) for value in network.initial(1)]
-    latent = tf.constant(np.random.default_rng(0).standard_normal((3, 4)))
+def test_gradients_are_those_of_finite_differences(dimension, options):
+    options = {**options, "norm": {"name": options.get("norm", "batch")}}
+    network, theta, latent = start(dimension, **options)
     shape = (8,) * dimension
-    network.check(shape)
-    fields, moments = network.train(parameters, latent, lambda sums, _: sums, shape)
-    assert fields.shape == (3, *shape, 1)
-    assert moments.shape == network.initial_moments().shape == (network.moments,)
-    again = network.infer(parameters, latent, moments, shape)
-    np.testing.assert_allclose(again, fields, atol=1e-10)
+    assert network.latent
 
-
-def test_the_gradient_reaches_the_first_layer():
-    network = SPEC.build_grid(2, 4, 1, "float64")
-    latent = tf.constant(np.random.default_rng(0).standard_normal((3, 4)))
-    theta = tf.constant(np.concatenate([p.reshape(-1) for p in network.initial(1)]))
-
-    def loss(values):
-        fields, _ = network.train(network.split(values), latent, lambda sums, _: sums, (8, 8))
-        return tf.reduce_sum(fields**2 + fields)
+    def loss(theta):
+        return tf.reduce_sum(tf.sin(network.train(theta, latent, alone, shape)[0]))
 
     with tf.GradientTape() as tape:
         tape.watch(theta)
         value = loss(theta)
-    gradient = tape.gradient(value, theta).numpy()
-    direction = np.zeros(network.size)
-    direction[:40] = np.random.default_rng(2).standard_normal(40)
-    slope = (loss(theta + 1e-6 * direction) - loss(theta - 1e-6 * direction)) / 2e-6
-    assert np.isclose(gradient @ direction, slope, rtol=1e-6)
-    assert np.abs(gradient[:40]).max() > 0
+    gradient = network.flatten(tape.gradient(value, theta)).numpy()
+    along, h = np.random.default_rng(5).standard_normal(network.size), 1e-6
+    up, down = (loss(network.split(network.flatten(theta) + s * h * along)) for s in (1, -1))
+    assert (up - down).numpy() / (2 * h) == pytest.approx(gradient @ along, rel=3e-6)
 
 
-def test_other_resolutions_are_refused():
-    with pytest.raises(ConfigError, match="2 nodes doubled 2 times are 8, not 16"):
-        SPEC.build_grid(2, 4, 1, "float32").check((16, 16))
+def test_fields_have_the_nodes_that_are_asked_for():
+    network, theta, latent = start()
+    fields, moments = network.train(theta, latent, alone, (8, 8))
+    assert fields.shape == (3, 8, 8, 2)
+    assert moments.shape == network.initial_moments().shape == (network.moments,)
+    np.testing.assert_allclose(network.infer(theta, latent, moments, (8, 8)), fields, rtol=1e-10)
+    assert not np.allclose(fields[0], fields[1])
+    for call in (network.check, lambda shape: network.train(theta, latent, alone, shape)):
+        with pytest.raises(ConfigError, match=r"8 nodes .* not 16") as caught:
+            call((8, 16))
+        assert caught.value.path == ("depth",)
+
+
+def test_layout_and_initial_values():
+    network = start()[0]
+    assert network.layout[0] == ("dense/weight", (4, 2 * 2 * 12))
+    values = network.initial(3)
+    assert [value.shape for value in values] == [shape for _, shape in network.layout]
+    assert sum(value.size for value in values) == network.size
+    assert Generator().build_grid(3, 1, 1, "float32").memory((64,) * 3, 2) > 0
+    with pytest.raises(ConfigError, match="2 or 3 coordinates"):
+        Generator().build_grid(1, 1, 1, "float32")
