@@ -91,7 +91,7 @@ class BatchNorm(_Normalizing):
 
     name: Literal["batch"] = "batch"
     sync: Literal["global", "local", "none"] = "global"
-    momentum: float = Field(default=0.99, ge=0, lt=1)
+    momentum: float = Field(default=0.95, ge=0, lt=1)
 
     def pooled(self, sums: Tensor, reduce: Reduce, name: str) -> Tensor:
         if self.sync != "global":

@@ -149,7 +149,7 @@ def test_slopes_of_activations(name):
 def test_sections():
     section = TypeAdapter(section_type("norm"))
     assert section.validate_python("group") == GroupNorm(groups=8)
-    assert section.validate_python({"name": "batch", "sync": "local"}).momentum == 0.99
+    assert section.validate_python({"name": "batch", "sync": "local"}).sync == "local"
     assert norms.NoNorm() == section.validate_python("none")
 
 

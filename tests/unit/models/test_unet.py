@@ -38,7 +38,7 @@ def slopes(network, theta, images, reduce=alone):
 
 
 def plain(named, depth, x):
-    """The network of the default section by TensorFlow's operations, and its moments."""
+    """The network with transposed convolutions by TensorFlow's operations, and its moments."""
     moments = []
 
     def unit(x, name, stride=1):
@@ -65,7 +65,7 @@ def plain(named, depth, x):
 
 
 def test_values_moments_and_gradients_are_those_of_plain_operations():
-    network, theta, images = start()
+    network, theta, images = start(up="transposed")
     names = [name for name, _ in network.layout]
     with tf.GradientTape() as tape:
         tape.watch(theta)
@@ -85,7 +85,7 @@ def test_values_moments_and_gradients_are_those_of_plain_operations():
         (2, {"down": "max_pool", "up": "nearest", "norm": NoNorm(), "activation": "swish"}),
         (2, {"down": "average_pool", "up": "bilinear", "norm": GroupNorm(groups=3)}),
         (2, {"norm": InstanceNorm(), "kernel": 5, "output": "sigmoid", "activation": "tanh"}),
-        (3, {"activation": "tanh"}),
+        (3, {"activation": "tanh", "up": "transposed"}),
         (3, {"down": "average_pool", "up": "bilinear", "norm": GroupNorm(groups=1)}),
         (3, {"down": "max_pool", "up": "nearest"}),
     ],
@@ -106,7 +106,7 @@ def test_gradients_are_those_of_finite_differences(dimension, options):
 @pytest.mark.parametrize(
     ("dimension", "options"),
     [
-        (2, {}),
+        (2, {"up": "transposed"}),
         (2, {"down": "max_pool", "up": "bilinear", "norm": InstanceNorm()}),
         (3, {"down": "average_pool", "norm": GroupNorm(groups=3)}),
     ],
