@@ -21,6 +21,7 @@ PEER = Path(machine.ROOT, "scripts", "peer_keras.py")
 LIMIT = 3600.0
 # Bytes of memory that Keras must leave to everything else.
 SPARE = 2**30
+ADAM = {"name": "adam", "learning_rate": 2e-3}
 NO_MEMORY = re.compile(
     r"OOM|RESOURCE_EXHAUSTED|[Oo]ut of memory|bad_alloc|MemoryError|ended with -"
 )
@@ -82,6 +83,7 @@ class Runs:
         settings = {
             "optimizer": {"name": "adam", "learning_rate": 2e-3},
             **self.settings,
+            "optimizer": ADAM,
             "sampling.held_out": 0,
             "training.levels": None,
             "training.steps": total,

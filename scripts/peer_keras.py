@@ -62,8 +62,8 @@ def unet(
 def check_spec(spec: Any) -> None:
     """Stop where a config's network is none that is built here."""
     same = isinstance(spec, UNet) and isinstance(spec.norm, BatchNorm)
-    if not same or (spec.up, spec.down, spec.compute) != ("transposed", "stride", None):
-        raise SystemExit("only a U-Net with batch normalisation, strides and transposed ways up")
+    if not same or (spec.up, spec.down, spec.compute) != ("bilinear", "stride", None):
+        raise SystemExit("only a U-Net with batch normalisation, strides and bilinear ways up")
 
 
 def keras_model(config: Config, problem: ParametricProblem) -> keras.Model:
@@ -81,7 +81,8 @@ def keras_model(config: Config, problem: ParametricProblem) -> keras.Model:
         return keras.layers.Activation(activation)(keras.layers.BatchNormalization(**known)(z))
 
     def up(image: Tensor, width: int) -> Tensor:
-        return keras.layers.Conv2DTranspose(width, 2, 2, **options)(image)
+        image = keras.layers.Conv2D(width, 1, **options)(image)
+        return keras.layers.UpSampling2D(2, interpolation="bilinear")(image)
 
     shape = (*problem.shape(problem.resolution), len(problem.features))
     inputs = keras.Input(shape, batch_size=problem.samples.batch)
@@ -134,47 +135,74 @@ def run_keras(config: Config, problem: ParametricProblem, steps: int, way: str) 
 
 
 def kernels(config: Config, problem: ParametricProblem) -> list[np.ndarray]:
-    """Return the network's kernels in the order of its convolutions."""
+    """Return the network's kernels [*k, C_in, C] in the order of its convolutions."""
     network = build_grid_network(config, problem)
     known = []
-    for (name, shape), value in zip(network.layout, network.initial(1), strict=True):
-        if len(shape) == 4:
+    for (name, _), value in zip(network.layout, network.initial(1), strict=True):
+        if name.endswith("/up"):
+            known.append(value[None, None])
+        elif name.startswith("up_") and name.endswith("/unit_0/weight"):
             # Two images side by side are two convolutions whose sum is taken: that is faster.
-            joined = name.startswith("up_") and name.endswith("/unit_0/weight")
-            known += np.split(value, 2, axis=2) if joined else [value]
+            known += np.split(value, 2, axis=2)
+        elif name.endswith("/weight"):
+            known.append(value)
     return known
 
 
-def run_convolutions(config: Config, problem: ParametricProblem, steps: int) -> list[float]:
-    """Run the convolutions forward and backward; return the seconds of each step but the first."""
-    spec: Any = config.model
-    shape = (problem.samples.batch, *problem.shape(problem.resolution))
-    random = np.random.default_rng(1)
-    image = tf.constant(random.standard_normal((*shape, len(problem.features))), tf.float32)
-    slope = tf.constant(random.standard_normal((*shape, len(problem.fields))), tf.float32)
+class Convolutions:
+    """The network's convolutions forward and backward; `step` returns the kernels' gradients.
 
-    @partial(tf.function, autograph=False)
-    def step(image: Tensor, slope: Tensor, weights: list[Tensor]) -> list[Tensor]:
-        rest = iter(weights)
+    What is no convolution is not there: where an image is resized the chain is cut, and goes on
+    with numbers of the resized image's shape, both forward and backward.
+    """
+
+    def __init__(self, config: Config, problem: ParametricProblem) -> None:
+        spec: Any = config.model
+        self.widths = spec.widths(spec.depth)
+        self.kernels = [tf.constant(k, tf.float32) for k in kernels(config, problem)]
+        self.random = np.random.default_rng(1)
+        batch, n = problem.samples.batch, problem.resolution
+        self.image = self.numbers((batch, n, n, len(problem.features)))
+        self.slope = self.numbers((batch, n, n, len(problem.fields)))
+        coarse = [(n >> level, self.widths[level]) for level in reversed(range(spec.depth))]
+        self.resized = [self.numbers((batch, m, m, width)) for m, width in coarse]
+        self.slopes = [self.numbers((batch, m // 2, m // 2, width)) for m, width in coarse]
+        self.step = tf.function(self._step, autograph=False)
+
+    def numbers(self, shape: tuple[int, ...]) -> Tensor:
+        """Return random numbers."""
+        return tf.constant(self.random.standard_normal(shape, np.float32))
+
+    def __call__(self) -> list[Tensor]:
+        """Run all convolutions once."""
+        return self.step(self.image, self.kernels, self.resized, [self.slope, *self.slopes])
+
+    def _step(
+        self, image: Tensor, kernels: list[Tensor], resized: list[Tensor], slopes: list[Tensor]
+    ) -> list[Tensor]:
+        rest, fresh = iter(kernels), iter(resized)
+        mixed = []
 
         def unit(images: list[Tensor], width: int, stride: int) -> Tensor:
             parts = [tf.nn.conv2d(one, next(rest), stride, "SAME") for one in images]
             return parts[0] if len(parts) == 1 else tf.add_n(parts)
 
         def up(image: Tensor, width: int) -> Tensor:
-            to = [image.shape[0], 2 * image.shape[1], 2 * image.shape[2], width]
-            return tf.nn.conv2d_transpose(image, next(rest), to, 2)
+            mixed.append(unit([image], width, 1))
+            return next(fresh)
 
         with tf.GradientTape() as tape:
-            tape.watch(weights)
-            last = unet(image, spec.widths(spec.depth), unit, up)
-            result = tf.nn.conv2d(last, next(rest), 1, "SAME")
-        return tape.gradient(result, weights, slope)
+            tape.watch([kernels, resized])
+            last = unit([unet(image, self.widths, unit, up)], 1, 1)
+        return tape.gradient([last, *mixed], [*kernels, *resized], slopes)
 
-    weights = [tf.constant(kernel, tf.float32) for kernel in kernels(config, problem)]
+
+def run_convolutions(config: Config, problem: ParametricProblem, steps: int) -> list[float]:
+    """Return the seconds of each step but the first."""
+    convolutions = Convolutions(config, problem)
     ends = []
     for _ in range(steps + 1):
-        step(image, slope, weights)
+        convolutions()
         ends.append(time.perf_counter())
     return np.diff(ends).tolist()
 
