@@ -3,12 +3,13 @@
     .venv/bin/python scripts/bench_generative.py [--sizes 64 256 1024 2048] [--repeats 3] [--write]
     .venv/bin/python scripts/bench_generative.py --levels [--write]
 
-Trains configs/poisson_kl_N.yaml at its finest level with Adam and, beside it, the same network by Keras's
-`fit` and its convolutions alone (peer_keras.py). Everything runs in turn in one call, in processes
-of its own with one thread, each on its own core. Numbers are medians over the repeats, ratios are
-medians of the ratios of neighbouring runs. Steps are timed from end to end, so that drawing samples
-counts (Keras has them drawn before); the first steps, which compile, do not. Two processes share
-the batch of one (strong scaling). Of Keras's ways to compile the faster is what we compare with.
+Trains configs/poisson_kl_N.yaml at its finest level with Adam and, beside it, the same network by
+Keras's `fit` and its convolutions alone (peer_keras.py). Everything runs in turn in one call, in
+processes of its own with one thread, each on its own core. Numbers are medians over the repeats,
+ratios are medians of the ratios of neighbouring runs. Steps are timed from end to end, so that
+drawing samples counts (Keras has them drawn before); the first steps, which compile, do not. Two
+processes share the batch of one (strong scaling). Of Keras's ways to compile the faster is what we
+compare with. Memory is the most that a process ever has, with the pictures at the end of a run.
 
 --levels measures instead the time to an error with a coarse level first, and without.
 """
@@ -38,6 +39,8 @@ REMAT_SIZE = 1024
 # Error to be reached, on how many held-out samples, looked at every so many steps.
 GOAL, HELD_OUT, LOOK = 3e-2, 16, 20
 LEVELS = {"resolutions": [32, 64], "cycle": "half_v", "shares": [3, 1]}
+# What Keras has too.
+SAME = {"model.up": "bilinear"}
 ERROR: dict[str, Any] = {
     "sampling.held_out": HELD_OUT,
     "training.evaluate_every": LOOK,
@@ -79,7 +82,7 @@ class Speed(Table):
         say(f"{size} x {size}")
         self.size, self.batch = size, read(size).sampling.batch
         self.sides = [f"ours {n}" for n in options.np]
-        runs = Runs(size, options.steps[size], {}, options.cores)
+        runs = Runs(size, options.steps[size], SAME, options.cores)
         ways: tuple[str, ...] = KERAS
         for _ in range(options.repeats):
             found = {f"ours {n}": runs.ours(n) for n in options.np}
@@ -191,12 +194,14 @@ def reached(speeds: Sequence[Speed], remat: Remat | None) -> list[list[str]]:
     return rows
 
 
-def facts(options: str) -> list[str]:
-    """Return the command, and a sentence about machine and versions."""
+def facts(title: str) -> list[str]:
+    """Return a title, the command, and a sentence about machine and versions."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     versions = [f"{n} {metadata.version(n.lower())}" for n in ("TensorFlow", "Keras", "Horovod")]
     return [
-        f"`.venv/bin/python scripts/bench_generative.py {options}`".replace(" `", "`"),
+        title,
+        "",
+        f"`{' '.join(['.venv/bin/python', 'scripts/bench_generative.py', *sys.argv[1:]])}`",
         "",
         f"{cpu.group(1).strip() if cpu else platform.machine()}, "
         f"{len(os.sched_getaffinity(0))} cores; {', '.join(versions)}, "
@@ -278,10 +283,14 @@ def parsed() -> argparse.Namespace:
 def main() -> int:
     """Run the command line."""
     options = parsed()
-    text = facts(" ".join(sys.argv[1:])) + (levels if options.levels else speed)(options)
-    print("\n".join(text))
+    if options.levels:
+        title, measure, marks = "### Coarse levels first", levels, LEVEL_MARKS
+    else:
+        title, measure, marks = "## Speed of generative models", speed, MARKS
+    text = "\n".join([*facts(title), *measure(options)])
+    print(text)
     if options.write:
-        bench_peers.write("\n".join(text), LEVEL_MARKS if options.levels else MARKS)
+        bench_peers.write(text, marks)
     return 0
 
 

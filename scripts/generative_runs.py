@@ -21,10 +21,8 @@ PEER = Path(machine.ROOT, "scripts", "peer_keras.py")
 LIMIT = 3600.0
 # Bytes of memory that Keras must leave to everything else.
 SPARE = 2**30
-ADAM = {"name": "adam", "learning_rate": 2e-3}
-NO_MEMORY = re.compile(
-    r"OOM|RESOURCE_EXHAUSTED|[Oo]ut of memory|bad_alloc|MemoryError|ended with -"
-)
+# What TensorFlow, C++ and Python say, and the signals of an abort and of the kernel.
+NO_MEMORY = re.compile(r"OOM|RESOURCE_EXHAUSTED|bad_alloc|MemoryError|ended with -(6|9|11):")
 
 
 @dataclass(frozen=True)
@@ -81,9 +79,8 @@ class Runs:
         every = max(self.steps // 6, 1)
         total = self.steps + every
         settings = {
-            "optimizer": {"name": "adam", "learning_rate": 2e-3},
             **self.settings,
-            "optimizer": ADAM,
+            "optimizer": {"name": "adam", "learning_rate": 2e-3},
             "sampling.held_out": 0,
             "training.levels": None,
             "training.steps": total,

@@ -62,8 +62,8 @@ def unet(
 def check_spec(spec: Any) -> None:
     """Stop where a config's network is none that is built here."""
     same = isinstance(spec, UNet) and isinstance(spec.norm, BatchNorm)
-    if not same or (spec.up, spec.down, spec.compute) != ("bilinear", "stride", None):
-        raise SystemExit("only a U-Net with batch normalisation, strides and bilinear ways up")
+    if not same or spec.up == "nearest" or (spec.down, spec.compute) != ("stride", None):
+        raise SystemExit("only a U-Net with strides, batch normalisation and float32")
 
 
 def keras_model(config: Config, problem: ParametricProblem) -> keras.Model:
@@ -81,6 +81,8 @@ def keras_model(config: Config, problem: ParametricProblem) -> keras.Model:
         return keras.layers.Activation(activation)(keras.layers.BatchNormalization(**known)(z))
 
     def up(image: Tensor, width: int) -> Tensor:
+        if spec.up == "transposed":
+            return keras.layers.Conv2DTranspose(width, 2, 2, **options)(image)
         image = keras.layers.Conv2D(width, 1, **options)(image)
         return keras.layers.UpSampling2D(2, interpolation="bilinear")(image)
 
@@ -140,7 +142,7 @@ def kernels(config: Config, problem: ParametricProblem) -> list[np.ndarray]:
     known = []
     for (name, _), value in zip(network.layout, network.initial(1), strict=True):
         if name.endswith("/up"):
-            known.append(value[None, None])
+            known.append(value if value.ndim == 4 else value[None, None])
         elif name.startswith("up_") and name.endswith("/unit_0/weight"):
             # Two images side by side are two convolutions whose sum is taken: that is faster.
             known += np.split(value, 2, axis=2)
@@ -150,7 +152,7 @@ def kernels(config: Config, problem: ParametricProblem) -> list[np.ndarray]:
 
 
 class Convolutions:
-    """The network's convolutions forward and backward; `step` returns the kernels' gradients.
+    """The network's convolutions forward and backward; a call returns the gradients.
 
     What is no convolution is not there: where an image is resized the chain is cut, and goes on
     with numbers of the resized image's shape, both forward and backward.
@@ -159,42 +161,47 @@ class Convolutions:
     def __init__(self, config: Config, problem: ParametricProblem) -> None:
         spec: Any = config.model
         self.widths = spec.widths(spec.depth)
-        self.kernels = [tf.constant(k, tf.float32) for k in kernels(config, problem)]
-        self.random = np.random.default_rng(1)
+        self.kernels = [tf.constant(kernel) for kernel in kernels(config, problem)]
         batch, n = problem.samples.batch, problem.resolution
-        self.image = self.numbers((batch, n, n, len(problem.features)))
-        self.slope = self.numbers((batch, n, n, len(problem.fields)))
-        coarse = [(n >> level, self.widths[level]) for level in reversed(range(spec.depth))]
-        self.resized = [self.numbers((batch, m, m, width)) for m, width in coarse]
-        self.slopes = [self.numbers((batch, m // 2, m // 2, width)) for m, width in coarse]
+        levels = () if spec.up == "transposed" else reversed(range(spec.depth))
+        cuts = [(n >> level, self.widths[level]) for level in levels]
+        self.images = [_numbers(batch, n, len(problem.features))]
+        self.images += [_numbers(batch, m, width) for m, width in cuts]
+        self.slopes = [_numbers(batch, m // 2, width) for m, width in cuts]
+        self.slopes += [_numbers(batch, n, len(problem.fields))]
         self.step = tf.function(self._step, autograph=False)
-
-    def numbers(self, shape: tuple[int, ...]) -> Tensor:
-        """Return random numbers."""
-        return tf.constant(self.random.standard_normal(shape, np.float32))
 
     def __call__(self) -> list[Tensor]:
         """Run all convolutions once."""
-        return self.step(self.image, self.kernels, self.resized, [self.slope, *self.slopes])
+        return self.step(self.kernels, self.images, self.slopes)
 
     def _step(
-        self, image: Tensor, kernels: list[Tensor], resized: list[Tensor], slopes: list[Tensor]
+        self, kernels: list[Tensor], images: list[Tensor], slopes: list[Tensor]
     ) -> list[Tensor]:
-        rest, fresh = iter(kernels), iter(resized)
-        mixed = []
+        rest, (first, *resized) = iter(kernels), images
+        ends: list[Tensor] = []
 
         def unit(images: list[Tensor], width: int, stride: int) -> Tensor:
             parts = [tf.nn.conv2d(one, next(rest), stride, "SAME") for one in images]
             return parts[0] if len(parts) == 1 else tf.add_n(parts)
 
         def up(image: Tensor, width: int) -> Tensor:
-            mixed.append(unit([image], width, 1))
-            return next(fresh)
+            if resized:
+                ends.append(unit([image], width, 1))
+                return resized[len(ends) - 1]
+            batch, *n, _ = image.shape
+            shape = [batch, 2 * n[0], 2 * n[1], width]
+            return tf.nn.conv2d_transpose(image, next(rest), shape, 2)
 
         with tf.GradientTape() as tape:
             tape.watch([kernels, resized])
-            last = unit([unet(image, self.widths, unit, up)], 1, 1)
-        return tape.gradient([last, *mixed], [*kernels, *resized], slopes)
+            ends.append(unit([unet(first, self.widths, unit, up)], 1, 1))
+        return tape.gradient(ends, [*kernels, *resized], slopes)
+
+
+def _numbers(batch: int, n: int, channels: int) -> Tensor:
+    random = np.random.default_rng(n)
+    return tf.constant(random.standard_normal((batch, n, n, channels), np.float32))
 
 
 def run_convolutions(config: Config, problem: ParametricProblem, steps: int) -> list[float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from pdehvd.models.pointwise import COMPILED_FROM, compiled
@@ -120,11 +121,18 @@ def _doubled_adjoint(options: tuple[str], g: Tensor) -> Tensor:
 
 
 def _quarters(image: Tensor, axis: int) -> list[Tensor]:
-    first, *_ = parts = tf.split(image, [1, image.shape[axis] - 1], axis=axis)
-    before = tf.concat([first, tf.split(image, [image.shape[axis] - 1, 1], axis=axis)[0]], axis)
-    last = tf.split(image, [image.shape[axis] - 1, 1], axis=axis)[1]
-    after = tf.concat([parts[1], last], axis)
-    return [0.75 * image + 0.25 * before, 0.75 * image + 0.25 * after]
+    """Return 3/4 of each pixel and 1/4 of the one before it, then after it, along an axis."""
+    pair = []
+    for end, pads in ((0, [1, 0]), (-1, [0, 1])):
+        near = np.full(image.shape[axis], 0.75)
+        near[end] = 1.0
+        shape = [-1 if k == axis else 1 for k in range(len(image.shape))]
+        padding = [pads if k == axis else [0, 0] for k in range(len(image.shape))]
+        start = [pads[1] if k == axis else 0 for k in range(len(image.shape))]
+        # Zeros come in at the end, whose pixel counts whole: cheaper than to repeat it.
+        neighbour = tf.slice(tf.pad(image, padding), start, image.shape)
+        pair.append(tf.constant(near.reshape(shape), image.dtype) * image + 0.25 * neighbour)
+    return pair
 
 
 def _parts(kernel: Tensor, images: Sequence[Tensor]) -> list[Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import eigh, get_blas_funcs, qr
+from scipy.linalg import get_blas_funcs, qr
 
 from pdehvd.comm.group import Group
 from pdehvd.numerics.kronecker import share
@@ -14,6 +14,9 @@ from pdehvd.numerics.kronecker import share
 _DIVIDED = 2048
 # Rows of a strip, which is read twice: the second time from a cache.
 _ROWS = 64
+# Power of the rounding unit that is added to eigenvalues, in units of their mean, so that
+# eigenvectors are no rounding errors; and the iterations that find the first of them.
+_SHIFT, _FIRST = 0.4, 8
 # Columns of corrections that are collected before they are added to the strips.
 _PENDING = 32
 
@@ -162,10 +165,17 @@ def symmetric_bytes(size: int, ranks: int) -> float:
 def eigenvectors(matrix: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
     """Return an orthogonal Q such that Q^T A Q is near diagonal for a symmetric A [n, n].
 
-    By eigendecomposition, largest eigenvalue first; from an earlier Q by one step of orthogonal
-    iteration, Q <- qr(A Q) (Golub and Van Loan, Matrix Computations, section 7.3.2).
+    By orthogonal iteration, Q <- qr((A + d I) Q), one step from an earlier Q, several from I
+    (Golub and Van Loan, Matrix Computations, section 7.3.2). With d a small part of the mean
+    eigenvalue Q depends smoothly on A, even where A is singular: eigenvectors of equal eigenvalues
+    would be made of rounding errors, which differ with the number of processes.
     """
-    if known is None:
-        basis: np.ndarray = eigh(matrix)[1][:, ::-1]
-        return np.ascontiguousarray(basis)
-    return np.asarray(qr(matrix @ known, overwrite_a=True, check_finite=False)[0])
+    size = len(matrix)
+    shift = float(np.finfo(matrix.dtype).eps) ** _SHIFT * float(np.trace(matrix)) / size
+    identity = np.eye(size, dtype=matrix.dtype)
+    shifted = matrix + matrix.dtype.type(shift or 1.0) * identity
+    basis = identity if known is None else known
+    for _ in range(_FIRST if known is None else 1):
+        basis, triangle = qr(shifted @ basis, overwrite_a=True, check_finite=False)
+        basis = basis * np.where(np.diag(triangle) < 0, -1, 1).astype(matrix.dtype)
+    return basis

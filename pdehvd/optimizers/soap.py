@@ -20,6 +20,8 @@ from pdehvd.optimizers.schedule import Constant, LearningRate, Schedule
 from pdehvd.spec import register
 
 SIDES = ("left", "right")
+# Power of the rounding unit below which a rotated gradient is none, in units of the layer's mean.
+_FLOOR = 0.4
 
 
 class SOAPMethod(HostOptimizer):
@@ -101,7 +103,11 @@ class SOAPMethod(HostOptimizer):
         turned = layer.rotated(gradient, bases)
         mean = spec.beta_1 * old.mean + (1 - spec.beta_1) * gradient
         square = spec.beta_2 * old.square + (1 - spec.beta_2) * turned**2
-        size = np.sqrt(square / (1 - spec.beta_2**steps)) + spec.epsilon
+        size = np.sqrt(square / (1 - spec.beta_2**steps))
+        if layer.sides:
+            # What a rotation leaves of nothing is rounding, which must not be made a full step.
+            size += np.finfo(size.dtype).eps ** _FLOOR * np.sqrt(np.mean(size**2))
+        size += spec.epsilon
         ahead = layer.rotated(mean, bases) / (1 - spec.beta_1**steps)
         moved = layer.rotated(ahead / size, bases, back=True)
         return moved, _Moments(mean, square), {**factors, **bases}
