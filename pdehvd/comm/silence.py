@@ -33,4 +33,6 @@ def import_tensorflow() -> None:
     if "tensorflow" not in sys.modules:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         with silent_stderr():
-            import tensorflow  # noqa: F401
+            import tensorflow
+        # Its warnings, such as those about retracing, are for people who write TensorFlow.
+        tensorflow.get_logger().setLevel("ERROR")
