@@ -134,7 +134,7 @@ def train(
         count = np or processes.np or 1
         if count > points or not processes.oversubscribe:
             _examined(config, count, settings, plugin)
-        if count > 1:
+        if count > 1 or processes.restarts:
             again = [
                 "train",
                 str(config),

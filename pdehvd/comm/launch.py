@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from pdehvd.comm.orphan import watch_launcher
 from pdehvd.comm.silence import silent_stderr
 from pdehvd.errors import ConfigError, EnvironmentFault
 
@@ -87,6 +86,7 @@ def configure_threads(processes: ProcessesSpec) -> int:
     if joined():
         # A launcher's pseudo-terminal says nothing about where its output goes.
         os.environ.setdefault("PDEHVD_TERMINAL", "0")
+        watch_launcher()
     with silent_stderr():
         import tensorflow as tf
 
@@ -204,25 +204,8 @@ def launch_environment(environment: Mapping[str, str], threads: int = 1) -> dict
 def launch(arguments: list[str], processes: ProcessesSpec, np: int) -> int:
     """Start `np` processes of this command with mpirun and return their exit code.
 
-    Ctrl-C or SIGTERM reaches the ranks as SIGUSR1, which mpirun hands on: they write a checkpoint
-    and end in order. A second one ends them without that. Raises `EnvironmentFault` without mpirun.
+    See `Job` for signals and restarts. Raises `EnvironmentFault` without mpirun.
     """
-    command = mpirun_command(arguments, processes, np)
-    # A session of its own, or the terminal's Ctrl-C would kill mpirun before the ranks can save.
-    threads = processes.threads or max(1, node_cores() // np)
-    environment = launch_environment(os.environ, threads)
-    child = subprocess.Popen(command, env=environment, start_new_session=True)
-    asked = False
+    from pdehvd.comm.job import Job
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        child.send_signal(signal.SIGTERM if asked else signal.SIGUSR1)
-        asked = True
-
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        code = child.wait()
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-    return code if code >= 0 else 128 - code
+    return Job(arguments, processes, np).run()

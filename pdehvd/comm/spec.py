@@ -33,6 +33,13 @@ class ProcessesSpec(Spec):
         description="pin every process to its cores; null: only where each has its own",
     )
     oversubscribe: bool = Field(default=True, description="allow more processes than cores")
+    restarts: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="how often the launcher goes on from the last checkpoint after a death",
+    )
+    shrink: bool = Field(default=False, description="restart on one process fewer after each death")
 
 
 class ScalingSpec(Spec):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.metadata
 import json
 import os
@@ -13,6 +14,7 @@ from typing import Any
 
 from pdehvd import __version__
 from pdehvd.errors import ConfigError
+from pdehvd.training.durable import remove_leftovers, write_whole
 
 CONFIG = "config.yaml"
 SUMMARY = "summary.json"
@@ -68,14 +70,55 @@ def find(run: Path) -> Path:
     raise ConfigError(f"there is no run {run}", (), "a directory such as runs/NAME/TIME, or latest")
 
 
+class Lock:
+    """Holds a run directory for one writer; the system lets go of it when the process dies."""
+
+    def __init__(self) -> None:
+        self._handle: int | None = None
+
+    def take(self, directory: Path, seconds: float = 0.0) -> None:
+        """Hold a directory, after waiting for whom it belongs to; not all file systems can.
+
+        Raises `ConfigError` where another process still writes there.
+        """
+        self._handle = os.open(directory, os.O_RDONLY)
+        end = time.monotonic() + seconds
+        while not _locked(self._handle):
+            if time.monotonic() >= end:
+                raise ConfigError(
+                    f"another process is writing to {directory}", (), "one training a directory"
+                )
+            time.sleep(0.1)
+
+    def __enter__(self) -> Lock:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+def _locked(handle: int) -> bool:
+    """Lock a file if nobody else has; a file system without locks grants them all."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def tidy(directory: Path) -> None:
+    """Remove what a death left half written, and the summary of a run that is going on again."""
+    remove_leftovers(directory)
+    (directory / SUMMARY).unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file in one piece: a reader sees the old one or the new one."""
-    temporary = path.with_name(f".{path.name}.new")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    write_whole(path, text.encode("utf-8"))
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

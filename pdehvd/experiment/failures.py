@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import traceback
 from pathlib import Path
 
-from pdehvd.errors import PdehvdError
+from pdehvd.errors import EnvironmentFault, PdehvdError
 
 _LONGEST = 500
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 def told(error: Exception) -> tuple[str, int]:
@@ -21,7 +23,18 @@ def told(error: Exception) -> tuple[str, int]:
         context = getattr(error, "ctx", None)
         program = context.command_path if context else "pdehvd"
         return f"{' '.join(usage().split())} (see {program} --help)", 2
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return _full(error), EnvironmentFault.exit_code
     return _unexpected(error), 1
+
+
+def _full(error: OSError) -> str:
+    """Return what to do about a disk that takes no more."""
+    what = error.filename or "a file"
+    return (
+        f"{what} cannot be written: {error.strerror}. Nothing that was written before is lost: "
+        "make room, then go on with --resume"
+    )
 
 
 def _unexpected(error: Exception) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pdehvd.comm import launch
+from pdehvd.comm import job, launch
 from pdehvd.comm.group import Group
 from pdehvd.errors import ConfigError
 from pdehvd.experiment import directory as folder
@@ -22,7 +22,7 @@ from pdehvd.experiment.config import Config, dump
 from pdehvd.experiment.failures import told
 from pdehvd.experiment.trained import Trained, open_run
 from pdehvd.experiment.yaml_source import Source
-from pdehvd.training.checkpoint import Checkpoints, read_checkpoint
+from pdehvd.training.checkpoint import Checkpoints, has_checkpoints, read_checkpoint
 from pdehvd.training.history import History
 from pdehvd.training.progress import Progress
 from pdehvd.training.state import TrainState
@@ -31,6 +31,7 @@ from pdehvd.training.trainer import Outcome, Output, Trainer
 __all__ = ["Trained", "open_run", "train"]
 
 EXIT_CODES = {"completed": 0, "stalled": 0, "diverged": 4, "interrupted": 130}
+_LEAVING = 20.0
 
 
 @dataclass(frozen=True)
@@ -69,20 +70,21 @@ def train(
     """
     threads = launch.configure_threads(config.processes)
     group = launch.join()
-    try:
-        parts = _together(group, lambda: build_parts(config, group), source)
-        place = _Place(group, _directory(config, group, resume, output), threads, quiet)
-        code = _run(config, parts, place, resume)
-    except ConfigError:
-        group.close()
-        raise
-    except Exception as error:
-        if group.size == 1:
+    with folder.Lock() as lock:
+        try:
+            parts = _together(group, lambda: build_parts(config, group), source)
+            directory = _directory(config, group, resume, output, lock)
+            code = _run(config, parts, _Place(group, directory, threads, quiet), resume)
+        except ConfigError:
+            group.close()
             raise
-        # The others wait in a collective, and would wait for ever.
-        text, code = told(error)
-        print(f"rank {group.rank}: {text}", file=sys.stderr, flush=True)
-        launch.abort(code)
+        except Exception as error:
+            if group.size == 1:
+                raise
+            # The others wait in a collective, and would wait for ever.
+            text, code = told(error)
+            print(f"rank {group.rank}: {text}", file=sys.stderr, flush=True)
+            launch.abort(code)
     group.close()
     return code
 
@@ -91,19 +93,21 @@ def _run(config: Config, parts: Any, place: _Place, resume: Path | None) -> int:
     """Train from a fresh or a stored state, then look at the result."""
     history = History(place.directory, enabled=place.writes)
     checkpoints = Checkpoints(place.directory, config.training.keep, place.writes)
+    if resume is None:
+        # At once: a run that dies before its first step can be resumed like any other.
+        _describe(config, place)
     trainer = Trainer(parts, config.training)
     state = trainer.fresh_state()
     if resume is not None:
-        state = trainer.restored(_stored(place.group, place.directory))
+        stored = _stored(place)
+        state = state if stored is None else trainer.restored(stored)
+        if place.writes:
+            folder.tidy(place.directory)
+        checkpoints.tidy(state.step)
         history.truncate(state.step)
+        _describe(config, place)
     quiet = place.quiet or not place.writes
     progress = Progress(config.training.steps, quiet=quiet, start=state.step)
-    if place.writes:
-        folder.write_text(place.directory / folder.CONFIG, dump(config))
-        folder.write_json(
-            place.directory / folder.ENVIRONMENT,
-            folder.environment(place.group.size, place.threads),
-        )
     started = "resumed at step " + str(state.step) if resume else "started"
     place.say(f"{config.name} {started}: {_cost(parts, place)}; {place.directory}")
     with progress, history:
@@ -112,6 +116,16 @@ def _run(config: Config, parts: Any, place: _Place, resume: Path | None) -> int:
     # A launcher kills the others as soon as one rank ends with a code other than 0.
     place.group.barrier()
     return EXIT_CODES[outcome.status]
+
+
+def _describe(config: Config, place: _Place) -> None:
+    """Write the config and what surrounds the run."""
+    if place.writes:
+        folder.write_text(place.directory / folder.CONFIG, dump(config))
+        folder.write_json(
+            place.directory / folder.ENVIRONMENT,
+            folder.environment(place.group.size, place.threads),
+        )
 
 
 def _cost(parts: Any, place: _Place) -> str:
@@ -128,13 +142,18 @@ def _together(group: Group, build: Callable[[], Any], source: Source) -> Any:
         raise source.located(error) from error
 
 
-def _directory(config: Config, group: Group, resume: Path | None, output: Path | None) -> Path:
+def _directory(
+    config: Config, group: Group, resume: Path | None, output: Path | None, lock: folder.Lock
+) -> Path:
     """Return the run directory: rank 0 chooses it and tells the others, or why it could not."""
     answer = b""
     if group.rank == 0:
         try:
             base = Path(output or config.output or "runs").resolve()
             chosen = folder.find(resume) if resume else folder.create(base, config.name)
+            # Ranks of a job that has just died may still be on their way out.
+            lock.take(chosen, seconds=_LEAVING)
+            job.note_run(chosen)
             answer = b"+" + str(chosen).encode()
         except ConfigError as error:
             answer = b"-" + str(error).encode()
@@ -144,18 +163,21 @@ def _directory(config: Config, group: Group, resume: Path | None, output: Path |
     return Path(answer[1:].decode())
 
 
-def _stored(group: Group, directory: Path) -> TrainState:
-    """Return the newest checkpoint of a run; only rank 0 needs to see the files."""
+def _stored(place: _Place) -> TrainState | None:
+    """Return the newest checkpoint of a run; only rank 0 needs to see the files.
+
+    None where the run died before it wrote any: it then starts from the beginning.
+    """
     answer = b""
-    if group.rank == 0:
+    if place.writes and has_checkpoints(place.directory):
         try:
-            answer = b"+" + read_checkpoint(directory)
+            answer = b"+" + read_checkpoint(place.directory, tell=place.say)
         except ConfigError as error:
             answer = b"-" + str(error).encode()
-    answer = group.broadcast_bytes(answer)
+    answer = place.group.broadcast_bytes(answer)
     if answer[:1] == b"-":
         raise ConfigError(answer[1:].decode())
-    return TrainState.from_bytes(answer[1:])
+    return TrainState.from_bytes(answer[1:]) if answer else None
 
 
 def _conclude(config: Config, parts: Any, place: _Place, outcome: Outcome) -> None:
@@ -200,6 +222,7 @@ def _summary(config: Config, parts: Any, place: _Place, outcome: Outcome) -> dic
         "points": points,
         "steps": state.step,
         "seconds": state.seconds,
+        "restarts": job.restarts(),
         "seconds_per_step": speed,
         "points_per_second": points / speed if speed > 0 else math.nan,
         "loss": outcome.loss,

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from pdehvd.errors import ConfigError
+from pdehvd.training.durable import (
+    remove,
+    remove_leftovers,
+    sync_folder,
+    temporary,
+    write_through,
+)
 from pdehvd.training.state import TrainState
 
 FOLDER = "checkpoints"
 _FILE = "state.npz"
+_CHECKSUM = f"{_FILE}.sha256"
 _NAME = re.compile(r"step-(\d{8,})")
 
 
@@ -24,7 +35,10 @@ class Checkpoints:
         self.enabled = enabled
 
     def save(self, state: TrainState, best: bool = False) -> None:
-        """Write `step-NNNNNNNN/`, point `latest` (and `best`) at it, and drop what is old."""
+        """Write `step-NNNNNNNN/`, point `latest` (and `best`) at it, and drop what is old.
+
+        Raises `OSError` where the disk cannot take it; those before it are then whole.
+        """
         if not self.enabled:
             return
         target = self.folder / f"step-{state.step:08d}"
@@ -35,58 +49,108 @@ class Checkpoints:
         _point(self.folder / "latest", target.name)
         self._prune()
 
+    def tidy(self, step: int) -> None:
+        """Remove what deaths left: half-written files, and damaged checkpoints after `step`."""
+        if not self.enabled or not self.folder.is_dir():
+            return
+        remove_leftovers(self.folder)
+        for path in _newest_first(self.folder):
+            if _step(path) > step:
+                remove(path)
+        for link in self.folder.iterdir():
+            if link.is_symlink() and not link.exists():
+                link.unlink()
+
     def _prune(self) -> None:
         """Remove all but the newest `keep` checkpoints and those that a link names."""
         linked = {os.readlink(link) for link in self.folder.iterdir() if link.is_symlink()}
-        steps = sorted(path.name for path in self.folder.iterdir() if _NAME.fullmatch(path.name))
-        for name in steps[: -self.keep]:
-            if name not in linked:
-                shutil.rmtree(self.folder / name)
+        for path in _newest_first(self.folder)[self.keep :]:
+            if path.name not in linked:
+                remove(path)
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    """Return the checkpoints of a folder."""
+    if not folder.is_dir():
+        return []
+    found = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
+    return sorted(found, key=_step, reverse=True)
 
 
 def _write(target: Path, data: bytes) -> None:
     """Write a checkpoint folder so that a kill or a power cut leaves all of it or nothing."""
-    temporary = target.with_name(f".{target.name}.new")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    with open(temporary / _FILE, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    _sync(temporary)
-    os.rename(temporary, target)
-    _sync(target.parent)
-
-
-def _sync(folder: Path) -> None:
-    """Make a folder's entries durable."""
-    handle = os.open(folder, os.O_RDONLY)
+    new = temporary(target)
+    shutil.rmtree(new, ignore_errors=True)
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        new.mkdir(parents=True)
+        write_through(new / _FILE, data)
+        write_through(new / _CHECKSUM, f"{_digest(data)}  {_FILE}\n".encode())
+        sync_folder(new)
+        os.rename(new, target)
+    except OSError:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    sync_folder(target.parent)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _point(link: Path, name: str) -> None:
     """Make a symbolic link point at `name`; a reader sees the old target or the new one."""
-    temporary = link.with_name(f".{link.name}.new")
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(name)
-    os.replace(temporary, link)
+    new = temporary(link)
+    new.unlink(missing_ok=True)
+    new.symlink_to(name)
+    os.replace(new, link)
+    sync_folder(link.parent)
 
 
-def read_checkpoint(directory: Path, which: str = "latest") -> bytes:
+def has_checkpoints(directory: Path) -> bool:
+    """Return whether a run has written any checkpoint yet, whole or not."""
+    return bool(_newest_first(directory / FOLDER))
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def read_checkpoint(
+    directory: Path, which: str = "latest", tell: Callable[[str], None] = _tell
+) -> bytes:
     """Return the bytes of a run's checkpoint; `which` is `latest`, `best` or `step-NNNNNNNN`.
 
-    Where `latest` is missing or broken the newest complete checkpoint is taken.
-    Raises `ConfigError` where there is none.
+    `latest` is the newest whole one, wherever the link points; `tell` hears of those that are
+    damaged. Raises `ConfigError` where there is none.
     """
     folder = directory / FOLDER
-    candidates = [folder / which / _FILE]
-    if which != "best" and folder.is_dir():
-        steps = (path for path in folder.iterdir() if _NAME.fullmatch(path.name))
-        candidates += [path / _FILE for path in sorted(steps, reverse=True)]
+    candidates = _newest_first(folder) if which == "latest" else [folder / which]
+    damaged: list[str] = []
     for path in candidates:
-        if path.is_file():
-            return path.read_bytes()
-    raise ConfigError(f"{directory} has no checkpoint '{which}'", (), f"{folder}/step-NNNNNNNN")
+        if not (path / _FILE).is_file():
+            continue
+        data = (path / _FILE).read_bytes()
+        if _is_whole(path, data):
+            for other in damaged:
+                tell(f"checkpoint {other} is damaged; {path.name} is used")
+            return data
+        damaged.append(path.name)
+    problem = f"is damaged: {', '.join(damaged)}" if damaged else "does not exist"
+    raise ConfigError(
+        f"{directory} has no checkpoint '{which}' that can be used: it {problem}",
+        (),
+        f"{folder}/step-NNNNNNNN",
+    )
+
+
+def _is_whole(path: Path, data: bytes) -> bool:
+    """Return whether the bytes are those that were written, by the checksum beside them."""
+    try:
+        said = (path / _CHECKSUM).read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    return said.split()[:1] == [_digest(data)]

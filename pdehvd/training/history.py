@@ -12,6 +12,8 @@ from typing import IO, Any
 
 import pandas as pd
 
+from pdehvd.training.durable import naming, write_whole
+
 FILE = "metrics.jsonl"
 EVENTS = "tensorboard"
 _NONFINITE = {"Infinity": math.inf, "-Infinity": -math.inf}
@@ -39,7 +41,8 @@ class History:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             _end_torn_line(self.path)
             self._file = self.path.open("a", encoding="utf-8", buffering=1)
-        self._file.write(_encode(row) + "\n")
+        with naming(self.path):
+            self._file.write(_encode(row) + "\n")
         self._event(row)
 
     def truncate(self, step: int) -> None:
@@ -50,9 +53,7 @@ class History:
         if not self.path.exists():
             return
         kept = [row for row in _rows(self.path) if row.get("step", 0) <= step]
-        temporary = self.path.with_name(FILE + ".new")
-        temporary.write_text("".join(_encode(row) + "\n" for row in kept), encoding="utf-8")
-        os.replace(temporary, self.path)
+        write_whole(self.path, "".join(_encode(row) + "\n" for row in kept).encode("utf-8"))
         for old in self.events.glob("events.out.tfevents.*"):
             old.unlink()
         for row in kept:
@@ -61,9 +62,11 @@ class History:
             self._writer.flush()
 
     def flush(self) -> None:
-        """Hand everything to the operating system: call it before a checkpoint is announced."""
+        """Return when the disk has every row: call it before a checkpoint is announced."""
         if self._file is not None:
-            self._file.flush()
+            with naming(self.path):
+                self._file.flush()
+                os.fsync(self._file.fileno())
         if self._writer is not None:
             self._writer.flush()
 

@@ -251,7 +251,8 @@ def test_a_run_without_a_checkpoint(here: Path, type_: Type) -> None:
     (here / "folder" / "config.yaml").write_text(CONFIG)
     answer = type_("evaluate", "folder")
     assert answer.code == 2 and "checkpoint" in answer.err
-    refused(here, type_, "", "--resume", "folder")
+    resumed = type_("train", "small.yaml", "--resume", "folder")
+    assert resumed.code == 0 and "resumed at step 0" in resumed.out
 
 
 def test_plugins_that_fail(here: Path, type_: Type) -> None:

@@ -1,6 +1,9 @@
 import os
+import subprocess
+import sys
 
 import numpy as np
+import psutil
 import pytest
 import tensorflow as tf
 
@@ -59,6 +62,120 @@ def test_without_the_link_the_newest_is_read(tmp_path):
     checkpoints.save(state(20))
     os.unlink(tmp_path / "checkpoints" / "latest")
     assert TrainState.from_bytes(read_checkpoint(tmp_path)).step == 20
+
+
+def damage(folder, how):
+    """What a broken disk, or one that lied about a power cut, leaves of a checkpoint."""
+    path = folder / "state.npz"
+    data = bytearray(path.read_bytes())
+    if how == "torn":
+        del data[len(data) // 2 :]
+    elif how == "empty":
+        data.clear()
+    elif how == "zeros":
+        data[-100:] = bytes(100)
+    else:
+        data[len(data) // 3] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("how", ["torn", "empty", "zeros", "bit"])
+def test_a_damaged_checkpoint_is_passed_over_and_told(tmp_path, how):
+    checkpoints = Checkpoints(tmp_path, keep=3)
+    for step in (10, 20, 30):
+        checkpoints.save(state(step))
+    damage(tmp_path / "checkpoints" / "step-00000030", how)
+    told = []
+    data = read_checkpoint(tmp_path, tell=told.append)
+    assert TrainState.from_bytes(data).step == 20
+    assert told == ["checkpoint step-00000030 is damaged; step-00000020 is used"]
+    with pytest.raises(ConfigError, match="damaged"):
+        read_checkpoint(tmp_path, "step-00000030")
+
+
+def test_the_steps_after_a_damaged_checkpoint_write_it_anew(tmp_path):
+    checkpoints = Checkpoints(tmp_path, keep=3)
+    checkpoints.save(state(10))
+    checkpoints.save(state(20), best=True)
+    damage(tmp_path / "checkpoints" / "step-00000020", "bit")
+    (tmp_path / "checkpoints" / ".step-00000030.new").mkdir()
+    (tmp_path / "checkpoints" / ".step-00000005.old").mkdir()
+    (tmp_path / "checkpoints" / ".latest.new").symlink_to("step-00000030")
+    checkpoints.tidy(10)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000010"]
+    checkpoints.save(state(20))
+    assert TrainState.from_bytes(read_checkpoint(tmp_path)).step == 20
+
+
+def test_when_all_are_damaged_nothing_is_guessed(tmp_path):
+    Checkpoints(tmp_path, keep=3).save(state(10))
+    damage(tmp_path / "checkpoints" / "step-00000010", "bit")
+    with pytest.raises(ConfigError, match="damaged: step-00000010"):
+        read_checkpoint(tmp_path)
+
+
+def test_the_newest_is_read_wherever_the_link_points(tmp_path):
+    checkpoints = Checkpoints(tmp_path, keep=3)
+    checkpoints.save(state(10))
+    checkpoints.save(state(20))
+    link = tmp_path / "checkpoints" / "latest"
+    link.unlink()
+    link.symlink_to("step-00000010")
+    assert TrainState.from_bytes(read_checkpoint(tmp_path)).step == 20
+
+
+def test_the_checksum_is_that_of_sha256sum(tmp_path):
+    Checkpoints(tmp_path, keep=3).save(state(10))
+    folder = tmp_path / "checkpoints" / "latest"
+    checked = subprocess.run(["sha256sum", "-c", "state.npz.sha256"], cwd=folder, check=False)
+    assert checked.returncode == 0
+
+
+FULL = """
+import resource, signal, sys
+import tensorflow as tf
+from pathlib import Path
+from pdehvd.training.checkpoint import Checkpoints
+from pdehvd.training.state import TrainState
+from pdehvd.experiment.failures import told
+
+def state(step, size):
+    one = tf.ones([1], tf.float64)
+    return TrainState(step, tf.ones([size], tf.float64), {}, one, one)
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+checkpoints = Checkpoints(Path(sys.argv[1]), keep=3)
+checkpoints.save(state(10, 100))
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+try:
+    checkpoints.save(state(20, 100_000))
+except OSError as error:
+    print(told(error))
+"""
+
+
+def test_a_full_disk_leaves_the_older_checkpoints_whole(tmp_path):
+    """The system refuses to write more than 50 kB to a file, half way through a checkpoint."""
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert ".step-00000020.new/state.npz cannot be written" in done.stdout, done.stderr
+    assert "make room" in done.stdout and done.stdout.rstrip().endswith("3)")
+    names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert names == ["latest", "step-00000010"]
+    assert TrainState.from_bytes(read_checkpoint(tmp_path)).step == 10
+
+
+def test_hundreds_of_checkpoints_leave_few_files_and_no_open_ones(tmp_path):
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    checkpoints.save(state(1))
+    before = psutil.Process().num_fds()
+    for step in range(2, 302):
+        checkpoints.save(state(step), best=step % 50 == 0)
+        read_checkpoint(tmp_path)
+    assert psutil.Process().num_fds() == before
+    names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert names == ["best", "latest", "step-00000300", "step-00000301"]
 
 
 def test_a_silent_process_writes_nothing(tmp_path):

@@ -1,0 +1,74 @@
+"""Files that a kill or a power cut leaves whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_NEW = ".new"
+_OLD = ".old"
+
+
+def temporary(path: Path) -> Path:
+    """Return where a file or folder is written before it gets its name."""
+    return path.with_name(f".{path.name}{_NEW}")
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an `OSError` of the block name the path: a write that fails knows none."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
+def write_through(path: Path, data: bytes) -> None:
+    """Write a file and return when the disk has it. Raises `OSError` that names the file."""
+    with naming(path), open(path, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file in one piece: a reader, or a power cut, finds the old one or the new one."""
+    new = temporary(path)
+    try:
+        write_through(new, data)
+        os.replace(new, path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a folder's entries durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove(path: Path) -> None:
+    """Remove a folder so that a kill on the way leaves no half of it under its name."""
+    old = path.with_name(f".{path.name}{_OLD}")
+    shutil.rmtree(old, ignore_errors=True)
+    os.rename(path, old)
+    shutil.rmtree(old)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes left half written or half removed in a folder."""
+    for path in folder.iterdir():
+        if path.name.startswith(".") and path.name.endswith((_NEW, _OLD)):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
