@@ -41,6 +41,7 @@ _MODULES = (
     "pdehvd.reference",
     "pdehvd.reference.on_grid",
     "pdehvd.models.mlp",
+    "pdehvd.models.pyramid",
     "pdehvd.models.unet",
     "pdehvd.models.generator",
     "pdehvd.optimizers.first_order",

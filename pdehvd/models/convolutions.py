@@ -102,6 +102,67 @@ def doubled(image: Tensor, kind: str) -> Tensor:
     return run(image)
 
 
+def coarsened(image: Tensor) -> Tensor:
+    """Return the image at half its resolution, interpolated between nodes; its ends stay ends.
+
+    Node j of n lies at node 2 j + j / (n - 1) of 2 n.
+    """
+    for axis in range(1, len(image.shape) - 1):
+        shape = [*image.shape]
+        n = shape[axis] // 2
+        first, second = tf.unstack(
+            tf.reshape(image, [*shape[:axis], n, 2, *shape[axis + 1 :]]), axis=axis + 1
+        )
+        weight = _along(np.arange(n) / (n - 1), image, axis)
+        image = first + weight * (second - first)
+    return image
+
+
+def refined(image: Tensor) -> Tensor:
+    """Return the image at twice its resolution, interpolated between nodes; its ends stay ends.
+
+    Node i of 2 n lies at node i (n - 1) / (2 n - 1) of n.
+    The values at the ends are not used but extrapolated from the two before them: where a condition
+    holds there, nothing has trained them.
+    """
+    for axis in range(1, len(image.shape) - 1):
+        shape = [*image.shape]
+        n = shape[axis]
+        image = _extrapolated(image, axis) if n > 3 else image
+        lower = tf.concat([_cut(image, axis, 0, 1), _cut(image, axis, 0, n - 1)], axis)
+        upper = tf.concat([_cut(image, axis, 1, n - 1), _cut(image, axis, n - 1, 1)], axis)
+        before, after = np.arange(n) / (2 * n - 1), np.arange(n)[::-1] / (2 * n - 1)
+        pair = [
+            image + _along(before, image, axis) * (lower - image),
+            image + _along(after, image, axis) * (upper - image),
+        ]
+        shape[axis] *= 2
+        image = tf.reshape(tf.stack(pair, axis=axis + 1), shape)
+    return image
+
+
+def _extrapolated(image: Tensor, axis: int) -> Tensor:
+    """Return the image with the first and last values of an axis linear in those beside them."""
+    n = image.shape[axis]
+    inner = _cut(image, axis, 1, n - 2)
+    first = 2 * _cut(inner, axis, 0, 1) - _cut(inner, axis, 1, 1)
+    last = 2 * _cut(inner, axis, n - 3, 1) - _cut(inner, axis, n - 4, 1)
+    return tf.concat([first, inner, last], axis)
+
+
+def _cut(image: Tensor, axis: int, start: int, size: int) -> Tensor:
+    """Return a slice along one axis."""
+    begin = [start if k == axis else 0 for k in range(len(image.shape))]
+    sizes = [size if k == axis else n for k, n in enumerate(image.shape)]
+    return tf.slice(image, begin, sizes)
+
+
+def _along(values: np.ndarray, image: Tensor, axis: int) -> Tensor:
+    """Return numbers for the nodes of one axis, shaped to multiply an image."""
+    shape = [-1 if k == axis else 1 for k in range(len(image.shape))]
+    return tf.constant(values.reshape(shape), image.dtype)
+
+
 def _doubled(options: tuple[str], image: Tensor) -> Tensor:
     for axis in range(1, len(image.shape) - 1):
         pair = [image, image] if options[0] == "nearest" else _quarters(image, axis)

@@ -68,18 +68,24 @@ class StagedNetwork(GridNetwork):
         reduce: Reduce,
         shape: Shape | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Return fields [B, *n, F] and the moments [M] of this batch."""
-        found = [tf.zeros([0], self.dtype)]
+        """Return fields [B, *n, F] and the moments [M] of this batch.
+
+        Stages that take no part have those of the start.
+        """
+        found: dict[str, tuple[Tensor, Tensor]] = {}
 
         def run(stage: Stage, images: Sequence[Tensor]) -> Tensor:
             h, used = stage.run(parameters[self._slices[stage.name]], images, reduce)
             for unit, statistics in zip(stage.units, used, strict=True):
-                if isinstance(unit.layer.norm, BatchNorm):
-                    found.extend([statistics.mean[0], statistics.variance[0]])
+                found[unit.layer.name] = statistics.mean[0], statistics.variance[0]
             return h
 
         fields = self._fields(run, parameters, inputs, shape)
-        return fields, tf.concat(found, axis=0)
+        parts = [tf.zeros([0], self.dtype)]
+        for unit in self._averaged:
+            start = tf.zeros([unit.outputs], self.dtype), tf.ones([unit.outputs], self.dtype)
+            parts.extend(found.get(unit.layer.name, start))
+        return fields, tf.concat(parts, axis=0)
 
     def infer(
         self,
@@ -108,21 +114,24 @@ class StagedNetwork(GridNetwork):
         """Return 2 prod(k) C_in C operations for every pixel that a unit gives."""
         total = 0.0
         for stage in self.stages:
-            pixels = math.prod(shape) / 2 ** (self.dimension * stage.level)
             sizes = (math.prod(u.shape) * u.inputs * u.outputs for u in stage.units)
-            total += 2 * pixels * sum(sizes)
+            total += 2 * self._pixels(stage, shape) * sum(sizes)
         return total
 
     def memory(self, shape: Shape, batch: int) -> float:
         """Return bytes: the images of all stages, or of one stage and what joins stages."""
         held, largest = 0.0, 0.0
         for stage in self.stages:
-            pixels = batch * math.prod(shape) / 2 ** (self.dimension * stage.level)
+            pixels = batch * self._pixels(stage, shape)
             own = stage.kept * pixels
             held += stage.units[-1].outputs * pixels if stage.remat else own
             largest = max(largest, own)
         held += largest if self.stages[0].remat else 0.0
         return held * tf.as_dtype(self.compute).size
+
+    def _pixels(self, stage: Stage, shape: Shape) -> float:
+        """Return how many pixels of one sample a stage gives; none where it takes no part."""
+        return math.prod(shape) / 2 ** (self.dimension * stage.level)
 
     @abstractmethod
     def _fields(
