@@ -18,7 +18,9 @@ train: setup ## train configs/burgers.yaml on 2 processes
 	@$(bin)/pdehvd train configs/burgers.yaml --np 2
 
 test: setup ## run all tests and the notebooks
-	@$(bin)/python -m pytest -q --nbmake
+	@$(bin)/python -m pytest -q -n auto --maxprocesses 4 --dist loadscope --nbmake \
+	    tests/unit tests/numerics tests/cli docs/notebooks
+	@$(bin)/python -m pytest -q tests/parallel
 
 check: setup ## lint, types and the floors of the architecture
 	$(bin)/ruff check .

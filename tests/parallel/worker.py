@@ -78,6 +78,16 @@ def start(group: Group) -> Arrays:
     return {"losses": at.losses.numpy(), "gradient": at.gradient.numpy()}
 
 
+def without_xla() -> None:
+    """Compile nothing: on more processes than cores that takes longer than all the rest."""
+    whole = tf.function
+
+    def plain(*arguments: object, jit_compile: bool = False, **options: object) -> object:
+        return whole(*arguments, **options)
+
+    tf.function = plain
+
+
 def invariance(group: Group) -> Arrays:
     """The same config in both precisions."""
     return {
@@ -89,6 +99,7 @@ def invariance(group: Group) -> Arrays:
 
 def adaptive(group: Group) -> Arrays:
     """Points and weights that follow the training, and the naive average."""
+    without_xla()
     few = ["training.steps=30"]
     rad = ["sampling={name: rad, equations: 101, conditions: 25, every: 20, candidates: 301}"]
     return {
@@ -97,16 +108,6 @@ def adaptive(group: Group) -> Arrays:
         **prefixed("ntk", trained(group, [*few, "weighting={name: ntk, every: 20}"])),
         **prefixed("norm", trained(group, [*few, "weighting={name: gradient_norm, every: 20}"])),
     }
-
-
-def without_xla() -> None:
-    """Compile nothing: on more processes than cores that takes longer than all the rest."""
-    whole = tf.function
-
-    def plain(*arguments: object, jit_compile: bool = False, **options: object) -> object:
-        return whole(*arguments, **options)
-
-    tf.function = plain
 
 
 def second_order(group: Group) -> Arrays:
@@ -149,6 +150,7 @@ def field_trained(group: Group, settings: list[str]) -> Arrays:
 
 def hooks(group: Group) -> Arrays:
     """Compression and adaptive summation on the same problem."""
+    without_xla()
     few = ["training.steps=40"]
     return {
         **prefixed("fp16", trained(group, [*few, "aggregation=fp16"])),
