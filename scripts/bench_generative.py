@@ -3,15 +3,17 @@
     .venv/bin/python scripts/bench_generative.py [--sizes 64 256 1024 2048] [--repeats 3] [--write]
     .venv/bin/python scripts/bench_generative.py --levels [--write]
 
-Trains configs/poisson_kl_N.yaml at its finest level with Adam and, beside it, the same network by
-Keras's `fit` and its convolutions alone (peer_keras.py). Everything runs in turn in one call, in
-processes of its own with one thread, each on its own core. Numbers are medians over the repeats,
-ratios are medians of the ratios of neighbouring runs. Steps are timed from end to end, so that
-drawing samples counts (Keras has them drawn before); the first steps, which compile, do not. Two
-processes share the batch of one (strong scaling). Of Keras's ways to compile the faster is what we
-compare with. Memory is the most that a process ever has, with the pictures at the end of a run.
+Trains a U-Net on the problem of configs/poisson_kl_N.yaml at its finest level with Adam and, beside
+it, the same network by Keras's `fit` and its convolutions alone (peer_keras.py). Everything runs in
+turn in one call, in processes of its own with one thread, each on its own core. Numbers are medians
+over the repeats, ratios are medians of the ratios of neighbouring runs. Steps are timed from end to
+end, so that drawing samples counts (Keras has them drawn before); the first steps, which compile,
+do not. Two processes share the batch of one (strong scaling). Of Keras's ways to compile the faster
+is what we compare with. Memory is the most that a process ever has, with the pictures at the end of
+a run.
 
---levels measures instead the time to an error with a coarse level first, and without.
+--levels measures instead the time to an error with coarse levels first, as in the config, and
+without.
 """
 
 from __future__ import annotations
@@ -28,25 +30,25 @@ from pathlib import Path
 from typing import Any
 
 import bench_peers
-from generative_runs import Run, Runs, read, say, train
+from generative_runs import REMAT_SIZE, Run, Runs, say, settings_of_keras, train
 
 MARKS = ("<!-- bench_generative: begin -->", "<!-- bench_generative: end -->")
 LEVEL_MARKS = ("<!-- bench_generative levels: begin -->", "<!-- bench_generative levels: end -->")
 STEPS = {64: 30, 256: 12, 1024: 4, 2048: 3}
 QUICK = {64: 6, 256: 3}
 KERAS = ("default", "without XLA")
-REMAT_SIZE = 1024
-# Error to be reached, on how many held-out samples, looked at every so many steps.
-GOAL, HELD_OUT, LOOK = 3e-2, 16, 20
-LEVELS = {"resolutions": [32, 64], "cycle": "half_v", "shares": [3, 1]}
-# What Keras has too.
-SAME = {"model.up": "bilinear"}
+# Error to be reached at a resolution, on how many held-out samples, looked at every so many steps,
+# and the seconds after which a run gives up.
+GOAL, LEVELS_SIZE, HELD_OUT, LOOK, PATIENCE = 3e-2, 256, 16, 10, 1200
+
+
 ERROR: dict[str, Any] = {
     "sampling.held_out": HELD_OUT,
     "training.evaluate_every": LOOK,
     "training.checkpoint_every": 10_000,
     "training.log_every": LOOK,
     "training.stop_at": {"relative_l2": GOAL},
+    "training.max_seconds": PATIENCE,
 }
 
 
@@ -80,9 +82,10 @@ class Speed(Table):
     def __init__(self, size: int, options: argparse.Namespace) -> None:
         super().__init__()
         say(f"{size} x {size}")
-        self.size, self.batch = size, read(size).sampling.batch
+        settings = settings_of_keras(size)
+        self.size, self.batch = size, settings["sampling.batch"]
         self.sides = [f"ours {n}" for n in options.np]
-        runs = Runs(size, options.steps[size], SAME, options.cores)
+        runs = Runs(size, options.steps[size], settings, options.cores)
         ways: tuple[str, ...] = KERAS
         for _ in range(options.repeats):
             found = {f"ours {n}": runs.ours(n) for n in options.np}
@@ -126,14 +129,15 @@ class Remat(Table):
     def __init__(self, size: int, options: argparse.Namespace) -> None:
         super().__init__()
         say(f"remat at {size} x {size}")
-        config = read(size)
-        self.size, self.batch = size, options.batch or config.sampling.batch
-        runs = Runs(size, options.steps[size], {"sampling.batch": self.batch}, options.cores)
+        settings = settings_of_keras(size)
+        self.batch = settings["sampling.batch"] = options.batch or settings["sampling.batch"]
+        self.size, depth = size, settings["model"]["depth"]
+        runs = Runs(size, options.steps[size], settings, options.cores)
         for _ in range(options.repeats):
             sides = {side: runs.ours(1, {"model.remat": side == "on"}) for side in ("on", "off")}
             self.rounds.append({**sides, "floor": runs.convolutions()})
         # What a process needs beside the images: the same network on the fewest nodes.
-        few = {"problem.resolution": 2**config.model.depth, "sampling.batch": 1}
+        few = {"problem.resolution": 2**depth, "sampling.batch": 1}
         self.base = runs.ours(1, few).mebibytes
 
     def rows(self) -> list[list[str]]:
@@ -236,8 +240,8 @@ def levels(options: argparse.Namespace) -> list[str]:
     np_ = options.np[-1]
     found: dict[str, list[dict[str, Any]]] = {"with levels": [], "at the finest level": []}
     for _ in range(options.repeats):
-        for side, chosen in zip(found, (LEVELS, None), strict=True):
-            summary, *_ = train(64, {**ERROR, "training.levels": chosen}, np_, options.cores)
+        for side, more in zip(found, ({}, {"training.levels": None}), strict=True):
+            summary, *_ = train(LEVELS_SIZE, {**ERROR, **more}, np_, options.cores)
             say(f"  {side}: {summary['reason']} after {summary['seconds']:.1f} s")
             found[side].append(summary)
     rows = []
@@ -246,9 +250,11 @@ def levels(options: argparse.Namespace) -> list[str]:
         for name in ("seconds", "steps"):
             rows[-1].append(number(statistics.median(s[name] for s in summaries), ".0f"))
         rows[-1].append(", ".join(number(s["relative_l2"]["u"], ".1e") for s in summaries))
-    head = [f"64 x 64, {np_} processes", f"seconds to {GOAL:.0e}", "steps", "relative L2 then"]
+    size = f"{LEVELS_SIZE} x {LEVELS_SIZE}"
+    head = [f"{size}, {np_} processes", f"seconds to {GOAL:.0e}", "steps", "relative L2 then"]
     return [
-        f"`training.levels`: `{LEVELS}`; all else as in `configs/poisson_kl_64.yaml`.",
+        f"`configs/poisson_kl_{LEVELS_SIZE}.yaml` with its levels and with `training.levels` null; "
+        f"no run had more than {PATIENCE} seconds.",
         "",
         *lines(head, rows),
     ]

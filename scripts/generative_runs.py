@@ -21,6 +21,8 @@ PEER = Path(machine.ROOT, "scripts", "peer_keras.py")
 LIMIT = 3600.0
 # Bytes of memory that Keras must leave to everything else.
 SPARE = 2**30
+# From here on activations are computed again.
+REMAT_SIZE = 1024
 # What TensorFlow, C++ and Python say, and the signals of an abort and of the kernel.
 NO_MEMORY = re.compile(r"OOM|RESOURCE_EXHAUSTED|bad_alloc|MemoryError|ended with -(6|9|11):")
 
@@ -44,11 +46,14 @@ def file(size: int) -> Path:
     return Path(machine.ROOT, "configs", f"poisson_kl_{size}.yaml")
 
 
-def read(size: int) -> Any:
-    """Return the config of a resolution."""
-    from pdehvd.experiment.config import load_config
-
-    return load_config(file(size))[0]
+def settings_of_keras(size: int) -> dict[str, Any]:
+    """Return settings for a network that Keras has too: the coarsest level has 2 or 4 nodes."""
+    narrow = {"width": 8, "max_width": 32, "remat": size >= REMAT_SIZE}
+    widths = {"width": 16, "max_width": 64} if size == 64 else narrow
+    depth = min(size.bit_length() - 2, 8)
+    model = {"name": "unet", "depth": depth, "up": "bilinear", "output": "sigmoid", **widths}
+    batch = {64: 16, 256: 8}.get(size, 4)
+    return {"model": model, "problem.hard": None, "sampling.batch": batch}
 
 
 def train(

@@ -12,19 +12,14 @@ from pdehvd.experiment.build import build_grid_network, build_problem
 from pdehvd.experiment.config import load_config
 from pdehvd.objectives.discrete import DiscreteLaw
 
-SMALL = [
-    "problem.resolution=8",
-    "sampling.batch=2",
-    "model.depth=2",
-    "model.width=4",
-    "model.up=bilinear",
-]
+SMALL = ["problem.resolution=8", "sampling.batch=2", "training.levels=null"]
+MODEL = "{name: unet, depth: 2, width: 4, output: sigmoid, up: %s}"
 
 
 @pytest.fixture(scope="module", params=["transposed", "bilinear"])
 def small(request):
     """Return a shipped config made small, and its problem."""
-    settings = [*SMALL, f"model.up={request.param}"]
+    settings = [*SMALL, f"model={MODEL % request.param}"]
     config, _ = load_config(Path(machine.ROOT, "configs", "poisson_kl_64.yaml"), settings)
     return config, build_problem(config, 1)
 
