@@ -116,6 +116,10 @@ def train(
     plugin: Plugins = None,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="folder of the runs")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="print errors only")] = False,
+    discovery: Annotated[
+        Path | None,
+        typer.Option(metavar="PROGRAM", help="prints host:slots for an elastic job"),
+    ] = None,
 ) -> int:
     """Train on this machine's processes, or as one of those that a launcher started."""
     from pdehvd.comm import launch
@@ -132,9 +136,11 @@ def train(
     if not joined:
         processes, points = _at_first_sight(config, settings or ())
         count = np or processes.np or 1
+        if processes.elastic:
+            processes, count = _elastic(processes, discovery)
         if count > points or not processes.oversubscribe:
             _examined(config, count, settings, plugin)
-        if count > 1 or processes.restarts:
+        if count > 1 or processes.survived:
             again = [
                 "train",
                 str(config),
@@ -151,6 +157,13 @@ def train(
     from pdehvd.experiment.run import train as train_here
 
     return train_here(loaded, source, run, output, quiet)
+
+
+def _elastic(processes: ProcessesSpec, program: Path | None) -> tuple[ProcessesSpec, int]:
+    """Return the section with the program that it may run, and the most processes there may be."""
+    assert processes.elastic is not None
+    elastic = processes.elastic.asking(str(program) if program else None)
+    return processes.model_copy(update={"elastic": elastic}), elastic.max
 
 
 def _at_first_sight(config: Path, settings: Sequence[str]) -> tuple[ProcessesSpec, float]:

@@ -4,9 +4,58 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr, model_validator
 
+from pdehvd.errors import ConfigError
 from pdehvd.spec import Spec
+
+
+class ElasticSpec(Spec):
+    """A job that grows and shrinks with what it is granted; it moves from checkpoint to checkpoint.
+
+    `program` is never read from a config: YAML alone runs no code. The command line sets it.
+    """
+
+    min: int = Field(default=1, ge=1, le=1_000_000, description="with fewer, the job waits")
+    max: int = Field(ge=1, le=1_000_000, description="more are not used")
+    discovery: str | None = Field(
+        default=None,
+        min_length=1,
+        description="a file of lines host:slots, read again and again; a program that prints them "
+        "is named by --discovery",
+    )
+    every: float = Field(
+        default=5.0, gt=0, le=86_400, allow_inf_nan=False, description="seconds between looks"
+    )
+    _program: str | None = PrivateAttr(default=None)
+
+    @property
+    def program(self) -> str | None:
+        """The program that the command line allowed to be run."""
+        return self._program
+
+    @property
+    def source(self) -> str:
+        """What is asked."""
+        return self._program or self.discovery or ""
+
+    def asking(self, program: str | None) -> ElasticSpec:
+        """Return the same with a program. Raises `ConfigError` where there is nobody to ask."""
+        spec = self.model_copy()
+        spec._program = program
+        if not spec.source:
+            raise ConfigError(
+                "nobody says how many processes there are",
+                ("processes", "elastic", "discovery"),
+                "a file of lines host:slots, or --discovery PROGRAM",
+            )
+        return spec
+
+    @model_validator(mode="after")
+    def _order(self) -> ElasticSpec:
+        if self.min > self.max:
+            raise ConfigError(f"{self.min} is more than max", ("min",), f"at most {self.max}")
+        return self
 
 
 class ProcessesSpec(Spec):
@@ -33,13 +82,20 @@ class ProcessesSpec(Spec):
         description="pin every process to its cores; null: only where each has its own",
     )
     oversubscribe: bool = Field(default=True, description="allow more processes than cores")
-    restarts: int = Field(
-        default=0,
+    restarts: int | None = Field(
+        default=None,
         ge=0,
         le=1_000_000,
-        description="how often the launcher goes on from the last checkpoint after a death",
+        description="deaths after which the launcher goes on from the last checkpoint; null: none, "
+        "but 100 of an elastic job",
     )
     shrink: bool = Field(default=False, description="restart on one process fewer after each death")
+    elastic: ElasticSpec | None = None
+
+    @property
+    def survived(self) -> int:
+        """How many deaths a job may have."""
+        return self.restarts if self.restarts is not None else 100 if self.elastic else 0
 
 
 class ScalingSpec(Spec):

@@ -7,7 +7,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from pdehvd.experiment.failures import told
 from pdehvd.experiment.trained import Trained, open_run
 from pdehvd.experiment.yaml_source import Source
 from pdehvd.training.checkpoint import Checkpoints, has_checkpoints, read_checkpoint
-from pdehvd.training.history import History
+from pdehvd.training.history import History, read
 from pdehvd.training.progress import Progress
 from pdehvd.training.state import TrainState
 from pdehvd.training.trainer import Outcome, Output, Trainer
@@ -184,6 +184,10 @@ def _conclude(config: Config, parts: Any, place: _Place, outcome: Outcome) -> No
     """Write the summary on rank 0, then draw; a summary means that the numbers are complete."""
     if not place.writes:
         return
+    if math.isnan(outcome.loss) and outcome.status != "diverged":
+        # All steps had been done before: the loss is that of the last of them.
+        losses = read(place.directory).get("loss/total", [math.nan])
+        outcome = replace(outcome, loss=float(list(losses)[-1]))
     summary = _summary(config, parts, place, outcome)
     if outcome.status != "diverged":
         _draw(place, summary)

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from pdehvd.comm import job, launch
-from pdehvd.comm.spec import ProcessesSpec
+from pdehvd.comm.elastic import Discovery, slots
+from pdehvd.comm.spec import ElasticSpec, ProcessesSpec
+from pdehvd.errors import ConfigError
 
 MPIRUN = """#!{python}
 import os, sys
@@ -143,3 +145,94 @@ def test_a_process_ends_when_its_launcher_is_killed(deep):
         os.kill(parent, signal.SIGKILL)
     top.wait()
     assert not survived
+
+
+ELASTIC_MPIRUN = """#!{python}
+import os, signal, sys, time
+folder = {folder!r}
+np = sys.argv[sys.argv.index("-np") + 1]
+def stop(*_):
+    sys.exit(130)
+signal.signal(signal.SIGUSR1, stop)
+with open(folder + "/calls", "a") as calls:
+    print(np, "--resume" in sys.argv, os.environ["PDEHVD_RESTARTS"], file=calls)
+open(os.environ["PDEHVD_NOTE"], "w").write(folder)
+time.sleep(0.1)
+open(folder + "/metrics.jsonl", "a").write("{{}}")
+count = len(open(folder + "/calls").readlines())
+grants = {grants!r}
+if count < len(grants):
+    open(folder + "/hosts", "w").write(grants[count])
+if count == {dies}:
+    os.kill(os.getpid(), 9)
+if count == len(grants):
+    sys.exit(0)
+time.sleep(60)
+"""
+
+
+def elastic(monkeypatch, tmp_path, grants, dies=0, **section):
+    """Launch an elastic job whose n-th start changes what is granted to the n-th text."""
+    (tmp_path / "hosts").write_text(grants[0])
+    fake = tmp_path / "mpirun"
+    fake.write_text(
+        ELASTIC_MPIRUN.format(python=sys.executable, folder=str(tmp_path), grants=grants, dies=dies)
+    )
+    fake.chmod(0o755)
+    monkeypatch.setattr(launch, "_find_mpirun", lambda: str(fake))
+    section = {"discovery": str(tmp_path / "hosts"), "every": 0.2, "max": 4, **section}
+    processes = ProcessesSpec(elastic=ElasticSpec(**section).asking(None))
+    code = launch.launch(["train", "a.yaml"], processes, 1)
+    return code, (tmp_path / "calls").read_text().splitlines()
+
+
+def test_an_elastic_job_moves_to_what_it_is_granted(monkeypatch, tmp_path, capfd):
+    grants = ["localhost:2", "localhost:1\n127.0.0.1:2 # more", "localhost", "localhost:9"]
+    code, seen = elastic(monkeypatch, tmp_path, grants)
+    assert code == 0
+    assert seen == ["2 False 0", "3 True 0", "1 True 0", "4 True 0"]
+    assert "moving from 2 to 3 processes" in capfd.readouterr().err
+
+
+def test_an_elastic_job_survives_a_death_on_what_is_left(monkeypatch, tmp_path):
+    code, seen = elastic(monkeypatch, tmp_path, ["localhost:2", "localhost:1"], dies=1)
+    assert code == 0 and seen == ["2 False 0", "1 True 1"]
+
+
+def test_too_few_are_waited_for_and_ctrl_c_ends_the_waiting(tmp_path):
+    program = (
+        "import sys; from pdehvd.comm.job import Job; "
+        "from pdehvd.comm.spec import ElasticSpec, ProcessesSpec; "
+        f"e = ElasticSpec(min=2, max=3, discovery={str(tmp_path / 'hosts')!r}).asking(None); "
+        "sys.exit(Job([], ProcessesSpec(elastic=e), 3).run())"
+    )
+    (tmp_path / "hosts").write_text("localhost:1")
+    waiting = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
+    assert waiting.stderr is not None
+    assert "waiting for 2 processes" in waiting.stderr.readline()
+    waiting.send_signal(signal.SIGINT)
+    assert waiting.wait(timeout=30) == 130
+
+
+def test_a_program_is_asked_where_the_command_line_names_it(tmp_path):
+    program = tmp_path / "discover"
+    program.write_text("#!/bin/sh\necho localhost:2\n")
+    program.chmod(0o755)
+    discovery = Discovery(ElasticSpec(max=3).asking(str(program)))
+    assert discovery.processes() == 2
+    program.write_text("#!/bin/sh\nexit 1\n")
+    assert discovery.processes() == 2 and "gives no answer" in discovery.problem
+
+
+def test_a_config_runs_no_program():
+    assert "_program" not in ElasticSpec.model_json_schema()["properties"]
+    with pytest.raises(ValueError, match="program"):
+        ElasticSpec.model_validate({"max": 2, "discovery": "hosts", "_program": "/bin/true"})
+    with pytest.raises(ConfigError, match="nobody says"):
+        ElasticSpec(max=2).asking(None)
+
+
+@pytest.mark.parametrize("text", ["localhost:two", "localhost:-1", "node7:2", "a b c"])
+def test_bad_grants_are_refused(text):
+    with pytest.raises(ConfigError):
+        slots(text, "hosts.txt")

@@ -1,0 +1,201 @@
+"""Kills runs at chosen moments, resumes them, and compares the result with an undisturbed run.
+
+make torture
+.venv/bin/python scripts/torture.py --short --markdown build/torture.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+from torture_cases import Case, matrix, short
+from torture_judge import Result, damage, judge
+from torture_report import markdown, show
+
+from pdehvd.comm.launch import launch_environment, mpirun_command
+from pdehvd.comm.spec import ProcessesSpec
+
+HERE = Path(__file__).resolve().parent
+_MARK = "PDEHVD_TORTURE_FOLDER"
+_PATIENCE = 120.0
+_LEAVING = 15.0
+
+
+def environment(folder: Path, case: Case | None = None) -> dict[str, str]:
+    """Return the environment of a run; with a case, of one that dies."""
+    variables = launch_environment(os.environ, 1)
+    bin_ = Path(sys.executable).parent
+    variables |= {"PATH": f"{bin_}:{os.environ['PATH']}", "PYTHONPATH": str(HERE.parent)}
+    variables |= {_MARK: str(folder)}
+    if case is not None:
+        told = {"victim": case.victim, "signal": case.signal, "moment": case.moment}
+        variables["PDEHVD_TORTURE"] = json.dumps({**told, "folder": str(folder)})
+    return variables
+
+
+def command(launcher: str, np: int, arguments: list[str]) -> list[str]:
+    """Return how a launcher starts `np` processes of a training."""
+    program = [sys.executable, "-m", "pdehvd"]
+    train = ["train", str(HERE / "torture.yaml"), *arguments]
+    train += ["--plugin", str(HERE / "torture_plugin.py")]
+    if launcher == "pdehvd":
+        return [*program, *train, "--np", str(np)]
+    if launcher == "mpirun":
+        return mpirun_command(train, ProcessesSpec(threads=1), np)
+    hosts = ["-np", str(np), "-H", f"localhost:{np}"]
+    return [str(Path(sys.executable).with_name("horovodrun")), "--gloo", *hosts, *program, *train]
+
+
+def strays(folder: Path) -> list[psutil.Process]:
+    """Return the processes that still run for a case."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            mine = process.environ().get(_MARK) == str(folder)
+            if mine and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def disturbed(result: Result, folder: Path, aggregation: str) -> None:
+    """Run a case until all its processes are gone."""
+    case = result.case
+    arguments = ["--set", f"aggregation={aggregation}"]
+    arguments += ["--set", "processes.restarts=1"] if case.restarts else []
+    with open(folder / "output.txt", "wb") as output:
+        job = subprocess.Popen(
+            command(case.launcher, 2, arguments),
+            cwd=folder,
+            env=environment(folder, case),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        (folder / "launcher").write_text(str(job.pid))
+        result.code, result.ended = _end(job, folder, case)
+    if not (folder / "died").exists():
+        result.problems.append("nothing died")
+    if result.code is None:
+        result.problems.append("the job did not end")
+    left = strays(folder)
+    end = time.monotonic() + _LEAVING
+    while left and time.monotonic() < end:
+        time.sleep(0.2)
+        left = strays(folder)
+    if left:
+        result.problems.append(f"{len(left)} processes are left")
+    for process in left:
+        process.kill()
+
+
+def _end(job: subprocess.Popen[bytes], folder: Path, case: Case) -> tuple[int | None, float]:
+    """Return the exit code and the seconds from the death to it; None where it never comes."""
+    mark, died, killed = folder / "died", None, False
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        code, now = job.poll(), time.monotonic()
+        if died is None and mark.exists():
+            died = now
+        if code is not None:
+            return code, now - (died or now)
+        text = mark.read_text() if died else ""
+        if case.signal == "STOP" and died and now > died + 1 and text and not killed:
+            os.kill(int(text), signal.SIGKILL)
+            killed = True
+        time.sleep(0.05)
+    return None, _PATIENCE
+
+
+def newest_run(folder: Path) -> Path | None:
+    """Return the run directory that can be resumed, if the case got so far."""
+    found = [path.parent for path in (folder / "runs").glob("torture/*/config.yaml")]
+    return max(found) if found else None
+
+
+def resume(result: Result, folder: Path, aggregation: str, np: int, expected: str) -> None:
+    """Go on with the run of a case, unless its launcher did, and look at the outcome."""
+    run = newest_run(folder)
+    if result.case.damage and run:
+        damage(run, result.case.damage)
+    if not result.case.restarts or result.code != 0:
+        arguments = ["--resume", str(run)] if run else []
+        arguments += ["--set", f"aggregation={aggregation}"]
+        done = subprocess.run(
+            command("pdehvd", np, arguments),
+            cwd=folder,
+            env=environment(folder),
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+        if done.returncode != 0:
+            result.problems.append(f"resuming failed with code {done.returncode}: {done.stderr}")
+            return
+    run = newest_run(folder)
+    if run is None:
+        result.problems.append("there is no run")
+        return
+    judge(result, run, expected)
+
+
+def undisturbed(folder: Path, aggregation: str, np: int) -> str:
+    """Return the parameters' hash of a run that nobody disturbs."""
+    folder.mkdir()
+    arguments = ["--set", f"aggregation={aggregation}"]
+    subprocess.run(
+        command("pdehvd", np, arguments), cwd=folder, env=environment(folder), check=True
+    )
+    run = newest_run(folder)
+    assert run is not None
+    return str(json.loads((run / "summary.json").read_text())["parameters_sha256"])
+
+
+def torture(cases: list[Case], folder: Path, aggregation: str) -> list[Result]:
+    """Run all cases; with exact sums they resume on other numbers of processes."""
+    exact = aggregation == "exact"
+    expected = undisturbed(folder / "undisturbed", aggregation, 1 if exact else 2)
+    results = []
+    for number, case in enumerate(cases):
+        place = folder / f"{number:03d}"
+        place.mkdir()
+        result = Result(case)
+        disturbed(result, place, aggregation)
+        if result.code is not None:
+            resume(result, place, aggregation, (1, 3)[number % 2] if exact else 2, expected)
+        results.append(result)
+        said = "; ".join(result.problems) or f"resumed at {result.resumed}, same bits"
+        print(f"{number + 1}/{len(cases)} {case.name}: code {result.code}, {said}", flush=True)
+    return results
+
+
+def main() -> int:
+    """Return 0 where every case survived."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--short", action="store_true", help="a few cases")
+    parser.add_argument("--only", default="", help="cases whose name holds this text")
+    parser.add_argument("--aggregation", default="global_mean")
+    parser.add_argument("--markdown", type=Path, help="where the table goes")
+    options = parser.parse_args()
+    cases = [case for case in (short() if options.short else matrix()) if options.only in case.name]
+    with tempfile.TemporaryDirectory(prefix="torture-") as folder:
+        results = torture(cases, Path(folder), options.aggregation)
+    show(results)
+    if options.markdown:
+        options.markdown.write_text(markdown(results), encoding="utf-8")
+    return int(any(result.problems for result in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

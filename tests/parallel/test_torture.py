@@ -1,0 +1,15 @@
+"""Deaths of real processes, a few of those of `make torture`."""
+
+from torture import torture
+from torture_cases import matrix, short
+
+
+def test_killed_runs_go_on_with_the_same_bits(tmp_path):
+    results = torture(short(), tmp_path, "global_mean")
+    assert [(result.case.name, result.problems) for result in results if result.problems] == []
+    assert all(result.same_bits for result in results)
+
+
+def test_the_matrix_has_no_case_twice():
+    names = [case.name for case in matrix()]
+    assert len(names) == len(set(names)) >= 60
