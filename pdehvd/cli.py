@@ -137,7 +137,7 @@ def train(
         processes, points = _at_first_sight(config, settings or ())
         count = np or processes.np or 1
         if processes.elastic:
-            processes, count = _elastic(processes, discovery)
+            processes, count = _elastic(processes, config.parent, discovery)
         if count > points or not processes.oversubscribe:
             _examined(config, count, settings, plugin)
         if count > 1 or processes.survived:
@@ -159,10 +159,12 @@ def train(
     return train_here(loaded, source, run, output, quiet)
 
 
-def _elastic(processes: ProcessesSpec, program: Path | None) -> tuple[ProcessesSpec, int]:
+def _elastic(
+    processes: ProcessesSpec, folder: Path, program: Path | None
+) -> tuple[ProcessesSpec, int]:
     """Return the section with the program that it may run, and the most processes there may be."""
     assert processes.elastic is not None
-    elastic = processes.elastic.asking(str(program) if program else None)
+    elastic = processes.elastic.asking(folder, program)
     return processes.model_copy(update={"elastic": elastic}), elastic.max
 
 

@@ -39,7 +39,7 @@ class Discovery:
         if self.spec.program is None:
             return Path(self.spec.discovery or "").read_text(encoding="utf-8")
         done = subprocess.run(
-            [str(Path(self.spec.program).absolute())],
+            [self.spec.program],
             capture_output=True,
             text=True,
             timeout=_SECONDS,

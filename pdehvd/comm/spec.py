@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, PrivateAttr, model_validator
@@ -39,16 +40,22 @@ class ElasticSpec(Spec):
         """What is asked."""
         return self._program or self.discovery or ""
 
-    def asking(self, program: str | None) -> ElasticSpec:
-        """Return the same with a program. Raises `ConfigError` where there is nobody to ask."""
-        spec = self.model_copy()
-        spec._program = program
-        if not spec.source:
+    def asking(self, folder: Path, program: Path | None) -> ElasticSpec:
+        """Return the same with a program, or with the file in the config's folder.
+
+        Raises `ConfigError` where there is nobody to ask.
+        """
+        spec = self
+        if self.discovery is not None:
+            spec = self.model_copy(update={"discovery": str((folder / self.discovery).absolute())})
+        elif program is None:
             raise ConfigError(
                 "nobody says how many processes there are",
                 ("processes", "elastic", "discovery"),
                 "a file of lines host:slots, or --discovery PROGRAM",
             )
+        spec = spec.model_copy()
+        spec._program = str(program.absolute()) if program else None
         return spec
 
     @model_validator(mode="after")

@@ -181,7 +181,7 @@ def elastic(monkeypatch, tmp_path, grants, dies=0, **section):
     fake.chmod(0o755)
     monkeypatch.setattr(launch, "_find_mpirun", lambda: str(fake))
     section = {"discovery": str(tmp_path / "hosts"), "every": 0.2, "max": 4, **section}
-    processes = ProcessesSpec(elastic=ElasticSpec(**section).asking(None))
+    processes = ProcessesSpec(elastic=ElasticSpec(**section).asking(Path(), None))
     code = launch.launch(["train", "a.yaml"], processes, 1)
     return code, (tmp_path / "calls").read_text().splitlines()
 
@@ -201,9 +201,10 @@ def test_an_elastic_job_survives_a_death_on_what_is_left(monkeypatch, tmp_path):
 
 def test_too_few_are_waited_for_and_ctrl_c_ends_the_waiting(tmp_path):
     program = (
-        "import sys; from pdehvd.comm.job import Job; "
+        "import sys; from pdehvd.comm.job import Job; from pathlib import Path; "
         "from pdehvd.comm.spec import ElasticSpec, ProcessesSpec; "
-        f"e = ElasticSpec(min=2, max=3, discovery={str(tmp_path / 'hosts')!r}).asking(None); "
+        f"e = ElasticSpec(min=2, max=3, discovery={str(tmp_path / 'hosts')!r}); "
+        "e = e.asking(Path(), None); "
         "sys.exit(Job([], ProcessesSpec(elastic=e), 3).run())"
     )
     (tmp_path / "hosts").write_text("localhost:1")
@@ -218,7 +219,7 @@ def test_a_program_is_asked_where_the_command_line_names_it(tmp_path):
     program = tmp_path / "discover"
     program.write_text("#!/bin/sh\necho localhost:2\n")
     program.chmod(0o755)
-    discovery = Discovery(ElasticSpec(max=3).asking(str(program)))
+    discovery = Discovery(ElasticSpec(max=3).asking(tmp_path, program))
     assert discovery.processes() == 2
     program.write_text("#!/bin/sh\nexit 1\n")
     assert discovery.processes() == 2 and "gives no answer" in discovery.problem
@@ -229,7 +230,7 @@ def test_a_config_runs_no_program():
     with pytest.raises(ValueError, match="program"):
         ElasticSpec.model_validate({"max": 2, "discovery": "hosts", "_program": "/bin/true"})
     with pytest.raises(ConfigError, match="nobody says"):
-        ElasticSpec(max=2).asking(None)
+        ElasticSpec(max=2).asking(Path(), None)
 
 
 @pytest.mark.parametrize("text", ["localhost:two", "localhost:-1", "node7:2", "a b c"])
