@@ -18,7 +18,7 @@ def _row(name: str, results: Sequence[Any]) -> list[str]:
         str(sum(not result.problems for result in results)),
         str(max((result.lost for result in results), default=0)),
         str(sum(result.same_bits for result in results)),
-        f"{max((result.ended for result in results), default=0):.1f}",
+        f"{max((r.ended for r in results if not r.case.restarts), default=0):.1f}",
     ]
 
 
