@@ -75,14 +75,21 @@ def thread_environment(threads: int) -> dict[str, str]:
     return settings
 
 
+def tell_horovod(processes: ProcessesSpec) -> None:
+    """Set Horovod's cycle time and fusion threshold, where the user's environment does not."""
+    os.environ.setdefault("HOROVOD_CYCLE_TIME", str(processes.cycle_time))
+    if processes.fusion is not None:
+        os.environ.setdefault("HOROVOD_FUSION_THRESHOLD", str(round(processes.fusion * 2**20)))
+
+
 def configure_threads(processes: ProcessesSpec) -> int:
-    """Set this process's threads, GPU and Horovod's cycle time; return the number of threads.
+    """Set this process's threads, GPU and Horovod's settings; return the number of threads.
 
     Must come before TensorFlow computes anything and before `join`.
     """
     threads = threads_per_process(processes)
     os.environ.update(thread_environment(threads))
-    os.environ.setdefault("HOROVOD_CYCLE_TIME", str(processes.cycle_time))
+    tell_horovod(processes)
     if joined():
         # A launcher's pseudo-terminal says nothing about where its output goes.
         os.environ.setdefault("PDEHVD_TERMINAL", "0")

@@ -84,6 +84,14 @@ class ProcessesSpec(Spec):
         allow_inf_nan=False,
         description="how often Horovod looks for work, in milliseconds (HOROVOD_CYCLE_TIME)",
     )
+    fusion: float | None = Field(
+        default=None,
+        ge=0,
+        le=2**20,
+        allow_inf_nan=False,
+        description="how much Horovod packs into one message, in MiB (HOROVOD_FUSION_THRESHOLD); "
+        "null: its own choice",
+    )
     bind: bool | None = Field(
         default=None,
         description="pin every process to its cores; null: only where each has its own",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pdehvd.comm.group import Group
@@ -25,6 +26,8 @@ from pdehvd.training.stepper import Parts
 Problem = PDEProblem | ParametricProblem
 # What a section of each kind is called where two of them do not fit together.
 _KINDS = {"points": "networks of coordinates", "grid": "networks that map fields on a grid"}
+# What ranks share in a step.
+_ITEMS = {"points": "collocation points", "grid": "samples in a batch"}
 
 
 def check_kinds(config: Config) -> None:
@@ -60,13 +63,19 @@ def build_problem(config: Config, processes: int) -> Any:
     factor = processes if config.scaling.mode == "weak" else 1
     problem: Problem = config.problem.build(config.sampling, config.seed, factor)
     if processes > problem.items:
-        what, key = ("collocation points", "equations")
-        if isinstance(problem, ParametricProblem):
-            what, key = ("samples in a batch", "batch")
+        key = "batch" if config.problem.kind == "grid" else "equations"
         raise ConfigError(
-            f"{processes} processes for {problem.items} {what}",
+            f"{processes} processes for {problem.items} {_ITEMS[config.problem.kind]}",
             ("sampling", key),
             f"at least {processes}",
+        )
+    parts = config.training.micro_batches
+    if parts * processes > problem.items:
+        raise ConfigError(
+            f"{problem.items} {_ITEMS[config.problem.kind]} cannot be cut into {parts} parts "
+            f"on {processes} process{'es' if processes > 1 else ''}",
+            ("training", "micro_batches"),
+            f"at most {problem.items // processes}",
         )
     return problem
 
@@ -84,12 +93,19 @@ def build_objective(config: Config, problem: Any, group: Group) -> Any:
     except ConfigError as error:
         raise error.within("model") from error
     hooks = group, config.aggregation, config.precision
+    parts = config.training.micro_batches
     if not isinstance(problem, ParametricProblem):
-        return PDEObjective(problem, network, *hooks)
+        return PDEObjective(problem, network, *hooks, parts)
+    if parts > 1 and network.moments:
+        raise ConfigError(
+            "batch normalisation of a part of the batch is another network",
+            ("training", "micro_batches"),
+            "1, or model.norm: instance, group or none",
+        )
     schedule = build_schedule(config, problem)
     for resolution in dict.fromkeys(schedule.resolutions):
         _check_resolution(network, problem, resolution)
-    return GenerativeObjective(problem, network, *hooks, schedule)
+    return GenerativeObjective(problem, network, *hooks, schedule, parts)
 
 
 def build_grid_network(config: Config, problem: ParametricProblem) -> GridNetwork:
@@ -133,13 +149,14 @@ def check_memory(config: Config, objective: Any) -> None:
         return
     group, problem = objective.group, objective.problem
     start, stop = group.shard(problem.samples.batch)
+    samples = math.ceil((stop - start) / objective.micro_batches)
     shape = problem.shape(max(objective.schedule.resolutions))
-    need = objective.network.memory(shape, stop - start) * group.local_size
+    need = objective.network.memory(shape, samples) * group.local_size
     have = machine_memory()
     if need > have:
         remat = "" if getattr(config.model, "remat", True) else ", or model.remat: true"
         raise ConfigError(
-            f"a step needs about {need / 2**30:.1f} GiB for {stop - start} samples of "
+            f"a step needs about {need / 2**30:.1f} GiB for {samples} samples of "
             f"{' x '.join(map(str, shape))} a process; this machine has {have / 2**30:.1f} GiB",
             ("sampling", "batch"),
             f"a smaller batch, width or resolution{remat}",
@@ -187,6 +204,8 @@ def build_phases(config: Config, objective: Objective) -> tuple[Phase, ...]:
         stop = None if last else start + spec.steps
         try:
             check_needs(config, objective, spec)
+            steps = max((stop or config.training.steps) - start, 0)
+            spec = spec.resolved(objective.batch_size, steps)
             phases.append(Phase(spec.build(objective.group), stop))
         except ConfigError as error:
             raise error.within(*path) from error

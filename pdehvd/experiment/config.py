@@ -45,6 +45,7 @@ _MODULES = (
     "pdehvd.models.unet",
     "pdehvd.models.generator",
     "pdehvd.optimizers.first_order",
+    "pdehvd.optimizers.layerwise",
     "pdehvd.optimizers.quasi_newton",
     "pdehvd.optimizers.gauss_newton",
     "pdehvd.optimizers.kfac",

@@ -98,7 +98,7 @@ def _grid_cost(objective: GenerativeObjective, processes: int) -> Cost:
     problem, network = objective.problem, objective.network
     shape = problem.shape(max(objective.schedule.resolutions))
     block = BlockCost(problem.terms, objective.points, len(problem.features))
-    shard = math.ceil(problem.samples.batch / processes)
+    shard = math.ceil(problem.samples.batch / processes / objective.micro_batches)
     work = 3 * network.work(shape) * problem.samples.batch
     memory = network.memory(shape, shard)
     return Cost(processes, objective.size, (block,), memory / 2**20, work / 1e9)

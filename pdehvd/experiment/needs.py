@@ -28,6 +28,12 @@ def check_needs(config: Config, objective: Objective, spec: OptimizerSpec) -> No
             (),
             "an optimizer of any loss, such as adam or lbfgs",
         )
+    if needs.least_squares and config.training.micro_batches > 1:
+        raise ConfigError(
+            f"{name} needs all rows of its sum of squares at once",
+            (),
+            "training.micro_batches: 1, or an optimizer of gradients, such as adam or lbfgs",
+        )
     if needs.layers and not _has_layers(objective):
         raise ConfigError(
             f"{name} knows layers z = W a + b only, and this model has other parameters",

@@ -32,7 +32,8 @@ class Objective(ABC):
     """A loss L = sum_k w_k L_k of the parameters theta [P] on a batch; all numbers are global.
 
     `period` is the number of steps between new batches, None where the first one serves for ever;
-    `points` the number of points at which fields are evaluated in a step. `compiled` says whether
+    `points` the number of points at which fields are evaluated in a step, `batch_size` that of the
+    equations' points or of samples. `compiled` says whether
     XLA may take a whole step on one process, `least_squares` whether L is a sum of squares.
     """
 
@@ -41,6 +42,7 @@ class Objective(ABC):
     terms: tuple[str, ...]
     period: int | None
     points: int
+    batch_size: int
     compiled = True
     least_squares = False
     # Global number N of the residuals of a sum of squares.

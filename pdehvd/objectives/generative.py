@@ -13,6 +13,7 @@ from pdehvd.models.grid_network import GridNetwork
 from pdehvd.models.network import Layout
 from pdehvd.objectives.base import Batch, Evaluation, Objective
 from pdehvd.objectives.discrete import DiscreteLaw
+from pdehvd.objectives.parts import sum_in_parts
 from pdehvd.problems.family import TRAINING, ParametricProblem, Sample
 from pdehvd.problems.levels import Schedule
 
@@ -36,15 +37,18 @@ class GenerativeObjective(Objective):
         aggregation: Aggregation,
         dtype: str,
         schedule: Schedule | None = None,
+        micro_batches: int = 1,
     ) -> None:
         self.problem = problem
         self.network = network
         self.group = group
         self.aggregation = aggregation
         self.dtype = tf.as_dtype(dtype)
+        self.micro_batches = micro_batches
         self.terms = problem.terms
         self.schedule = schedule or problem.schedule()
         self.period = problem.samples.every
+        self.batch_size = problem.items
         self.points = problem.samples.batch * problem.resolution ** len(problem.coordinates)
         self.law = DiscreteLaw(problem, self.dtype)
         self._slopes = tf.function(self.law.losses_and_slopes, jit_compile=True, autograph=False)
@@ -87,25 +91,36 @@ class GenerativeObjective(Objective):
 
     def evaluate(self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor) -> Evaluation:
         """Return the global loss, gradient and moments; one collective besides those of norms."""
-        with tf.GradientTape() as tape:
-            tape.watch(theta)
-            losses, moments = self._shares(theta, batch)
-            loss = tf.reduce_sum(weights * losses)
-        gradient = tape.gradient(loss, theta, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        share = moments * self._weight_of_moments(batch)
-        both = tf.concat([losses, share], 0)
+        gradient, both = sum_in_parts(
+            lambda part: self._contribution(theta, part, weights), batch, self.micro_batches
+        )
         gradient, both = self.aggregation.combine(self.group, gradient, both)
         losses = both[: len(self.terms)]
         return Evaluation(
             tf.reduce_sum(weights * losses), losses, gradient, both[len(self.terms) :]
         )
 
+    def _contribution(
+        self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return this rank's part of the gradient [P], and of the losses and moments [T + M]."""
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            losses, moments = self._shares(theta, batch)
+            loss = tf.reduce_sum(weights * losses)
+        gradient = tape.gradient(loss, theta, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        share = moments * self._weight_of_moments(batch)
+        return gradient, tf.concat([losses, share], 0)
+
     def losses_at(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
-        def one(theta: tf.Tensor) -> tf.Tensor:
-            data = batch[0]
+        def share(theta: tf.Tensor, data: Mapping[str, tf.Tensor]) -> tf.Tensor:
             raw, _ = self._trained(theta, data)
             losses = self._values(raw, _fields(data))
             return tf.reduce_sum(weights) * tf.reduce_sum(losses) / self._batch
+
+        def one(theta: tf.Tensor) -> tf.Tensor:
+            parts = self.micro_batches
+            return sum_in_parts(lambda part: (share(theta, part[0]),), batch, parts)[0]
 
         # One after another: their normalisations have collectives of the same names.
         local = tf.map_fn(one, thetas, parallel_iterations=1)

@@ -36,15 +36,18 @@ class PDEObjective(Objective):
         group: Group,
         aggregation: Aggregation,
         dtype: str,
+        micro_batches: int = 1,
     ) -> None:
         self.problem = problem
         self.network = network
         self.group = group
         self.aggregation = aggregation
         self.dtype = tf.as_dtype(dtype)
+        self.micro_batches = micro_batches
         self.terms = problem.terms
         self.period = problem.period
         self.points = problem.points
+        self.batch_size = problem.items
         self._residuals_of = [
             compile_tf(block.expressions, sorted(_names(block) | set(problem.coordinates)))
             for block in problem.blocks
@@ -195,7 +198,8 @@ class PDEObjective(Objective):
     def _parts(self, batch: Batch) -> int:
         widest = max(shape[-1] for _, shape in self.network.layout if shape)
         size = widest * self._passes[0].plan.channels * self.dtype.size
-        return count_parts(batch[0]["x"].shape[0], size)
+        parts = count_parts(batch[0]["x"].shape[0], size)
+        return max(parts, self.micro_batches)
 
     def _contribution(
         self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor

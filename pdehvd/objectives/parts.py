@@ -27,7 +27,7 @@ def sum_in_parts(
     The other blocks go with the last part, which also has what is left over by the division.
     """
     interior, others = batch[0], list(batch[1:])
-    size = interior["x"].shape[0] // parts
+    size = next(iter(interior.values())).shape[0] // parts
     empty = [{name: column[:0] for name, column in data.items()} for data in others]
     rest = {name: column[size * (parts - 1) :] for name, column in interior.items()}
     total = function([rest, *others])
@@ -43,5 +43,7 @@ def sum_in_parts(
         return part + 1, *(old + new for old, new in zip(sums, more, strict=True))
 
     count = tf.constant(parts - 1)
-    loop = tf.while_loop(lambda part, *_: part < count, body, (tf.constant(0), *total))
+    start = (tf.constant(0), *total)
+    # Parts at the same time would need the memory of all of them.
+    loop = tf.while_loop(lambda part, *_: part < count, body, start, parallel_iterations=1)
     return tuple(loop[1:])

@@ -11,9 +11,11 @@ import tensorflow as tf
 from pydantic import Field
 
 from pdehvd.comm.group import Group
-from pdehvd.errors import PdehvdError
+from pdehvd.errors import ConfigError, PdehvdError
+from pdehvd.models.network import Layout
 from pdehvd.objectives.base import Batch, Evaluation, Objective
 from pdehvd.objectives.host import HostObjective, Point
+from pdehvd.optimizers.schedule import Constant, LearningRate, Schedule
 from pdehvd.spec import Spec
 
 State = dict[str, Any]
@@ -47,9 +49,19 @@ class BoundObjective:
     batch: Batch
     weights: tf.Tensor
 
+    @property
+    def layout(self) -> Layout:
+        """Names and shapes of the network's parameters, in the order of theta; others follow."""
+        return self.objective.layout
+
     def evaluate(self, theta: tf.Tensor) -> Evaluation:
         """Return the global loss, its terms and its gradient [P]."""
         return self.objective.evaluate(theta, self.batch, self.weights)
+
+
+def clipped(gradient: tf.Tensor, largest: float | None) -> tf.Tensor:
+    """Return g min(1, largest / |g|), |g| the norm over all parameters of the global gradient."""
+    return gradient if largest is None else tf.clip_by_norm(gradient, largest)
 
 
 class Optimizer(ABC):
@@ -112,6 +124,19 @@ class OptimizerSpec(Spec):
         None, ge=1, description="in a list of phases: how many steps; null: all that are left"
     )
 
+    def resolved(self, batch: int, steps: int) -> OptimizerSpec:
+        """Return the spec with a learning rate for the global `batch` and `steps` steps.
+
+        Raises `ConfigError` where the rate's warm-up does not end within the steps.
+        """
+        rate = getattr(self, "learning_rate", None)
+        if not isinstance(rate, Schedule):
+            return self
+        try:
+            return self.model_copy(update={"learning_rate": rate.resolved(batch, steps)})
+        except ConfigError as error:
+            raise error.within("learning_rate") from error
+
     @abstractmethod
     def build(self, group: Group) -> Optimizer | HostOptimizer:
         """Return the optimizer; `group` is for matrices that are divided over its ranks."""
@@ -119,3 +144,16 @@ class OptimizerSpec(Spec):
     def bytes_needed(self, size: int, rows: int, ranks: int) -> float:
         """Return the bytes that a process needs for matrices of P = `size` parameters, N rows."""
         return 0.0
+
+
+class RatedSpec(OptimizerSpec):
+    """Base of the specs of compiled rules with a learning rate."""
+
+    learning_rate: LearningRate = Constant(value=1e-3)
+    clip_norm: float | None = Field(None, gt=0, description="largest norm of the global gradient")
+
+    @property
+    def schedule(self) -> Schedule:
+        """The learning rate."""
+        assert isinstance(self.learning_rate, Schedule)
+        return self.learning_rate

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: pure functions of the step."""
+"""Learning-rate schedules: pure functions of the step, and what large batches change in them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from abc import abstractmethod
 from typing import Annotated, Any, Literal
 
 import tensorflow as tf
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from pdehvd.errors import ConfigError
 from pdehvd.spec import Section, Spec, register
@@ -16,23 +16,112 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Steps = Annotated[int, Field(ge=1)]
 
 
-class Schedule(Spec):
-    """Base of the schedules: `rate` after a linear warm-up from 0 over `warmup` steps."""
+class BatchScaling(Spec):
+    """The rate times k (`linear`) or sqrt k (`sqrt`), k = batch / reference batch.
 
-    warmup: int = Field(
-        default=0, ge=0, description="steps over which the rate grows linearly to its value"
+    Goyal et al., arXiv 1706.02677, section 2.1; Krizhevsky, arXiv 1404.5997, section 5. The batch
+    is the global one: points of the equations, or samples.
+    """
+
+    rule: Literal["linear", "sqrt"] = "linear"
+    reference_batch: int = Field(ge=1, description="the batch for which the rate was chosen")
+
+    def factor(self, batch: int) -> float:
+        """Return what the rate is multiplied by for a global batch."""
+        k = batch / self.reference_batch
+        return k if self.rule == "linear" else math.sqrt(k)
+
+
+class WarmUp(Spec):
+    """The first steps of a rate that is eta for the reference batch and f eta for this one.
+
+    `gradual`: from eta to f eta by the same increment every step, eta (1 + (f - 1) n / steps).
+    `constant`: eta, then f eta. Goyal et al., arXiv 1706.02677, section 2.2.
+    """
+
+    steps: int = Field(ge=1, description="steps until the rate is what it shall be")
+    shape: Literal["gradual", "constant"] = "gradual"
+
+    def share(self, step: tf.Tensor, factor: float) -> tf.Tensor:
+        """Return the rate's share of f eta; a factor of at most 1 needs no warm-up."""
+        passed = step / self.steps
+        if self.shape == "constant":
+            passed = tf.floor(passed)
+        first = min(1 / factor, 1.0)
+        return first + (1 - first) * tf.minimum(passed, tf.ones([], step.dtype))
+
+
+def _steps(value: Any) -> Any:
+    """Let a number of steps stand for a gradual warm-up, and 0 for none."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return value
+    return {"steps": value} if value else None
+
+
+_WarmUp = Annotated[
+    WarmUp | None, BeforeValidator(_steps, json_schema_input_type=int | WarmUp | None)
+]
+
+
+class Schedule(Spec):
+    """Base of the schedules: `rate`, scaled to the batch, after a warm-up.
+
+    Without a `scaling` the warm-up is linear from 0: rate * (n + 1) / warmup.
+    """
+
+    scaling: BatchScaling | None = Field(
+        default=None, description="how the rate grows with the batch; null: not at all"
     )
+    warmup: _WarmUp = Field(
+        default=None, description="steps over which the rate grows to its value; null: none"
+    )
+    _factor: float | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _has_a_start(self) -> Schedule:
+        if self.scaling is None and self.warmup and self.warmup.shape == "constant":
+            raise ConfigError(
+                "a constant warm-up keeps the rate of the reference batch, and none is named",
+                ("warmup", "shape"),
+                "the key 'scaling', or shape: gradual",
+            )
+        return self
+
+    def resolved(self, batch: int, steps: int) -> Schedule:
+        """Return the schedule of a run of `steps` steps with a global `batch`.
+
+        Raises `ConfigError` where the warm-up does not end within the run.
+        """
+        if self.warmup and self.warmup.steps > steps:
+            raise ConfigError(
+                f"a warm-up of {self.warmup.steps} steps is longer than the {steps} steps to do",
+                ("warmup",),
+                f"at most {steps}",
+            )
+        known = self.model_copy()
+        known._factor = self.scaling.factor(batch) if self.scaling else 1.0
+        return known
+
+    @property
+    def factor(self) -> float:
+        """What the rate is multiplied by for this run's batch."""
+        if self._factor is None and self.scaling is not None:
+            raise ValueError("the batch is not known yet: resolved() tells it")
+        return self._factor or 1.0
 
     @abstractmethod
     def rate(self, step: tf.Tensor) -> tf.Tensor:
-        """Return the rate without warm-up; `step` [] counts from 0 and has the run's precision."""
+        """Return the rate for the reference batch; `step` [] counts from 0, in the run's dtype."""
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """Return the learning rate of the update that follows `step` updates."""
-        rate = self.rate(step)
-        if not self.warmup:
+        rate = self.rate(step) * self.factor
+        if self.warmup is None:
             return rate
-        return rate * tf.minimum((step + 1) / self.warmup, tf.ones([], step.dtype))
+        if self.scaling is not None:
+            return rate * self.warmup.share(step, self.factor)
+        # From 0, but the first update is not to be lost.
+        return rate * tf.minimum((step + 1) / self.warmup.steps, tf.ones([], step.dtype))
 
 
 @register("learning_rate")

@@ -202,7 +202,7 @@ class SOAP(OptimizerSpec):
     """Adam in the eigenbasis of each layer's second moments; of any loss, in any precision."""
 
     name: Literal["soap"] = "soap"
-    learning_rate: LearningRate = Constant(value=3e-3, warmup=0)
+    learning_rate: LearningRate = Constant(value=3e-3)
     beta_1: float = Field(0.95, ge=0, lt=1, description="memory of the mean gradient")
     beta_2: float = Field(0.95, ge=0, lt=1, description="memory of its squares")
     memory_of_factors: float = Field(0.95, ge=0, lt=1, description="of G G^T and G^T G")

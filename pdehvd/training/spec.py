@@ -52,6 +52,11 @@ class TrainingSpec(Spec):
     steps_per_call: int = Field(
         default=25, ge=1, description="steps in one compiled call; more is faster, and reacts later"
     )
+    micro_batches: int = Field(
+        default=1,
+        ge=1,
+        description="parts of a batch, one after another, whose gradients are added: less memory",
+    )
     keep: int = Field(default=3, ge=1, description="newest checkpoints kept, besides the best")
     levels: LevelsSpec | None = Field(
         default=None, description="resolutions that take turns; null: the problem's alone"

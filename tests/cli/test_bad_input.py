@@ -122,6 +122,42 @@ CASES = {
         "small.yaml:16: model.periodic.y: 'y' is no coordinate; expected one of x, t",
         "",
     ),
+    "a reference batch of none": (
+        "learning_rate: 1e-3",
+        "learning_rate: {name: constant, value: 1e-3, scaling: {reference_batch: 0}}",
+        "small.yaml:17: optimizer.learning_rate.scaling.reference_batch: got 0; expected",
+        "a number of at least 1",
+    ),
+    "a misspelt scaling rule": (
+        "learning_rate: 1e-3",
+        "learning_rate: {name: constant, value: 1e-3, scaling: {rule: liner, reference_batch: 8}}",
+        "small.yaml:17: optimizer.learning_rate.scaling.rule: got 'liner'; expected ",
+        "did you mean 'linear'?",
+    ),
+    "a warm-up that is longer than the run": (
+        "learning_rate: 1e-3",
+        "learning_rate: {name: constant, value: 1e-3, warmup: 5}",
+        "small.yaml:17: optimizer.learning_rate.warmup: a warm-up of 5 steps is longer than",
+        "expected at most 4",
+    ),
+    "a constant warm-up of an unknown rate": (
+        "learning_rate: 1e-3",
+        "learning_rate: {name: constant, value: 1e-3, warmup: {steps: 2, shape: constant}}",
+        "small.yaml:17: optimizer.learning_rate.warmup.shape: a constant warm-up keeps the rate",
+        "the key 'scaling'",
+    ),
+    "a warm-up of no steps": (
+        "learning_rate: 1e-3",
+        "learning_rate: {name: constant, value: 1e-3, warmup: -3}",
+        "small.yaml:17: optimizer.learning_rate.warmup",
+        "expected a number of at least 1",
+    ),
+    "more micro-batches than points": (
+        "training: {",
+        "training: {micro_batches: 33, ",
+        "small.yaml:18: training.micro_batches: 32 collocation points cannot be cut into 33 parts",
+        "expected at most 32",
+    ),
     "YAML that cannot be read": (
         "seed: 1",
         "seed: [1",

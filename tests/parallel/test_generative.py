@@ -50,3 +50,11 @@ def test_without_synchronised_statistics_the_same_check_fails(results, size, cas
 def test_the_ways_to_merge_moving_averages_differ(results):
     local, none = (results[3][0][f"{case}/moments"] for case in ("local", "none"))
     assert distance(local, none) > 1e-6
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_whole_sharded_and_accumulated_batches_give_the_same_updates(results, size):
+    whole = results[1][0]
+    for case in ("whole", "accumulated"):
+        for what in ("theta", "errors"):
+            assert distance(whole[f"whole/{what}"], results[size][0][f"{case}/{what}"]) < 1e-10

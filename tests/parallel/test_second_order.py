@@ -42,3 +42,13 @@ def test_all_ranks_hold_the_same_bits(results, method, size):
 @pytest.mark.parametrize("method", SECOND_ORDER)
 def test_the_loss_fell(results, method):
     assert results[1][0][f"{method}/loss"] < 0.8 * results[1][0]["start"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_whole_sharded_and_accumulated_batches_give_the_same_updates(results, size):
+    """Thirty steps of LAMB, clipped, decayed, scaled and warmed up; parts of shards of a batch."""
+    whole = results[1][0]["lamb/theta"]
+    for rank in results[size]:
+        accumulated = rank["accumulated/theta"]
+        assert np.linalg.norm(accumulated - whole) < 1e-10 * np.linalg.norm(whole)
+        np.testing.assert_array_equal(accumulated, results[size][0]["accumulated/theta"])

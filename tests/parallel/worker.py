@@ -122,6 +122,8 @@ def second_order(group: Group) -> Arrays:
     found["start"] = evaluate(theta, objective.batch(0), first).loss.numpy()
     for name, optimizer in SECOND_ORDER.items():
         found |= prefixed(name, trained(group, [*few, f"optimizer={optimizer}"]))
+    lamb = [*few, f"optimizer={SECOND_ORDER['lamb']}", "training.micro_batches=4"]
+    found |= prefixed("accumulated", trained(group, lamb))
     return found
 
 
@@ -129,11 +131,14 @@ def generative(group: Group) -> Arrays:
     """Twenty steps of a U-Net with normalisation over the global batch, and over shards."""
     without_xla()
     exact = ["precision=float64"]
+    parts = ["model.norm=instance", "training.micro_batches=2"]
     return {
         **prefixed("global", field_trained(group, exact)),
         **prefixed("float32", field_trained(group, [])),
         **prefixed("local", field_trained(group, [*exact, "model.norm.sync=local"])),
         **prefixed("none", field_trained(group, [*exact, "model.norm.sync=none"])),
+        **prefixed("whole", field_trained(group, [*exact, "model.norm=instance"])),
+        **prefixed("accumulated", field_trained(group, [*exact, *parts])),
     }
 
 

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from pdehvd.comm.aggregation import Adasum, GlobalMean, HalfPrecision
 from pdehvd.comm.group import Solo
+from pdehvd.comm.horovod import HorovodGroup
 from pdehvd.errors import ConfigError
 
 
@@ -37,3 +38,20 @@ def test_half_precision_of_zero_and_of_nan():
 def test_adasum_wants_a_power_of_two():
     with pytest.raises(ConfigError, match="power of two"):
         Adasum().check(Three())
+
+
+@pytest.mark.parametrize(
+    ("size", "mpi", "fits"), [(4, True, True), (3, True, False), (4, False, False)]
+)
+def test_adasum_wants_mpi_and_a_power_of_two_of_horovod(size, mpi, fits):
+    group = object.__new__(HorovodGroup)
+    group.size, group.mpi = size, mpi
+    if fits:
+        Adasum().check(group)
+        return
+    with pytest.raises(ConfigError) as caught:
+        Adasum().check(group)
+    assert str(caught.value) == (
+        f"aggregation: adasum cannot run on {size} processes; expected MPI and a number of "
+        "processes that is a power of two; did you mean 'global_mean'?"
+    )

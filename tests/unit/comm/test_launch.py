@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from pdehvd.comm import launch
@@ -71,3 +73,15 @@ def test_exit_code_of_the_processes_is_returned(monkeypatch, tmp_path):
     fake.chmod(0o755)
     monkeypatch.setattr(launch, "_find_mpirun", lambda: str(fake))
     assert launch.launch(["train"], ProcessesSpec(), 2) == 4
+
+
+def test_horovod_is_told_its_cycle_and_its_fusion_but_the_user_wins(monkeypatch):
+    own = {"HOROVOD_CYCLE_TIME": "7"}
+    monkeypatch.setattr(os, "environ", own)
+    launch.tell_horovod(ProcessesSpec())
+    assert own == {"HOROVOD_CYCLE_TIME": "7"}
+    launch.tell_horovod(ProcessesSpec(cycle_time=2, fusion=1.5))
+    assert own == {"HOROVOD_CYCLE_TIME": "7", "HOROVOD_FUSION_THRESHOLD": "1572864"}
+    monkeypatch.setattr(os, "environ", fresh := {})
+    launch.tell_horovod(ProcessesSpec(cycle_time=2))
+    assert fresh == {"HOROVOD_CYCLE_TIME": "2.0"}

@@ -1,10 +1,13 @@
 import math
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from pydantic import TypeAdapter, ValidationError
 
+from pdehvd.errors import ConfigError
 from pdehvd.optimizers.schedule import (
+    BatchScaling,
     Constant,
     Cosine,
     Exponential,
@@ -58,3 +61,59 @@ def test_piecewise_needs_one_value_more_and_growing_boundaries():
             Piecewise(boundaries=boundaries, values=[1.0, 1.0])
     with pytest.raises((ValidationError, ValueError), match="do not increase"):
         Piecewise(boundaries=[5, 3], values=[1.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize(("rule", "factor"), [("linear", 8.0), ("sqrt", math.sqrt(8))])
+def test_the_rate_grows_with_the_batch(rule, factor):
+    scaling = BatchScaling(rule=rule, reference_batch=256)
+    cosine = Cosine(initial=0.1, final=0.02, steps=50)
+    scaled = cosine.model_copy(update={"scaling": scaling}).resolved(2048, 100)
+    for step in (0, 7, 50, 99):
+        assert at(scaled, step) == pytest.approx(factor * at(cosine, step), rel=1e-14)
+    same = Constant(value=0.1, scaling=scaling).resolved(256, 1)
+    assert (at(same, 0), same.factor) == (0.1, 1.0)
+    assert Constant(value=0.1, scaling=scaling).resolved(64, 1).factor < 1
+
+
+def test_gradual_warm_up_adds_the_same_every_step():
+    scaling = {"rule": "linear", "reference_batch": 32}
+    rate = Constant(value=0.1, scaling=scaling, warmup=20).resolved(256, 100)
+    rates = [at(rate, n) for n in range(40)]
+    assert rates[0] == pytest.approx(0.1)
+    np.testing.assert_allclose(np.diff(rates[:21]), 0.1 * (8 - 1) / 20, rtol=1e-10)
+    np.testing.assert_allclose(rates[20:], 0.8, rtol=1e-14)
+
+
+def test_constant_warm_up_jumps():
+    scaling = {"rule": "linear", "reference_batch": 32}
+    warmup = {"steps": 3, "shape": "constant"}
+    rate = Constant(value=0.1, scaling=scaling, warmup=warmup).resolved(256, 100)
+    assert [at(rate, n) for n in range(5)] == pytest.approx([0.1, 0.1, 0.1, 0.8, 0.8])
+
+
+def test_a_smaller_batch_has_nothing_to_warm_up():
+    scaling = {"rule": "linear", "reference_batch": 32}
+    rate = Constant(value=0.1, scaling=scaling, warmup=4).resolved(8, 100)
+    assert [at(rate, n) for n in range(6)] == pytest.approx([0.025] * 6)
+
+
+def test_warm_up_must_end_within_the_run():
+    assert Constant(value=1.0, warmup=10).resolved(1, 10).warmup.steps == 10
+    with pytest.raises(ConfigError, match="warmup: a warm-up of 10 steps is longer than the 9"):
+        Constant(value=1.0, warmup=10).resolved(1, 9)
+
+
+def test_scaling_waits_for_the_batch():
+    rate = Constant(value=1.0, scaling={"reference_batch": 4})
+    with pytest.raises(ValueError, match="batch is not known"):
+        at(rate, 0)
+    assert at(rate.resolved(8, 1), 0) == 2.0
+
+
+def test_what_makes_no_sense_is_refused():
+    for wrong in ({"reference_batch": 0}, {"reference_batch": 1, "rule": "cubic"}, {}):
+        with pytest.raises(ValidationError):
+            Constant(value=1.0, scaling=wrong)
+    with pytest.raises((ValidationError, ConfigError), match="reference batch, and none is named"):
+        Constant(value=1.0, warmup={"steps": 3, "shape": "constant"})
+    assert Constant(value=1.0, warmup=0) == Constant(value=1.0)

@@ -1,0 +1,257 @@
+"""Batches 1, 8 and 64 times as large, with and without the rules: error, time, picture, table.
+
+    .venv/bin/python scripts/study_large_batch.py [--cases burgers poisson_kl] [--factors 1 8 64]
+        [--share 1.0] [--seeds 3] [--write]
+
+Every run sees as many points or samples as the others, so a batch k times as large does k times
+fewer steps; its rate falls along a cosine over them. `none` keeps the rate of the small batch, the
+others scale it and warm it up over a tenth of the steps. One process with one thread; errors are
+medians over the seeds, those of a run that diverges are infinite. `--share` cuts the steps down,
+for a try.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import bench_peers
+import machine
+from generative_runs import say
+
+from pdehvd import train
+from pdehvd.errors import PdehvdError
+
+MARKS = ("<!-- study_large_batch: begin -->", "<!-- study_large_batch: end -->")
+PICTURE = Path(machine.ROOT, "docs", "pictures", "large_batch.png")
+FACTORS = (1, 8, 64)
+DIVERGED = 4
+# What the rules are allowed to lose against the small batch.
+KEPT = 1.1
+
+
+class Rule(NamedTuple):
+    """An optimizer, and how its rate follows the batch; "" for not at all."""
+
+    optimizer: str
+    scaling: str
+
+
+RULES = {
+    "none": Rule("adam", ""),
+    "linear, warm-up": Rule("adam", "linear"),
+    "sqrt, warm-up": Rule("adam", "sqrt"),
+    "LAMB, sqrt, warm-up": Rule("lamb", "sqrt"),
+}
+BURGERS = {
+    "precision": "float32",
+    "problem": {
+        "name": "pde",
+        "coordinates": {"x": [-1, 1], "t": [0, 1]},
+        "fields": ["u"],
+        "constants": {"nu": "0.01/pi"},
+        "equations": {"momentum": "u_t + u*u_x - nu*u_xx"},
+        "hard": {"u": "t*(1 - x^2)*network - sin(pi*x)"},
+        "reference": {"name": "burgers_cole_hopf"},
+    },
+    "sampling": {"name": "uniform", "resample_every": 1},
+    "model": {"name": "mlp", "width": 20, "depth": 4},
+}
+POISSON = {
+    "problem": {
+        "name": "parametric",
+        "coordinates": {"x": [0, 1], "y": [0, 1]},
+        "inputs": {"nu": {"name": "karhunen_loeve", "modes": 4, "range": [-3, 3]}},
+        "energy": "nu*(u_x**2 + u_y**2)/2",
+        "scale": "nu",
+        "boundary": {"x = 0": 1, "x = 1": 0},
+        "resolution": 32,
+    },
+    "sampling": {"name": "samples", "samples": 65536, "held_out": 64},
+    "model": {"name": "unet", "depth": 4, "width": 16, "max_width": 64, "output": "sigmoid"},
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A config without a batch, the key of its batch, the small batch, its steps and rates."""
+
+    title: str
+    config: dict[str, Any]
+    key: str
+    batch: int
+    steps: int
+    rates: dict[str, float]
+
+
+CASES = {
+    "burgers": Case("Burgers, PINN", BURGERS, "equations", 64, 40960, {"adam": 1e-3, "lamb": 1e-3}),
+    "poisson_kl": Case(
+        "Poisson 32 x 32, U-Net", POISSON, "batch", 4, 8192, {"adam": 1e-3, "lamb": 1e-3}
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Errors by seconds of training, and how it ended."""
+
+    seconds: list[float]
+    errors: list[float]
+    diverged: bool
+
+    @property
+    def error(self) -> float:
+        """The error at the end."""
+        return math.inf if self.diverged else self.errors[-1]
+
+
+def settings(case: Case, rule: Rule, factor: int, share: float, seed: int) -> dict[str, Any]:
+    """Return the config of a run."""
+    steps = max(round(case.steps * share / factor), 10)
+    rate: dict[str, Any] = {
+        "name": "cosine",
+        "initial": case.rates[rule.optimizer],
+        "steps": steps,
+    }
+    if rule.scaling:
+        rate["scaling"] = {"rule": rule.scaling, "reference_batch": case.batch}
+        rate["warmup"] = max(steps // 10, 1)
+    every = max(steps // 8, 1)
+    return {
+        **case.config,
+        "seed": seed,
+        "sampling": {**case.config["sampling"], case.key: case.batch * factor},
+        "optimizer": {"name": rule.optimizer, "learning_rate": rate},
+        "training": {
+            "steps": steps,
+            "evaluate_every": every,
+            "log_every": every,
+            "checkpoint_every": steps,
+        },
+        "processes": {"threads": 1},
+    }
+
+
+def measured(config: dict[str, Any]) -> Curve:
+    """Train and return what happened."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            run = train(config, quiet=True, output=folder)
+        except PdehvdError as error:
+            if error.exit_code != DIVERGED:
+                raise
+            return Curve([], [], True)
+        rows = run.history.dropna(subset=["relative_l2/u"])
+        return Curve(rows["seconds"].tolist(), rows["relative_l2/u"].tolist(), False)
+
+
+Curves = dict[tuple[str, int], list[Curve]]
+
+
+def study(case: Case, options: argparse.Namespace) -> Curves:
+    """Return the curves of all seeds by rule and factor; a factor of 1 needs no rule."""
+    curves: Curves = {}
+    for name, rule in RULES.items():
+        for factor in options.factors:
+            if factor == 1 and name not in ("none", "LAMB, sqrt, warm-up"):
+                continue
+            found = []
+            for seed in range(options.seeds):
+                config = settings(case, rule, factor, options.share, seed + 1)
+                found.append(measured(config))
+                say(f"{case.title}: {name}, x {factor}, seed {seed + 1}: {found[-1].error:.3e}")
+            curves[name, factor] = found
+    return curves
+
+
+def median(found: Sequence[Curve]) -> tuple[float, float]:
+    """Return the medians over the seeds of the error and of the seconds."""
+    error = statistics.median(curve.error for curve in found)
+    seconds = [curve.seconds[-1] for curve in found if curve.seconds]
+    return error, statistics.median(seconds) if seconds else math.nan
+
+
+def table(case: Case, curves: Curves) -> list[str]:
+    """Return the Markdown table of a case, and the sentence about what the rules keep."""
+    base = median(curves["none", 1])[0]
+    lines = [f"{case.title}: reference batch {case.batch}, {case.steps} steps of it.", ""]
+    lines += ["| batch | rule | relative L2 | against batch x 1 | seconds |", "| --- " * 5 + "|"]
+    for (name, factor), found in sorted(curves.items(), key=lambda item: item[0][1]):
+        error, seconds = median(found)
+        shown = f"{error:.2e} | {error / base:.2f}" if math.isfinite(error) else "diverged | -"
+        lines.append(f"| x {factor} ({case.batch * factor}) | {name} | {shown} | {seconds:.1f} |")
+    lines.append("")
+    for factor in sorted({factor for _, factor in curves if factor > 1}):
+        errors = {n: median(found)[0] for (n, f), found in curves.items() if f == factor}
+        best = min((n for n in errors if n != "none"), key=lambda n: errors[n])
+        verdict = "keeps" if errors[best] <= KEPT * base else "does not keep"
+        lines.append(f"Batch x {factor}: the best rule ({best}) {verdict} the error within 10 %.")
+    return [*lines, ""]
+
+
+def draw(found: dict[str, Curves], path: Path) -> None:
+    """Draw, for each case, errors against the batch and against time."""
+    from pdehvd.experiment.style import figure, line_style, log_axis, styled
+
+    with styled():
+        picture = figure(8.6, 3.1 * len(found))
+        panels = picture.subplots(len(found), 2, squeeze=False)
+        for (left, right), (name, curves) in zip(panels, found.items(), strict=True):
+            base = curves["none", 1]
+            for index, rule in enumerate(RULES):
+                sizes = sorted(f for n, f in curves if n == rule)
+                ends = [(f, median(curves[rule, f])[0]) for f in sizes]
+                if sizes and sizes[0] != 1:
+                    ends = [(1, median(base)[0]), *ends]
+                left.plot(*zip(*ends, strict=True), marker="o", label=rule, **line_style(index))
+                shown = curves[rule, sizes[-1]][0]
+                right.plot(shown.seconds, shown.errors, label=rule, **line_style(index))
+            right.plot(base[0].seconds, base[0].errors, color="#888888", label="batch x 1")
+            left.axhline(median(base)[0] * KEPT, color="#888888", linewidth=0.8)
+            left.set(xscale="log", xlabel="batch, times the reference", title=CASES[name].title)
+            right.set(xscale="log", xlabel="seconds", title="the largest batch, against time")
+            for axes in (left, right):
+                log_axis(axes)
+                axes.set_ylabel("relative L2 error")
+            left.legend()
+        picture.savefig(path)
+
+
+def main() -> int:
+    """Run the study."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
+    parser.add_argument("--factors", nargs="+", type=int, default=list(FACTORS))
+    parser.add_argument("--share", type=float, default=1.0, help="of the steps")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
+    parser.add_argument("--picture", type=Path, default=PICTURE)
+    options = parser.parse_args()
+    options.factors = sorted({1, *options.factors})
+    found = {name: study(CASES[name], options) for name in options.cases}
+    lines = ["## Large batches", ""]
+    lines += [
+        f"`scripts/study_large_batch.py`, {options.seeds} seeds, "
+        f"{options.share:g} of the steps, one thread."
+    ]
+    lines += ["", "![Errors of large batches](pictures/large_batch.png)", ""]
+    for name, curves in found.items():
+        lines += table(CASES[name], curves)
+    text = "\n".join(lines).rstrip()
+    print(text)
+    draw(found, options.picture)
+    if options.write:
+        bench_peers.write(text, MARKS)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
