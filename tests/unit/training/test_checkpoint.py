@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from pdehvd.errors import ConfigError
 from pdehvd.training.checkpoint import Checkpoints, read_checkpoint
+from pdehvd.training.history import History
 from pdehvd.training.state import TrainState
 
 
@@ -167,13 +168,16 @@ def test_a_full_disk_leaves_the_older_checkpoints_whole(tmp_path):
 
 
 def test_hundreds_of_checkpoints_leave_few_files_and_no_open_ones(tmp_path):
-    checkpoints = Checkpoints(tmp_path, keep=2)
-    checkpoints.save(state(1))
-    before = psutil.Process().num_fds()
-    for step in range(2, 302):
+    checkpoints, history = Checkpoints(tmp_path, keep=2), History(tmp_path)
+    before = 0
+    for step in range(1, 302):
+        history.append({"step": step, "loss/total": 1.0 / step})
+        history.flush()
         checkpoints.save(state(step), best=step % 50 == 0)
         read_checkpoint(tmp_path)
+        before = before or psutil.Process().num_fds()
     assert psutil.Process().num_fds() == before
+    history.close()
     names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert names == ["best", "latest", "step-00000300", "step-00000301"]
 
