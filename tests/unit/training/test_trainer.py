@@ -174,7 +174,11 @@ def test_a_run_goes_on_in_the_phase_where_it_stopped(fit, tmp_path, stop):
 
 
 def test_a_method_that_finds_nothing_better_stalls(fit):
-    outcome, rows, folder = fit(optimizer={"name": "lbfgs"}, steps=100_000, model={"width": 1})
+    outcome, rows, folder = fit(
+        optimizer={"name": "lbfgs"},
+        sampling={"name": "uniform", "equations": 1, "conditions": 1},
+        steps=10_000,
+    )
     assert outcome.status == "stalled" and "gradient" in outcome.reason
     assert TrainState.from_bytes(read_checkpoint(folder)).step == outcome.state.step
     assert rows[-1]["step"] == outcome.state.step
