@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 import traceback
@@ -17,7 +16,6 @@ from pdehvd import __version__
 from pdehvd.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pdehvd.comm.spec import ProcessesSpec
     from pdehvd.experiment.config import Config
     from pdehvd.experiment.cost import Cost
 
@@ -134,10 +132,10 @@ def train(
         )
     run = None if resume is None else find(resume)
     if not joined:
-        processes, points = _at_first_sight(config, settings or ())
-        count = np or processes.np or 1
-        if processes.elastic:
-            processes, count = _elastic(processes, config.parent, discovery)
+        from pdehvd.experiment.glance import processes_of
+
+        processes, points = processes_of(config, settings or (), np, discovery)
+        count = processes.np or 1
         if count > points or not processes.oversubscribe:
             _examined(config, count, settings, plugin)
         if count > 1 or processes.survived:
@@ -157,40 +155,6 @@ def train(
     from pdehvd.experiment.run import train as train_here
 
     return train_here(loaded, source, run, output, quiet)
-
-
-def _elastic(
-    processes: ProcessesSpec, folder: Path, program: Path | None
-) -> tuple[ProcessesSpec, int]:
-    """Return the section with the program that it may run, and the most processes there may be."""
-    assert processes.elastic is not None
-    elastic = processes.elastic.asking(folder, program)
-    return processes.model_copy(update={"elastic": elastic}), elastic.max
-
-
-def _at_first_sight(config: Path, settings: Sequence[str]) -> tuple[ProcessesSpec, float]:
-    """Return the section `processes` and the number of points or samples, where it is named.
-
-    Starting processes need not wait for TensorFlow here too: they validate the rest. Only a
-    section with a mistake is validated in this process, to tell it.
-    """
-    from pydantic import ValidationError
-
-    from pdehvd.comm.spec import ProcessesSpec
-    from pdehvd.experiment.overrides import override
-    from pdehvd.experiment.yaml_source import read_source
-
-    source = override(read_source(config), settings)
-    sampling = source.data.get("sampling")
-    named = sampling if isinstance(sampling, dict) else {}
-    points = named.get("equations", named.get("batch"))
-    try:
-        processes = ProcessesSpec.model_validate(source.data.get("processes") or {})
-    except ValidationError:
-        from pdehvd.experiment.config import load_config
-
-        processes = load_config(config, settings)[0].processes
-    return processes, points if isinstance(points, int) else math.inf
 
 
 def _repeated(option: str, values: Sequence[object] | None) -> list[str]:

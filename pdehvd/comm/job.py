@@ -175,7 +175,10 @@ class Job:
 
     def _run(self) -> Path | None:
         """Return the run directory, if rank 0 has got so far."""
-        return Path(self._note.read_text(encoding="utf-8")) if self._note.exists() else None
+        if not self._note.exists():
+            return None
+        run = Path(self._note.read_text(encoding="utf-8"))
+        return run if (run / "config.yaml").is_file() else None
 
     def _tell(self, text: str) -> None:
         """Print a line and keep it in the log of the run."""
@@ -187,9 +190,15 @@ class Job:
 
 
 def resuming(arguments: list[str], run: Path) -> list[str]:
-    """Return the arguments of `train` that go on with a run, whatever they said about that."""
-    kept = list(arguments)
-    if "--resume" in kept:
-        at = kept.index("--resume")
-        del kept[at : at + 2]
+    """Return the arguments `train CONFIG ...` that go on with a run.
+
+    The config is that of the run, with all settings in it: the file may have changed meanwhile.
+    """
+    kept = [arguments[0], str(run / "config.yaml")]
+    words = iter(arguments[2:])
+    for word in words:
+        if word in ("--set", "--resume"):
+            next(words)
+        else:
+            kept.append(word)
     return [*kept, "--resume", str(run)]

@@ -41,6 +41,8 @@ def test_a_program_is_named_on_the_command_line_only(
     answer = type_("train", "small.yaml")
     assert answer.code == 2 and "--discovery PROGRAM" in answer.err
     assert type_("train", "small.yaml", "--discovery", "discover").code == 0
+    answer = type_("train", "small.yaml", "--discovery", "discover", "--np", "2")
+    assert answer.code == 2 and "the job is elastic" in answer.err
     assert launched[0][0].elastic.program == str(here / "discover")
     (here / "small.yaml").write_text(CONFIG + "processes: {elastic: {max: 3, program: ls}}\n")
     answer = type_("train", "small.yaml")

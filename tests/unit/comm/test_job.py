@@ -36,6 +36,8 @@ sys.exit(code)
 def calls(monkeypatch, tmp_path):
     """Launch with an mpirun that ends with these codes in turn; return code and its calls."""
 
+    (tmp_path / "config.yaml").write_text("name: run")
+
     def launched(codes, np=3, notes=True, **processes):
         fake = tmp_path / "mpirun"
         fake.write_text(
@@ -88,10 +90,10 @@ def test_without_restarts_a_death_is_the_end(calls):
     assert code == 137 and len(seen) == 1
 
 
-def test_a_resumed_run_is_resumed_once():
+def test_a_restart_goes_on_with_the_config_of_the_run():
     run = Path("runs/b")
-    arguments = ["train", "a.yaml", "--resume", "runs/a", "--quiet"]
-    expected = ["train", "a.yaml", "--quiet", "--resume", "runs/b"]
+    arguments = ["train", "a.yaml", "--set", "seed=2", "--resume", "runs/a", "--quiet"]
+    expected = ["train", "runs/b/config.yaml", "--quiet", "--resume", "runs/b"]
     assert job.resuming(arguments, run) == expected
     assert job.resuming(expected, run) == expected
 
@@ -174,6 +176,7 @@ time.sleep(60)
 def elastic(monkeypatch, tmp_path, grants, dies=0, **section):
     """Launch an elastic job whose n-th start changes what is granted to the n-th text."""
     (tmp_path / "hosts").write_text(grants[0])
+    (tmp_path / "config.yaml").write_text("name: run")
     fake = tmp_path / "mpirun"
     fake.write_text(
         ELASTIC_MPIRUN.format(python=sys.executable, folder=str(tmp_path), grants=grants, dies=dies)
