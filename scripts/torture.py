@@ -26,7 +26,7 @@ from pdehvd.comm.spec import ProcessesSpec
 
 HERE = Path(__file__).resolve().parent
 _MARK = "PDEHVD_TORTURE_FOLDER"
-_PATIENCE = 120.0
+_PATIENCE = 300.0
 _LEAVING = 15.0
 
 
@@ -50,7 +50,7 @@ def command(launcher: str, np: int, arguments: list[str]) -> list[str]:
     if launcher == "pdehvd":
         return [*program, *train, "--np", str(np)]
     if launcher == "mpirun":
-        return mpirun_command(train, ProcessesSpec(threads=1), np)
+        return mpirun_command(train, ProcessesSpec(threads=1, bind=False), np)
     hosts = ["-np", str(np), "-H", f"localhost:{np}"]
     return [str(Path(sys.executable).with_name("horovodrun")), "--gloo", *hosts, *program, *train]
 
@@ -131,15 +131,19 @@ def resume(result: Result, folder: Path, aggregation: str, np: int, expected: st
     if not result.case.restarts or result.code != 0:
         arguments = ["--resume", str(run)] if run else []
         arguments += ["--set", f"aggregation={aggregation}"]
-        done = subprocess.run(
-            command("pdehvd", np, arguments),
-            cwd=folder,
-            env=environment(folder),
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                command("pdehvd", np, arguments),
+                cwd=folder,
+                env=environment(folder),
+                capture_output=True,
+                text=True,
+                timeout=_PATIENCE,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            result.problems.append("resuming does not end")
+            return
         if done.returncode != 0:
             result.problems.append(f"resuming failed with code {done.returncode}: {done.stderr}")
             return
