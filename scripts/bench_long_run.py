@@ -61,6 +61,13 @@ def watch(command: list[str], folder: Path) -> tuple[int, list[Sample]]:
     """Run a training and look at it a few times a second."""
     with open(folder / "output.txt", "wb") as output:
         child = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output)
+    try:
+        return _look(child, folder)
+    finally:
+        child.terminate()
+
+
+def _look(child: subprocess.Popen[bytes], folder: Path) -> tuple[int, list[Sample]]:
     samples: list[Sample] = []
     metrics = folder / "runs" / "latest" / "metrics.jsonl"
     while child.poll() is None:

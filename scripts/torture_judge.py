@@ -66,6 +66,8 @@ def judge(result: Result, run: Path, expected: str) -> None:
         problems.append(f"{summary['restarts']} restarts are counted")
     if case.moment == "disk" and result.code != 3:
         problems.append(f"a full disk ended with code {result.code}")
+    if summary["loss"] is None:
+        problems.append("the summary knows no loss")
     problems += _untidy(run)
 
 
