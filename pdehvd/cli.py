@@ -68,11 +68,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(result or 0)
     except KeyboardInterrupt:
         return 130
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        # A plug-in that leaves early must not look like a finished run.
         return _failed(error, debug)
 
 
-def _failed(error: Exception, debug: bool) -> int:
+def _failed(error: Exception | SystemExit, debug: bool) -> int:
     """Tell on stderr what went wrong, and return the exit code."""
     from pdehvd.comm.launch import world_rank
     from pdehvd.experiment.failures import told

@@ -49,6 +49,10 @@ class EnvironmentFault(PdehvdError):  # noqa: N818 - OSError has the other name
     exit_code = 3
 
 
+class DisagreementError(PdehvdError):
+    """The ranks of a run differ in what must be the same; every rank raises the same message."""
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return the valid name most like `name`, or an empty string."""
     matches = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)

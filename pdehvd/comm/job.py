@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pdehvd.comm.elastic import Discovery
 from pdehvd.comm.launch import launch_environment, mpirun_command, node_cores
 from pdehvd.comm.orphan import LAUNCHER
+from pdehvd.comm.remains import end_session
 
 if TYPE_CHECKING:
     from pdehvd.comm.spec import ProcessesSpec
@@ -104,6 +105,7 @@ class Job:
                 break
             except subprocess.TimeoutExpired:
                 self._move(child, started)
+        end_session(child.pid)
         self._child = None
         return code if code >= 0 else 128 - code
 

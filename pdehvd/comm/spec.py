@@ -105,6 +105,22 @@ class ProcessesSpec(Spec):
         "but 100 of an elastic job",
     )
     shrink: bool = Field(default=False, description="restart on one process fewer after each death")
+    patience: float | None = Field(
+        default=600.0,
+        gt=0,
+        le=1e7,
+        allow_inf_nan=False,
+        description="seconds without progress after which a run that hangs is ended, or ten times "
+        "the longest call of steps where that is more; null: never",
+    )
+    patience_at_start: float = Field(
+        default=3600.0,
+        gt=0,
+        le=1e7,
+        allow_inf_nan=False,
+        description="the same until the first steps are done, for compiling takes long, and while "
+        "the run ends",
+    )
     elastic: ElasticSpec | None = None
 
     @property

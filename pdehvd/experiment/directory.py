@@ -159,13 +159,14 @@ def environment(processes: int, threads: int) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "processes": processes,
         "threads_per_process": threads,
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": {name: package_version(name) for name in _PACKAGES},
         "command": ["pdehvd", *sys.argv[1:]],
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
 
 
-def _version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
+    """Return the version of an installed package, or None."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

@@ -13,7 +13,7 @@ _LONGEST = 500
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
-def told(error: Exception) -> tuple[str, int]:
+def told(error: Exception | SystemExit) -> tuple[str, int]:
     """Return a message without a traceback, and the exit code."""
     if isinstance(error, PdehvdError):
         return str(error), error.exit_code
@@ -37,7 +37,7 @@ def _full(error: OSError) -> str:
     )
 
 
-def _unexpected(error: Exception) -> str:
+def _unexpected(error: BaseException) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1:]
     where = f" ({Path(last[0].filename).name}:{last[0].lineno})" if last else ""
     text = _essence(str(error))

@@ -15,11 +15,13 @@ import numpy as np
 
 from pdehvd.comm import job, launch
 from pdehvd.comm.group import Group
-from pdehvd.errors import ConfigError
+from pdehvd.comm.watchdog import Watchdog
+from pdehvd.errors import ConfigError, DisagreementError
 from pdehvd.experiment import directory as folder
 from pdehvd.experiment.build import build_parts
 from pdehvd.experiment.config import Config, dump
 from pdehvd.experiment.failures import told
+from pdehvd.experiment.sameness import check_same
 from pdehvd.experiment.trained import Trained, open_run
 from pdehvd.experiment.yaml_source import Source
 from pdehvd.training.checkpoint import Checkpoints, has_checkpoints, read_checkpoint
@@ -30,6 +32,8 @@ from pdehvd.training.trainer import Outcome, Output, Trainer
 
 __all__ = ["Trained", "open_run", "train"]
 
+# What all ranks have to say alike is said by rank 0; the others would repeat it after so long.
+_PATIENCE = 5.0
 EXIT_CODES = {"completed": 0, "stalled": 0, "diverged": 4, "interrupted": 130}
 _LEAVING = 20.0
 
@@ -42,6 +46,7 @@ class _Place:
     directory: Path
     threads: int
     quiet: bool
+    watchdog: Watchdog
 
     @property
     def writes(self) -> bool:
@@ -68,20 +73,37 @@ def train(
 
     An exception on any one rank ends all ranks. Raises `ConfigError` on all ranks alike.
     """
+    with Watchdog(config.processes) as watchdog:
+        return _train(config, source, resume, output, quiet, watchdog)
+
+
+def _train(
+    config: Config,
+    source: Source,
+    resume: Path | None,
+    output: Path | None,
+    quiet: bool,
+    watchdog: Watchdog,
+) -> int:
     threads = launch.configure_threads(config.processes)
     group = launch.join()
     with folder.Lock() as lock:
         try:
+            watchdog.introduce(group)
+            check_same(group, config)
             parts = _together(group, lambda: build_parts(config, group), source)
             directory = _directory(config, group, resume, output, lock)
-            code = _run(config, parts, _Place(group, directory, threads, quiet), resume)
+            place = _Place(group, directory, threads, quiet, watchdog)
+            code = _run(config, parts, place, resume)
         except ConfigError:
             group.close()
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if group.size == 1:
                 raise
             # The others wait in a collective, and would wait for ever.
+            if group.rank and isinstance(error, DisagreementError):
+                time.sleep(_PATIENCE)
             text, code = told(error)
             print(f"rank {group.rank}: {text}", file=sys.stderr, flush=True)
             launch.abort(code)
@@ -96,7 +118,7 @@ def _run(config: Config, parts: Any, place: _Place, resume: Path | None) -> int:
     if resume is None:
         # At once: a run that dies before its first step can be resumed like any other.
         _describe(config, place)
-    trainer = Trainer(parts, config.training)
+    trainer = Trainer(parts, config.training, place.watchdog.beat)
     state = trainer.fresh_state()
     if resume is not None:
         stored = _stored(place)
@@ -112,6 +134,7 @@ def _run(config: Config, parts: Any, place: _Place, resume: Path | None) -> int:
     place.say(f"{config.name} {started}: {_cost(parts, place)}; {place.directory}")
     with progress, history:
         outcome = trainer.fit(state, Output(history, progress, checkpoints))
+    place.watchdog.relax()
     _conclude(config, parts, place, outcome)
     # A launcher kills the others as soon as one rank ends with a code other than 0.
     place.group.barrier()

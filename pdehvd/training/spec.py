@@ -57,6 +57,11 @@ class TrainingSpec(Spec):
         ge=1,
         description="parts of a batch, one after another, whose gradients are added: less memory",
     )
+    verify_every: int | None = Field(
+        default=100,
+        ge=1,
+        description="steps between comparisons of the ranks' parameters, bit for bit; null: never",
+    )
     keep: int = Field(default=3, ge=1, description="newest checkpoints kept, besides the best")
     levels: LevelsSpec | None = Field(
         default=None, description="resolutions that take turns; null: the problem's alone"

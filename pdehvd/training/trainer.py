@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import signal
 import time
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any
 
@@ -13,9 +14,11 @@ import numpy as np
 import tensorflow as tf
 
 from pdehvd.objectives.base import Batch
+from pdehvd.training.agreement import Agreement
 from pdehvd.training.checkpoint import Checkpoints
 from pdehvd.training.history import History
 from pdehvd.training.progress import Progress
+from pdehvd.training.recent import Clock, Recent
 from pdehvd.training.spec import TrainingSpec
 from pdehvd.training.state import TrainState
 from pdehvd.training.stepper import Called, Parts, Stepper
@@ -44,56 +47,21 @@ class Outcome:
     seconds_per_step: float
 
 
-@dataclass
-class _Clock:
-    """Time of steps; the first call is left out, for it compiles."""
-
-    steps: int = 0
-    seconds: float = 0.0
-    calls: int = 0
-
-    def add(self, steps: int, seconds: float) -> None:
-        self.calls += 1
-        if self.calls > 1:
-            self.steps += steps
-            self.seconds += seconds
-
-    @property
-    def per_step(self) -> float:
-        return self.seconds / self.steps if self.steps else math.nan
-
-
-@dataclass
-class _Recent:
-    """The last numbers seen."""
-
-    losses: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    loss: float = math.nan
-    facts: dict[str, float] = field(default_factory=dict)
-    errors: dict[str, float] = field(default_factory=dict)
-    measures: dict[str, float] = field(default_factory=dict)
-    logged: int = -1
-    evaluated: int = -1
-    since_log: _Clock = field(default_factory=_Clock)
-    total: _Clock = field(default_factory=_Clock)
-
-    @property
-    def worst(self) -> float:
-        """The largest error; infinite where none is known."""
-        known = [error for error in self.errors.values() if math.isfinite(error)]
-        return max(known) if known else math.inf
-
-
 class Trainer:
     """Runs an optimizer on an objective from one state to the end of the plan.
 
-    Decisions to stop come from global numbers, so all ranks take them alike.
+    Decisions to stop come from global numbers, so all ranks take them alike. `beat` hears after
+    every call of several steps how many are done.
     """
 
-    def __init__(self, parts: Parts, spec: TrainingSpec) -> None:
+    def __init__(
+        self, parts: Parts, spec: TrainingSpec, beat: Callable[[int], None] | None = None
+    ) -> None:
         self.parts = parts
         self.spec = spec
         self.stepper = Stepper(parts)
+        self._beat = beat or (lambda step: None)
+        self._agreement = Agreement(parts.objective)
         self._asked_to_stop = False
 
     def fresh_state(self) -> TrainState:
@@ -121,7 +89,7 @@ class Trainer:
 
     def fit(self, state: TrainState, output: Output) -> Outcome:
         """Train until the steps are done, a target is met or somebody stops the run."""
-        recent = _Recent()
+        recent = Recent()
         previous = self._listen()
         started = time.monotonic() - state.seconds
         batch = self.stepper.batch(state)
@@ -129,6 +97,7 @@ class Trainer:
         try:
             while ending is None and state.step < self.spec.steps:
                 state, called = self._call(state, batch, recent, started)
+                self._beat(state.step)
                 if math.isfinite(recent.loss):
                     state, batch = self._due(state, batch, recent, output)
                     ending = self._ending(state, recent, called)
@@ -143,7 +112,7 @@ class Trainer:
         return Outcome(status, reason, state, recent.loss, recent.errors, recent.total.per_step)
 
     def _call(
-        self, state: TrainState, batch: Batch, recent: _Recent, started: float
+        self, state: TrainState, batch: Batch, recent: Recent, started: float
     ) -> tuple[TrainState, Called]:
         """Do the steps up to the next event in one compiled call."""
         late = self.spec.max_seconds is not None and state.seconds >= self.spec.max_seconds
@@ -171,7 +140,8 @@ class Trainer:
         spec = self.spec
         periods = [spec.steps_per_call, spec.log_every, spec.checkpoint_every]
         periods += [spec.evaluate_every] if self.parts.evaluator else []
-        periods += [p for p in (self._resampling, self.parts.weighting.every) if p]
+        verify = spec.verify_every if self.stepper.group.size > 1 else None
+        periods += [p for p in (self._resampling, self.parts.weighting.every, verify) if p]
         end = min(spec.steps, self.stepper.phase(step).stop or spec.steps)
         return min(end - step, *(period - step % period for period in periods))
 
@@ -185,13 +155,15 @@ class Trainer:
         return self.parts.objective.period
 
     def _due(
-        self, state: TrainState, batch: Batch, recent: _Recent, output: Output
+        self, state: TrainState, batch: Batch, recent: Recent, output: Output
     ) -> tuple[TrainState, Batch]:
         """Do what is due after `state.step` steps: what is saved is then ready to go on."""
 
         def due(period: int | None) -> bool:
             return bool(period) and state.step % (period or 1) == 0
 
+        if due(self.spec.verify_every):
+            self._agreement.check(state)
         patience = self.spec.early_stopping
         if recent.loss < state.lowest_loss * (1 - (patience.minimum_change if patience else 0)):
             state = replace(state, lowest_loss=recent.loss, lowest_step=state.step)
@@ -210,7 +182,7 @@ class Trainer:
         saving = due(self.spec.checkpoint_every)
         return self._save(state, recent, output, saving), batch
 
-    def _ending(self, state: TrainState, recent: _Recent, called: Called) -> Ending | None:
+    def _ending(self, state: TrainState, recent: Recent, called: Called) -> Ending | None:
         """Return why the run must end now, if it must."""
         flags = called.flags
         spec, target, patience = self.spec, self.spec.stop_at, self.spec.early_stopping
@@ -228,13 +200,13 @@ class Trainer:
             return "completed", f"no lower loss since step {state.lowest_step}"
         return None
 
-    def _evaluate(self, state: TrainState, recent: _Recent) -> None:
+    def _evaluate(self, state: TrainState, recent: Recent) -> None:
         if self.parts.evaluator is not None and recent.evaluated != state.step:
             measured = self.parts.evaluator(state)
             recent.errors, recent.measures = measured.relative_l2, measured.others
             recent.evaluated = state.step
 
-    def _log(self, state: TrainState, recent: _Recent, output: Output) -> None:
+    def _log(self, state: TrainState, recent: Recent, output: Output) -> None:
         """Write a row of metrics and move the progress bar."""
         objective, pace = self.parts.objective, recent.since_log.per_step
         rate = objective.points / pace
@@ -254,9 +226,9 @@ class Trainer:
         error = recent.worst if math.isfinite(recent.worst) else None
         output.progress.update(state.step, recent.loss, error, rate)
         recent.logged = state.step
-        recent.since_log = _Clock(calls=1)
+        recent.since_log = Clock(calls=1)
 
-    def _save(self, state: TrainState, recent: _Recent, output: Output, due: bool) -> TrainState:
+    def _save(self, state: TrainState, recent: Recent, output: Output, due: bool) -> TrainState:
         """Write a checkpoint where one is due, or where the error is the best so far."""
         fresh = recent.evaluated == state.step or (due and self.parts.evaluator is None)
         measure = recent.worst if self.parts.evaluator else recent.loss
@@ -268,8 +240,10 @@ class Trainer:
             output.checkpoints.save(self.stored(state), best=better)
         return state
 
-    def _finish(self, state: TrainState, recent: _Recent, output: Output) -> TrainState:
+    def _finish(self, state: TrainState, recent: Recent, output: Output) -> TrainState:
         """Evaluate, log and save the last state, where that has not been done."""
+        if self.spec.verify_every:
+            self._agreement.check(state)
         self._evaluate(state, recent)
         if recent.logged != state.step and recent.losses.size:
             self._log(state, recent, output)
