@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pdehvd import __version__
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, EnvironmentFault
 
 if TYPE_CHECKING:
     from pdehvd.experiment.config import Config
@@ -262,6 +262,26 @@ def _examined(
     from pdehvd.experiment.cost import examine
 
     return loaded, examine(loaded, source, np or loaded.processes.np or 1)
+
+
+@app.command()
+def doctor(
+    np: Annotated[
+        int | None, typer.Option("--np", metavar="N", min=1, help="number of processes; 2")
+    ] = None,
+    output: Annotated[Path, typer.Option(metavar="DIR", help="folder of the runs")] = Path("runs"),
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
+) -> int:
+    """Examine this machine, add numbers on N processes, and say what to do about each failure."""
+    from pdehvd.comm import launch
+    from pdehvd.experiment.doctor import examine
+    from pdehvd.experiment.tables import show_findings
+
+    size = launch.world_size() if launch.joined() else np or 2
+    findings = examine(size, output)
+    if launch.world_rank() == 0:
+        show_findings(findings, as_json)
+    return EnvironmentFault.exit_code if any(f.status == "failed" for f in findings) else 0
 
 
 @app.command()

@@ -157,7 +157,7 @@ def check_cores(processes: ProcessesSpec, np: int) -> None:
         )
 
 
-def _find_mpirun() -> str:
+def find_mpirun() -> str:
     """Return the mpirun beside this Python, or the first on the PATH."""
     beside = Path(sys.executable).with_name("mpirun")
     found = str(beside) if beside.exists() else shutil.which("mpirun")
@@ -169,18 +169,20 @@ def _find_mpirun() -> str:
     return found
 
 
-def mpirun_command(arguments: list[str], processes: ProcessesSpec, np: int) -> list[str]:
+def mpirun_command(
+    arguments: list[str], processes: ProcessesSpec, np: int, module: str = "pdehvd"
+) -> list[str]:
     """Return the mpirun command line that starts `np` processes of `pdehvd` with `arguments`."""
     crowded = np * (processes.threads or 1) > node_cores()
     bind = processes.bind if processes.bind is not None else not crowded
     share = processes.threads or max(1, node_cores() // np)
-    command = [_find_mpirun(), "--quiet", "-np", str(np)]
+    command = [find_mpirun(), "--quiet", "-np", str(np)]
     if crowded:
         command += ["--oversubscribe"]
     command += (
         ["--map-by", f"slot:PE={share}", "--bind-to", "core"] if bind else ["--bind-to", "none"]
     )
-    return [*command, sys.executable, "-m", "pdehvd", *arguments]
+    return [*command, sys.executable, "-m", module, *arguments]
 
 
 def launch_environment(environment: Mapping[str, str], threads: int = 1) -> dict[str, str]:

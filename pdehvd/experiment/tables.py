@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -11,6 +13,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from pdehvd.experiment.cost import Cost
+    from pdehvd.experiment.findings import Finding
 
 
 # What `evaluate` may measure of each field, in the order of columns.
@@ -80,6 +83,22 @@ def show_names(names: Mapping[str, Sequence[tuple[str, str]]]) -> None:
     """Print the registered names of each section with a line about each."""
     rows = [[section, name, line] for section, pairs in names.items() for name, line in pairs]
     _print(["section", "name", "what it is"], rows, numbers=False)
+
+
+def show_findings(findings: Sequence[Finding], as_json: bool) -> None:
+    """Print what `doctor` found: a table and what to do, or JSON."""
+    worst = [f for f in findings if f.advice]
+    if as_json:
+        ok = not any(f.status == "failed" for f in findings)
+        print(json.dumps({"ok": ok, "checks": [asdict(f) for f in findings]}, indent=2))
+        return
+    _print(
+        ["check", "", "what was found"],
+        [[f.name, f.status, f.found] for f in findings],
+        numbers=False,
+    )
+    for finding in worst:
+        print(f"\n{finding.status}: {finding.name}: {finding.advice}.")
 
 
 def _number(value: float | None, digits: int = 4) -> str:

@@ -44,7 +44,7 @@ def calls(monkeypatch, tmp_path):
             MPIRUN.format(python=sys.executable, folder=str(tmp_path), codes=codes, notes=notes)
         )
         fake.chmod(0o755)
-        monkeypatch.setattr(launch, "_find_mpirun", lambda: str(fake))
+        monkeypatch.setattr(launch, "find_mpirun", lambda: str(fake))
         code = launch.launch(["train", "a.yaml"], ProcessesSpec(**processes), np)
         return code, (tmp_path / "calls").read_text().splitlines()
 

@@ -71,7 +71,7 @@ def test_exit_code_of_the_processes_is_returned(monkeypatch, tmp_path):
     fake = tmp_path / "mpirun"
     fake.write_text("#!/bin/sh\nexit 4\n")
     fake.chmod(0o755)
-    monkeypatch.setattr(launch, "_find_mpirun", lambda: str(fake))
+    monkeypatch.setattr(launch, "find_mpirun", lambda: str(fake))
     assert launch.launch(["train"], ProcessesSpec(), 2) == 4
 
 
