@@ -167,6 +167,8 @@ class Job:
                 f"{self.processes.survived} on {self.np} processes"
             )
         else:
+            if code not in _FINAL:
+                self._tell(_ending(code))
             return False
         self._moving = False
         run = self._run()
@@ -189,6 +191,15 @@ class Job:
         if run is not None:
             with open(run / "log.txt", "a", encoding="utf-8") as log:
                 log.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+
+
+def _ending(code: int) -> str:
+    """Return what an exit code says of a death; a rank that was killed could say nothing itself."""
+    if code == 128 + signal.SIGKILL:
+        return "a process was killed (SIGKILL), as the system does where memory runs out"
+    if code > 128 and code - 128 in set(signal.Signals):
+        return f"a process was ended by {signal.Signals(code - 128).name}"
+    return f"the run has ended on all processes, with exit code {code}"
 
 
 def resuming(arguments: list[str], run: Path) -> list[str]:

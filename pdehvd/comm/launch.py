@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pdehvd.comm.loopback import library
 from pdehvd.comm.orphan import watch_launcher
 from pdehvd.comm.silence import silent_stderr
 from pdehvd.errors import ConfigError, EnvironmentFault
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pdehvd.comm.group import Group
     from pdehvd.comm.spec import ProcessesSpec
 
+LOOPBACK = "lo"
 _SIZE_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "HOROVOD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS")
 _RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "HOROVOD_RANK", "PMI_RANK", "SLURM_PROCID")
 _LOCAL_RANK_VARIABLES = ("OMPI_COMM_WORLD_LOCAL_RANK", "HOROVOD_LOCAL_RANK", "SLURM_LOCALID")
@@ -135,6 +137,16 @@ def join() -> Group:
     return group
 
 
+def open_door() -> str:
+    """Return a warning where this job's launcher waits for strangers too; empty where not."""
+    if "HOROVOD_GLOO_RENDEZVOUS_ADDR" not in os.environ:
+        return ""
+    return (
+        "warning: horovodrun has opened a server without authentication on all interfaces of this "
+        "machine (CVE-2024-10190, CVE-2026-31234); --np and mpirun open none"
+    )
+
+
 def abort(code: int) -> None:
     """End every process of the job at once; ranks that wait in a collective would wait for ever."""
     sys.stdout.flush()
@@ -190,7 +202,8 @@ def launch_environment(environment: Mapping[str, str], threads: int = 1) -> dict
     settings = {
         "OMPI_MCA_mpi_yield_when_idle": "1",
         # One host: no daemon and no message needs an interface that others can reach.
-        "OMPI_MCA_oob_tcp_if_include": "lo",
+        "OMPI_MCA_oob_tcp_if_include": LOOPBACK,
+        "OMPI_MCA_oob_tcp_disable_ipv6_family": "1",
         "OMPI_MCA_btl": "self,vader",
         "OMPI_MCA_pml": "ob1",
         # Containers forbid the single-copy system call; Open MPI then complains per process.
@@ -207,7 +220,12 @@ def launch_environment(environment: Mapping[str, str], threads: int = 1) -> dict
     settings |= {"PDEHVD_TERMINAL": "1" if live else "0"}
     if live:
         settings |= {"COLUMNS": str(shutil.get_terminal_size().columns)}
-    return {**settings, **environment, **thread_environment(threads)}
+    settings = {**settings, **environment, **thread_environment(threads)}
+    if settings["OMPI_MCA_oob_tcp_if_include"] == LOOPBACK and (closed := library()):
+        # Open MPI advertises the loopback address then, but still listens on all of them.
+        given = settings.get("LD_PRELOAD", "").split(":")
+        settings["LD_PRELOAD"] = ":".join(dict.fromkeys([str(closed), *filter(None, given)]))
+    return settings
 
 
 def launch(arguments: list[str], processes: ProcessesSpec, np: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -135,7 +136,7 @@ def _job(np: int) -> list[Finding]:
         else:
             spec = ProcessesSpec(threads=1)
             command = launch.mpirun_command(["job"], spec, np, "pdehvd.comm.probe")
-            measured = _answer(command, launch.launch_environment(dict(launch.os.environ)))
+            measured = _answer(command, launch.launch_environment(os.environ))
     except _ProbeError as error:
         found = f"{np} processes could not add numbers: {error}"
         return [Finding("sum over processes", FAILED, found, f"{advice}: {' '.join(command)}")]

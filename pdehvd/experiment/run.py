@@ -89,6 +89,8 @@ def _train(
     group = launch.join()
     with folder.Lock() as lock:
         try:
+            if group.rank == 0 and launch.open_door():
+                print(launch.open_door(), file=sys.stderr, flush=True)
             watchdog.introduce(group)
             check_same(group, config)
             parts = _together(group, lambda: build_parts(config, group), source)

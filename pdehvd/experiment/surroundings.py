@@ -81,9 +81,9 @@ def space(output: Path, needed: float = 1.0, shared: float = 16.0) -> list[Findi
 
 
 def existing(folder: Path) -> Path:
-    """Return the folder, or the nearest one above it that is there."""
+    """Return the folder, or the nearest above it that is there, if only as a file."""
     folder = folder.resolve()
-    while not folder.is_dir() and folder != folder.parent:
+    while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return folder
 

@@ -182,7 +182,7 @@ def elastic(monkeypatch, tmp_path, grants, dies=0, **section):
         ELASTIC_MPIRUN.format(python=sys.executable, folder=str(tmp_path), grants=grants, dies=dies)
     )
     fake.chmod(0o755)
-    monkeypatch.setattr(launch, "_find_mpirun", lambda: str(fake))
+    monkeypatch.setattr(launch, "find_mpirun", lambda: str(fake))
     section = {"discovery": str(tmp_path / "hosts"), "every": 0.2, "max": 4, **section}
     processes = ProcessesSpec(elastic=ElasticSpec(**section).asking(Path(), None))
     code = launch.launch(["train", "a.yaml"], processes, 1)

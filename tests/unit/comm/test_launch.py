@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -53,11 +54,17 @@ def test_a_launch_stays_on_this_host():
     settings = launch.launch_environment({"HOME": "here"}, threads=1)
     assert settings["OMPI_MCA_oob_tcp_if_include"] == "lo"
     assert settings["OMPI_MCA_btl"] == "self,vader"
+    assert Path(settings["LD_PRELOAD"]).name.startswith("loopback-")
     assert settings["HOME"] == "here" and settings["OMP_NUM_THREADS"] == "1"
 
 
 def test_the_users_own_settings_win():
     assert launch.launch_environment({"OMPI_MCA_btl": "tcp,self"})["OMPI_MCA_btl"] == "tcp,self"
+    assert "LD_PRELOAD" not in launch.launch_environment({"OMPI_MCA_oob_tcp_if_include": "eth0"})
+    first = launch.launch_environment({"LD_PRELOAD": "/lib/malloc.so"})
+    again = launch.launch_environment(first)
+    assert again["LD_PRELOAD"] == first["LD_PRELOAD"]
+    assert again["LD_PRELOAD"].endswith(".so:/lib/malloc.so")
 
 
 def test_missing_mpirun_is_told(monkeypatch, tmp_path):

@@ -1,0 +1,108 @@
+"""Each check of the doctor, in surroundings that lack something."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from pdehvd.experiment import doctor, surroundings
+from pdehvd.experiment.findings import FAILED, OK, WARNING
+from pdehvd.experiment.tables import show_findings
+
+MEASURED = {
+    "size": 2,
+    "controller": "MPI",
+    "ranks": [
+        {"host": "a", "local_rank": 0, "cores": 1, "gpu": "GPU:0", "gpus": 1},
+        {"host": "a", "local_rank": 1, "cores": 1, "gpu": "GPU:0", "gpus": 1},
+    ],
+    "wrong": [],
+    "seconds": {"1000": 1e-4, "4000000": 2e-3},
+    "clock_offsets": [0.0, 1e-4],
+}
+
+
+def test_too_little_room_says_how_much_is_needed(tmp_path):
+    disk, shared = surroundings.space(tmp_path / "runs", needed=1e9, shared=1e9)
+    assert disk.status == shared.status == FAILED
+    assert "1e+09 GiB" in disk.advice and "--output" in disk.advice
+    assert {finding.status for finding in surroundings.space(tmp_path, 0.0, 0.0)} == {OK}
+
+
+def test_too_little_memory_and_too_few_cores(monkeypatch):
+    assert surroundings.memory(2, each=1e6).status == FAILED
+    assert surroundings.memory(2, each=0.0).status == OK
+    monkeypatch.setattr(surroundings.launch, "joined", lambda: False)
+    monkeypatch.setattr(surroundings.launch, "node_cores", lambda: 4)
+    crowded = surroundings.cores(5)
+    assert crowded.status == WARNING and "--np 4" in crowded.advice
+    assert surroundings.cores(4).status == OK
+
+
+def test_wrong_packages_are_named():
+    found = surroundings.packages(["numpy >=99", "no-such-package", "pytest; extra == 'dev'"])
+    assert found.status == FAILED
+    assert "numpy>=99" in found.advice and "no-such-package (missing)" in found.advice
+    assert "pytest" not in found.advice
+    assert surroundings.packages(["numpy >=1"]).status == OK
+
+
+def test_a_folder_that_is_a_file_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    found = surroundings.folder(tmp_path / "file" / "runs")
+    assert found.status == FAILED and "--output" in found.advice
+    assert surroundings.folder(tmp_path / "new" / "runs").status == OK
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("import os; os.kill(os.getpid(), 11)", "SIGSEGV"),
+        ("import time; time.sleep(60)", "no answer within 3 s"),
+        ("raise SystemExit('the reason')", "code 1: the reason"),
+        ("print('nothing')", "code 0: no message"),
+    ],
+)
+def test_a_probe_that_crashes_or_hangs_is_told(program, said, monkeypatch):
+    monkeypatch.setattr(doctor, "_SECONDS", 3.0)
+    with pytest.raises(doctor._ProbeError, match=said):
+        doctor._answer([sys.executable, "-c", program])
+
+
+def test_wrong_sums_odd_clocks_and_shared_gpus():
+    wrong = doctor._sum({**MEASURED, "wrong": ["float64"]})
+    assert wrong.status == FAILED and "float64" in wrong.advice
+    assert doctor._sum(MEASURED).status == OK
+    odd = doctor._clocks({**MEASURED, "clock_offsets": [0.0, -3.0]})
+    assert odd.status == WARNING and "Rank 1" in odd.advice
+    assert doctor._clocks(MEASURED).status == OK
+    assert doctor._places(MEASURED).status == WARNING
+    assert "rank 1: GPU:0" in doctor._places(MEASURED).found
+    assert "4 MB 2,000 µs" in doctor._pace(MEASURED).found
+
+
+def test_horovod_needs_a_controller():
+    broken = doctor._horovod({"horovod_error": "ImportError: libmpi.so.40"})
+    assert broken.status == FAILED and "build_horovod.py" in broken.advice
+    facts = {"version": "0.28.1", "controllers": ["Gloo"], "operations": ["Gloo"]}
+    assert doctor._horovod({"horovod": facts}).status == WARNING
+    assert doctor._horovod({"horovod": {**facts, "controllers": []}}).status == FAILED
+    assert doctor._horovod({"horovod": {**facts, "controllers": ["MPI"]}}).status == OK
+    assert doctor._gpus({"gpus": ["GPU:0"], "horovod": facts}).status == WARNING
+    assert doctor._gpus({"gpus": [], "horovod": facts}).status == OK
+
+
+def test_findings_are_printed_for_people_and_for_programs(capsys):
+    findings = [surroundings.python(), surroundings.memory(2, each=1e6)]
+    show_findings(findings, as_json=False)
+    table = capsys.readouterr().out
+    assert "failed: memory: End other programs" in table
+    show_findings(findings, as_json=True)
+    said = json.loads(capsys.readouterr().out)
+    assert said["ok"] is False
+    assert [check["status"] for check in said["checks"]] == [OK, FAILED]
+    assert Path(sys.executable).name in said["checks"][0]["found"]
