@@ -27,6 +27,8 @@ SIGNAL = signal.SIGUSR2
 _SLOWER = 10.0
 # For a rank to write its stacks, for the other machines' ranks to write theirs, and for all of it.
 _PAUSE, _GRACE, _BLOCKED = 0.3, 2.0, 60.0
+# One that was stopped has to come back first, perhaps on a busy core.
+_WAKING = 4.0
 # The lowest rank of a machine speaks for all of them; the next ones only where it cannot.
 _LAST_TURN = 3
 
@@ -94,7 +96,7 @@ class Watchdog:
             if where == host and rank != group.rank:
                 self._neighbours.append(_Neighbour(rank, int(number), float(start)))
         before = sum(neighbour.rank < group.rank for neighbour in self._neighbours)
-        needed = _PAUSE * len(self._neighbours) + 2 * _GRACE
+        needed = _PAUSE * len(self._neighbours) + _WAKING + _GRACE
         self._turn = min(before, _LAST_TURN) * needed
         self._own = f"rank {group.rank}"
         self._beats += 1
@@ -155,7 +157,7 @@ class Watchdog:
             process.send_signal(SIGNAL)
             if stopped:
                 process.resume()
-            time.sleep(_PAUSE)
+            time.sleep(_WAKING if stopped else _PAUSE)
 
     def _say(self, text: str) -> None:
         sys.stdout.flush()

@@ -18,7 +18,7 @@ from pdehvd.errors import EnvironmentFault
 from pdehvd.experiment import surroundings
 from pdehvd.experiment.findings import FAILED, OK, WARNING, Finding, verdict
 
-_SECONDS = 180.0
+_SECONDS = 600.0
 _ODD_CLOCK = 0.5
 _BUILD = "Build Horovod again in this environment: python scripts/build_horovod.py --install"
 
@@ -134,7 +134,7 @@ def _job(np: int) -> list[Finding]:
             measured = measure(group)
             group.close()
         else:
-            spec = ProcessesSpec(threads=1)
+            spec = ProcessesSpec(threads=1, bind=False)
             command = launch.mpirun_command(["job"], spec, np, "pdehvd.comm.probe")
             measured = _answer(command, launch.launch_environment(os.environ))
     except _ProbeError as error:
