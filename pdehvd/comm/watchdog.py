@@ -28,7 +28,7 @@ _SLOWER = 10.0
 # For a rank to write its stacks, for the other machines' ranks to write theirs, and for all of it.
 _PAUSE, _GRACE, _BLOCKED = 0.3, 2.0, 60.0
 # One that was stopped has to come back first, perhaps on a busy core.
-_WAKING = 4.0
+_WAKING = 2.0
 # The lowest rank of a machine speaks for all of them; the next ones only where it cannot.
 _LAST_TURN = 3
 
