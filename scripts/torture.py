@@ -206,6 +206,7 @@ def main() -> int:
         results = torture(cases, Path(folder), options.aggregation or strictest())
     show(results)
     if options.markdown:
+        options.markdown.parent.mkdir(parents=True, exist_ok=True)
         options.markdown.write_text(markdown(results), encoding="utf-8")
     return int(any(result.problems for result in results))
 
