@@ -36,6 +36,7 @@ def examine(np: int, output: Path) -> list[Finding]:
         surroundings.memory(np),
         surroundings.cores(np),
         surroundings.network(),
+        surroundings.ports(),
         surroundings.folder(output),
     ]
     try:

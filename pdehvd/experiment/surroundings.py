@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 
 from pdehvd import __version__
 from pdehvd.comm import launch
+from pdehvd.comm.loopback import library
 from pdehvd.experiment.findings import FAILED, OK, WARNING, Finding, verdict
 
 _GIB = 2.0**30
@@ -117,6 +118,14 @@ def network() -> Finding:
     )
     advice = "Bring the loopback interface up: ip link set lo up"
     return verdict("network", closed, ", ".join(named) or "no interface is up", advice)
+
+
+def ports() -> Finding:
+    """Return whether mpirun can be kept from listening on interfaces that others reach."""
+    advice = "Install a C compiler: without it, mpirun listens on all interfaces during a run"
+    closed = library() is not None
+    found = "mpirun is kept on the loopback interface" if closed else "mpirun cannot be kept in"
+    return verdict("open ports", closed, found, advice, WARNING)
 
 
 def folder(output: Path) -> Finding:

@@ -42,6 +42,12 @@ def test_too_little_memory_and_too_few_cores(monkeypatch):
     assert surroundings.cores(4).status == OK
 
 
+def test_a_machine_without_a_compiler_is_told_of_open_ports(monkeypatch):
+    assert surroundings.ports().status == OK
+    monkeypatch.setattr(surroundings, "library", lambda: None)
+    assert surroundings.ports().status == WARNING and "compiler" in surroundings.ports().advice
+
+
 def test_wrong_packages_are_named():
     found = surroundings.packages(["numpy >=99", "no-such-package", "pytest; extra == 'dev'"])
     assert found.status == FAILED
