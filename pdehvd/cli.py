@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pdehvd import __version__
+from pdehvd.cli_scaling import add_commands
 from pdehvd.errors import ConfigError, EnvironmentFault
 
 if TYPE_CHECKING:
@@ -311,3 +312,6 @@ def list_(
     check_section(section)
     prepare(plugin or ())
     show_names(names(section))
+
+
+add_commands(app)

@@ -1,4 +1,4 @@
-"""The Horovod group: the only module that imports horovod and mpi4py."""
+"""The Horovod group: the only module that imports horovod."""
 
 from __future__ import annotations
 

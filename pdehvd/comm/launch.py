@@ -25,6 +25,9 @@ _RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "HOROVOD_RANK", "PMI_RANK", "SLURM_PR
 _LOCAL_RANK_VARIABLES = ("OMPI_COMM_WORLD_LOCAL_RANK", "HOROVOD_LOCAL_RANK", "SLURM_LOCALID")
 _LOCAL_SIZE_VARIABLES = ("OMPI_COMM_WORLD_LOCAL_SIZE", "HOROVOD_LOCAL_SIZE", "MPI_LOCALNRANKS")
 
+# What a process with TensorFlow and Horovod needs before it holds any points.
+PROCESS_BYTES = 450 * 2**20
+
 
 def _first(names: tuple[str, ...], default: int) -> int:
     """Return the first of the environment variables that holds a number."""
@@ -48,6 +51,11 @@ def world_rank() -> int:
 def joined() -> bool:
     """Return whether mpirun, horovodrun or srun started this process."""
     return any(os.environ.get(name, "").isdigit() for name in _SIZE_VARIABLES)
+
+
+def starts_mpi() -> bool:
+    """Return whether this process belongs to an MPI job, and not to one of Gloo alone."""
+    return joined() and os.environ.get("HOROVOD_CONTROLLER", "mpi").lower() == "mpi"
 
 
 def cores() -> int:

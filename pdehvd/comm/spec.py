@@ -122,6 +122,11 @@ class ProcessesSpec(Spec):
         "the run ends",
     )
     elastic: ElasticSpec | None = None
+    profile: bool = Field(
+        default=False,
+        description="write into summary.json how a step divides into computing, communication "
+        "and waiting, and the memory of every process",
+    )
 
     @property
     def survived(self) -> int:

@@ -75,3 +75,10 @@ def _check_memory(objective: Objective, spec: OptimizerSpec) -> None:
 def machine_memory() -> float:
     """Return the bytes of memory of this machine."""
     return float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES")
+
+
+def available_memory() -> float:
+    """Return the bytes of memory that are free, with what the system would give up."""
+    import psutil
+
+    return float(psutil.virtual_memory().available)

@@ -15,6 +15,7 @@ import numpy as np
 
 from pdehvd.comm import job, launch
 from pdehvd.comm.group import Group
+from pdehvd.comm.timed import TimedGroup
 from pdehvd.comm.watchdog import Watchdog
 from pdehvd.errors import ConfigError, DisagreementError
 from pdehvd.experiment import directory as folder
@@ -26,6 +27,7 @@ from pdehvd.experiment.trained import Trained, open_run
 from pdehvd.experiment.yaml_source import Source
 from pdehvd.training.checkpoint import Checkpoints, has_checkpoints, read_checkpoint
 from pdehvd.training.history import History, read
+from pdehvd.training.profile import ProfiledStepper
 from pdehvd.training.progress import Progress
 from pdehvd.training.state import TrainState
 from pdehvd.training.trainer import Outcome, Output, Trainer
@@ -87,6 +89,8 @@ def _train(
 ) -> int:
     threads = launch.configure_threads(config.processes)
     group = launch.join()
+    if config.processes.profile and group.size > 1:
+        group = TimedGroup(group)
     with folder.Lock() as lock:
         try:
             if group.rank == 0 and launch.open_door():
@@ -120,7 +124,8 @@ def _run(config: Config, parts: Any, place: _Place, resume: Path | None) -> int:
     if resume is None:
         # At once: a run that dies before its first step can be resumed like any other.
         _describe(config, place)
-    trainer = Trainer(parts, config.training, place.watchdog.beat)
+    stepper = _profiled(config, parts, place.group)
+    trainer = Trainer(parts, config.training, place.watchdog.beat, stepper)
     state = trainer.fresh_state()
     if resume is not None:
         stored = _stored(place)
@@ -137,7 +142,9 @@ def _run(config: Config, parts: Any, place: _Place, resume: Path | None) -> int:
     with progress, history:
         outcome = trainer.fit(state, Output(history, progress, checkpoints))
     place.watchdog.relax()
-    _conclude(config, parts, place, outcome)
+    # Every rank takes part in it, and rank 0 alone writes.
+    profile = {} if stepper is None else {"profile": stepper.facts(_peak_memory())}
+    _conclude(config, parts, place, outcome, profile)
     # A launcher kills the others as soon as one rank ends with a code other than 0.
     place.group.barrier()
     return EXIT_CODES[outcome.status]
@@ -151,6 +158,13 @@ def _describe(config: Config, place: _Place) -> None:
             place.directory / folder.ENVIRONMENT,
             folder.environment(place.group.size, place.threads),
         )
+
+
+def _profiled(config: Config, parts: Any, group: Group) -> ProfiledStepper | None:
+    """Return the stepper that takes times, where the config asks for it."""
+    if not config.processes.profile:
+        return None
+    return ProfiledStepper(parts, group if isinstance(group, TimedGroup) else None)
 
 
 def _cost(parts: Any, place: _Place) -> str:
@@ -205,7 +219,9 @@ def _stored(place: _Place) -> TrainState | None:
     return TrainState.from_bytes(answer[1:]) if answer else None
 
 
-def _conclude(config: Config, parts: Any, place: _Place, outcome: Outcome) -> None:
+def _conclude(
+    config: Config, parts: Any, place: _Place, outcome: Outcome, profile: dict[str, Any]
+) -> None:
     """Write the summary on rank 0, then draw; a summary means that the numbers are complete."""
     if not place.writes:
         return
@@ -213,7 +229,7 @@ def _conclude(config: Config, parts: Any, place: _Place, outcome: Outcome) -> No
         # All steps had been done before: the loss is that of the last of them.
         losses = read(place.directory).get("loss/total", [math.nan])
         outcome = replace(outcome, loss=float(list(losses)[-1]))
-    summary = _summary(config, parts, place, outcome)
+    summary = _summary(config, parts, place, outcome) | profile
     if outcome.status != "diverged":
         _draw(place, summary)
     folder.write_json(place.directory / folder.SUMMARY, summary)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pdehvd.experiment.cost import Cost
     from pdehvd.experiment.findings import Finding
 
-
+WIDE = 200
 # What `evaluate` may measure of each field, in the order of columns.
 MEASURES = (
     "relative_l2",
@@ -27,7 +27,9 @@ MEASURES = (
 )
 
 
-def _print(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = True) -> None:
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = True
+) -> None:
     """Print a table; all columns but the first hold numbers, or text that may be folded."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
@@ -39,7 +41,9 @@ def _print(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool 
     for row in rows:
         # As `Text`, because names and expressions may hold brackets, which rich takes for markup.
         table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+    console = Console()
+    # A file has no width that a table would have to fit.
+    (console if console.is_terminal else Console(width=WIDE)).print(table)
 
 
 def show_errors(errors: Mapping[str, Any]) -> None:
@@ -47,7 +51,7 @@ def show_errors(errors: Mapping[str, Any]) -> None:
     measures = [name for name in MEASURES if name in errors]
     fields = list(dict.fromkeys(field for name in measures for field in errors[name]))
     rows = [[field, *(_number(errors[name].get(field)) for name in measures)] for field in fields]
-    _print(["field", *(name.replace("_", " ") for name in measures)], rows)
+    print_table(["field", *(name.replace("_", " ") for name in measures)], rows)
     seconds = errors.get("seconds")
     if seconds:
         print(
@@ -56,7 +60,7 @@ def show_errors(errors: Mapping[str, Any]) -> None:
         )
     unknowns = errors.get("unknowns", {})
     if unknowns:
-        _print(
+        print_table(
             ["unknown", "value", "true", "relative error"],
             [
                 [name, *(_number(facts.get(key), 8) for key in ("value", "true", "error"))]
@@ -70,7 +74,7 @@ def show_cost(cost: Cost) -> None:
     rows = [
         [", ".join(block.terms), f"{block.points:,}", str(block.channels)] for block in cost.blocks
     ]
-    _print(["terms", "points", "derivatives"], rows)
+    print_table(["terms", "points", "derivatives"], rows)
     processes = "1 process" if cost.processes == 1 else f"{cost.processes} processes"
     print(f"{cost.parameters:,} parameters, {cost.points:,} points, {processes}")
     print(
@@ -82,7 +86,7 @@ def show_cost(cost: Cost) -> None:
 def show_names(names: Mapping[str, Sequence[tuple[str, str]]]) -> None:
     """Print the registered names of each section with a line about each."""
     rows = [[section, name, line] for section, pairs in names.items() for name, line in pairs]
-    _print(["section", "name", "what it is"], rows, numbers=False)
+    print_table(["section", "name", "what it is"], rows, numbers=False)
 
 
 def show_findings(findings: Sequence[Finding], as_json: bool) -> None:

@@ -55,11 +55,15 @@ class Trainer:
     """
 
     def __init__(
-        self, parts: Parts, spec: TrainingSpec, beat: Callable[[int], None] | None = None
+        self,
+        parts: Parts,
+        spec: TrainingSpec,
+        beat: Callable[[int], None] | None = None,
+        stepper: Stepper | None = None,
     ) -> None:
         self.parts = parts
         self.spec = spec
-        self.stepper = Stepper(parts)
+        self.stepper = stepper or Stepper(parts)
         self._beat = beat or (lambda step: None)
         self._agreement = Agreement(parts.objective)
         self._asked_to_stop = False

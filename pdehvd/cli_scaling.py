@@ -1,0 +1,208 @@
+"""The commands about many processes: `scale` and `net`. `cli.py` holds the others."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pdehvd.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from pdehvd.experiment.net import Network
+
+_UNITS = {"": 1, "b": 1, "k": 2**10, "kb": 2**10, "m": 2**20, "mb": 2**20, "g": 2**30, "gb": 2**30}
+_LEAST = 1024
+
+Counts = Annotated[
+    str | None, typer.Option("--np", metavar="N,N,...", help="numbers of processes, such as 1,2,4")
+]
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=VALUE", help="a value that goes over the file; repeatable"),
+]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", metavar="FILE.py", help="Python that registers more; repeatable"),
+]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Put these commands beside the others."""
+    app.command()(scale)
+    app.command()(net)
+    app.command("shard-times", hidden=True)(shard_times)
+
+
+def numbers(text: str, option: str, least: int = 1) -> list[int]:
+    """Return the different numbers of a list such as `1,2,4`, in order.
+
+    Raises `ConfigError` for anything else.
+    """
+    found = []
+    for part in text.split(","):
+        word = part.strip()
+        if not word.isdecimal() or not least <= int(word) <= 10**7:
+            raise ConfigError(
+                f"{option}: got '{word}'", (), f"whole numbers from {least} with commas, as 1,2,4"
+            )
+        found.append(int(word))
+    return sorted(set(found))
+
+
+def words(text: str, option: str, known: tuple[str, ...]) -> list[str]:
+    """Return the different words of a list such as `weak,strong`; each must be known."""
+    found = [part.strip() for part in text.split(",")]
+    for word in found:
+        if word not in known:
+            expected = " or ".join(known)
+            raise ConfigError(f"{option}: got '{word}'", (), expected, nearest(word, known))
+    return list(dict.fromkeys(found))
+
+
+def size(text: str, option: str) -> int:
+    """Return the bytes of a text such as `64MB`. Raises `ConfigError` for anything else."""
+    match = re.fullmatch(r"\s*(\d+)\s*([a-zA-Z]*)\s*", text)
+    unit = match and _UNITS.get(match[2].lower().replace("ib", "b"))
+    if not match or not unit or not 4 * _LEAST <= int(match[1]) * unit <= 2**34:
+        raise ConfigError(f"{option}: got '{text}'", (), "a size from 4KB to 16GB, such as 64MB")
+    return int(match[1]) * unit // 8 * 8
+
+
+def scale(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="a YAML file")],
+    np: Counts = None,
+    mode: Annotated[
+        str, typer.Option(metavar="weak,strong", help="what stays: a process's batch, or all")
+    ] = "weak,strong",
+    repeats: Annotated[int, typer.Option(min=1, max=1000, help="runs of each kind")] = 3,
+    steps: Annotated[
+        int | None, typer.Option(min=3, help="steps of a run; the config's, at most 200")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="folder of scaling.json and pictures")
+    ] = None,
+    settings: Settings = None,
+    plugin: Plugins = None,
+    predict: Annotated[
+        str | None, typer.Option(metavar="N,N,...", help="numbers of processes to predict")
+    ] = None,
+    network: Annotated[
+        Path | None, typer.Option(metavar="NET.json", help="what pdehvd net wrote here")
+    ] = None,
+    between: Annotated[
+        Path | None, typer.Option(metavar="NET.json", help="what it wrote across hosts")
+    ] = None,
+    topology: Annotated[str, typer.Option(help="flat, two-level or fat-tree")] = "flat",
+    per_node: Annotated[int, typer.Option(min=1, help="processes on a node")] = 1,
+    leaf: Annotated[int, typer.Option(min=1, help="nodes on a switch of the fat tree")] = 1,
+    oversubscription: Annotated[
+        float, typer.Option(min=1, help="links down over links up, of a switch")
+    ] = 1.0,
+    gigabits: Annotated[
+        float | None, typer.Option(min=1e-3, help="rate of the links between, in Gbit/s")
+    ] = None,
+    microseconds: Annotated[float, typer.Option(min=0, help="latency that these links add")] = 0.0,
+    buckets: Annotated[
+        int, typer.Option(min=1, help="parts in which gradients leave while others are computed")
+    ] = 1,
+) -> int:
+    """Measure weak and strong scaling of a config, and predict it for more processes."""
+    modes = words(mode, "--mode", ("weak", "strong"))
+    kind = words(topology, "--topology", ("flat", "two-level", "fat-tree"))[0]
+    predicted = numbers(predict, "--predict", least=2) if predict is not None else []
+    counts = numbers(np, "--np") if np is not None else ([] if predicted else [1, 2])
+    # The one process that all ratios refer to.
+    counts = sorted({1, *counts}) if counts else []
+    from pdehvd.comm.silence import import_tensorflow
+
+    import_tensorflow()
+    from pdehvd.experiment import prediction
+
+    links = None
+    if predicted:
+        numbers_ = {"per_node": per_node, "leaf": leaf, "oversubscription": oversubscription}
+        slower = {"gigabits": gigabits, "microseconds": microseconds}
+        links = prediction.read(network, between, kind, **numbers_, **slower)
+    from pdehvd.experiment.scale import scale as run
+    from pdehvd.experiment.sweep import Sweep
+
+    given = tuple(settings or ()), tuple(plugin or ())
+    plan = Sweep(config, *given, tuple(counts), tuple(modes), repeats, steps or 0)
+    return run(plan, output, predicted, links, buckets)
+
+
+def shard_times(
+    config: Path,
+    np: Annotated[str, typer.Option("--np")],
+    into: Annotated[Path, typer.Option()],
+    settings: Settings = None,
+    plugin: Plugins = None,
+) -> None:
+    """Time a step on one of N shards in this process; `scale --predict` starts it."""
+    from pdehvd.experiment.config import load_config
+
+    loaded, source = load_config(config, settings or (), plugin or ())
+    from pdehvd.experiment.calibrate import measure_here
+    from pdehvd.experiment.directory import write_json
+
+    found = measure_here(loaded, source, numbers(np, "--np"))
+    write_json(into, {"shards": [one._asdict() for one in found]})
+
+
+def net(
+    np: Counts = None,
+    largest: Annotated[
+        str, typer.Option("--largest", metavar="SIZE", help="the largest message")
+    ] = "256MB",
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="folder of net.json and its picture")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
+    into: Annotated[Path | None, typer.Option(hidden=True)] = None,
+) -> int:
+    """Measure what adding numbers over processes costs: latency, bandwidth, reduction."""
+    most = size(largest, "--largest")
+    counts = numbers(np, "--np") if np is not None else None
+    from pdehvd.comm import launch
+    from pdehvd.comm.silence import import_tensorflow
+    from pdehvd.experiment import net as network
+    from pdehvd.experiment.directory import write_json
+    from pdehvd.experiment.needs import available_memory
+
+    if counts or not launch.joined():
+        counts = counts or [2]
+        network.check(counts, most, available_memory())
+        if output is not None:
+            network.folder_for(output)
+        found = network.measure(counts, most)
+    else:
+        import_tensorflow()
+        here = network.measure_here(most)
+        if here is None:
+            return 0
+        if into is not None:
+            write_json(into, here)
+            return 0
+        found = network.joined([here])
+    found = network.with_fits(found)
+    place = network.write(found, output)
+    _told(found, place, json)
+    return 0
+
+
+def _told(found: dict[str, object], place: Path, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        print(json.dumps({**found, "folder": str(place)}, indent=2))
+        return
+    from pdehvd.experiment.net import Network
+    from pdehvd.experiment.tables_scaling import show_network
+
+    measured: Network = Network.model_validate(found)
+    show_network(measured, found["fits"])  # type: ignore[arg-type]
+    print(f"measured: {place}")

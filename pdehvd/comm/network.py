@@ -1,0 +1,216 @@
+"""Measures what an allreduce costs on the processes at hand, and what the machine could do."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pdehvd.comm import launch
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from pdehvd.comm.group import Group
+
+DTYPES = ("float32", "float64")
+BATCHES = 5
+# Seconds for all batches of one size, and the fewest and most allreduces of a batch.
+_BUDGET, _FEWEST, _MOST = 0.25, 1, 100
+# Larger than the caches, so that copying and adding are those of memory.
+_STREAM = 64 * 2**20
+
+
+def sizes(largest: int) -> tuple[int, ...]:
+    """Return the message sizes in bytes: 1 KiB, then four times as much each, up to `largest`."""
+    found = []
+    size = 1024
+    while size <= largest:
+        found.append(size)
+        size *= 4
+    return tuple(found) if not found or found[-1] == largest else (*found, largest)
+
+
+def measure(largest: int, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+    """Return the times of allreduces on this job's processes; every rank calls it, none is alone.
+
+    `samples` hold `library`, `dtype`, `bytes` and the seconds of one allreduce in each of
+    `BATCHES` batches. `copy` is bytes per second that one process copies in memory while all do
+    so, `reduction` seconds to add one byte to another by dtype, `link` the bits per second that
+    the machine's network card claims, or None. Raw MPI is measured before Horovod starts, for
+    Horovod's thread would share its core and its connections.
+    """
+    samples: list[dict[str, Any]] = []
+    raw = _raw_mpi() if launch.starts_mpi() else None
+    if raw is not None:
+        samples += _each("mpi4py", largest, raw, say)
+    group = launch.join()
+    samples += _each(_library(group), largest, _Horovod(group), say)
+    facts = {
+        "processes": group.size,
+        "hosts": max(1, group.size // group.local_size),
+        "samples": samples,
+        "copy": _copy(group),
+        "reduction": {dtype: _reduction(group, dtype) for dtype in DTYPES},
+        "link": _link(),
+    }
+    group.barrier()
+    group.close()
+    return facts
+
+
+class _Loop:
+    """Repeats allreduces; `run` returns the seconds of `count` of them, one after another."""
+
+    def prepare(self, size: int, dtype: str) -> None:
+        raise NotImplementedError
+
+    def run(self, count: int) -> float:
+        raise NotImplementedError
+
+    def agree(self, number: float) -> float:
+        """Return rank 0's number on all ranks."""
+        raise NotImplementedError
+
+
+class _Horovod(_Loop):
+    """As a step has it: one packed allreduce inside `tf.function`, each needs the one before."""
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+
+    def prepare(self, size: int, dtype: str) -> None:
+        import tensorflow as tf
+
+        self.tf, group = tf, self.group
+        name = f"net.{dtype}.{size}"
+
+        def repeat(tensor: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+            def body(i: tf.Tensor, tensor: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+                return i + 1, group.sum([tensor], name)[0]
+
+            start = tf.zeros([], tf.int32), tensor
+            return tf.while_loop(lambda i, _: i < count, body, start, parallel_iterations=1)[1]
+
+        self.repeat = tf.function(repeat, autograph=False)
+        self.tensor = tf.zeros([size // np.dtype(dtype).itemsize], dtype)
+
+    def run(self, count: int) -> float:
+        before = time.perf_counter()
+        self.repeat(self.tensor, self.tf.constant(count))[0].numpy()
+        return time.perf_counter() - before
+
+    def agree(self, number: float) -> float:
+        return float(np.frombuffer(self.group.broadcast_bytes(np.float64(number).tobytes()))[0])
+
+
+class _MPI(_Loop):
+    """MPI's own allreduce in place, on NumPy's memory."""
+
+    def __init__(self, module: Any) -> None:
+        self.module, self.world = module, module.COMM_WORLD
+
+    def prepare(self, size: int, dtype: str) -> None:
+        self.buffer = np.full(size // np.dtype(dtype).itemsize, 0, dtype)
+
+    def run(self, count: int) -> float:
+        before = time.perf_counter()
+        for _ in range(count):
+            self.world.Allreduce(self.module.IN_PLACE, self.buffer)
+        return time.perf_counter() - before
+
+    def agree(self, number: float) -> float:
+        return float(self.world.bcast(number))
+
+
+def _raw_mpi() -> _MPI | None:
+    """Return MPI without Horovod, or None where mpi4py is missing."""
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError):
+        return None
+    return _MPI(MPI)
+
+
+def _library(group: Group) -> str:
+    return "horovod" if getattr(group, "mpi", False) else "horovod-gloo"
+
+
+def _each(
+    library: str, largest: int, loop: _Loop, say: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """Return the samples of one library over dtypes and sizes."""
+    found = []
+    for dtype in DTYPES:
+        for size in sizes(largest):
+            seconds = _timed(loop, size, dtype)
+            say(f"{library} {dtype} {size} bytes: {statistics.median(seconds) * 1e6:.1f} us")
+            found.append({"library": library, "dtype": dtype, "bytes": size, "seconds": seconds})
+    return found
+
+
+def _timed(loop: _Loop, size: int, dtype: str) -> list[float]:
+    """Return the seconds of one allreduce in each batch; the first ones only warm up."""
+    loop.prepare(size, dtype)
+    loop.run(2)
+    once = loop.run(2) / 2
+    count = int(loop.agree(min(_MOST, max(_FEWEST, _BUDGET / BATCHES / max(once, 1e-7)))))
+    return [loop.run(count) / count for _ in range(BATCHES)]
+
+
+def _copy(group: Group) -> float:
+    """Return the bytes per second that a process copies while all processes copy."""
+    source, target = np.ones(_STREAM, np.uint8), np.empty(_STREAM, np.uint8)
+    np.copyto(target, source)
+    group.barrier()
+    seconds = []
+    for _ in range(BATCHES):
+        before = time.perf_counter()
+        np.copyto(target, source)
+        seconds.append(time.perf_counter() - before)
+    return _mean(group, _STREAM / statistics.median(seconds), "copy")
+
+
+def _reduction(group: Group, dtype: str) -> float:
+    """Return the seconds to add one byte, while all processes add."""
+    count = _STREAM // 2 // np.dtype(dtype).itemsize
+    total, part = np.ones(count, dtype), np.ones(count, dtype)
+    group.barrier()
+    seconds = []
+    for _ in range(BATCHES):
+        before = time.perf_counter()
+        np.add(total, part, out=total)
+        seconds.append(time.perf_counter() - before)
+    return _mean(group, statistics.median(seconds) / total.nbytes, f"add.{dtype}")
+
+
+def _mean(group: Group, number: float, name: str) -> float:
+    return float(group.sum_numpy(np.array([number]), name)[0]) / group.size
+
+
+def _link(folder: Path = Path("/sys/class/net")) -> float | None:
+    """Return the bits per second of the fastest network card that is up, as Linux knows it."""
+    rates = [_rate(path) for path in folder.glob("*") if path.name != "lo"]
+    return max((rate for rate in rates if rate), default=None)
+
+
+def _rate(card: Path) -> float | None:
+    try:
+        if (card / "operstate").read_text().strip() != "up":
+            return None
+        megabits = int((card / "speed").read_text())
+    except (OSError, ValueError):
+        return None
+    return megabits * 1e6 if megabits > 0 else None
+
+
+def fits_memory(largest: int, processes: int, available: float) -> bool:
+    """Return whether `processes` can hold the buffers of the largest message.
+
+    TensorFlow and MPI hold about four copies of it, besides what a process always needs.
+    """
+    return processes * (4 * largest + launch.PROCESS_BYTES) <= available

@@ -1,0 +1,100 @@
+"""A group that takes the time of its collectives, to see where a step's time goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+import tensorflow as tf
+
+from pdehvd.comm.group import Group
+
+T = TypeVar("T")
+# Collectives between two calls of `taken`; more are counted no longer.
+CAPACITY = 1 << 16
+
+
+class TimedGroup(Group):
+    """Does what another group does and keeps the seconds that each collective took.
+
+    Its clock starts when this rank's own numbers are ready, so the seconds hold the waiting for
+    others, Horovod's cycle and the transfer. The order of collectives is that of all ranks.
+    """
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+        self.rank, self.size = group.rank, group.size
+        self.local_rank, self.local_size = group.local_rank, group.local_size
+        with tf.device("CPU:0"):
+            self._seconds = tf.Variable(tf.zeros([CAPACITY], tf.float64), trainable=False)
+            self._count = tf.Variable(0, trainable=False)
+        self._on_host: list[float] = []
+
+    def taken(self) -> np.ndarray:
+        """Return the seconds of the collectives since the last call, and start anew."""
+        inside = self._seconds.numpy()[: int(self._count.numpy())]
+        found = np.concatenate([inside, self._on_host])
+        self._count.assign(0)
+        self._on_host.clear()
+        return found
+
+    def _timed(self, tensor: tf.Tensor, collective: Callable[[tf.Tensor], T]) -> T:
+        """Apply a collective between two looks at the clock."""
+        with tf.device("CPU:0"):
+            with tf.control_dependencies([tensor]):
+                before = tf.timestamp()
+            with tf.control_dependencies([before]):
+                tensor = tf.identity(tensor)
+            result = collective(tensor)
+            with tf.control_dependencies(tf.nest.flatten(result)):
+                after = tf.timestamp()
+            index = tf.minimum(self._count, CAPACITY - 1)
+            written = self._seconds.scatter_nd_update([[index]], [after - before])
+            with tf.control_dependencies([written]):
+                counted = self._count.assign(index + 1)
+            with tf.control_dependencies([counted]):
+                return tf.nest.map_structure(tf.identity, result)
+
+    def _timed_on_host(self, collective: Callable[[], T]) -> T:
+        before = time.perf_counter()
+        result = collective()
+        self._on_host.append(time.perf_counter() - before)
+        return result
+
+    def _all_sum(self, flat: tf.Tensor, name: str) -> tf.Tensor:
+        return self._timed(flat, lambda tensor: self.group._all_sum(tensor, name))
+
+    def _all_maximum(self, flat: tf.Tensor, name: str) -> tf.Tensor:
+        return self._timed(flat, lambda tensor: self.group._all_maximum(tensor, name))
+
+    def adasum(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
+        return self._timed(tensor, lambda own: self.group.adasum(own, name))
+
+    @property
+    def supports_adasum(self) -> bool:
+        return self.group.supports_adasum
+
+    def gather(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
+        return self._timed(tensor, lambda own: self.group.gather(own, name))
+
+    def broadcast(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
+        return self._timed(tensor, lambda own: self.group.broadcast(own, name))
+
+    def exchange(
+        self, tensor: tf.Tensor, splits: tf.Tensor, name: str
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        return self._timed(tensor, lambda own: self.group.exchange(own, splits, name))
+
+    def broadcast_bytes(self, data: bytes) -> bytes:
+        return self.group.broadcast_bytes(data)
+
+    def gather_numpy(self, rows: np.ndarray, name: str) -> np.ndarray:
+        return self._timed_on_host(lambda: self.group.gather_numpy(rows, name))
+
+    def sum_numpy(self, values: np.ndarray, name: str) -> np.ndarray:
+        return self._timed_on_host(lambda: self.group.sum_numpy(values, name))
+
+    def close(self) -> None:
+        self.group.close()

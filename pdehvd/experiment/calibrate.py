@@ -1,0 +1,171 @@
+"""Times of one process on shards of several sizes: what a prediction starts from."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pdehvd.comm import launch
+from pdehvd.comm.group import Group, Solo
+from pdehvd.comm.one_shard import OneShard
+from pdehvd.comm.spec import ProcessesSpec
+from pdehvd.errors import ConfigError, EnvironmentFault, PdehvdError
+from pdehvd.experiment import directory as folder
+from pdehvd.experiment.build import build_objective, build_phases, build_problem
+from pdehvd.experiment.config import Config
+from pdehvd.experiment.scaling import Work, fit_work
+from pdehvd.experiment.yaml_source import Source
+from pdehvd.training.spec import TrainingSpec
+from pdehvd.training.stepper import Parts, Stepper
+from pdehvd.training.trainer import Trainer
+
+# Calls that are timed on each shard, and the seconds after which no more are begun.
+_CALLS, _PATIENCE = 15, 6.0
+_SHARDS = 5
+
+
+class Timed(NamedTuple):
+    """Seconds of a step in each call of `steps` steps, on one of `processes` shards."""
+
+    processes: int
+    steps: int
+    seconds: list[float]
+    messages: float
+    bytes: float
+
+
+def shards(mode: str, counts: Sequence[int]) -> list[int]:
+    """Return into how many shards the batch is cut for the timed ones: up to five, 2 and more.
+
+    In weak scaling every process has a whole one, so that a single one is timed.
+    """
+    if mode == "weak":
+        return [2]
+    most = max(max(counts), 4)
+    steps = np.geomspace(2, most, min(_SHARDS, max(2, int(np.log2(most)))))
+    return sorted({round(float(one)) for one in steps})
+
+
+def measure(
+    config: Path,
+    settings: Sequence[str],
+    plugins: Sequence[Path],
+    processes: Mapping[str, Sequence[int]],
+    say: Callable[[str], None],
+) -> dict[str, list[Timed]]:
+    """Return the times by mode, each shard in a process of its own that is pinned to a core."""
+    found: dict[str, list[Timed]] = {}
+    with tempfile.TemporaryDirectory() as place:
+        for mode, counts in processes.items():
+            into = Path(place, f"{mode}.json")
+            words = ["shard-times", str(config), "--into", str(into)]
+            words += ["--np", ",".join(str(n) for n in (1, *shards(mode, counts)))]
+            for setting in (*settings, f"scaling.mode={mode}", "processes.threads=1"):
+                words += ["--set", setting]
+            words += [word for plugin in plugins for word in ("--plugin", str(plugin))]
+            say(f"timing one process on its shards, {mode} ...")
+            code = launch.launch(words, ProcessesSpec(threads=1), 1)
+            if code:
+                raise EnvironmentFault(f"the timing process ended with exit code {code}")
+            found[mode] = [Timed(**one) for one in folder.read_json(into)["shards"]]
+    return found
+
+
+def measure_here(config: Config, source: Source, counts: Sequence[int]) -> list[Timed]:
+    """Time a step on one of `n` shards for every n of counts, in this process.
+
+    Raises `ConfigError` for what is wrong with the config, `PdehvdError` for an optimizer whose
+    own work is divided over processes in a way that one process alone cannot do.
+    """
+    launch.configure_threads(config.processes)
+    found = []
+    for count in counts:
+        group: Group = Solo() if count == 1 else OneShard(count)
+        try:
+            found.append(_timed(config, group))
+        except ConfigError as error:
+            raise source.located(error) from error
+        except (ValueError, IndexError) as error:
+            raise PdehvdError(
+                f"the optimizer divides work of its own over {count} processes, and one process "
+                f"cannot time its part alone ({type(error).__name__})"
+            ) from error
+    return found
+
+
+def _timed(config: Config, group: Group) -> Timed:
+    """Return the times of calls on this group's shard; the first call, which compiles, is out."""
+    problem = build_problem(config, group.size)
+    objective = build_objective(config, problem, group)
+    phases = build_phases(config, objective)
+    parts = Parts(objective, phases, config.weighting, None, config.seed)
+    trainer = Trainer(parts, config.training)
+    state = trainer.fresh_state()
+    batch = trainer.stepper.batch(state)
+    steps = steps_per_call(config.training)
+    advance = _advance(trainer.stepper, batch, steps)
+    state = advance(state)
+    before = _counted(group)
+    seconds: list[float] = []
+    begun = time.perf_counter()
+    while len(seconds) < 3 or (len(seconds) < _CALLS and time.perf_counter() - begun < _PATIENCE):
+        start = time.perf_counter()
+        state = advance(state)
+        seconds.append((time.perf_counter() - start) / steps)
+    messages, size = (a - b for a, b in zip(_counted(group), before, strict=True))
+    done = steps * len(seconds)
+    # The wish to stop travels once a call, not once a step.
+    return Timed(group.size, steps, seconds, max(messages - len(seconds), 0) / done, size / done)
+
+
+def _advance(stepper: Stepper, batch: Any, steps: int) -> Callable[[Any], Any]:
+    def advance(state: Any) -> Any:
+        called = stepper.advance(state, batch, steps, [False, False])
+        if not called.done:
+            raise PdehvdError("the loss is no number from the first step on")
+        return replace(
+            state, theta=called.theta, optimizer=called.optimizer, moments=called.moments
+        )
+
+    return advance
+
+
+def steps_per_call(training: TrainingSpec) -> int:
+    """Return the steps of a timed call: as many as in a run."""
+    return max(1, min(training.steps_per_call, training.log_every, training.steps))
+
+
+def _counted(group: Group) -> tuple[int, int]:
+    return group.counted() if isinstance(group, OneShard) else (0, 0)
+
+
+def work(
+    timed: Sequence[Timed], alone: float, weak: bool, drawn: Callable[[Sequence[float]], float]
+) -> Work:
+    """Return the work of a step; `drawn` makes one time of a shard's calls.
+
+    `alone` is the step of one process in seconds.
+    """
+    many = [one for one in timed if one.processes > 1]
+    shares = [1.0 if weak else 1 / one.processes for one in many]
+    fixed, whole = fit_work(shares, [drawn(one.seconds) for one in many])
+    spread = statistics.median(_spread(one) for one in many)
+    messages = max(many[0].messages, 1.0)
+    return Work(fixed, whole, spread, messages, many[0].bytes / messages, alone)
+
+
+def _spread(timed: Timed) -> float:
+    """Return the standard deviation of a single step over the mean, robust to outliers.
+
+    A call of k steps that vary independently varies by sqrt(k) less.
+    """
+    median = statistics.median(timed.seconds)
+    deviation = statistics.median(abs(one - median) for one in timed.seconds)
+    return 1.4826 * deviation / median * float(np.sqrt(timed.steps))

@@ -1,0 +1,163 @@
+"""Weak and strong scaling of PINNs and U-Nets, beside what was to be reached.
+
+    .venv/bin/python scripts/bench_scaling.py [--cases burgers_2540 ...] [--np 1,2,4]
+        [--repeats 3] [--output DIR] [--write]
+
+Runs `pdehvd scale` (one thread for each process, each on its own core where there are enough) and
+writes one table for each case. An interrupted call goes on where it stopped, with the same
+--output. The Schroedinger case is that of arXiv 2302.08835: 2-100x4-2, 4,000 points a process.
+--network adds `--predict` for the same counts, so that prediction and measurement stand together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import bench_peers
+import machine
+
+MARKS = ("<!-- bench_scaling: begin -->", "<!-- bench_scaling: end -->")
+ADAM = {"name": "adam", "learning_rate": 1e-3}
+QUICK_STEPS = 8
+
+
+@dataclass(frozen=True)
+class Case:
+    """A config with settings; `aims` are the efficiencies to be reached on two processes."""
+
+    title: str
+    config: str
+    steps: int
+    settings: Mapping[str, Any]
+    modes: tuple[str, ...] = ("weak", "strong")
+    aims: Mapping[str, float] = field(default_factory=dict)
+
+
+def burgers(points: int, modes: tuple[str, ...] = ("weak", "strong"), **aims: float) -> Case:
+    """Return Burgers' equation, 3 x 20 in float32, all points counted under equations."""
+    settings = {
+        "precision": "float32",
+        "optimizer": ADAM,
+        "sampling": {"name": "sobol", "equations": points, "conditions": 120},
+        "model.depth": 3,
+        "weighting": "fixed",
+    }
+    title = f"Burgers, 3 x 20, {points:,} points"
+    return Case(title, "burgers", 1000, settings, modes, aims)
+
+
+def schrodinger(points: int, modes: tuple[str, ...], **aims: float) -> Case:
+    settings = {
+        "model": {"name": "mlp", "width": 100, "depth": 4, "activation": "tanh"},
+        "sampling.equations": points,
+        "optimizer": ADAM,
+    }
+    title = f"Schroedinger, 2-100x4-2, {points:,} points"
+    return Case(title, "schrodinger", 200, settings, modes, aims)
+
+
+def unet(size: int, steps: int, modes: tuple[str, ...] = ("weak", "strong"), **aims: float) -> Case:
+    settings = {"optimizer": ADAM, "sampling.held_out": 0, "training.levels": None}
+    title = f"U-Net at {size} x {size}"
+    return Case(title, f"poisson_kl_{size}", steps, settings, modes, aims)
+
+
+CASES = {
+    "burgers_2540": burgers(2540),
+    "burgers_10000": burgers(10_000),
+    "schrodinger_4000": schrodinger(4000, ("weak",), weak=0.92),
+    "schrodinger_8000": schrodinger(8000, ("strong",), strong=0.85),
+    "unet_256": unet(256, 24, weak=0.97),
+    "unet_1024": unet(1024, 8, ("weak",), weak=0.97),
+}
+
+
+def command(case: Case, options: argparse.Namespace, output: Path) -> list[str]:
+    """Return the command line of a case."""
+    steps = QUICK_STEPS if options.quick else case.steps
+    words = [str(Path(sys.executable).with_name("pdehvd")), "scale"]
+    words += [str(Path(machine.ROOT, "configs", f"{case.config}.yaml")), "--np", options.np]
+    words += ["--mode", ",".join(case.modes), "--repeats", str(options.repeats)]
+    words += ["--steps", str(steps), "--output", str(output)]
+    if options.network:
+        more = [count for count in options.np.split(",") if count != "1"]
+        words += ["--predict", ",".join(more), "--network", str(options.network)]
+    for name, value in case.settings.items():
+        words += ["--set", f"{name}={json.dumps(value)}"]
+    return words
+
+
+def section(case: Case, scaling: Mapping[str, Any], table: str) -> str:
+    """Return the part of the page about one case."""
+    lines = [f"### {case.title}", "", _shown(case), "", table.strip(), ""]
+    for mode, aim in case.aims.items():
+        for row in scaling["rows"][mode]:
+            if row["processes"] == 2:
+                seen = row["efficiency"]
+                verdict = "reached" if seen >= aim else "not reached"
+                aimed = f"To be reached, {mode} efficiency on 2: {aim}"
+                lines.append(f"{aimed}; seen {seen:.3f}: {verdict}.")
+    return "\n".join(lines)
+
+
+def _shown(case: Case) -> str:
+    values = (f"{name}={json.dumps(value)}" for name, value in case.settings.items())
+    settings = " ".join(f"--set {shlex.quote(value)}" for value in values)
+    return f"`pdehvd scale configs/{case.config}.yaml --mode {','.join(case.modes)} {settings}`"
+
+
+def head() -> str:
+    """Return the title, the command and the machine."""
+    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    words = shlex.join(["scripts/bench_scaling.py", *sys.argv[1:]])
+    return (
+        f"## Weak and strong scaling\n\n`.venv/bin/python {words}`\n\n"
+        f"{cpu.group(1).strip() if cpu else platform.machine()}, "
+        f"{len(os.sched_getaffinity(0))} cores; one thread for each process, a star where "
+        "processes share cores, which says nothing of speed-up.\n"
+    )
+
+
+def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--cases", nargs="*", choices=list(CASES), default=list(CASES))
+    parser.add_argument("--np", default="1,2,4")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--network", type=Path, help="net.json of pdehvd net, to predict as well")
+    parser.add_argument("--output", type=Path, default=Path("runs", "bench_scaling"))
+    parser.add_argument("--quick", action="store_true", help="few steps, to try it out")
+    parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
+    return parser.parse_args(words)
+
+
+def main() -> int:
+    options = parsed()
+    sections = [head()]
+    for name in options.cases:
+        case, output = CASES[name], options.output / name
+        print(f"\n{case.title}", file=sys.stderr, flush=True)
+        code = subprocess.run(command(case, options, output), check=False).returncode
+        if code:
+            return code
+        scaling = json.loads((output / "scaling.json").read_text())
+        sections.append(section(case, scaling, (output / "scaling.md").read_text()))
+    text = "\n\n".join(sections)
+    print(text)
+    if options.write:
+        bench_peers.write(text, MARKS)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

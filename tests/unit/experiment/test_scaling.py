@@ -1,0 +1,188 @@
+"""Definitions of scaling, the predictor against its formula, and what a sweep starts."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pdehvd.comm import launch
+from pdehvd.comm.spec import ProcessesSpec
+from pdehvd.errors import ConfigError
+from pdehvd.experiment import calibrate, sweep
+from pdehvd.experiment.network_model import ALGORITHMS, Link
+from pdehvd.experiment.scaling import (
+    BACKWARD,
+    Work,
+    fit_work,
+    losses,
+    predict,
+    predict_curve,
+    straggler,
+    verdict,
+)
+from pdehvd.experiment.scaling_results import cells, efficiency, rows, speed_up
+from pdehvd.experiment.topology import Topology
+
+WORK = Work(fixed=1e-3, whole=9e-3, spread=0.02, messages=1, size=1e6, alone=10e-3)
+NETWORK = Topology("flat", tuple(Link(name, 50e-6, 1e-9, 1e-10) for name in ALGORITHMS))
+
+
+def test_definitions():
+    assert speed_up("strong", 4, 1.0, 0.3) == pytest.approx(1 / 0.3)
+    assert efficiency("strong", 4, 1.0, 0.3) == pytest.approx(1 / 1.2)
+    assert speed_up("weak", 4, 1.0, 1.25) == pytest.approx(3.2)
+    assert efficiency("weak", 4, 1.0, 1.25) == pytest.approx(0.8)
+
+
+def run(mode, processes, step, repeat=1):
+    split = {"computing": step / 2, "communication": step / 4, "waiting": step / 4}
+    return {
+        "mode": mode,
+        "processes": processes,
+        "repeat": repeat,
+        "step": step,
+        "points": 100 * processes if mode == "weak" else 100,
+        "memory_mib": 500.0,
+        **split,
+    }
+
+
+def test_rows_are_medians_and_one_process_belongs_to_both_modes():
+    runs = [run("strong", 1, step, i) for i, step in enumerate((1.0, 9.0, 1.2))]
+    runs += [run("strong", 2, step, i) for i, step in enumerate((0.8, 0.7, 0.75))]
+    runs += [run("weak", 4, 1.5)]
+    found = rows(runs, ["strong", "weak"], cores=2)
+    one, two = found["strong"]
+    assert (one.step, one.least, one.most, one.efficiency) == (1.2, 1.0, 9.0, 1.0)
+    assert two.speed_up == pytest.approx(1.2 / 0.75) and two.throughput == pytest.approx(100 / 0.75)
+    four = found["weak"][1]
+    assert four.efficiency == pytest.approx(0.8) and four.points == 400
+    assert cells(four)[0] == "4*" and cells(two)[0] == "2"
+
+
+def test_the_prediction_is_its_formula():
+    step = predict("strong", 8, WORK, NETWORK)
+    computing = 1e-3 + 9e-3 / 8
+    assert step.computing == pytest.approx(computing)
+    assert step.straggling == pytest.approx(computing * (straggler(8, 0.02) - 1))
+    assert step.latency + step.moving == pytest.approx(NETWORK.allreduce(8, 1e6).total)
+    assert predict("weak", 8, WORK, NETWORK).computing == pytest.approx(10e-3)
+    assert predict("strong", 1, WORK, NETWORK).total == WORK.alone
+
+
+def test_several_messages_pay_latency_each():
+    three = Work(**{**vars(WORK), "messages": 3})
+    one, many = (predict("strong", 8, work, NETWORK) for work in (WORK, three))
+    assert many.latency == pytest.approx(3 * one.latency)
+    assert many.moving == pytest.approx(3 * one.moving)
+
+
+def test_buckets_hide_what_runs_beside_the_backward_pass():
+    cost = 4 * NETWORK.allreduce(8, 1e6 / 4).total
+    hidden = BACKWARD * straggler(8, 0.02) * WORK.computing(1 / 8)
+    assert cost > hidden
+    step = predict("strong", 8, WORK, NETWORK, buckets=4)
+    assert step.latency + step.moving == pytest.approx(max(cost / 4, cost - hidden))
+
+
+def test_the_slowest_of_many_is_that_of_normal_numbers():
+    generator = np.random.default_rng(0)
+    for processes in (2, 16, 256):
+        slowest = generator.normal(1, 0.1, (4000, processes)).max(axis=1).mean()
+        assert straggler(processes, 0.1) == pytest.approx(slowest, rel=0.01)
+    assert straggler(1, 0.5) == 1
+
+
+def test_fixed_and_shrinking_work_are_told_apart():
+    shares = np.array([0.5, 0.25, 0.125])
+    assert fit_work(shares, 2e-3 + 8e-3 * shares) == (pytest.approx(2e-3), pytest.approx(8e-3))
+    assert fit_work([1.0], [5e-3]) == (0.0, 5e-3)
+    # Less time on a whole batch than on a part of it is noise, not a negative cost.
+    assert min(fit_work([0.5, 0.25], [1e-3, 3e-3])) == 0
+
+
+def test_the_curve_has_a_range_and_says_who_owns_the_loss():
+    def draw(generator):
+        if generator is None:
+            return WORK, NETWORK
+        return Work(**{**vars(WORK), "whole": 9e-3 * generator.uniform(0.9, 1.1)}), NETWORK
+
+    curve = predict_curve("strong", [1, 2, 8, 64], draw)
+    assert curve.low[2] < curve.efficiency[2] < curve.high[2]
+    assert curve.efficiency[0] == 1 and list(curve.efficiency) == sorted(curve.efficiency)[::-1]
+    last = curve.steps[-1]
+    assert sum(losses("strong", WORK.alone, last).values()) == pytest.approx(
+        last.total - WORK.alone / 64
+    )
+    assert verdict(curve).startswith("strong: below 80 % from 2 processes on")
+    assert "moving and adding bytes" in verdict(curve)
+
+
+def test_an_efficient_curve_says_so():
+    cheap = Topology("flat", tuple(Link(name, 1e-9, 1e-14, 0) for name in ALGORITHMS))
+    still = Work(0.0, 10e-3, 0.0, 1, 1e6, 10e-3)
+    curve = predict_curve("weak", [2, 1024], lambda generator: (still, cheap))
+    assert verdict(curve) == "weak: not below 80 % up to 1024 processes"
+
+
+def test_work_from_timed_shards():
+    timed = [
+        calibrate.Timed(1, 5, [7e-3] * 4, 0, 0),
+        calibrate.Timed(2, 4, [5e-3, 5.1e-3, 4.9e-3], 2.0, 8e3),
+        calibrate.Timed(4, 4, [3e-3, 3e-3, 3e-3], 2.0, 8e3),
+    ]
+    found = calibrate.work(timed, 7e-3, False, np.median)
+    assert (found.fixed, found.whole) == (pytest.approx(1e-3), pytest.approx(8e-3))
+    assert (found.messages, found.size, found.alone) == (2.0, 4e3, 7e-3)
+    assert calibrate.shards("weak", [512]) == [2]
+    assert calibrate.shards("strong", [1, 8]) == [2, 4, 8]
+    assert calibrate.shards("strong", [4096])[-1] == 4096
+
+
+def planned(**changes):
+    plan = {
+        "config": Path("a.yaml"),
+        "settings": ("seed=3",),
+        "plugins": (),
+        "counts": (1, 2),
+        "modes": ("weak", "strong"),
+        "repeats": 2,
+        "steps": 80,
+    }
+    return sweep.Sweep(**{**plan, **changes})
+
+
+def test_a_sweep_interleaves_repeats_and_runs_one_process_once():
+    names = [case.name for case in planned().cases()]
+    once = ["strong-1-{}", "weak-2-{}", "strong-2-{}"]
+    assert names == [one.format(repeat) for repeat in (1, 2) for one in once]
+
+
+def test_the_words_of_a_run():
+    words = planned().arguments(sweep.Case("weak", 2, 1), Path("out"))
+    settings = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
+    assert settings[0] == "seed=3" and "scaling.mode=weak" in settings
+    assert "processes.threads=1" in settings and "training.steps=80" in settings
+
+
+def test_runs_of_another_config_are_not_taken_over(tmp_path):
+    plan = planned()
+    fingerprint = plan.fingerprint("x: 1")
+    assert sweep.stored(tmp_path, fingerprint) == []
+    content = f'{{"fingerprint": "{fingerprint}", "runs": [{{"repeat": 1}}]}}'
+    (tmp_path / sweep.FILE).write_text(content)
+    assert sweep.stored(tmp_path, fingerprint) == [{"repeat": 1}]
+    with pytest.raises(ConfigError, match="another config"):
+        sweep.stored(tmp_path, plan.fingerprint("x: 2"))
+    assert planned(steps=81).fingerprint("x: 1") != fingerprint
+
+
+def test_a_machine_refuses_what_it_cannot_start(monkeypatch):
+    monkeypatch.setattr(launch, "joined", lambda: False)
+    enough = 8 * launch.PROCESS_BYTES
+    sweep.check([1, 8], ProcessesSpec(), enough)
+    with pytest.raises(ConfigError, match="at most 8 on this machine"):
+        sweep.check([1, 9], ProcessesSpec(), enough)
+    monkeypatch.setattr(launch, "joined", lambda: True)
+    with pytest.raises(ConfigError, match="starts the processes itself"):
+        sweep.check([1], ProcessesSpec(), enough)
