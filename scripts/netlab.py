@@ -170,7 +170,8 @@ class Lab:
     """Makes the nodes and removes everything again, whatever happens in between."""
 
     def __init__(self, nodes: int) -> None:
-        self.nodes, self.children = nodes, []  # type: int, list[subprocess.Popen[str]]
+        self.nodes = nodes
+        self.children: list[subprocess.Popen[str]] = []
         self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}-"))
         self.agent = self.folder / "agent.sh"
 

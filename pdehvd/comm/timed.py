@@ -42,20 +42,19 @@ class TimedGroup(Group):
 
     def _timed(self, tensor: tf.Tensor, collective: Callable[[tf.Tensor], T]) -> T:
         """Apply a collective between two looks at the clock."""
-        with tf.device("CPU:0"):
-            with tf.control_dependencies([tensor]):
-                before = tf.timestamp()
-            with tf.control_dependencies([before]):
-                tensor = tf.identity(tensor)
-            result = collective(tensor)
-            with tf.control_dependencies(tf.nest.flatten(result)):
-                after = tf.timestamp()
+        with tf.control_dependencies([tensor]), tf.device("CPU:0"):
+            before = tf.timestamp()
+        with tf.control_dependencies([before]):
+            tensor = tf.identity(tensor)
+        result = collective(tensor)
+        with tf.control_dependencies(tf.nest.flatten(result)), tf.device("CPU:0"):
+            after = tf.timestamp()
             index = tf.minimum(self._count, CAPACITY - 1)
             written = self._seconds.scatter_nd_update([[index]], [after - before])
             with tf.control_dependencies([written]):
                 counted = self._count.assign(index + 1)
-            with tf.control_dependencies([counted]):
-                return tf.nest.map_structure(tf.identity, result)
+        with tf.control_dependencies([counted]):
+            return tf.nest.map_structure(tf.identity, result)
 
     def _timed_on_host(self, collective: Callable[[], T]) -> T:
         before = time.perf_counter()

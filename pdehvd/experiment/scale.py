@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from pdehvd.comm import launch
+from pdehvd.comm.spec import ScalingSpec
 from pdehvd.errors import ConfigError
 from pdehvd.experiment import calibrate, prediction, sweep
 from pdehvd.experiment import directory as folder
@@ -41,7 +42,8 @@ def scale(
     _check(plan, config, source, predicted)
     place = output or Path(config.output or "runs", config.name, "scaling")
     resolved = dump(config)
-    sweep.stored(place, plan.fingerprint(resolved))
+    fingerprint = plan.fingerprint(resolved)
+    sweep.stored(place, fingerprint)
     _folder(place)
     runs: list[dict[str, Any]] = []
     if plan.counts:
@@ -53,22 +55,21 @@ def scale(
     curves = []
     if predicted and network is not None:
         curves = _curves(plan, config, runs, predicted, network, buckets)
-    _write(place, runs, found, curves)
+    _write(place, fingerprint, runs, found, curves)
     return 0
 
 
 def _steps(plan: Sweep, config: Config) -> Sweep:
     """Return the plan with its number of steps: the config's, but not many by default."""
-    from dataclasses import replace
-
     return plan if plan.steps else replace(plan, steps=min(config.training.steps, sweep.STEPS))
 
 
 def _check(plan: Sweep, config: Config, source: Source, predicted: Sequence[int]) -> None:
     if plan.counts:
         sweep.check(plan.counts, config.processes, available_memory())
-    most = max(plan.counts, default=1)
-    examine(config, source, most)
+    for mode in plan.modes:
+        in_mode = config.model_copy(update={"scaling": ScalingSpec.model_validate({"mode": mode})})
+        examine(in_mode, source, max(plan.counts, default=1))
     items = _items(config)
     if "strong" in plan.modes and predicted and min(predicted) > items:
         raise ConfigError(
@@ -129,6 +130,7 @@ def _curves(
 
 def _write(
     place: Path,
+    fingerprint: str,
     runs: Sequence[dict[str, Any]],
     found: Mapping[str, Sequence[Row]],
     curves: Sequence[Curve],
@@ -147,6 +149,7 @@ def _write(
     folder.write_text(place / TABLE, "\n".join([*text, *(f"- {note}" for note in notes)]) + "\n")
     known = folder.read_json(place / sweep.FILE)
     known |= {
+        "fingerprint": fingerprint,
         "definitions": DEFINITIONS,
         "rows": {mode: [asdict(row) for row in listed] for mode, listed in found.items()},
         "predictions": [_as_json(curve) for curve in curves],

@@ -14,7 +14,7 @@ DEFINITIONS = {
     "split": "computing: mean over processes of the time outside collectives; communication: what "
     "the last process to come to a collective spends in it; waiting: mean over processes of what "
     "they spend in collectives beyond that",
-    "memory": "memory: the most that any process had at any time, with what TensorFlow needs",
+    "memory": "memory: the most that any process had during training, with what TensorFlow needs",
 }
 _SHARES = ("computing", "communication", "waiting")
 
