@@ -96,7 +96,7 @@ def show_findings(findings: Sequence[Finding], as_json: bool) -> None:
         ok = not any(f.status == "failed" for f in findings)
         print(json.dumps({"ok": ok, "checks": [asdict(f) for f in findings]}, indent=2))
         return
-    _print(
+    print_table(
         ["check", "", "what was found"],
         [[f.name, f.status, f.found] for f in findings],
         numbers=False,
