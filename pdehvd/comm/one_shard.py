@@ -10,13 +10,14 @@ from pdehvd.comm.group import Group, Solo
 
 
 class OneShard(Solo):
-    """Rank 0 of `size` processes that are not there: sums are this rank's own.
+    """The last of `size` processes of which the others are not there: sums are its own.
 
-    For times only, never for training. Counts the collectives and their bytes.
+    The last rank has the largest shard, and others would wait for it. For times only, never for
+    training. Counts the collectives and their bytes.
     """
 
     def __init__(self, size: int) -> None:
-        self.size = size
+        self.size, self.rank = size, size - 1
         with tf.device("CPU:0"):
             self._messages = tf.Variable(0, dtype=tf.int64, trainable=False)
             self._bytes = tf.Variable(0, dtype=tf.int64, trainable=False)
