@@ -57,17 +57,17 @@ def last_step(metrics: Path) -> int:
     return 0
 
 
-def watch(command: list[str], folder: Path) -> tuple[int, list[Sample]]:
+def watch(command: list[str], folder: Path, steps: int) -> tuple[int, list[Sample]]:
     """Run a training and look at it a few times a second."""
     with open(folder / "output.txt", "wb") as output:
         child = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output)
     try:
-        return _look(child, folder)
+        return _look(child, folder, steps)
     finally:
         child.terminate()
 
 
-def _look(child: subprocess.Popen[bytes], folder: Path) -> tuple[int, list[Sample]]:
+def _look(child: subprocess.Popen[bytes], folder: Path, steps: int) -> tuple[int, list[Sample]]:
     samples: list[Sample] = []
     metrics = folder / "runs" / "latest" / "metrics.jsonl"
     while child.poll() is None:
@@ -82,7 +82,8 @@ def _look(child: subprocess.Popen[bytes], folder: Path) -> tuple[int, list[Sampl
         except psutil.Error:
             continue
         step = last_step(metrics)
-        if step and found:
+        # After the last step the run draws, which is another matter.
+        if 0 < step < steps and found:
             samples.append(Sample(step, memory, files, threads))
     return child.returncode, samples
 
@@ -152,7 +153,7 @@ def main() -> int:
     command += [word for setting in settings for word in ("--set", setting)]
     with tempfile.TemporaryDirectory(prefix="long-run-") as name:
         folder = Path(name)
-        code, samples = watch(command, folder)
+        code, samples = watch(command, folder, options.steps)
         if code != 0:
             print((folder / "output.txt").read_text(), file=sys.stderr)
             return code
