@@ -36,6 +36,8 @@ class Spec(BaseModel):
 
 SpecClass = TypeVar("SpecClass", bound=type[Spec])
 _sections: dict[str, dict[str, type[Spec]]] = {}
+# Of a name that is quoted in a message.
+_LONGEST = 60
 
 
 def register(section: str) -> Callable[[SpecClass], SpecClass]:
@@ -60,14 +62,17 @@ def _named(section: str) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
         if isinstance(value, str):
             value = {"name": value}
-        if isinstance(value, dict) and value.get("name") not in _sections[section]:
-            names = sorted(_sections[section])
-            given = value.get("name")
+        if not isinstance(value, dict):
+            return value
+        names, given = sorted(_sections[section]), value.get("name")
+        # A list or a mapping in its place could not even be looked up.
+        if not isinstance(given, str) or given not in names:
+            told = str(given)[:_LONGEST]
             raise ConfigError(
-                f"unknown {section} '{given}'" if "name" in value else f"the {section} has no name",
+                f"unknown {section} '{told}'" if "name" in value else f"the {section} has no name",
                 ("name",) if "name" in value else (),
                 "one of " + ", ".join(names),
-                nearest(str(given), names),
+                nearest(told, names),
             )
         return value
 

@@ -14,7 +14,21 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 def told(error: Exception | SystemExit) -> tuple[str, int]:
-    """Return a message without a traceback, and the exit code."""
+    """Return a message without a traceback or control characters, and the exit code."""
+    text, code = _told(error)
+    return "".join(letter if _is_shown(letter) else _escaped(letter) for letter in text), code
+
+
+def _is_shown(letter: str) -> bool:
+    return letter.isprintable() or letter == "\n"
+
+
+def _escaped(letter: str) -> str:
+    # Text from a file may hold sequences that a terminal obeys.
+    return letter.encode("unicode_escape").decode("ascii")
+
+
+def _told(error: Exception | SystemExit) -> tuple[str, int]:
     if isinstance(error, PdehvdError):
         return str(error), error.exit_code
     # Errors of usage are told apart by this method, whichever Click the command line stands on.
@@ -25,6 +39,8 @@ def told(error: Exception | SystemExit) -> tuple[str, int]:
         return f"{' '.join(usage().split())} (see {program} --help)", 2
     if isinstance(error, OSError) and error.errno in _FULL:
         return _full(error), EnvironmentFault.exit_code
+    if isinstance(error, MemoryError):
+        return _too_large(error), EnvironmentFault.exit_code
     return _unexpected(error), 1
 
 
@@ -35,6 +51,12 @@ def _full(error: OSError) -> str:
         f"{what} cannot be written: {error.strerror}. Nothing that was written before is lost: "
         "make room, then go on with --resume"
     )
+
+
+def _too_large(error: MemoryError) -> str:
+    """Return what to do where the memory of this machine does not hold a run."""
+    reason = " ".join(str(error).split())[:_LONGEST] or "nothing is left"
+    return f"this machine has too little memory: {reason}; fewer points, or a smaller network"
 
 
 def _unexpected(error: BaseException) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from pdehvd.errors import ConfigError, nearest
 from pdehvd.experiment.opened import RunLike, opened
 from pdehvd.experiment.trained_grid import TrainedOnGrid
+from pdehvd.problems.archives import read_hdf5, read_npz, reading
 
 
 def predict_field(run: RunLike, file: Path, output: Path | None = None) -> tuple[Path, Path]:
@@ -28,8 +29,11 @@ def predict_field(run: RunLike, file: Path, output: Path | None = None) -> tuple
             f"{trained.config.model.name} maps latent numbers, not fields", (), "a unet"
         )
     fields = _read(Path(file), trained.problem.inputs)
-    for name, field in fields.items():
-        _check(trained, name, field)
+    try:
+        for name, field in fields.items():
+            _check(trained, name, field)
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error.message}", ("field",), error.expected) from error
     target = Path(output) if output else Path(file).with_name(f"{Path(file).stem}.solution.npz")
     picture = target.with_suffix(".png")
     for path in (target, picture):
@@ -73,16 +77,16 @@ def _check(trained: TrainedOnGrid, name: str, field: np.ndarray) -> None:
     if field.ndim != dimension or len(set(field.shape)) != 1:
         raise ConfigError(
             f"the field '{name}' has the shape {field.shape}",
-            ("field",),
+            (),
             f"{dimension} equal sides, such as {problem.shape(problem.resolution)}",
         )
     trained.objective.network.check(field.shape)
     if not np.isfinite(field).all():
-        raise ConfigError(f"the field '{name}' has values that are not finite", ("field",))
+        raise ConfigError(f"the field '{name}' has values that are not finite")
     if problem.families[0][name].positive and field.min() <= 0:
         raise ConfigError(
             f"the field '{name}' has values down to {field.min():.3g}",
-            ("field",),
+            (),
             "values above 0, as in the training",
         )
 
@@ -90,9 +94,9 @@ def _check(trained: TrainedOnGrid, name: str, field: np.ndarray) -> None:
 def _read(file: Path, inputs: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Return the input fields of a file in float64."""
     readers: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
-        ".npz": _npz,
-        ".h5": _hdf5,
-        ".hdf5": _hdf5,
+        ".npz": read_npz,
+        ".h5": read_hdf5,
+        ".hdf5": read_hdf5,
         ".png": _png,
     }
     reader = readers.get(file.suffix.lower())
@@ -104,10 +108,10 @@ def _read(file: Path, inputs: tuple[str, ...]) -> dict[str, np.ndarray]:
             nearest(file.suffix, readers),
         )
     try:
-        arrays = reader(file)
-    except (OSError, ValueError, KeyError, SyntaxError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or "it is no such file, or damaged"
-        raise ConfigError(f"cannot read {file}: {reason}", ("field",)) from error
+        with reading(file):
+            arrays = reader(file)
+    except ConfigError as error:
+        raise error.within("field") from error
     if len(arrays) == 1 and len(inputs) == 1:
         arrays = {inputs[0]: next(iter(arrays.values()))}
     missing = [name for name in inputs if name not in arrays]
@@ -121,21 +125,6 @@ def _read(file: Path, inputs: tuple[str, ...]) -> dict[str, np.ndarray]:
         return {name: np.asarray(arrays[name], np.float64) for name in inputs}
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{file} holds something else than numbers", ("field",)) from error
-
-
-def _npz(file: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except AttributeError as error:
-        raise ValueError("no archive") from error
-
-
-def _hdf5(file: Path) -> dict[str, np.ndarray]:
-    import h5py
-
-    with h5py.File(file) as archive:
-        return {name: item[()] for name, item in archive.items() if isinstance(item, h5py.Dataset)}
 
 
 def _png(file: Path) -> dict[str, np.ndarray]:

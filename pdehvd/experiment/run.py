@@ -25,7 +25,13 @@ from pdehvd.experiment.failures import told
 from pdehvd.experiment.sameness import check_same
 from pdehvd.experiment.trained import Trained, open_run
 from pdehvd.experiment.yaml_source import Source
-from pdehvd.training.checkpoint import Checkpoints, has_checkpoints, read_checkpoint
+from pdehvd.training.checkpoint import (
+    Checkpoints,
+    blaming,
+    has_checkpoints,
+    read_checkpoint,
+    state_of,
+)
 from pdehvd.training.history import History, read
 from pdehvd.training.profile import ProfiledStepper
 from pdehvd.training.progress import Progress
@@ -129,7 +135,9 @@ def _run(config: Config, parts: Any, place: _Place, resume: Path | None) -> int:
     state = trainer.fresh_state()
     if resume is not None:
         stored = _stored(place)
-        state = state if stored is None else trainer.restored(stored)
+        if stored is not None:
+            with blaming(place.directory):
+                state = trainer.restored(stored)
         if place.writes:
             folder.tidy(place.directory)
         checkpoints.tidy(state.step)
@@ -216,7 +224,7 @@ def _stored(place: _Place) -> TrainState | None:
     answer = place.group.broadcast_bytes(answer)
     if answer[:1] == b"-":
         raise ConfigError(answer[1:].decode())
-    return TrainState.from_bytes(answer[1:]) if answer else None
+    return state_of(place.directory, answer[1:]) if answer else None
 
 
 def _conclude(

@@ -15,9 +15,8 @@ from pdehvd.experiment.build import build_objective, build_problem, build_refere
 from pdehvd.experiment.config import Config, load_config
 from pdehvd.experiment.trained_grid import TrainedOnGrid
 from pdehvd.problems.pde import PDEProblem
-from pdehvd.training.checkpoint import read_checkpoint
+from pdehvd.training.checkpoint import read_state
 from pdehvd.training.history import read
-from pdehvd.training.state import TrainState
 
 
 class Trained:
@@ -28,7 +27,7 @@ class Trained:
         self.config = config
         self.problem: PDEProblem = build_problem(config, 1)
         self._objective = build_objective(config, self.problem, Solo())
-        self._state = TrainState.from_bytes(read_checkpoint(directory, which))
+        self._state = read_state(directory, which, self._objective)
         self._solution = tf.function(
             lambda x: self._objective.solution(self._state.theta, x),
             input_signature=[

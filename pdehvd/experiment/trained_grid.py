@@ -16,9 +16,8 @@ from pdehvd.experiment.build import build_objective, build_problem, build_refere
 from pdehvd.experiment.config import Config
 from pdehvd.objectives.generative import LATENT
 from pdehvd.problems.family import HELD_OUT, ParametricProblem, Sample
-from pdehvd.training.checkpoint import read_checkpoint
+from pdehvd.training.checkpoint import read_state
 from pdehvd.training.history import read
-from pdehvd.training.state import TrainState
 
 
 class TrainedOnGrid:
@@ -29,7 +28,7 @@ class TrainedOnGrid:
         self.config = config
         self.problem: ParametricProblem = build_problem(config, 1)
         self.objective = build_objective(config, self.problem, Solo())
-        self._state = TrainState.from_bytes(read_checkpoint(directory, which))
+        self._state = read_state(directory, which, self.objective)
         self._solution = tf.function(self.objective.solution, autograph=False)
 
     @property

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from zipfile import BadZipFile
 
-import h5py
 import numpy as np
 import pandas as pd
 
 from pdehvd.errors import ConfigError, nearest
+from pdehvd.problems.archives import read_hdf5, read_npz, reading
 
 
 def read_table(path: str | Path, columns: Sequence[str] | None = None) -> dict[str, np.ndarray]:
@@ -24,32 +23,20 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> dict[s
     file = Path(path)
     if not file.is_file():
         raise ConfigError(f"there is no data file {file}", (), "a CSV, NPZ or HDF5 file")
-    readers = {".csv": _read_csv, ".npz": _read_npz, ".h5": _read_hdf5, ".hdf5": _read_hdf5}
+    readers = {".csv": _read_csv, ".npz": read_npz, ".h5": read_hdf5, ".hdf5": read_hdf5}
     reader = readers.get(file.suffix.lower())
     if reader is None:
         raise ConfigError(
             f"cannot read {file.name}", (), "a file that ends in " + ", ".join(readers)
         )
-    try:
+    with reading(file):
         table = reader(file)
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise ConfigError(f"cannot read {file}: {' '.join(str(error).split())}") from error
     return _checked(file, table, columns)
 
 
 def _read_csv(file: Path) -> dict[str, np.ndarray]:
     frame = pd.read_csv(file, skipinitialspace=True, comment="#")
     return {str(name).strip(): frame[name].to_numpy() for name in frame.columns}
-
-
-def _read_npz(file: Path) -> dict[str, np.ndarray]:
-    with np.load(file, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
-
-
-def _read_hdf5(file: Path) -> dict[str, np.ndarray]:
-    with h5py.File(file, "r") as archive:
-        return {name: item[()] for name, item in archive.items() if isinstance(item, h5py.Dataset)}
 
 
 def _checked(

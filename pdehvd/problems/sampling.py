@@ -42,12 +42,18 @@ __all__ = [
 ]
 
 
+# Points of a batch; their numbers are those of 32 bits in the sequences.
+MAXIMUM_COUNT = 2**31 - 1
+
+
 def _whole(value: Any) -> Any:
     """Refuse counts that are no whole numbers of at least one."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value % 1 != 0:
         raise ConfigError(f"{value!r} is not a number of points", expected="a whole number")
     if value < 1:
         raise ConfigError(f"{value} is not positive", expected="a whole number of at least 1")
+    if value > MAXIMUM_COUNT:
+        raise ConfigError(f"{value:.3g} is too many", expected=f"at most {MAXIMUM_COUNT}")
     return int(value)
 
 

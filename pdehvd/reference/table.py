@@ -14,6 +14,7 @@ from scipy.interpolate import (
     RegularGridInterpolator,
     make_interp_spline,
 )
+from scipy.spatial import QhullError
 
 from pdehvd.errors import ConfigError
 from pdehvd.problems.data import read_table
@@ -127,7 +128,17 @@ class File(ReferenceSpec):
             values = {name: self._column(name) for name in held}
         except ConfigError as error:
             raise error.within("path") from None
-        interpolators = self._interpolators(list(columns.values()), values)
+        try:
+            interpolators = self._interpolators(list(columns.values()), values)
+        except (QhullError, ValueError) as error:
+            if isinstance(error, ConfigError):
+                raise
+            reason = str(error).splitlines()[0]
+            raise ConfigError(
+                f"{self.path}: its points cannot be interpolated: {reason}",
+                ("path",),
+                "points that span the domain, or interpolation: nearest",
+            ) from error
         return TableReference(interpolators, self.values(constants))
 
     def _column(self, name: str) -> np.ndarray:

@@ -7,10 +7,12 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pdehvd.errors import ConfigError
+from pdehvd.objectives.base import Objective
 from pdehvd.training.durable import (
     remove,
     remove_leftovers,
@@ -145,6 +147,29 @@ def read_checkpoint(
         (),
         f"{folder}/step-NNNNNNNN",
     )
+
+
+def read_state(directory: Path, which: str, objective: Objective) -> TrainState:
+    """Return a run's state to look at. Raises `ConfigError` where it is of another network."""
+    state = state_of(directory, read_checkpoint(directory, which))
+    with blaming(directory):
+        state.check_network(objective)
+    return state
+
+
+def state_of(directory: Path, data: bytes) -> TrainState:
+    """Return the state of a run from a checkpoint's bytes. Raises `ConfigError` for others."""
+    with blaming(directory):
+        return TrainState.from_bytes(data)
+
+
+@contextmanager
+def blaming(directory: Path) -> Iterator[None]:
+    """Put the run in front of what is wrong with its checkpoint."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{directory}: {error.message}", error.path, error.expected) from error
 
 
 def _is_whole(path: Path, data: bytes) -> bool:

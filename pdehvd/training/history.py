@@ -17,6 +17,7 @@ from pdehvd.training.durable import naming, write_whole
 FILE = "metrics.jsonl"
 EVENTS = "tensorboard"
 _NONFINITE = {"Infinity": math.inf, "-Infinity": -math.inf}
+_LARGEST = 2**63
 
 
 class History:
@@ -52,7 +53,7 @@ class History:
         self.close()
         if not self.path.exists():
             return
-        kept = [row for row in _rows(self.path) if row.get("step", 0) <= step]
+        kept = [row for row in _rows(self.path) if 0 <= row.get("step", 0) <= step]
         write_whole(self.path, "".join(_encode(row) + "\n" for row in kept).encode("utf-8"))
         for old in self.events.glob("events.out.tfevents.*"):
             old.unlink()
@@ -138,16 +139,24 @@ def _rows(path: Path) -> Iterator[dict[str, float]]:
         for line in lines:
             try:
                 row = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(row, dict):
-                yield {name: _number(value) for name, value in row.items()}
+                yield {_name(name): _number(value) for name, value in row.items()}
+
+
+def _name(name: str) -> str:
+    # JSON can write halves of characters, which TensorBoard cannot store.
+    return name.encode("utf-8", "replace").decode("utf-8")
 
 
 def _number(value: Any) -> float:
-    if value is None:
-        return math.nan
-    return _NONFINITE.get(value, math.nan) if isinstance(value, str) else value
+    """Return a stored number; NaN for null and for what is none, or too large for a file."""
+    if isinstance(value, str):
+        return _NONFINITE.get(value, math.nan)
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) < _LARGEST):
+        return value
+    return math.nan
 
 
 def _end_torn_line(path: Path) -> None:

@@ -6,13 +6,14 @@ import io
 import json
 import math
 from dataclasses import dataclass, field
-from typing import ClassVar
-from zipfile import BadZipFile
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
 from pdehvd.errors import ConfigError
+from pdehvd.objectives.base import Objective
+from pdehvd.problems.archives import read_npz, reading
 
 
 @dataclass
@@ -49,10 +50,8 @@ class TrainState:
     @classmethod
     def from_bytes(cls, data: bytes) -> TrainState:
         """Return the state of `to_bytes`. Raises `ConfigError` for bytes that are none."""
-        try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-            counters = json.loads(arrays["counters"].tobytes())
+        with reading("the checkpoint"):
+            arrays = read_npz(io.BytesIO(data))
             return cls(
                 theta=tf.constant(arrays["theta"]),
                 weights=tf.constant(arrays["weights"]),
@@ -63,14 +62,34 @@ class TrainState:
                     if name.startswith("optimizer/")
                 },
                 selection=arrays.get("selection"),
-                **{name: counters[name] for name in cls._COUNTERS},
+                **cls._counters(json.loads(arrays["counters"].tobytes())),
             )
-        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-            raise ConfigError(f"this is no checkpoint: {error}") from error
+
+    @classmethod
+    def _counters(cls, stored: Any) -> dict[str, Any]:
+        """Return the counters of a checkpoint. Raises `ValueError` where they are no numbers."""
+        counters = {name: stored[name] for name in cls._COUNTERS}
+        numbers = all(type(value) in (int, float) for value in counters.values())
+        if not numbers or type(counters["step"]) is not int or not 0 <= counters["step"] < 2**53:
+            raise ValueError("its counters are no numbers of steps and seconds")
+        return counters
 
     def check_like(self, other: TrainState) -> None:
         """Raise `ConfigError` where a run that starts as `other` cannot go on from here."""
-        mine, theirs = _shapes(self), _shapes(other)
+        self._check(_shapes(other))
+
+    def check_network(self, objective: Objective) -> None:
+        """Raise `ConfigError` where the parameters are not those of the objective's network."""
+        moments = objective.initial_moments()
+        self._check(
+            {
+                "theta": f"{objective.dtype.name}[{objective.size}]",
+                "moments": f"{moments.dtype.name}{list(moments.shape)}",
+            }
+        )
+
+    def _check(self, theirs: dict[str, str]) -> None:
+        mine = _shapes(self)
         for name in theirs:
             if mine.get(name) != theirs[name]:
                 raise ConfigError(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -158,6 +161,24 @@ CASES = {
         "small.yaml:18: training.micro_batches: 32 collocation points cannot be cut into 33 parts",
         "expected at most 32",
     ),
+    "a name that is a list": (
+        "name: adam",
+        "name: [adam]",
+        "small.yaml:17: optimizer.name: unknown optimizer '['adam']'; expected one of ",
+        "",
+    ),
+    "more points than can be numbered": (
+        "equations: 32",
+        "equations: 1e30",
+        "small.yaml:15: sampling.equations: 1e+30 is too many; expected at most 2147483647",
+        "",
+    ),
+    "letters that a terminal obeys": (
+        HEAT,
+        '"\\e[31m"',
+        "small.yaml:10: problem.equations.heat: ",
+        "  \\x1b[31m\n",
+    ),
     "YAML that cannot be read": (
         "seed: 1",
         "seed: [1",
@@ -222,6 +243,58 @@ def test_a_data_file_that_would_run_code(here: Path, type_: Type) -> None:
     points = "    points: {data: evil.npz}\n"
     (here / "small.yaml").write_text(CONFIG.replace(INITIAL, INITIAL + points))
     refused(here, type_, "small.yaml:14: problem.conditions.points.data: cannot read")
+
+
+def _npz(**entries: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, raw in entries.items():
+            archive.writestr(f"{name}.npy", raw)
+    return stream.getvalue()
+
+
+def _encrypted() -> bytes:
+    """Return an archive whose entry says to be encrypted."""
+    raw = bytearray(_npz(x=b"0"))
+    for start, flags in ((raw.find(b"PK\3\4"), 6), (raw.find(b"PK\1\2"), 8)):
+        raw[start + flags] |= 1
+    return bytes(raw)
+
+
+def _claiming() -> bytes:
+    """Return an archive whose two entries say that they have almost 4 GiB each."""
+    raw = _npz(x=b"0", t=b"0")
+    head, *entries = raw.split(b"PK\1\2")
+    huge = [entry[:20] + b"\xfe\xff\xff\xff" + entry[24:] for entry in entries]
+    return b"PK\1\2".join([head, *huge])
+
+
+BROKEN = {
+    "header.npz": (_npz(x=b"\x93NUMPY\1\0\1\0{"), "cannot read"),
+    "encrypted.npz": (_encrypted(), "encrypted"),
+    "large.npz": (_claiming(), "expected at most 4 GiB"),
+    "packed.npz": (_npz(x=bytes(99)).replace(b"c`\xa09", b"\xff" * 4), "cannot read"),
+    "none.npz": (b"\x93NUMPY", "cannot read"),
+    "none.h5": (b"\x89HDF\r\n\x1a\n" + bytes(99), "cannot read"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_damaged_data_files(here: Path, type_: Type, name: str) -> None:
+    raw, expected = BROKEN[name]
+    (here / name).write_bytes(raw)
+    points = f"    points: {{data: {name}}}\n"
+    (here / "small.yaml").write_text(CONFIG.replace(INITIAL, INITIAL + points))
+    assert expected in refused(here, type_, "small.yaml:14: problem.conditions.points.data: ")
+
+
+def test_a_data_file_that_claims_a_huge_array(here: Path, type_: Type) -> None:
+    with h5py.File(here / "huge.h5", "w") as archive:
+        archive.create_dataset("x", (10**13,), "f8", chunks=(1024,))
+    points = "    points: {data: huge.h5}\n"
+    (here / "small.yaml").write_text(CONFIG.replace(INITIAL, INITIAL + points))
+    start = "small.yaml:14: problem.conditions.points.data: cannot read"
+    assert "7.28e+04 GiB" in refused(here, type_, start)
 
 
 def test_settings_on_the_command_line(here: Path, type_: Type) -> None:

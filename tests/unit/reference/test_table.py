@@ -104,6 +104,7 @@ def test_axes_in_descending_order(tmp_path: Path) -> None:
         {"x": np.repeat(X, 2), "t": T, "u": np.zeros((42, 31))},
         {"x": X, "t": T, "w": np.zeros((21, 31))},
         {"x": X, "t": T, "u": np.full((21, 31), np.nan)},
+        {"x": X[[0, 4, 9, 13]], "t": X[[0, 4, 9, 13]], "u": np.zeros(4)},
     ],
 )
 def test_unfit_files_are_refused(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:

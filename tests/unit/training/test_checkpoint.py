@@ -1,3 +1,5 @@
+import io
+import json
 import os
 import subprocess
 import sys
@@ -8,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from pdehvd.errors import ConfigError
-from pdehvd.training.checkpoint import Checkpoints, read_checkpoint
+from pdehvd.training.checkpoint import Checkpoints, blaming, read_checkpoint
 from pdehvd.training.history import History
 from pdehvd.training.state import TrainState
 
@@ -209,3 +211,42 @@ def test_another_network_cannot_go_on():
     with pytest.raises(ConfigError, match="does not fit"):
         state(size=5).check_like(state(size=4))
     state().check_like(state(step=0))
+
+
+def _forged(counters, **arrays):
+    """Return the bytes of a state with other arrays and counters."""
+    with np.load(io.BytesIO(state().to_bytes())) as archive:
+        held = dict(archive) | arrays
+    text = counters if isinstance(counters, str) else json.dumps(counters)
+    held["counters"] = np.frombuffer(text.encode(), np.uint8)
+    stream = io.BytesIO()
+    np.savez(stream, **held)
+    return stream.getvalue()
+
+
+COUNTERS = {"step": 3, "seconds": 1.0, "lowest_loss": 1.0, "lowest_step": 1, "best": 1.0}
+COUNTERS |= {"best_step": 1}
+
+
+@pytest.mark.parametrize(
+    "counters",
+    [COUNTERS | {"step": step} for step in ("3", 3.5, -1, True, None, 10**30)]
+    + [COUNTERS | {"best": []}, [], 1, "[" * 99_999],
+)
+def test_counters_that_are_none_are_refused(counters):
+    TrainState.from_bytes(_forged(COUNTERS))
+    with pytest.raises(ConfigError, match="cannot read the checkpoint"):
+        TrainState.from_bytes(_forged(counters))
+
+
+def test_arrays_that_nobody_may_load_are_refused():
+    pickled = np.array([print], dtype=object)
+    with pytest.raises(ConfigError, match="cannot read the checkpoint"):
+        TrainState.from_bytes(_forged(COUNTERS, theta=pickled))
+    with pytest.raises(ConfigError, match="cannot read the checkpoint"):
+        TrainState.from_bytes(b"\x93NUMPY")
+
+
+def test_a_state_of_another_network_names_the_run(tmp_path):
+    with pytest.raises(ConfigError, match=f"{tmp_path}: .*theta is float64.4."), blaming(tmp_path):
+        state(size=4).check_like(state(size=5))

@@ -98,3 +98,21 @@ def test_only_an_enabled_history_writes(tmp_path):
 def test_a_run_without_metrics_gives_an_empty_frame(tmp_path):
     frame = read(tmp_path)
     assert len(frame) == 0 and "step" in frame
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"step": [1]}',
+        '{"step": -Infinity}',
+        '{"step": 1, "loss/total": {}}',
+        "[" * 99_999,
+        '{"step": 1, "loss/total": 1' + "0" * 400 + "}",
+        '{"step": 1, "\\ud800": 1}',
+    ],
+)
+def test_a_line_that_nobody_wrote_does_no_harm(tmp_path, line):
+    (tmp_path / FILE).write_text('{"step": 1, "seconds": 1}\n' + line + "\n")
+    with History(tmp_path) as history:
+        history.truncate(1)
+    assert read(tmp_path)["step"][0] == 1
