@@ -26,7 +26,7 @@ class Pwn:
 
 def odd(rng: Random, values: np.ndarray) -> Any:
     """Return another array in place of one."""
-    values = np.atleast_1d(values)
+    values = np.atleast_1d(values) if values.size else np.zeros(1, values.dtype)
     one = values.astype(np.float64)
     one.reshape(-1)[rng.randrange(one.size)] = rng.choice([np.nan, np.inf, -np.inf, 1e300, -5.0])
     pickled = np.empty(2, dtype=object)

@@ -10,7 +10,7 @@ import numpy as np
 from pdehvd.errors import ConfigError, nearest
 from pdehvd.experiment.opened import RunLike, opened
 from pdehvd.experiment.trained_grid import TrainedOnGrid
-from pdehvd.problems.archives import read_hdf5, read_npz, reading
+from pdehvd.problems.archives import read_hdf5, read_npz, reading, real
 
 
 def predict_field(run: RunLike, file: Path, output: Path | None = None) -> tuple[Path, Path]:
@@ -81,8 +81,12 @@ def _check(trained: TrainedOnGrid, name: str, field: np.ndarray) -> None:
             f"{dimension} equal sides, such as {problem.shape(problem.resolution)}",
         )
     trained.objective.network.check(field.shape)
-    if not np.isfinite(field).all():
-        raise ConfigError(f"the field '{name}' has values that are not finite")
+    with np.errstate(over="ignore"):
+        known = np.isfinite(field.astype(trained.config.precision))
+    if not known.all():
+        raise ConfigError(
+            f"the field '{name}' has values that {trained.config.precision} does not hold"
+        )
     if problem.families[0][name].positive and field.min() <= 0:
         raise ConfigError(
             f"the field '{name}' has values down to {field.min():.3g}",
@@ -122,7 +126,7 @@ def _read(file: Path, inputs: tuple[str, ...]) -> dict[str, np.ndarray]:
             "an array for each of " + ", ".join(inputs),
         )
     try:
-        return {name: np.asarray(arrays[name], np.float64) for name in inputs}
+        return {name: real(arrays[name]) for name in inputs}
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{file} holds something else than numbers", ("field",)) from error
 

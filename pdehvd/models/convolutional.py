@@ -13,15 +13,21 @@ from pdehvd.models.blocks import Unit
 from pdehvd.models.norm import BatchNorm, Layer, NoNorm, Norm
 from pdehvd.spec import Section, Spec
 
+Channels = Annotated[int, Field(ge=1, le=2**20)]
+# 2^30 nodes along a side are more than any machine has.
+Depth = Annotated[int, Field(ge=1, le=30)]
+
 
 class Convolutional(Spec):
     """Widths, kernels, normalisation, activation, output and precision of a grid network."""
 
     kind: ClassVar[str] = "grid"
 
-    width: PositiveInt = Field(16, description="channels at the finest level")
-    growth: float = Field(2.0, ge=1, description="factor on the channels from level to level")
-    max_width: PositiveInt = Field(256, description="the most channels of any level")
+    width: Channels = Field(16, description="channels at the finest level")
+    growth: float = Field(
+        2.0, ge=1, le=1000, description="factor on the channels from level to level"
+    )
+    max_width: Channels = Field(256, description="the most channels of any level")
     kernel: PositiveInt = Field(3, description="nodes along each side of a kernel; odd")
     up: Literal["transposed", "nearest", "bilinear"] = Field(
         "bilinear", description="how the resolution is doubled; bilinear keeps fields smooth"

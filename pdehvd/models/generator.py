@@ -15,7 +15,7 @@ from pydantic import Field, PositiveInt
 
 from pdehvd.errors import ConfigError
 from pdehvd.models.blocks import Entrance
-from pdehvd.models.convolutional import Convolutional, check_dimension
+from pdehvd.models.convolutional import Convolutional, Depth, check_dimension
 from pdehvd.models.grid_network import GridNetwork, Shape
 from pdehvd.models.staged import RunStage, StagedNetwork
 from pdehvd.models.stages import Stage
@@ -87,7 +87,7 @@ class Generator(Convolutional):
     latent: ClassVar[bool] = True
 
     name: Literal["generator"] = "generator"
-    depth: PositiveInt = Field(4, description="how often the resolution is doubled")
+    depth: Depth = Field(4, description="how often the resolution is doubled")
     base: PositiveInt = Field(4, description="nodes along each side of the coarse grid")
 
     def build_grid(self, dimension: int, channels: int, outputs: int, dtype: str) -> GridNetwork:

@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from pdehvd.errors import ConfigError
 from pdehvd.models.blocks import Entrance, Unit
-from pdehvd.models.convolutional import Convolutional, check_dimension
+from pdehvd.models.convolutional import Convolutional, Depth, check_dimension
 from pdehvd.models.convolutions import coarsened, refined
 from pdehvd.models.grid_network import GridNetwork, Shape
 from pdehvd.models.norm import Layer, NoNorm
@@ -142,7 +142,7 @@ class Pyramid(Convolutional):
     """
 
     name: Literal["pyramid"] = "pyramid"
-    depth: PositiveInt = Field(5, description="how often the resolution is halved")
+    depth: Depth = Field(5, description="how often the resolution is halved")
     base: int = Field(2, ge=2, description="nodes along each side of the coarsest grid")
 
     def build_grid(self, dimension: int, channels: int, outputs: int, dtype: str) -> GridNetwork:

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import tensorflow as tf
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from pdehvd.errors import ConfigError
 from pdehvd.models.blocks import Entrance
-from pdehvd.models.convolutional import Convolutional, check_dimension
+from pdehvd.models.convolutional import Convolutional, Depth, check_dimension
 from pdehvd.models.grid_network import GridNetwork, Shape
 from pdehvd.models.norm import InstanceNorm
 from pdehvd.models.staged import RunStage, StagedNetwork
@@ -99,7 +99,7 @@ class UNet(Convolutional):
     """
 
     name: Literal["unet"] = "unet"
-    depth: PositiveInt = Field(4, description="how often the resolution is halved")
+    depth: Depth = Field(4, description="how often the resolution is halved")
     down: Literal["stride", "max_pool", "average_pool"] = "stride"
 
     def build_grid(self, dimension: int, channels: int, outputs: int, dtype: str) -> GridNetwork:

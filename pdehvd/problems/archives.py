@@ -45,6 +45,13 @@ def read_hdf5(file: Path) -> dict[str, np.ndarray]:
         return {name: np.asarray(item[()]) for name, item in found.items()}
 
 
+def real(values: np.ndarray) -> np.ndarray:
+    """Return values in float64. Raises `TypeError` or `ValueError` for what is no real number."""
+    if np.iscomplexobj(values):
+        raise TypeError("complex numbers")
+    return np.asarray(values, dtype=np.float64)
+
+
 def _check_size(size: int) -> None:
     if size > MAXIMUM_BYTES:
         raise ValueError(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pdehvd.errors import ConfigError, nearest
-from pdehvd.problems.archives import read_hdf5, read_npz, reading
+from pdehvd.problems.archives import read_hdf5, read_npz, reading, real
 
 
 def read_table(path: str | Path, columns: Sequence[str] | None = None) -> dict[str, np.ndarray]:
@@ -53,7 +53,7 @@ def _checked(
                 nearest(name, table),
             )
         try:
-            values = np.asarray(table[name], dtype=np.float64).reshape(-1)
+            values = real(table[name]).reshape(-1)
         except (TypeError, ValueError) as error:
             raise ConfigError(
                 f"{file}: column '{name}' holds something that is not a number"

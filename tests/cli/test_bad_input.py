@@ -288,13 +288,21 @@ def test_damaged_data_files(here: Path, type_: Type, name: str) -> None:
     assert expected in refused(here, type_, "small.yaml:14: problem.conditions.points.data: ")
 
 
+def test_a_data_file_of_complex_numbers(here: Path, type_: Type) -> None:
+    np.savez(here / "complex.npz", x=np.zeros(2), t=np.zeros(2), u=np.full(2, 1j))
+    points = "    points: {data: complex.npz}\n"
+    (here / "small.yaml").write_text(CONFIG.replace(INITIAL, INITIAL + points))
+    start = "small.yaml:14: problem.conditions.points.data: "
+    assert "column 'u' holds something that is not a number" in refused(here, type_, start)
+
+
 def test_a_data_file_that_claims_a_huge_array(here: Path, type_: Type) -> None:
     with h5py.File(here / "huge.h5", "w") as archive:
         archive.create_dataset("x", (10**13,), "f8", chunks=(1024,))
     points = "    points: {data: huge.h5}\n"
     (here / "small.yaml").write_text(CONFIG.replace(INITIAL, INITIAL + points))
     start = "small.yaml:14: problem.conditions.points.data: cannot read"
-    assert "7.28e+04 GiB" in refused(here, type_, start)
+    assert "7.45e+04 GiB" in refused(here, type_, start)
 
 
 def test_settings_on_the_command_line(here: Path, type_: Type) -> None:

@@ -124,7 +124,9 @@ def test_predict_answers_for_a_field(run: Path, type_: Type, ending: str) -> Non
         (np.ones((8, 4)), "shape (8, 4)"),
         (np.ones((7, 7)), "7 nodes cannot be halved"),
         (np.zeros((8, 8)), "values down to 0"),
-        (np.full((8, 8), np.nan), "not finite"),
+        (np.full((8, 8), np.nan), "float32 does not hold"),
+        (np.full((8, 8), 1e300), "float32 does not hold"),
+        (np.full((8, 8), 1j), "something else than numbers"),
         (np.array([["a"]]), "something else than numbers"),
     ],
 )

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from pydantic import ValidationError
 
 from pdehvd.errors import ConfigError
 from pdehvd.models import convolutions, passage
@@ -250,3 +251,9 @@ def test_options_that_do_not_fit():
         UNet().build_grid(1, 1, 1, "float32")
     with pytest.raises(ValueError, match="4 nodes has no middle"):
         UNet(kernel=4)
+
+
+@pytest.mark.parametrize("option", [{"depth": 5000}, {"growth": 1e300}, {"width": 10**400}])
+def test_sizes_that_no_number_holds_are_refused(option):
+    with pytest.raises(ValidationError, match="less than or equal"):
+        UNet(**option)
