@@ -124,6 +124,7 @@ def train(
     """Train on this machine's processes, or as one of those that a launcher started."""
     from pdehvd.comm import launch
     from pdehvd.experiment.directory import find
+    from pdehvd.experiment.glance import processes_of, sums_exactly
 
     joined, size = launch.joined(), launch.world_size()
     if joined and np not in (None, size):
@@ -133,24 +134,19 @@ def train(
             f"no --np, or --np {size}",
         )
     run = None if resume is None else find(resume)
+    again = ["train", str(config), *_repeated("--set", settings), *_repeated("--plugin", plugin)]
+    again += ["--resume", str(run)] if run else []
+    again += ["--output", str(output)] if output else []
+    again += ["--quiet"] if quiet else []
     if not joined:
-        from pdehvd.experiment.glance import processes_of
-
-        processes, points = processes_of(config, settings or (), np, discovery)
+        processes, most = processes_of(config, settings or (), np, discovery)
         count = processes.np or 1
-        if count > points or not processes.oversubscribe:
+        if count > most or not processes.oversubscribe:
             _examined(config, count, settings, plugin)
         if count > 1 or processes.survived:
-            again = [
-                "train",
-                str(config),
-                *_repeated("--set", settings),
-                *_repeated("--plugin", plugin),
-            ]
-            again += ["--resume", str(run)] if run else []
-            again += ["--output", str(output)] if output else []
-            again += ["--quiet"] if quiet else []
             return launch.launch(again, processes, count)
+    if sums_exactly(config, settings or ()):
+        launch.settle_threads(again)
     from pdehvd.experiment.config import load_config
 
     loaded, source = load_config(config, settings or (), plugin or ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from pdehvd.errors import ConfigError
@@ -13,6 +14,21 @@ def shard(count: int, index: int, parts: int) -> tuple[int, int]:
     start = floor(count * index / parts): contiguous, in order, sizes differ by at most one.
     """
     return count * index // parts, count * (index + 1) // parts
+
+
+# Chunks of a small batch: a number that many numbers of processes divide. Items of a large one's.
+_CHUNKS, _ITEMS = 12, 2048
+
+
+def chunk_count(items: int, chunk: int | None) -> int:
+    """Return into how many chunks to cut a batch; `chunk` None: of a twelfth, at most 2048."""
+    return math.ceil(items / (chunk or min(math.ceil(items / _CHUNKS), _ITEMS)))
+
+
+def even_chunk(items: int, chunk: int | None) -> int:
+    """Return the largest size, not above `chunk` or a twelfth, of which chunks fill a batch."""
+    most = min(chunk or math.ceil(items / _CHUNKS), items)
+    return max(size for size in range(1, most + 1) if items % size == 0)
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,18 @@ def tell_horovod(processes: ProcessesSpec) -> None:
         os.environ.setdefault("HOROVOD_FUSION_THRESHOLD", str(round(processes.fusion * 2**20)))
 
 
+def settle_threads(arguments: list[str]) -> None:
+    """Start `pdehvd` anew with `arguments` unless the libraries were loaded with one thread each.
+
+    BLAS and OpenMP read their numbers of threads once, when they are loaded.
+    """
+    wanted = thread_environment(1)
+    if any(os.environ.get(name) != value for name, value in wanted.items()):
+        sys.stdout.flush()
+        command = [sys.executable, "-m", "pdehvd", *arguments]
+        os.execve(sys.executable, command, {**os.environ, **wanted})
+
+
 def configure_threads(processes: ProcessesSpec) -> int:
     """Set this process's threads, GPU and Horovod's settings; return the number of threads.
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pdehvd.comm.group import Group
+from pdehvd.comm.group import Group, Solo
 from pdehvd.errors import ConfigError
 from pdehvd.experiment.config import Config
-from pdehvd.experiment.needs import check_needs, machine_memory
+from pdehvd.experiment.needs import check_chunks, check_needs, machine_memory
 from pdehvd.models.grid_network import GridNetwork
 from pdehvd.objectives.base import Objective
+from pdehvd.objectives.chunked import ChunkedObjective
+from pdehvd.objectives.chunked_generative import ChunkedGenerativeObjective
 from pdehvd.objectives.generative import GenerativeObjective
 from pdehvd.objectives.objective import PDEObjective
 from pdehvd.problems.family import ParametricProblem
@@ -77,6 +79,8 @@ def build_problem(config: Config, processes: int) -> Any:
             ("training", "micro_batches"),
             f"at most {problem.items // processes}",
         )
+    if config.aggregation.chunked:
+        check_chunks(config, problem, processes)
     return problem
 
 
@@ -95,6 +99,8 @@ def build_objective(config: Config, problem: Any, group: Group) -> Any:
     hooks = group, config.aggregation, config.precision
     parts = config.training.micro_batches
     if not isinstance(problem, ParametricProblem):
+        if config.aggregation.chunked:
+            return ChunkedObjective(problem, network, *hooks)
         return PDEObjective(problem, network, *hooks, parts)
     if parts > 1 and network.moments:
         raise ConfigError(
@@ -105,6 +111,8 @@ def build_objective(config: Config, problem: Any, group: Group) -> Any:
     schedule = build_schedule(config, problem)
     for resolution in dict.fromkeys(schedule.resolutions):
         _check_resolution(network, problem, resolution)
+    if config.aggregation.chunked:
+        return ChunkedGenerativeObjective(problem, network, *hooks, schedule)
     return GenerativeObjective(problem, network, *hooks, schedule, parts)
 
 
@@ -206,7 +214,9 @@ def build_phases(config: Config, objective: Objective) -> tuple[Phase, ...]:
             check_needs(config, objective, spec)
             steps = max((stop or config.training.steps) - start, 0)
             spec = spec.resolved(objective.batch_size, steps)
-            phases.append(Phase(spec.build(objective.group), stop))
+            # A matrix divided over ranks would add its products in an order of its own.
+            group = Solo() if config.aggregation.chunked else objective.group
+            phases.append(Phase(spec.build(group), stop))
         except ConfigError as error:
             raise error.within(*path) from error
         start = stop or start

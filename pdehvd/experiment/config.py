@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Discriminator, Field, Tag, ValidationError
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from pdehvd.comm.silence import import_tensorflow
 from pdehvd.comm.spec import ProcessesSpec, ScalingSpec
@@ -94,6 +94,23 @@ class Config(Spec):
     output: str | None = Field(
         default=None, min_length=1, description="folder of the runs; null: runs"
     )
+
+    @model_validator(mode="after")
+    def _one_thread_where_chunked(self) -> Config:
+        if self.aggregation.chunked and self.processes.threads not in (None, 1):
+            raise ConfigError(
+                f"{self.processes.threads} threads add in an order of their own, which "
+                f"'{self.aggregation.name}' cannot have",
+                ("processes", "threads"),
+                "1, or null",
+            )
+        return self
+
+    @property
+    def threaded(self) -> ProcessesSpec:
+        """The section `processes` with the threads that the aggregation asks for."""
+        update = {"threads": 1} if self.aggregation.chunked else {}
+        return self.processes.model_copy(update=update)
 
 
 # Root, problem, reference: no section lies deeper in others than this.

@@ -5,19 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
+from pdehvd.comm.grid import chunk_count
 from pdehvd.comm.spec import ProcessesSpec
 from pdehvd.errors import ConfigError
 from pdehvd.experiment.overrides import override
-from pdehvd.experiment.yaml_source import read_source
+from pdehvd.experiment.yaml_source import Source, read_source
+
+_EXACT = "exact"
 
 
 def processes_of(
     config: Path, settings: Sequence[str], np: int | None, discovery: Path | None
 ) -> tuple[ProcessesSpec, float]:
-    """Return the section `processes` and the number of points or samples, where it is named.
+    """Return the section `processes` and how many of them have work: a point, sample or chunk each.
 
     The section holds what the command line says about it: the number of processes, `max` for an
     elastic job, and the program that grants them.
@@ -35,7 +39,24 @@ def processes_of(
 
         processes = load_config(config, settings)[0].processes
     processes = _told(processes, config.parent, np, discovery)
+    hook = _aggregation(source)
+    if hook.get("name") == _EXACT:
+        processes = processes.model_copy(update={"threads": 1})
+        chunk = hook.get("chunk")
+        if isinstance(points, int) and points > 0:
+            points = chunk_count(points, chunk if isinstance(chunk, int) else None)
     return processes, points if isinstance(points, int) else math.inf
+
+
+def sums_exactly(config: Path, settings: Sequence[str]) -> bool:
+    """Return whether sums are exact, for which every process has one thread from its start."""
+    return _aggregation(override(read_source(config), settings)).get("name") == _EXACT
+
+
+def _aggregation(source: Source) -> dict[str, Any]:
+    """Return the section `aggregation` as a mapping."""
+    section = source.data.get("aggregation")
+    return section if isinstance(section, dict) else {"name": section}
 
 
 def _told(

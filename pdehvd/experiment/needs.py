@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from pdehvd.errors import ConfigError
 from pdehvd.experiment.config import Config
@@ -10,6 +11,7 @@ from pdehvd.objectives.base import Objective
 from pdehvd.objectives.linearization import Linearization
 from pdehvd.objectives.objective import PDEObjective
 from pdehvd.optimizers.base import OptimizerSpec
+from pdehvd.problems.family import ParametricProblem
 
 
 def check_needs(config: Config, objective: Objective, spec: OptimizerSpec) -> None:
@@ -48,6 +50,35 @@ def check_needs(config: Config, objective: Objective, spec: OptimizerSpec) -> No
             f"sampling.resample_every of at least {needs.fixed_batch}, or null",
         )
     _check_memory(objective, spec)
+
+
+def check_chunks(config: Config, problem: Any, processes: int) -> None:
+    """Raise `ConfigError` where a batch cannot be added in chunks, or a process would have none."""
+    hook, items = config.aggregation, problem.items
+    if config.training.micro_batches > 1:
+        raise ConfigError(
+            f"the chunks of '{hook.name}' are computed one after another anyway",
+            ("training", "micro_batches"),
+            "1, and a smaller aggregation.chunk for less memory",
+        )
+    grid = isinstance(problem, ParametricProblem)
+    sync = getattr(getattr(config.model, "norm", None), "sync", "global")
+    if grid and sync != "global":
+        raise ConfigError(
+            f"statistics of each process's shard, which '{hook.name}' cannot make the same",
+            ("model", "norm", "sync"),
+            "global",
+        )
+    try:
+        count = hook.even_chunks(items) if grid else hook.chunks(items)
+    except ConfigError as error:
+        raise error.within("aggregation") from error
+    if count < processes:
+        raise ConfigError(
+            f"{processes} processes for {count} chunks; other chunks would mean other bits",
+            ("aggregation", "chunk"),
+            f"at most {items // processes}, or at most {count} processes",
+        )
 
 
 def _has_layers(objective: Objective) -> bool:

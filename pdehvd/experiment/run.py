@@ -93,7 +93,7 @@ def _train(
     quiet: bool,
     watchdog: Watchdog,
 ) -> int:
-    threads = launch.configure_threads(config.processes)
+    threads = launch.configure_threads(config.threaded)
     group = launch.join()
     if config.processes.profile and group.size > 1:
         group = TimedGroup(group)

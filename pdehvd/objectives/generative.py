@@ -11,6 +11,7 @@ from pdehvd.comm.aggregation import Aggregation
 from pdehvd.comm.group import Group
 from pdehvd.models.grid_network import GridNetwork
 from pdehvd.models.network import Layout
+from pdehvd.models.norm import Reduce
 from pdehvd.objectives.base import Batch, Evaluation, Objective
 from pdehvd.objectives.discrete import DiscreteLaw
 from pdehvd.objectives.parts import sum_in_parts
@@ -104,19 +105,31 @@ class GenerativeObjective(Objective):
         self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return this rank's part of the gradient [P], and of the losses and moments [T + M]."""
-        with tf.GradientTape() as tape:
-            tape.watch(theta)
-            losses, moments = self._shares(theta, batch)
-            loss = tf.reduce_sum(weights * losses)
-        gradient = tape.gradient(loss, theta, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        gradient, losses, moments = self._slope(theta, batch[0], weights, self._reduce)
         share = moments * self._weight_of_moments(batch)
         return gradient, tf.concat([losses, share], 0)
 
+    def _slope(
+        self,
+        theta: tf.Tensor,
+        data: Mapping[str, tf.Tensor],
+        weights: tf.Tensor,
+        reduce: Reduce,
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return the samples' part of the gradient [P] and the losses [T], and the moments."""
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            raw, moments = self._trained(theta, data, reduce)
+            losses = self._differentiable(raw, _fields(data))
+            parts = tf.reduce_sum(losses)[None] / self._batch
+            loss = tf.reduce_sum(weights * parts)
+        gradient = tape.gradient(loss, theta, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return gradient, parts, moments
+
     def losses_at(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
         def share(theta: tf.Tensor, data: Mapping[str, tf.Tensor]) -> tf.Tensor:
-            raw, _ = self._trained(theta, data)
-            losses = self._values(raw, _fields(data))
-            return tf.reduce_sum(weights) * tf.reduce_sum(losses) / self._batch
+            raw, _ = self._trained(theta, data, self._reduce)
+            return self._weighted_loss(raw, data, weights)
 
         def one(theta: tf.Tensor) -> tf.Tensor:
             parts = self.micro_batches
@@ -125,6 +138,19 @@ class GenerativeObjective(Objective):
         # One after another: their normalisations have collectives of the same names.
         local = tf.map_fn(one, thetas, parallel_iterations=1)
         return self.group.sum([local], "losses_at")[0]
+
+    def _weighted_loss(
+        self, raw: tf.Tensor, data: Mapping[str, tf.Tensor], weights: tf.Tensor
+    ) -> tf.Tensor:
+        losses = self._values(raw, _fields(data))
+        return tf.reduce_sum(weights) * tf.reduce_sum(losses) / self._batch
+
+    def held_out_chunks(self) -> list[np.ndarray]:
+        """Return the numbers of this rank's held-out samples, few at a time."""
+        start, stop = self.group.shard(self.problem.held_out)
+        # Their images must not need more memory than a step.
+        size = max(self.problem.samples.batch // self.group.size, 1)
+        return [np.arange(first, min(first + size, stop)) for first in range(start, stop, size)]
 
     def solution(
         self, theta: tf.Tensor, moments: tf.Tensor, data: Mapping[str, tf.Tensor], resolution: int
@@ -145,23 +171,17 @@ class GenerativeObjective(Objective):
         return self.law.images(_fields(data), resolution)
 
     def _trained(
-        self, theta: tf.Tensor, data: Mapping[str, tf.Tensor]
+        self, theta: tf.Tensor, data: Mapping[str, tf.Tensor], reduce: Reduce
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the network's values [b, *n] and the moments of the batch."""
         resolution = max(n for field in _fields(data).values() for n in field.shape[1:])
         images = self._input(data, resolution)
         shape = self.problem.shape(resolution)
-        raw, moments = self.network.train(self.network.split(theta), images, self._reduce, shape)
+        raw, moments = self.network.train(self.network.split(theta), images, reduce, shape)
         return raw[..., 0], moments
 
     def _reduce(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
         return self.group.sum([tensor], name)[0]
-
-    def _shares(self, theta: tf.Tensor, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return this rank's part of the losses [T], which add up over ranks, and the moments."""
-        raw, moments = self._trained(theta, batch[0])
-        losses = self._differentiable(raw, _fields(batch[0]))
-        return tf.reduce_sum(losses)[None] / self._batch, moments
 
     def _differentiable(self, raw: tf.Tensor, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Return the losses [b]; their slopes come with them from one compiled pass."""

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from pdehvd.models.network import Layout
 from pdehvd.objectives.base import Batch, Objective
+from pdehvd.objectives.chunked import ChunkedObjective
+from pdehvd.objectives.chunked_least_squares import ChunkedLeastSquares
 from pdehvd.objectives.least_squares import LeastSquares
 from pdehvd.objectives.linearization import Linearization
 from pdehvd.objectives.objective import PDEObjective
@@ -101,15 +103,14 @@ class HostObjective:
 
     def linearize(self, theta: np.ndarray) -> LeastSquares:
         """Return the rows of the sum of squares and their Jacobian at theta."""
-        calls = self._calls
-        return LeastSquares(
-            calls.linear,
-            calls.objective.group,
-            self._batch,
-            lambda: self._whole,
-            self._weights,
-            theta,
-        )
+        calls, batch, weights = self._calls, self._batch, self._weights
+        group = calls.objective.group
+        if isinstance(calls.objective, ChunkedObjective):
+            return ChunkedLeastSquares(calls.linear, group, batch, self._all, weights, theta)
+        return LeastSquares(calls.linear, group, batch, self._all, weights, theta)
+
+    def _all(self) -> Batch:
+        return self._whole
 
     @cached_property
     def _whole(self) -> Batch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
@@ -10,13 +11,14 @@ import tensorflow as tf
 
 from pdehvd.comm.group import Group
 from pdehvd.numerics.kronecker import Pair
+from pdehvd.numerics.triangle import sum_lower, triangle_share
 from pdehvd.objectives.base import Batch
+from pdehvd.objectives.chunks import REAL
 from pdehvd.objectives.linearization import Linearization, Slab
+from pdehvd.objectives.parts import Data
 
 # Jacobian entries that exist at a time.
 _BYTES_AT_ONCE = 2**28
-# Rows of a matrix that travel as one piece of its lower triangle.
-_STRIPE = 256
 
 
 class LeastSquares:
@@ -42,7 +44,7 @@ class LeastSquares:
         self._whole = whole
         self._weights = weights
         self._theta = tf.constant(theta)
-        rows, self._slabs = linear.rows_and_slabs(self._theta, batch, weights)
+        rows, self.slabs = linear.rows_and_slabs(self._theta, batch, weights)
         self.own: np.ndarray = rows.numpy()
 
     @property
@@ -81,12 +83,12 @@ class LeastSquares:
 
     def jvp(self, direction: np.ndarray) -> np.ndarray:
         """Return this rank's rows [n] of J v for v [P]; no collective."""
-        values: np.ndarray = self._linear.jvp(self._slabs, tf.constant(direction)).numpy()
+        values: np.ndarray = self._linear.jvp(self.slabs, tf.constant(direction)).numpy()
         return values
 
     def vjp(self, own: np.ndarray) -> np.ndarray:
         """Return J^T w [P] from this rank's part [n] of w; one collective."""
-        part = self._linear.vjp(self._slabs, tf.constant(own)).numpy()
+        part = self._linear.vjp(self.slabs, tf.constant(own)).numpy()
         return self._group.sum_numpy(part, "vjp")
 
     def agreed(self, vector: np.ndarray) -> np.ndarray:
@@ -100,7 +102,7 @@ class LeastSquares:
         """Return the lower triangle of J^T J [P, P]; what is above it is not defined."""
         size = len(self._theta)
         total: np.ndarray | None = None
-        for piece in self._pieces(self._slabs, size):
+        for piece in self._pieces(self.slabs, size):
             jacobian = self._jacobian(piece, size)
             product = jacobian @ jacobian.T
             total = product if total is None else np.add(total, product, out=total)
@@ -113,13 +115,13 @@ class LeastSquares:
         Every rank linearizes all rows, which is cheap, and computes its share of the products,
         which are not: stripes of columns with equal numbers of entries in the triangle.
         """
-        slabs = self._slabs
+        slabs = self.slabs
         if self._group.size > 1:
             slabs = self._linear.rows_and_slabs(self._theta, self._whole(), self._weights)[1]
         count = self.rows
         start, stop = triangle_share(count, self._group.rank, self._group.size)
         total = np.zeros((count, count), self._theta.dtype.as_numpy_dtype)
-        for piece in self._parameter_pieces(slabs, count):
+        for piece in self.parameter_pieces(slabs, count):
             columns = piece[:, start:stop]
             total[start:stop, start:stop] += columns.T @ columns
             total[stop:, start:stop] += piece[:, stop:].T @ columns
@@ -146,14 +148,23 @@ class LeastSquares:
         J^T J ~ sum_k A_k (x) B_k; k = 1: the equations' rows, k = 2: the conditions', if any. A is
         a mean over rows and channels, B a sum, so that their product counts every row once.
         """
-        blocks = self._linear.objective.problem.blocks
-        kinds = [[0], list(range(1, len(blocks)))] if len(blocks) > 1 else [[0]]
-        flat = []
-        for kind in kinds:
-            slabs = [s for s, at in zip(self._slabs, self._blocks(), strict=True) if at in kind]
-            flat += self._kronecker_of(slabs)
+        flat = self.kronecker_parts()
         total = self._group.sum_numpy(np.concatenate([part.reshape(-1) for part in flat]), "kfac")
-        return self._pairs(np.split(total, np.cumsum([part.size for part in flat])[:-1]), kinds)
+        return self._pairs(np.split(total, np.cumsum([part.size for part in flat])[:-1]))
+
+    @property
+    def kinds(self) -> list[list[int]]:
+        """The blocks of each kind of rows."""
+        blocks = self._linear.objective.problem.blocks
+        return [[0], list(range(1, len(blocks)))] if len(blocks) > 1 else [[0]]
+
+    def kronecker_parts(self) -> list[np.ndarray]:
+        """Return this rank's sums: for each kind of rows and each layer A, B and A's count."""
+        flat = []
+        for kind in self.kinds:
+            found = zip(self.slabs, self._blocks(), strict=True)
+            flat += self._kronecker_of([(slab, at) for slab, at in found if at in kind])
+        return flat
 
     def _blocks(self) -> list[int]:
         """Return the block of each of this rank's slabs."""
@@ -165,30 +176,43 @@ class LeastSquares:
             for _ in block.expressions
         ]
 
-    def _kronecker_of(self, slabs: Sequence[Slab]) -> list[np.ndarray]:
+    def _kronecker_of(self, slabs: Sequence[tuple[Slab, int]]) -> list[np.ndarray]:
         """Return this rank's sums for one kind of rows: for each layer A, B and A's count."""
         out: list[np.ndarray] = []
+        items = [_items(self._batch[at], slab) for slab, at in slabs]
         for number, (before, after) in enumerate(self.shapes):
-            layers = [slab.layers[number] for slab in slabs]
+            layers = [slab.layers[number] for slab, _ in slabs]
             if layers:
                 out += [factor.numpy() for factor in self._linear.kronecker(layers)]
             else:
                 out += [np.zeros((before, before)), np.zeros((after, after))]
-            counts = [float(x.inputs.shape[0] * x.inputs.shape[2]) for x in layers]
+            counts = [x.inputs.shape[0] * n for x, n in zip(layers, items, strict=True)]
             out.append(np.array([sum(counts)]))
         return [part.astype(self.own.dtype) for part in out]
 
-    def _pairs(self, flat: Sequence[np.ndarray], kinds: Sequence[object]) -> list[list[Pair]]:
+    def _pairs(self, flat: Sequence[np.ndarray]) -> list[list[Pair]]:
         """Return the summed factors as pairs, by layer."""
         layers: list[list[Pair]] = [[] for _ in self.shapes]
         parts = iter(flat)
-        for _ in kinds:
+        for _ in self.kinds:
             for pairs, (before, after) in zip(layers, self.shapes, strict=True):
                 inputs, signals, count = next(parts), next(parts), next(parts)
                 pairs.append(
                     Pair(inputs.reshape(before, before) / count, signals.reshape(after, after))
                 )
         return layers
+
+    def entry_bound(self) -> float:
+        """Return a bound of all entries of this rank's part of J^T J; NaN where there is none."""
+        total = 0.0
+        for slab in self.slabs:
+            parts = [slab.unknowns] if slab.dense is None else [slab.dense]
+            sizes = [float(np.max(np.abs(part), initial=0.0)) for part in parts]
+            for inputs, signals in slab.layers:
+                sides = [np.max(np.abs(side), axis=(1, 2)) for side in (inputs, signals)]
+                sizes.append(float(np.sum(sides[0] * sides[1])))
+            total += _width(slab) * max(sizes) ** 2 if np.all(np.isfinite(sizes)) else math.nan
+        return 2 * total
 
     def _pieces(self, slabs: Sequence[Slab], size: int) -> Iterator[Slab]:
         """Cut slabs into such with a Jacobian that is not too large."""
@@ -210,7 +234,7 @@ class LeastSquares:
         out[size - slab.unknowns.shape[0] :] = slab.unknowns.numpy()
         return out
 
-    def _parameter_pieces(self, slabs: Sequence[Slab], count: int) -> Iterator[np.ndarray]:
+    def parameter_pieces(self, slabs: Sequence[Slab], count: int) -> Iterator[np.ndarray]:
         """Return parts of the transposed Jacobian [p, N] of all slabs, layer after layer."""
         if slabs[0].dense is not None:
             dense = [slab.dense.numpy() for slab in slabs if slab.dense is not None]
@@ -234,6 +258,11 @@ class LeastSquares:
             yield np.concatenate([slab.unknowns.numpy() for slab in slabs], 1)
 
 
+def _items(data: Data, slab: Slab) -> float:
+    """Return how many of a slab's rows are those of items that count."""
+    return float(np.sum(data[REAL])) if REAL in data else float(_width(slab))
+
+
 def _width(slab: Slab) -> int:
     """Return the number of rows of a slab."""
     return int((slab.unknowns if slab.dense is None else slab.dense).shape[1])
@@ -248,27 +277,3 @@ def _cut(slab: Slab, begin: int, end: int) -> Slab:
         for layer in slab.layers
     )
     return slab._replace(layers=layers, unknowns=slab.unknowns[:, begin:end])
-
-
-def triangle_share(count: int, rank: int, size: int) -> tuple[int, int]:
-    """Return a rank's range of columns, so that all have as much of the lower triangle.
-
-    Columns before x hold a share s = 1 - (1 - x / N)^2 of it, so x = N (1 - sqrt(1 - s)).
-    """
-    start, stop = (round(count * (1 - np.sqrt(1 - part / size))) for part in (rank, rank + 1))
-    return start, stop
-
-
-def sum_lower(group: Group, matrix: np.ndarray) -> np.ndarray:
-    """Return the sum over ranks of lower triangles [M, M], in the place of this rank's."""
-    if group.size == 1:
-        return matrix
-    stripes = [slice(begin, begin + _STRIPE) for begin in range(0, len(matrix), _STRIPE)]
-    packed = np.concatenate([matrix[s, : s.stop].reshape(-1) for s in stripes])
-    total = group.sum_numpy(packed, "triangle")
-    start = 0
-    for stripe in stripes:
-        view = matrix[stripe, : stripe.stop]
-        view[...] = total[start : start + view.size].reshape(view.shape)
-        start += view.size
-    return matrix

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from pdehvd.models.network import Record
+from pdehvd.objectives.chunks import REAL
 from pdehvd.objectives.objective import Batch, PDEObjective
 
 # Rows whose Jacobian is computed together where there are no layers to factor it.
@@ -125,6 +126,8 @@ class Linearization:
             rows = self._rows(index, channels, data, theta, scales)
             targets = [tf.reduce_sum(row) for row in rows]
         inputs = [_with_ones(record, k) for record in records]
+        if REAL in data:
+            inputs = [entry * data[REAL] for entry in inputs]
         outputs = [record.outputs for record in records]
         fixed = [tf.stop_gradient(channel) for channel in channels]
         unknowns = self._by_unknowns(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +14,9 @@ from pdehvd.comm.group import Group
 from pdehvd.models.network import Layout, Network
 from pdehvd.numerics import jets
 from pdehvd.numerics.expressions import compile_tf
+from pdehvd.objectives import term_gradients
 from pdehvd.objectives.base import Batch, Evaluation, Objective
+from pdehvd.objectives.chunks import REAL
 from pdehvd.objectives.parts import Data, count_parts, sum_in_parts
 from pdehvd.objectives.passes import group_passes
 from pdehvd.problems.block import Block, Items
@@ -55,6 +58,8 @@ class PDEObjective(Objective):
         self._passes = group_passes(problem)
         self._local = tf.function(self.contributions, jit_compile=True, autograph=False)
         self._local_losses = tf.function(self._losses_of, jit_compile=True, autograph=False)
+        self._of_losses: Callable[..., tf.Tensor] = term_gradients.of_losses
+        self._of_signed_sums: Callable[..., tf.Tensor] = term_gradients.of_signed_sums
         self._local_error = tf.function(self.equation_error, jit_compile=True, autograph=False)
 
     @property
@@ -102,11 +107,16 @@ class PDEObjective(Objective):
         adaptive, interior = self.problem.adaptive, self.problem.interior
         if adaptive is None:
             return None
-        start, stop = self.group.shard(interior.candidates)
-        data = self.tensors(interior.candidate_items(round_, start, stop))
-        own = self._local_error(theta, data).numpy().astype(np.float64)
+        own = self._candidate_errors(theta, round_).astype(np.float64)
         sizes = self.group.gather_numpy(own, "residuals")
         return adaptive.select(sizes, interior.count, (round_, 0))
+
+    def _candidate_errors(self, theta: tf.Tensor, round_: int) -> np.ndarray:
+        """Return the residuals at this rank's candidates, [n]."""
+        interior = self.problem.interior
+        span = self.group.shard(interior.candidates)
+        data = self.tensors(interior.candidate_items(round_, *span))
+        return np.asarray(self._local_error(theta, data))
 
     def tensors(self, items: Items) -> dict[str, tf.Tensor]:
         """Return items as tensors in the run's precision."""
@@ -148,14 +158,14 @@ class PDEObjective(Objective):
         block = self.problem.blocks[index]
         names = dict(unknowns)
         names |= {name: data["x"][:, d] for d, name in enumerate(self.problem.coordinates)}
-        names |= {name: column for name, column in data.items() if name != "x"}
+        names |= {name: column for name, column in data.items() if name not in ("x", REAL)}
         for name, (field, channel) in block.derivatives.items():
             names[name] = channels[plan.channel(channel, block.operators)][:, field]
         columns = tf.stack(self._residuals_of[index](names), 1)
         k = block.source.points_per_item
-        return (
-            columns if k == 1 else tf.reduce_sum(tf.reshape(columns, [-1, k, columns.shape[1]]), 1)
-        )
+        if k > 1:
+            columns = tf.reduce_sum(tf.reshape(columns, [-1, k, columns.shape[1]]), 1)
+        return columns * data[REAL][:, None] if REAL in data else columns
 
     def _by_term(self, values: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
         result: list[tf.Tensor | None] = []
@@ -219,8 +229,11 @@ class PDEObjective(Objective):
 
     def losses_at(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
         """Return the global losses [K] at several thetas [K, P]; one collective for all."""
-        (losses,) = self.group.sum([self._local_losses(thetas, batch, weights)], "losses_at")
-        return losses
+        return self._total("losses_at", lambda b: self._local_losses(thetas, b, weights), batch)
+
+    def _total(self, name: str, function: Callable[..., tf.Tensor], shard: Any) -> tf.Tensor:
+        """Return the sum over ranks of what a function of the shard gives."""
+        return self.group.sum([function(shard)], name)[0]
 
     def _losses_of(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
         def one(theta: tf.Tensor) -> tf.Tensor:
@@ -235,14 +248,7 @@ class PDEObjective(Objective):
 
     def term_gradients(self, theta: tf.Tensor, batch: Batch) -> tf.Tensor:
         """Return the global gradient of each term's loss, [T, P]."""
-        with tf.GradientTape(persistent=True) as tape:
-            tape.watch(theta)
-            shares = self.shares(theta, batch)
-        rows = [
-            tape.gradient(share, theta, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-            for share in shares
-        ]
-        return self.group.sum([tf.stack(rows)], "term_gradients")[0]
+        return self._total("term_gradients", lambda b: self._of_losses(self, theta, b), batch)
 
     def kernel_traces(
         self, theta: tf.Tensor, batch: Batch, signs: Sequence[tf.Tensor]
@@ -250,20 +256,16 @@ class PDEObjective(Objective):
         """Return an estimate of tr(K_kk)/N_k of each term's neural tangent kernel, [T].
 
         Hutchinson: E |J^T v|^2 = tr(J J^T) for random signs v; `signs` holds this rank's rows of
-        the global v of each term, [n].
+        the global v of each term, as `pieces` [k, c] says.
         """
-        with tf.GradientTape(persistent=True) as tape:
-            tape.watch(theta)
-            projected = [
-                tf.zeros([], self.dtype) if r is None else tf.reduce_sum(r * v[:, None])
-                for r, v in zip(self.residuals(theta, batch), signs, strict=True)
-            ]
-        rows = [
-            tape.gradient(p, theta, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-            for p in projected
-        ]
-        (total,) = self.group.sum([tf.stack(rows)], "kernel_traces")
+        both = list(batch), list(signs)
+        total = self._total("traces", lambda own: self._of_signed_sums(self, theta, *own), both)
         return tf.reduce_sum(tf.square(total), 1) / tf.constant(self.counts, self.dtype)
+
+    def pieces(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return this rank's of `count` points in pieces [k, c], and which of them count [k, c]."""
+        own = np.arange(*self.group.shard(count))[None]
+        return own, np.ones(own.shape, bool)
 
     def equation_error(self, theta: tf.Tensor, data: Data) -> tf.Tensor:
         """Return |r| = sqrt(sum of squared equation residuals) at this rank's points, [n]."""

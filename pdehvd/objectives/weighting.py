@@ -140,13 +140,13 @@ class NeuralTangentKernel(_Balanced):
         """Return this rank's rows of a global vector of random signs for each term."""
         signs = []
         for index, count in enumerate(objective.counts):
-            start, stop = objective.group.shard(int(count))
             key = tf.stack(
                 [
                     tf.cast(step, tf.int32),
                     tf.constant(seed + 7919 * (self.probes * index + probe), tf.int32),
                 ]
             )
-            bits = tf.random.stateless_uniform([int(count)], key, 0, 2, tf.int32)[start:stop]
-            signs.append(tf.cast(2 * bits - 1, objective.dtype))
+            bits = tf.random.stateless_uniform([int(count)], key, 0, 2, tf.int32)
+            own = tf.gather(bits, objective.pieces(int(count))[0])
+            signs.append(tf.cast(2 * own - 1, objective.dtype))
         return signs

@@ -32,7 +32,10 @@ class Evaluator(ABC):
 
 
 class PointEvaluator(Evaluator):
-    """Relative L2 error of each field that the reference knows, from sums over all ranks."""
+    """Relative L2 error of each field that the reference knows, from sums over all ranks.
+
+    Points lie in pieces that an objective evaluates one by one, sums of pieces in global order.
+    """
 
     def __init__(
         self,
@@ -44,23 +47,35 @@ class PointEvaluator(Evaluator):
         domain = objective.problem.domain
         points = evaluation_points(domain, count)
         slices, self._slice_count = time_slices(domain, points)
-        start, stop = objective.group.shard(len(points))
-        self._slices = slices[start:stop]
-        self._truth = reference(points[start:stop])
-        self._x = tf.constant(points[start:stop], objective.dtype)
+        index, real = objective.pieces(len(points))
+        self._slices = slices[index]
+        truth = [reference(points[own]) for own in index]
+        self._truth = {
+            field: np.where(real, np.stack([piece[field] for piece in truth]), np.nan)
+            for field in truth[0]
+        }
+        self._x = tf.constant(points[index], objective.dtype)
         self._group = objective.group
         self._fields = objective.problem.fields
         self._free = frozenset(free)
         self._solution = tf.function(objective.solution, jit_compile=True, autograph=False)
 
     def __call__(self, state: TrainState) -> Measured:
-        values = self._solution(state.theta, self._x).numpy().astype(np.float64)
-        sums = {
-            field: error_sums(
-                values[:, self._fields.index(field)], truth, self._slices, self._slice_count
-            )
-            for field, truth in self._truth.items()
+        sums = np.stack([self._sums(state.theta, piece) for piece in range(len(self._slices))])
+        total = self._group.gather_numpy(sums, "evaluation").sum(0)
+        errors = {
+            field: relative_l2(total[i], field in self._free) for i, field in enumerate(self._truth)
         }
-        total = self._group.sum_numpy(np.stack(list(sums.values())), "evaluation")
-        errors = {field: relative_l2(total[i], field in self._free) for i, field in enumerate(sums)}
         return Measured(errors, {})
+
+    def _sums(self, theta: tf.Tensor, piece: int) -> np.ndarray:
+        """Return the sums of errors of a piece's points, [F, S, 4]."""
+        values = self._solution(theta, self._x[piece]).numpy().astype(np.float64)
+        slices, count = self._slices[piece], self._slice_count
+        columns = {field: values[:, self._fields.index(field)] for field in self._truth}
+        return np.stack(
+            [
+                error_sums(columns[f], truth[piece], slices, count)
+                for f, truth in self._truth.items()
+            ]
+        )

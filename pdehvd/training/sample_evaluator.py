@@ -26,12 +26,8 @@ class SampleEvaluator(Evaluator):
         problem = objective.problem
         self._objective = objective
         self._resolution = problem.resolution
-        start, stop = objective.group.shard(problem.held_out)
-        # Few samples at a time: their images must not need more memory than a step.
-        size = max(problem.samples.batch // objective.group.size, 1)
         self._chunks = []
-        for first in range(start, stop, size):
-            numbers = np.arange(first, min(first + size, stop))
+        for numbers in objective.held_out_chunks():
             sample = problem.draw(numbers, self._resolution, HELD_OUT)
             truth = [
                 reference.stored({n: f[i] for n, f in sample.fields.items()}, self._resolution)

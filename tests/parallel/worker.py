@@ -22,9 +22,11 @@ from pdehvd.experiment.config import Config, load_config  # noqa: E402
 from pdehvd.training.checkpoint import Checkpoints  # noqa: E402
 from pdehvd.training.history import History  # noqa: E402
 from pdehvd.training.progress import Progress  # noqa: E402
+from pdehvd.training.state import TrainState  # noqa: E402
 from pdehvd.training.trainer import Outcome, Output, Trainer  # noqa: E402
 
 PROBLEM = Path(__file__).with_name("problem.yaml")
+EXACT = Path(__file__).with_name("exact.yaml")
 FIELDS = Path(__file__).with_name("fields.yaml")
 Arrays = dict[str, np.ndarray]
 
@@ -48,21 +50,33 @@ def trained(group: Group, settings: list[str], aggregation: Aggregation | None =
     config, _ = load_config(PROBLEM, settings)
     if aggregation is not None:
         config = config.model_copy(update={"aggregation": aggregation})
-    outcome = fitted(config, group)
+    return _kept(fitted(config, group))
+
+
+def _kept(outcome: Outcome) -> Arrays:
     return {
         "loss": np.array(outcome.loss),
         "theta": outcome.state.theta.numpy(),
         "weights": outcome.state.weights.numpy(),
+        "moments": outcome.state.moments.numpy(),
+        "errors": np.array(list(outcome.errors.values())),
         "selection": np.array([]) if outcome.state.selection is None else outcome.state.selection,
     }
 
 
 def fitted(config: Config, group: Group) -> Outcome:
     """Train from a fresh state and write nothing."""
+    return _fitted(config, group)[1]
+
+
+def _fitted(
+    config: Config, group: Group, stored: TrainState | None = None
+) -> tuple[Trainer, Outcome]:
     folder = Path(sys.argv[2]) / "unused"
     output = Output(History(folder, False), Progress(1, True), Checkpoints(folder, 1, False))
     trainer = Trainer(build_parts(config, group), config.training)
-    return trainer.fit(trainer.fresh_state(), output)
+    state = trainer.fresh_state() if stored is None else trainer.restored(stored)
+    return trainer, trainer.fit(state, output)
 
 
 def prefixed(prefix: str, arrays: Arrays) -> Arrays:
@@ -153,6 +167,41 @@ def field_trained(group: Group, settings: list[str]) -> Arrays:
     }
 
 
+def exact(group: Group) -> Arrays:
+    """Sums that know no order: Adam and SSBroyden, Gauss and Newton, a generative model."""
+    found = prefixed("phases", _kept(fitted(load_config(EXACT)[0], group)))
+    without_xla()
+    newton = ["optimizer={name: gauss_newton, solver: normal}", "training.steps=8"]
+    fields = ["aggregation=exact", "model.depth=1", "training.steps=2"]
+    for name, config in {
+        "normal": load_config(EXACT, newton)[0],
+        "fields": load_config(FIELDS, fields)[0],
+    }.items():
+        found |= prefixed(name, _kept(fitted(config, group)))
+    for name, settings in {"exact": [], "plain": ["aggregation=global_mean"]}.items():
+        objective = build_parts(load_config(EXACT, settings)[0], group).objective
+        ones = tf.ones([len(objective.terms)], tf.float64)
+        evaluate = tf.function(objective.evaluate, autograph=False)
+        at = evaluate(tf.constant(objective.initial(5)), objective.batch(0), ones)
+        found |= {f"start/{name}": at.gradient.numpy(), "start/loss": at.loss.numpy()}
+    return found
+
+
+def exact_first(group: Group) -> Arrays:
+    """Train half of the way and store the state as checkpoints do."""
+    config, _ = load_config(EXACT, ["training.steps=130"])
+    trainer, outcome = _fitted(config, group)
+    return {"state": np.frombuffer(trainer.stored(outcome.state).to_bytes(), np.uint8)}
+
+
+def exact_rest(group: Group) -> Arrays:
+    """Go on from there to the end."""
+    with np.load(sys.argv[3]) as archive:
+        state = TrainState.from_bytes(archive["state"].tobytes())
+    _, outcome = _fitted(load_config(EXACT)[0], group, state)
+    return prefixed("phases", _kept(outcome))
+
+
 def hooks(group: Group) -> Arrays:
     """Compression and adaptive summation on the same problem."""
     without_xla()
@@ -210,6 +259,7 @@ def main() -> None:
     scenario, folder = sys.argv[1], Path(sys.argv[2])
     group = launch.join()
     scenarios = (invariance, adaptive, second_order, generative, hooks, collectives)
+    scenarios += (exact, exact_first, exact_rest)
     arrays = {f.__name__: f for f in scenarios}[scenario](group)
     np.savez(folder / f"rank{group.rank}.npz", **arrays)
     group.close()

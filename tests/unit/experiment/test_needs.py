@@ -1,5 +1,7 @@
 """What an optimizer cannot get from a config is said before anything runs."""
 
+from pathlib import Path
+
 import pytest
 
 from pdehvd.comm.group import Solo
@@ -39,6 +41,41 @@ def test_dense_methods_refuse_single_precision(tmp_path, name):
     path = tmp_path / "problem.yaml"
     allowed = f"optimizer={{name: {name}, precision_checked: false}}"
     assert build_parts(load_config(path, ["precision=float32", allowed])[0], Solo())
+
+
+class Three(Solo):
+    size = 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        (["processes.threads=2"], "processes.threads: 2 threads"),
+        (["aggregation.chunk=8"], "aggregation.chunk: 3 processes for 2 chunks"),
+        (["aggregation.chunk=0"], "aggregation.chunk: got 0"),
+        (["training.micro_batches=2"], "training.micro_batches: the chunks of 'exact'"),
+    ],
+)
+def test_what_cannot_be_exact(tmp_path, settings, text):
+    path = tmp_path / "problem.yaml"
+    path.write_text(CONFIG)
+    with pytest.raises(ConfigError) as caught:
+        build_parts(load_config(path, ["aggregation={name: exact}", *settings])[0], Three())
+    assert text in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        (["model.norm={name: batch, sync: local}"], "model.norm.sync: statistics of each process"),
+        (["aggregation.chunk=2"], "a batch of 7 cannot be cut into chunks of 2"),
+    ],
+)
+def test_what_cannot_be_exact_on_a_grid(settings, text):
+    path = Path(__file__).parents[2] / "parallel" / "fields.yaml"
+    with pytest.raises(ConfigError) as caught:
+        build_parts(load_config(path, ["aggregation={name: exact}", *settings])[0], Three())
+    assert text in str(caught.value)
 
 
 def test_points_that_change_too_fast(tmp_path):

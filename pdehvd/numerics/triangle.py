@@ -1,0 +1,45 @@
+"""Lower triangles of symmetric matrices: shares of them, and their sums over ranks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pdehvd.comm.group import Group
+
+# Rows of a matrix that travel as one piece of its lower triangle.
+_STRIPE = 256
+
+
+def triangle_share(count: int, rank: int, size: int) -> tuple[int, int]:
+    """Return a rank's range of columns, so that all have as much of the lower triangle.
+
+    Columns before x hold a share s = 1 - (1 - x / N)^2 of it, so x = N (1 - sqrt(1 - s)).
+    """
+    start, stop = (round(count * (1 - np.sqrt(1 - part / size))) for part in (rank, rank + 1))
+    return start, stop
+
+
+def sum_lower(group: Group, matrix: np.ndarray) -> np.ndarray:
+    """Return the sum over ranks of lower triangles [M, M], in the place of this rank's."""
+    if group.size == 1:
+        return matrix
+    return unpack_lower(group.sum_numpy(pack_lower(matrix), "triangle"), matrix)
+
+
+def pack_lower(matrix: np.ndarray) -> np.ndarray:
+    """Return the entries of a lower triangle [M, M], and a few more, as a vector."""
+    return np.concatenate([view.reshape(-1) for view in _stripes(matrix)])
+
+
+def unpack_lower(packed: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Put the entries of `pack_lower` in the place of a matrix's own, and return it."""
+    start = 0
+    for view in _stripes(matrix):
+        view[...] = packed[start : start + view.size].reshape(view.shape)
+        start += view.size
+    return matrix
+
+
+def _stripes(matrix: np.ndarray) -> list[np.ndarray]:
+    begins = range(0, len(matrix), _STRIPE)
+    return [matrix[begin : begin + _STRIPE, : begin + _STRIPE] for begin in begins]
