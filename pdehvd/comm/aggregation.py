@@ -102,7 +102,7 @@ class HalfPrecision(Aggregation):
 
 
 @register("aggregation")
-class Exact(Aggregation):
+class ExactSum(Aggregation):
     """Sums that do not depend on any order: the same bits on any number of processes.
 
     The batch is cut into chunks that do not depend on the number of processes. Each is computed by

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pdehvd.comm.aggregation import Exact
+from pdehvd.comm.aggregation import ExactSum
 from pdehvd.comm.group import Group
 from pdehvd.models.network import Network
 from pdehvd.objectives.base import Batch, Evaluation
@@ -29,10 +29,10 @@ class ChunkedObjective(PDEObjective):
     """
 
     compiled = False
-    aggregation: Exact
+    aggregation: ExactSum
 
     def __init__(
-        self, problem: PDEProblem, network: Network, group: Group, aggregation: Exact, dtype: str
+        self, problem: PDEProblem, network: Network, group: Group, aggregation: ExactSum, dtype: str
     ) -> None:
         super().__init__(problem, network, group, aggregation, dtype)
         self.chunks = Chunks.of(aggregation.chunks(problem.blocks[0].count), group)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from pdehvd.comm.aggregation import Exact
+from pdehvd.comm.aggregation import ExactSum
 from pdehvd.comm.group import Group
 from pdehvd.models.grid_network import GridNetwork
 from pdehvd.objectives.base import Batch, Evaluation
@@ -26,14 +26,14 @@ class ChunkedGenerativeObjective(GenerativeObjective):
     its chunks, which hold equally many samples.
     """
 
-    aggregation: Exact
+    aggregation: ExactSum
 
     def __init__(
         self,
         problem: ParametricProblem,
         network: GridNetwork,
         group: Group,
-        aggregation: Exact,
+        aggregation: ExactSum,
         dtype: str,
         schedule: Schedule | None = None,
     ) -> None:

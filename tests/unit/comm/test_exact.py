@@ -10,7 +10,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pdehvd.comm.aggregation import Exact
+from pdehvd.comm.aggregation import ExactSum
 from pdehvd.comm.exact import FixedPoint, size_of
 from pdehvd.comm.group import Solo
 
@@ -98,7 +98,7 @@ def test_what_is_no_number_makes_its_own_row_nan():
     rows = np.array([[[1.0, 2.0], [3.0, 4.0]], [[1.0, np.nan], [3.0, 4.0]]])
     for bad in (np.nan, np.inf, -np.inf):
         rows[1, 0, 1] = bad
-        (got,) = Exact().total(Solo(), [tf.constant(rows)], 2, "test")
+        (got,) = ExactSum().total(Solo(), [tf.constant(rows)], 2, "test")
         assert np.all(np.isnan(got[0]))
         np.testing.assert_array_equal(got[1], [6.0, 8.0])
 
@@ -106,15 +106,15 @@ def test_what_is_no_number_makes_its_own_row_nan():
 def test_small_entries_beside_large_ones_keep_their_digits():
     rng = np.random.default_rng(3)
     values = rng.standard_normal((12, 1, 500)) * 10.0 ** rng.uniform(-12, 0, 500)
-    (got,) = Exact().total(Solo(), [tf.constant(values)], 12, "test")
+    (got,) = ExactSum().total(Solo(), [tf.constant(values)], 12, "test")
     exact = np.array([math.fsum(column) for column in values[:, 0].T])
     assert np.max(np.abs(got[0] - exact) / np.abs(exact)) < 3e-16
 
 
 def test_arrays_one_at_a_time_give_the_same_sum():
     values = np.random.default_rng(5).standard_normal((7, 30))
-    (expected,) = Exact().total(Solo(), [tf.constant(values[:, None])], 7, "test")
-    hook = Exact()
+    (expected,) = ExactSum().total(Solo(), [tf.constant(values[:, None])], 7, "test")
+    hook = ExactSum()
     for bound in (np.abs(values).max(), 1e9):
         got = hook.total_of_large(Solo(), list(values[::-1]), float(bound), 7, "test")
         np.testing.assert_array_equal(got, expected[0])
@@ -125,4 +125,4 @@ def test_arrays_one_at_a_time_give_the_same_sum():
     ("chunk", "items", "count"), [(None, 101, 12), (None, 5, 5), (None, 120_000, 59), (17, 101, 6)]
 )
 def test_the_number_of_chunks_depends_on_the_batch_alone(chunk, items, count):
-    assert Exact(chunk=chunk).chunks(items) == count
+    assert ExactSum(chunk=chunk).chunks(items) == count
