@@ -1,4 +1,4 @@
-"""The commands about many processes: `scale` and `net`. `cli.py` holds the others."""
+"""The commands about many processes: `scale` and `net`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pdehvd.cli.options import Plugins, Settings
 from pdehvd.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -18,15 +19,6 @@ _LEAST = 1024
 
 Counts = Annotated[
     str | None, typer.Option("--np", metavar="N,N,...", help="numbers of processes, such as 1,2,4")
-]
-
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="A.B=VALUE", help="a value that goes over the file; repeatable"),
-]
-Plugins = Annotated[
-    list[Path] | None,
-    typer.Option("--plugin", metavar="FILE.py", help="Python that registers more; repeatable"),
 ]
 
 

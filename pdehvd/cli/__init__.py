@@ -1,0 +1,84 @@
+"""The command line. Heavy modules are imported by the commands that need them."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from pdehvd import __version__
+from pdehvd.cli import machine, runs, scaling, training
+from pdehvd.errors import ConfigError
+
+app = typer.Typer(
+    name="pdehvd",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Physics-informed networks from a YAML file, trained on any number of processes.",
+)
+
+# In the order of the list that --help prints.
+training.add_commands(app)
+runs.add_commands(app)
+scaling.add_commands(app)
+machine.add_commands(app)
+
+# Ranks but 0 wait so long before they tell of a bad config, for rank 0 has most likely told it.
+_PATIENCE = 5.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code.
+
+    0 done, 1 failure, 2 bad input, 3 environment, 4 diverged, 130 interrupted.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    debug = "--debug" in given
+    try:
+        result = app(
+            [argument for argument in given if argument != "--debug"],
+            prog_name="pdehvd",
+            standalone_mode=False,
+        )
+        return int(result or 0)
+    except KeyboardInterrupt:
+        return 130
+    except (Exception, SystemExit) as error:
+        # A plug-in that leaves early must not look like a finished run.
+        return _failed(error, debug)
+
+
+def _failed(error: Exception | SystemExit, debug: bool) -> int:
+    """Tell on stderr what went wrong, and return the exit code."""
+    from pdehvd.comm.launch import world_rank
+    from pdehvd.experiment.failures import told
+
+    if debug:
+        traceback.print_exception(error)
+    text, code = told(error)
+    rank = world_rank()
+    if rank and code == ConfigError.exit_code:
+        time.sleep(_PATIENCE)
+    print(f"rank {rank}: {text}" if rank else text, file=sys.stderr, flush=True)
+    return code
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"pdehvd {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="show tracebacks; anywhere")] = False,
+) -> None:
+    """Options that every command takes; `main` looks for --debug itself."""

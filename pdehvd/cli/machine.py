@@ -1,0 +1,64 @@
+"""The commands about the machine and the program: `doctor`, `schema` and `list`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pdehvd.cli.options import Plugins
+from pdehvd.errors import EnvironmentFault
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Put these commands beside the others."""
+    app.command()(doctor)
+    app.command()(schema)
+    app.command("list")(list_)
+
+
+def doctor(
+    np: Annotated[
+        int | None, typer.Option("--np", metavar="N", min=1, help="number of processes; 2")
+    ] = None,
+    output: Annotated[Path, typer.Option(metavar="DIR", help="folder of the runs")] = Path("runs"),
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
+) -> int:
+    """Examine this machine, add numbers on N processes, and say what to do about each failure."""
+    from pdehvd.comm import launch
+    from pdehvd.experiment.doctor import examine
+    from pdehvd.experiment.tables import show_findings
+
+    size = launch.world_size() if launch.joined() else np or 2
+    findings = examine(size, output)
+    if launch.world_rank() == 0:
+        show_findings(findings, as_json)
+    return EnvironmentFault.exit_code if any(f.status == "failed" for f in findings) else 0
+
+
+def schema(plugin: Plugins = None) -> None:
+    """Print the JSON Schema of configs, for editors."""
+    import json
+
+    from pdehvd.experiment.config import prepare
+    from pdehvd.experiment.listing import schema as describe
+
+    prepare(plugin or ())
+    print(json.dumps(describe(), indent=2))
+
+
+def list_(
+    section: Annotated[
+        str | None, typer.Argument(metavar="SECTION", help="one section only", show_default=False)
+    ] = None,
+    plugin: Plugins = None,
+) -> None:
+    """Print the names that the sections of a config may hold."""
+    from pdehvd.experiment.config import prepare
+    from pdehvd.experiment.listing import check_section, names
+    from pdehvd.experiment.tables import show_names
+
+    check_section(section)
+    prepare(plugin or ())
+    show_names(names(section))

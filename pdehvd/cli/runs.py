@@ -1,0 +1,100 @@
+"""The commands about runs: `evaluate`, `plot`, `report`, `export` and `predict`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pdehvd.cli.options import Plugins, RunFolder
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Put these commands beside the others."""
+    app.command()(evaluate)
+    app.command()(plot)
+    app.command()(report)
+    app.command()(export)
+    app.command()(predict)
+
+
+class Format(str, Enum):
+    """What `export` can write."""
+
+    vtk = "vtk"
+    npz = "npz"
+    savedmodel = "savedmodel"
+
+
+def _found(run: Path, plugin: Sequence[Path] | None) -> Path:
+    """Return the run directory, ready to be opened: its config may name what plug-ins register."""
+    from pdehvd.experiment.config import prepare
+    from pdehvd.experiment.directory import find
+
+    found = find(run)
+    prepare(plugin or ())
+    return found
+
+
+def evaluate(run: RunFolder, plugin: Plugins = None) -> None:
+    """Print a run's errors against its reference solution."""
+    found = _found(run, plugin)
+    from pdehvd.experiment.evaluate import evaluate as measure
+    from pdehvd.experiment.tables import show_errors
+
+    show_errors(measure(found))
+
+
+def plot(run: RunFolder, plugin: Plugins = None) -> None:
+    """Draw a run's solution, reference, error and loss curves."""
+    found = _found(run, plugin)
+    from pdehvd.experiment.plots import plot as draw
+
+    for path in draw(found):
+        print(path)
+
+
+def report(run: RunFolder, plugin: Plugins = None) -> None:
+    """Write a run's report, one self-contained HTML page."""
+    found = _found(run, plugin)
+    from pdehvd.experiment.report import report as write
+
+    print(write(found))
+
+
+def export(
+    run: RunFolder,
+    form: Annotated[Format, typer.Option("--format", help="what to write")],
+    resolution: Annotated[
+        int | None, typer.Option(min=2, help="grid points along each coordinate")
+    ] = None,
+    time: Annotated[float | None, typer.Option(help="one time instead of all")] = None,
+    output: Annotated[Path | None, typer.Option(metavar="PATH", help="where to write")] = None,
+    plugin: Plugins = None,
+) -> None:
+    """Write a run's solution for other programs."""
+    found = _found(run, plugin)
+    from pdehvd.experiment.export import export as write
+
+    print(write(found, form.value, output, resolution, time))
+
+
+def predict(
+    run: RunFolder,
+    field: Annotated[
+        Path, typer.Option("--field", metavar="FILE", help="inputs: .npz, .h5 or .png")
+    ],
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE.npz", help="where the solution goes")
+    ] = None,
+    plugin: Plugins = None,
+) -> None:
+    """Solve for your own input field with a trained generative model."""
+    found = _found(run, plugin)
+    from pdehvd.experiment.predict import predict_field
+
+    for path in predict_field(found, field, output):
+        print(path)

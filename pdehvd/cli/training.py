@@ -1,0 +1,100 @@
+"""The commands about configs: `train` and `check`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pdehvd.cli.options import ConfigFile, Plugins, Processes, Settings
+from pdehvd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pdehvd.experiment.config import Config
+    from pdehvd.experiment.cost import Cost
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Put these commands beside the others."""
+    app.command()(train)
+    app.command()(check)
+
+
+def train(
+    config: ConfigFile,
+    np: Processes = None,
+    settings: Settings = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="go on with this run, or latest")
+    ] = None,
+    plugin: Plugins = None,
+    output: Annotated[Path | None, typer.Option(metavar="DIR", help="folder of the runs")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="print errors only")] = False,
+    discovery: Annotated[
+        Path | None,
+        typer.Option(metavar="PROGRAM", help="prints host:slots for an elastic job"),
+    ] = None,
+) -> int:
+    """Train on this machine's processes, or as one of those that a launcher started."""
+    from pdehvd.comm import launch
+    from pdehvd.experiment.directory import find
+    from pdehvd.experiment.glance import processes_of, sums_exactly
+
+    joined, size = launch.joined(), launch.world_size()
+    if joined and np not in (None, size):
+        raise ConfigError(
+            f"--np {np}, but the launcher has started {size} processes",
+            (),
+            f"no --np, or --np {size}",
+        )
+    run = None if resume is None else find(resume)
+    again = ["train", str(config), *_repeated("--set", settings), *_repeated("--plugin", plugin)]
+    again += ["--resume", str(run)] if run else []
+    again += ["--output", str(output)] if output else []
+    again += ["--quiet"] if quiet else []
+    if not joined:
+        processes, most = processes_of(config, settings or (), np, discovery)
+        count = processes.np or 1
+        if count > most or not processes.oversubscribe:
+            _examined(config, count, settings, plugin)
+        if count > 1 or processes.survived:
+            return launch.launch(again, processes, count)
+    if sums_exactly(config, settings or ()):
+        launch.settle_threads(again)
+    from pdehvd.experiment.config import load_config
+
+    loaded, source = load_config(config, settings or (), plugin or ())
+    from pdehvd.experiment.run import train as train_here
+
+    return train_here(loaded, source, run, output, quiet)
+
+
+def _repeated(option: str, values: Sequence[object] | None) -> list[str]:
+    return [text for value in values or () for text in (option, str(value))]
+
+
+def check(
+    config: ConfigFile, np: Processes = None, settings: Settings = None, plugin: Plugins = None
+) -> None:
+    """Validate a config, print it with all defaults, and what it will cost."""
+    from pdehvd.experiment.config import dump
+
+    loaded, cost = _examined(config, np, settings, plugin)
+    from pdehvd.experiment.tables import show_cost
+
+    print(dump(loaded))
+    show_cost(cost)
+
+
+def _examined(
+    config: Path, np: int | None, settings: Settings, plugin: Plugins
+) -> tuple[Config, Cost]:
+    """Return the config and what it will cost; raise all that only shows when parts are built."""
+    from pdehvd.experiment.config import load_config
+
+    loaded, source = load_config(config, settings or (), plugin or ())
+    from pdehvd.experiment.cost import examine
+
+    return loaded, examine(loaded, source, np or loaded.processes.np or 1)
