@@ -32,6 +32,13 @@ class BlockCost:
     channels: int
 
 
+class _Planned(Solo):
+    """So many processes, as mpirun would start them."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+
 @dataclass(frozen=True)
 class Cost:
     """Estimates for `processes`; memory in MiB a process, work in GFLOP a step of all together."""
@@ -57,6 +64,7 @@ def examine(config: Config, source: Source, processes: int = 1) -> Cost:
     try:
         check_cores(config.processes, processes)
         problem = build_problem(config, processes)
+        config.aggregation.check(_Planned(processes))
         objective = build_objective(config, problem, Solo())
         build_reference(config, problem)
         check_weights(config, objective)

@@ -326,6 +326,17 @@ def test_more_processes_than_points(here: Path, type_: Type) -> None:
     refused(here, type_, start, "--set", "processes.np=33")
 
 
+def test_adasum_on_a_number_of_processes_that_is_no_power_of_two(here: Path, type_: Type) -> None:
+    before = contents(here)
+    settings = ["--set", "aggregation=adasum"]
+    answer = type_("check", "small.yaml", "--np", "3", *settings)
+    assert answer.code == 2 and "Traceback" not in answer.err
+    assert "aggregation: adasum cannot run on 3 processes; expected MPI and" in answer.err
+    assert "did you mean 'global_mean'?" in answer.err
+    assert type_("check", "small.yaml", "--np", "4", *settings).code == 0
+    assert contents(here) == before
+
+
 def test_more_processes_than_cores_where_that_is_forbidden(here: Path, type_: Type) -> None:
     settings = ["--set", "processes={threads: 4000, oversubscribe: false}"]
     start = "--set processes: processes.oversubscribe: 2 processes are more than"

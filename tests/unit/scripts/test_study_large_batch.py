@@ -1,0 +1,58 @@
+"""The study of large batches: what it runs, and what its table says."""
+
+import argparse
+import math
+
+import pytest
+import study_large_batch as study
+import yaml
+
+from pdehvd.comm.group import Solo
+from pdehvd.experiment.build import build_objective, build_phases, build_problem
+from pdehvd.experiment.config import load_config
+
+
+@pytest.mark.parametrize("name", study.CASES)
+@pytest.mark.parametrize("rule", study.RULES)
+def test_every_run_sees_as_many_points(tmp_path, name, rule):
+    case, seen = study.CASES[name], []
+    for factor in study.FACTORS:
+        path = tmp_path / f"x{factor}.yaml"
+        path.write_text(yaml.safe_dump(study.settings(case, study.RULES[rule], factor, 1.0, 1)))
+        config, _ = load_config(path)
+        problem = build_problem(config, 1)
+        assert build_phases(config, build_objective(config, problem, Solo()))
+        seen.append(problem.items * config.training.steps)
+    assert len(set(seen)) == 1
+
+
+def test_the_table_says_what_the_rules_keep(tmp_path):
+    def curve(error):
+        return [study.Curve([1.0, 2.0], [1.0, error], False)]
+
+    gone = [study.Curve([], [], True)]
+    names = list(study.RULES)
+    curves = {("none", 1): curve(0.1), ("none", 8): curve(0.3), (names[1], 8): gone}
+    curves |= {(names[2], 8): curve(0.105), ("none", 64): curve(0.4), (names[2], 64): curve(0.2)}
+    text = "\n".join(study.table(study.CASES["burgers"], curves))
+    assert "| x 8 (512) | none | 3.00e-01 | 3.00 | 2.0 |" in text
+    assert "diverged" in text
+    assert f"Batch x 8: the best rule ({names[2]}) keeps the error within 10 %." in text
+    assert f"Batch x 64: the best rule ({names[2]}) does not keep the error" in text
+    assert math.isinf(study.median(gone)[0])
+    study.draw({"burgers": curves}, tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").stat().st_size > 5000
+
+
+def test_a_small_batch_needs_no_rule(monkeypatch):
+    ran = []
+
+    def measured(config):
+        ran.append(config)
+        return study.Curve([1.0], [0.5], False)
+
+    monkeypatch.setattr(study, "measured", measured)
+    options = argparse.Namespace(factors=[1, 8], seeds=2, share=0.001)
+    curves = study.study(study.CASES["burgers"], options)
+    assert {name for name, factor in curves if factor == 1} == {"none", "LAMB, sqrt, warm-up"}
+    assert len(ran) == 2 * len(curves) and {config["seed"] for config in ran} == {1, 2}
