@@ -6,8 +6,8 @@
 Every run sees as many points or samples as the others, so a batch k times as large does k times
 fewer steps; its rate falls along a cosine over them. `none` keeps the rate of the small batch, the
 others scale it and warm it up over a tenth of the steps. One process with one thread; errors are
-medians over the seeds, those of a run that diverges are infinite. `--share` cuts the steps down,
-for a try.
+medians over the seeds, those of a run that diverges are infinite. Seconds are those of the steps,
+without compiling and evaluating. `--share` cuts the steps down, for a try.
 """
 
 from __future__ import annotations
@@ -150,7 +150,8 @@ def measured(config: dict[str, Any]) -> Curve:
                 raise
             return Curve([], [], True)
         rows = run.history.dropna(subset=["relative_l2/u"])
-        return Curve(rows["seconds"].tolist(), rows["relative_l2/u"].tolist(), False)
+        seconds = rows["step"] * float(run.summary["seconds_per_step"] or math.nan)
+        return Curve(seconds.tolist(), rows["relative_l2/u"].tolist(), False)
 
 
 Curves = dict[tuple[str, int], list[Curve]]
@@ -208,8 +209,10 @@ def draw(found: dict[str, Curves], path: Path) -> None:
             base = curves["none", 1]
             for index, rule in enumerate(RULES):
                 sizes = sorted(f for n, f in curves if n == rule)
+                if not sizes:
+                    continue
                 ends = [(f, median(curves[rule, f])[0]) for f in sizes]
-                if sizes and sizes[0] != 1:
+                if sizes[0] != 1:
                     ends = [(1, median(base)[0]), *ends]
                 left.plot(*zip(*ends, strict=True), marker="o", label=rule, **line_style(index))
                 shown = curves[rule, sizes[-1]][0]

@@ -91,7 +91,8 @@ class FirstOrder(Optimizer):
         iteration = state["iteration"]
         rate = self._schedule(tf.cast(iteration, theta.dtype))
         gradient = clipped(gradient, self._clip_norm)
-        slots = [state[name] for name in state if name.startswith("slot_")]
+        count = sum(name.startswith("slot_") for name in state)
+        slots = [state[f"slot_{index}"] for index in range(count)]
         if self._folded is not None:
             slots[self._folded] *= tf.math.divide_no_nan(rate, state["rate"])
         (theta,), values = self._built(theta).stateless_apply(

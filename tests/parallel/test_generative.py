@@ -52,7 +52,7 @@ def test_the_ways_to_merge_moving_averages_differ(results):
     assert distance(local, none) > 1e-6
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [1, 3])
 def test_whole_sharded_and_accumulated_batches_give_the_same_updates(results, size):
     whole = results[1][0]
     for case in ("whole", "accumulated"):

@@ -145,15 +145,18 @@ def generative(group: Group) -> Arrays:
     """Twenty steps of a U-Net with normalisation over the global batch, and over shards."""
     without_xla()
     exact = ["precision=float64"]
-    parts = ["model.norm=instance", "training.micro_batches=2"]
-    return {
+    found = {
         **prefixed("global", field_trained(group, exact)),
         **prefixed("float32", field_trained(group, [])),
         **prefixed("local", field_trained(group, [*exact, "model.norm.sync=local"])),
         **prefixed("none", field_trained(group, [*exact, "model.norm.sync=none"])),
-        **prefixed("whole", field_trained(group, [*exact, "model.norm=instance"])),
-        **prefixed("accumulated", field_trained(group, [*exact, *parts])),
     }
+    if group.size != 2:
+        alone = [*exact, "model.norm=instance"]
+        found |= prefixed("whole", field_trained(group, alone))
+        accumulated = [*alone, "training.micro_batches=2"]
+        found |= prefixed("accumulated", field_trained(group, accumulated))
+    return found
 
 
 def field_trained(group: Group, settings: list[str]) -> Arrays:

@@ -14,7 +14,5 @@ SECOND_ORDER = {
     "soap": "{name: soap, learning_rate: 5.0e-3, every: 4}",
     "lamb": "{name: lamb, clip_norm: 0.5, weight_decay: 1.0e-3, learning_rate: {name: constant, "
     "value: 1.0e-2, scaling: {rule: sqrt, reference_batch: 50}, warmup: 10}}",
-    "lars": "{name: lars, momentum_correction: true, learning_rate: {name: constant, value: 1.0e-3,"
-    " scaling: {reference_batch: 50}, warmup: 10}}",
     "phases": "[{name: adam, steps: 10, learning_rate: 1e-2}, {name: lbfgs}]",
 }
