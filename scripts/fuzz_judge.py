@@ -29,7 +29,9 @@ from pdehvd import cli
 # Of computing; a case takes a few hundredths of it, and a machine may be busy with other work.
 SECONDS = 20
 _MEMORY = 4 << 30
-_LONGEST = 4000
+# Of a message: five findings, an expression of each with a mark below, and how many more.
+_LINES = 18
+_LONGEST = 9000
 
 
 @dataclass
@@ -163,7 +165,7 @@ def _told(case: Case, code: int, out: str, err: str) -> list[str]:
     if code == 2:
         problems += [] if any(name in err for name in case.named) else ["names no file or setting"]
         problems += ["printed results and failed"] if out else []
-    if code in (2, 3) and (not err.strip() or len(err) > _LONGEST or err.count("\n") > 7):
+    if code in (2, 3) and (not err.strip() or len(err) > _LONGEST or err.count("\n") > _LINES):
         problems.append(f"a message of {len(err)} characters")
     if not all(letter.isprintable() or letter == "\n" for letter in err):
         problems.append("control characters in the message")

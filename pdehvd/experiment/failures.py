@@ -10,13 +10,20 @@ from pathlib import Path
 from pdehvd.errors import EnvironmentFault, PdehvdError
 
 _LONGEST = 500
+# Names that a file holds may be of any length.
+_LONGEST_LINE = 1500
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 def told(error: Exception | SystemExit) -> tuple[str, int]:
     """Return a message without a traceback or control characters, and the exit code."""
     text, code = _told(error)
-    return "".join(letter if _is_shown(letter) else _escaped(letter) for letter in text), code
+    text = "".join(letter if _is_shown(letter) else _escaped(letter) for letter in text)
+    return "\n".join(_cut(line, _LONGEST_LINE) for line in text.splitlines()), code
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 3] + "..."
 
 
 def _is_shown(letter: str) -> bool:
@@ -62,8 +69,7 @@ def _too_large(error: MemoryError) -> str:
 def _unexpected(error: BaseException) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1:]
     where = f" ({Path(last[0].filename).name}:{last[0].lineno})" if last else ""
-    text = _essence(str(error))
-    text = text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    text = _cut(_essence(str(error)), _LONGEST)
     return f"pdehvd failed: {type(error).__name__}: {text}{where}; --debug shows the traceback"
 
 

@@ -53,7 +53,7 @@ def _whole(value: Any) -> Any:
     if value < 1:
         raise ConfigError(f"{value} is not positive", expected="a whole number of at least 1")
     if value > MAXIMUM_COUNT:
-        raise ConfigError(f"{value:.3g} is too many", expected=f"at most {MAXIMUM_COUNT}")
+        raise ConfigError(f"{str(value)[:20]} is too many", expected=f"at most {MAXIMUM_COUNT}")
     return int(value)
 
 

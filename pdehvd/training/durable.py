@@ -57,7 +57,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a folder so that a kill on the way leaves no half of it under its name."""
+    """Remove a folder so that a kill on the way leaves no half of it under its name.
+
+    A file goes, and a link, but not what it points at.
+    """
+    if path.is_symlink() or not path.is_dir():
+        path.unlink()
+        return
     old = path.with_name(f".{path.name}{_OLD}")
     shutil.rmtree(old, ignore_errors=True)
     os.rename(path, old)

@@ -173,6 +173,12 @@ CASES = {
         "small.yaml:15: sampling.equations: 1e+30 is too many; expected at most 2147483647",
         "",
     ),
+    "more points than a float holds": (
+        "equations: 32",
+        "equations: 1" + "0" * 400,
+        "small.yaml:15: sampling.equations: 10000000000000000000 is too many; expected at most",
+        "",
+    ),
     "letters that a terminal obeys": (
         HEAT,
         '"\\e[31m"',
@@ -286,6 +292,14 @@ def test_damaged_data_files(here: Path, type_: Type, name: str) -> None:
     points = f"    points: {{data: {name}}}\n"
     (here / "small.yaml").write_text(CONFIG.replace(INITIAL, INITIAL + points))
     assert expected in refused(here, type_, "small.yaml:14: problem.conditions.points.data: ")
+
+
+def test_a_message_has_a_length(here: Path, type_: Type) -> None:
+    (here / "wide.csv").write_text("x" * 5000 + ",t,u\n0,0,1\n")
+    points = "    points: {data: wide.csv, fields: [u]}\n"
+    (here / "small.yaml").write_text(CONFIG.replace(INITIAL, INITIAL + points))
+    told = refused(here, type_, "small.yaml:14: problem.conditions.points.data: ")
+    assert len(told) < 2000 and told.endswith("...\n")
 
 
 def test_a_data_file_of_complex_numbers(here: Path, type_: Type) -> None:

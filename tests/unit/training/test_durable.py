@@ -39,3 +39,15 @@ def test_leftovers_go_and_nothing_else(tmp_path):
     (tmp_path / ".e.new").symlink_to(tmp_path / "nowhere")
     durable.remove_leftovers(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "c.new"]
+
+
+def test_a_link_is_removed_and_not_what_it_points_at(tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept/state.npz").write_text("x")
+    (tmp_path / "out").symlink_to("kept")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").write_text("x")
+    for name in ("out", "loop", "file"):
+        durable.remove(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    assert (tmp_path / "kept/state.npz").read_text() == "x"
