@@ -104,7 +104,12 @@ def _digest(data: bytes) -> str:
 
 
 def _point(link: Path, name: str) -> None:
-    """Make a symbolic link point at `name`; a reader sees the old target or the new one."""
+    """Make a symbolic link point at `name`; a reader sees the old target or the new one.
+
+    A copy that follows links made a folder of it: that is kept as `NAME.moved`.
+    """
+    if link.is_dir() and not link.is_symlink():
+        os.rename(link, link.with_name(f"{link.name}.moved"))
     new = temporary(link)
     new.unlink(missing_ok=True)
     new.symlink_to(name)

@@ -250,3 +250,11 @@ def test_arrays_that_nobody_may_load_are_refused():
 def test_a_state_of_another_network_names_the_run(tmp_path):
     with pytest.raises(ConfigError, match=f"{tmp_path}: .*theta is float64.4."), blaming(tmp_path):
         state(size=4).check_like(state(size=5))
+
+
+def test_a_link_that_a_copy_made_a_folder_is_kept_and_made_again(tmp_path):
+    (tmp_path / "checkpoints/latest").mkdir(parents=True)
+    (tmp_path / "checkpoints/latest/state.npz").write_text("x")
+    Checkpoints(tmp_path, keep=2).save(state(10))
+    assert os.readlink(tmp_path / "checkpoints/latest") == "step-00000010"
+    assert (tmp_path / "checkpoints/latest.moved/state.npz").read_text() == "x"
