@@ -125,7 +125,7 @@ PATCHES = {
 
 def subject(name: str) -> str:
     """Return what a config is about, without the optimizer that its name may end with."""
-    return re.sub("_(ssbroyden|gauss_newton|spring|kfac)$", "", name)
+    return re.sub("_(ssbroyden|gauss_newton|spring|kfac|large_batch)$", "", name)
 
 
 def smooth(name: str, x: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 from pydantic import Field, model_validator
@@ -79,6 +79,8 @@ class Exact(Spec):
 
 
 class Mean(Spec):
+    chunked: ClassVar[bool] = False
+
     name: Literal["global_mean"] = "global_mean"
 
 

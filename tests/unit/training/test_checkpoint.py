@@ -196,7 +196,7 @@ def test_a_run_without_checkpoint_is_told(tmp_path):
 
 @pytest.mark.parametrize("data", [b"", b"nonsense", state().to_bytes()[:200]])
 def test_other_bytes_are_no_checkpoint(data):
-    with pytest.raises(ConfigError, match="no checkpoint"):
+    with pytest.raises(ConfigError, match="cannot read the checkpoint"):
         TrainState.from_bytes(data)
 
 
