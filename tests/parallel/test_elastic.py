@@ -69,6 +69,7 @@ def test_one_joins_and_one_is_killed_while_training_goes_on(tmp_path: Path) -> N
     # The steps at which it was asked to stop stand between the multiples of ten.
     assert seen == sorted(set(seen)) and set(range(10, seen[-1], 10)) <= set(seen)
     losses = [row["loss/total"] for row in rows]
-    assert all(abs(b - a) < 0.2 * a for a, b in pairwise(losses))
+    # A run that began anew would be back at the first loss.
+    assert all(b < a + 0.2 * losses[0] for a, b in pairwise(losses))
     summary = json.loads((run / "summary.json").read_text())
     assert summary["restarts"] == 1 and summary["processes"] == 2

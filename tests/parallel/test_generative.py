@@ -40,10 +40,9 @@ def test_all_ranks_hold_the_same_bits(results, size):
             np.testing.assert_array_equal(array, results[size][rank][name], err_msg=name)
 
 
-@pytest.mark.parametrize("size", SIZES[1:])
 @pytest.mark.parametrize("case", ["local", "none"])
-def test_without_synchronised_statistics_the_same_check_fails(results, size, case):
-    one, many = results[1][0], results[size][0]
+def test_without_synchronised_statistics_the_same_check_fails(results, case):
+    one, many = results[1][0], results[3][0]
     assert distance(one[f"{case}/theta"], many[f"{case}/theta"]) > 1e-6
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from worker_names import SECOND_ORDER
+from worker_names import SECOND_ORDER, methods
 
 from pdehvd.comm import launch
 from pdehvd.comm.spec import ProcessesSpec
@@ -104,9 +104,11 @@ def without_xla() -> None:
 
 def invariance(group: Group) -> Arrays:
     """The same config in both precisions."""
+    found = prefixed("float64", trained(group, []))
+    without_xla()
     return {
         **prefixed("start", start(group)),
-        **prefixed("float64", trained(group, [])),
+        **found,
         **prefixed("float32", trained(group, ["precision=float32"])),
     }
 
@@ -134,10 +136,12 @@ def second_order(group: Group) -> Arrays:
     evaluate = tf.function(objective.evaluate, autograph=False)
     theta = tf.constant(objective.initial(3))
     found["start"] = evaluate(theta, objective.batch(0), first).loss.numpy()
-    for name, optimizer in SECOND_ORDER.items():
-        found |= prefixed(name, trained(group, [*few, f"optimizer={optimizer}"]))
-    lamb = [*few, f"optimizer={SECOND_ORDER['lamb']}", "training.micro_batches=4"]
-    found |= prefixed("accumulated", trained(group, lamb))
+    for name in methods(group.size):
+        settings = [*few, f"optimizer={SECOND_ORDER[name]}"]
+        found |= prefixed(name, trained(group, settings))
+        if name == "lamb":
+            parts = [*settings, "training.micro_batches=4"]
+            found |= prefixed("accumulated", trained(group, parts))
     return found
 
 
@@ -148,10 +152,11 @@ def generative(group: Group) -> Arrays:
     found = {
         **prefixed("global", field_trained(group, exact)),
         **prefixed("float32", field_trained(group, [])),
-        **prefixed("local", field_trained(group, [*exact, "model.norm.sync=local"])),
-        **prefixed("none", field_trained(group, [*exact, "model.norm.sync=none"])),
     }
     if group.size != 2:
+        for sync in ("local", "none"):
+            settings = [*exact, f"model.norm.sync={sync}"]
+            found |= prefixed(sync, field_trained(group, settings))
         alone = [*exact, "model.norm=instance"]
         found |= prefixed("whole", field_trained(group, alone))
         accumulated = [*alone, "training.micro_batches=2"]
