@@ -26,7 +26,7 @@ def seconds_per_step(hook: str, np_: int, options: argparse.Namespace) -> float:
         "optimizer": {"name": "adam", "learning_rate": 1e-3},
         "model": {"name": "mlp", "width": options.width, "depth": options.depth},
         "precision": options.precision,
-        "sampling": {"name": "sobol", "equations": options.points * np_},
+        "sampling": {"name": "sobol", "equations": options.points * np_, "conditions": 256 * np_},
         "training.steps": options.steps,
         "training.evaluate_every": options.steps,
         "training.log_every": max(options.steps // 16, 1),
