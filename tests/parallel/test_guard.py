@@ -111,8 +111,9 @@ def test_over_gloo_a_rank_that_loops_or_leaves_ends_all(behaviour, tmp_path):
     path = f"{BIN}:{os.environ['PATH']}"
     with running(command, tmp_path, PATH=path, LD_PRELOAD="") as child:
         after_steps(child, tmp_path)
-        # The look at sockets is no idle one: here it finds the door that the docs warn of.
-        assert reachable(child)
+        if behaviour == "loops":
+            # The look at sockets is no idle one: here it finds the door that the docs warn of.
+            assert reachable(child)
         code, left = ended(child)
     output = (tmp_path / "output.txt").read_text()
     assert code == 1 and left == [], output

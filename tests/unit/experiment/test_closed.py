@@ -48,7 +48,8 @@ watched: list[str] = []
 watching = [False]
 
 
-def _note(event: str, arguments: tuple) -> None:
+def _note(event: str, arguments: tuple, watching: list[bool] = watching) -> None:
+    # The list is kept as a default: when the interpreter ends, the module's names are gone.
     if watching[0]:
         watched.append(event)
 
