@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,18 +64,20 @@ def measure(largest: int, say: Callable[[str], None] = lambda text: None) -> dic
     return facts
 
 
-class _Loop:
+class _Loop(ABC):
     """Repeats allreduces; `run` returns the seconds of `count` of them, one after another."""
 
+    @abstractmethod
     def prepare(self, size: int, dtype: str) -> None:
-        raise NotImplementedError
+        """Make ready for messages of `size` bytes."""
 
+    @abstractmethod
     def run(self, count: int) -> float:
-        raise NotImplementedError
+        """Return the seconds of so many allreduces."""
 
+    @abstractmethod
     def agree(self, number: float) -> float:
         """Return rank 0's number on all ranks."""
-        raise NotImplementedError
 
 
 class _Horovod(_Loop):

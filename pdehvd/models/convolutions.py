@@ -126,8 +126,7 @@ def refined(image: Tensor) -> Tensor:
     holds there, nothing has trained them.
     """
     for axis in range(1, len(image.shape) - 1):
-        shape = [*image.shape]
-        n = shape[axis]
+        n = image.shape[axis]
         image = _extrapolated(image, axis) if n > 3 else image
         lower = tf.concat([_cut(image, axis, 0, 1), _cut(image, axis, 0, n - 1)], axis)
         upper = tf.concat([_cut(image, axis, 1, n - 1), _cut(image, axis, n - 1, 1)], axis)
@@ -136,8 +135,7 @@ def refined(image: Tensor) -> Tensor:
             image + _along(before, image, axis) * (lower - image),
             image + _along(after, image, axis) * (upper - image),
         ]
-        shape[axis] *= 2
-        image = tf.reshape(tf.stack(pair, axis=axis + 1), shape)
+        image = _interleaved(pair, axis)
     return image
 
 
@@ -166,10 +164,15 @@ def _along(values: np.ndarray, image: Tensor, axis: int) -> Tensor:
 def _doubled(options: tuple[str], image: Tensor) -> Tensor:
     for axis in range(1, len(image.shape) - 1):
         pair = [image, image] if options[0] == "nearest" else _quarters(image, axis)
-        shape = [*image.shape]
-        shape[axis] *= 2
-        image = tf.reshape(tf.stack(pair, axis=axis + 1), shape)
+        image = _interleaved(pair, axis)
     return image
+
+
+def _interleaved(pair: Sequence[Tensor], axis: int) -> Tensor:
+    """Return the pixels of two images in turn along an axis."""
+    shape = [*pair[0].shape]
+    shape[axis] *= 2
+    return tf.reshape(tf.stack(pair, axis=axis + 1), shape)
 
 
 def _doubled_adjoint(options: tuple[str], g: Tensor) -> Tensor:
@@ -187,12 +190,11 @@ def _quarters(image: Tensor, axis: int) -> list[Tensor]:
     for end, pads in ((0, [1, 0]), (-1, [0, 1])):
         near = np.full(image.shape[axis], 0.75)
         near[end] = 1.0
-        shape = [-1 if k == axis else 1 for k in range(len(image.shape))]
         padding = [pads if k == axis else [0, 0] for k in range(len(image.shape))]
         start = [pads[1] if k == axis else 0 for k in range(len(image.shape))]
         # Zeros come in at the end, whose pixel counts whole: cheaper than to repeat it.
         neighbour = tf.slice(tf.pad(image, padding), start, image.shape)
-        pair.append(tf.constant(near.reshape(shape), image.dtype) * image + 0.25 * neighbour)
+        pair.append(_along(near, image, axis) * image + 0.25 * neighbour)
     return pair
 
 

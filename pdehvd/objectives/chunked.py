@@ -40,16 +40,8 @@ class ChunkedObjective(PDEObjective):
         self._of_signed_sums = tf.function(self._of_signed_sums, jit_compile=True, autograph=False)
         self._weighted = tf.function(_weighted_sum, jit_compile=True, autograph=False)
 
-    def batch(self, round_: int, selection: np.ndarray | None = None) -> list[dict[str, tf.Tensor]]:
-        batch = []
-        for index, block in enumerate(self.problem.blocks):
-            start, stop = self.chunks.span(block.count)
-            if index == 0 and selection is not None:
-                items = self.problem.interior.chosen(round_, selection[start:stop])
-            else:
-                items = block.source.items(round_, start, stop)
-            batch.append(self._laid_out(items, block.count, block.source.points_per_item))
-        return batch
+    def _span(self, count: int) -> tuple[int, int]:
+        return self.chunks.span(count)
 
     def _laid_out(self, items: Items, count: int, points_per_item: int) -> dict[str, tf.Tensor]:
         columns = {"x": items.x, **items.extras}
@@ -69,7 +61,7 @@ class ChunkedObjective(PDEObjective):
 
     def pieces(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         index, real = self.chunks.places(count)
-        return index + self.chunks.span(count)[0], real
+        return index + self._span(count)[0], real
 
     def by_chunk(self, function: Callable[..., Any], shard: Any, types: Any) -> Any:
         """Return what a function of a chunk gives, stacked over this rank's chunks [k, ...]."""
@@ -111,7 +103,7 @@ class ChunkedObjective(PDEObjective):
     def _candidate_errors(self, theta: tf.Tensor, round_: int) -> np.ndarray:
         interior = self.problem.interior
         count = interior.candidates
-        items = interior.candidate_items(round_, *self.chunks.span(count))
+        items = interior.candidate_items(round_, *self._span(count))
         data = self._laid_out(items, count, 1)
         return self.chunks.joined(self._errors(theta, data).numpy(), count)
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import combinations_with_replacement
 
 import numpy as np
-import tensorflow as tf
 
-from pdehvd.comm.group import Group, Solo
+from pdehvd.comm.group import Solo
 from pdehvd.numerics.kronecker import Pair
 from pdehvd.numerics.triangle import pack_lower, sum_lower, unpack_lower
 from pdehvd.objectives.base import Batch
 from pdehvd.objectives.chunked import ChunkedObjective
 from pdehvd.objectives.least_squares import LeastSquares
-from pdehvd.objectives.linearization import Linearization
 
 
 class ChunkedLeastSquares(LeastSquares):
@@ -24,25 +22,11 @@ class ChunkedLeastSquares(LeastSquares):
     `own` holds this rank's chunks one after another, and N counts the rows of zeros too.
     """
 
-    def __init__(
-        self,
-        linear: Linearization,
-        group: Group,
-        batch: Batch,
-        whole: Callable[[], Batch],
-        weights: tf.Tensor,
-        theta: np.ndarray,
-    ) -> None:
-        assert isinstance(linear.objective, ChunkedObjective)
-        self._linear = linear
-        self._objective: ChunkedObjective = linear.objective
-        self._group = group
-        self._batch = batch
-        self._whole = whole
-        self._weights = weights
-        self._theta = tf.constant(theta)
-        self._parts = [self._part(chunk) for chunk in _chunks_of(batch)]
-        self.own: np.ndarray = np.concatenate([part.own for part in self._parts])
+    def _linearized(self) -> np.ndarray:
+        assert isinstance(self._linear.objective, ChunkedObjective)
+        self._objective: ChunkedObjective = self._linear.objective
+        self._parts = [self._part(chunk) for chunk in _chunks_of(self._batch)]
+        return np.concatenate([part.own for part in self._parts])
 
     def _part(self, chunk: Batch) -> LeastSquares:
         """Return the rows of one chunk alone."""

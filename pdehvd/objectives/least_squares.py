@@ -44,8 +44,13 @@ class LeastSquares:
         self._whole = whole
         self._weights = weights
         self._theta = tf.constant(theta)
-        rows, self.slabs = linear.rows_and_slabs(self._theta, batch, weights)
-        self.own: np.ndarray = rows.numpy()
+        self.own: np.ndarray = self._linearized()
+
+    def _linearized(self) -> np.ndarray:
+        """Return this rank's rows; keep what products with the Jacobian need."""
+        rows, self.slabs = self._linear.rows_and_slabs(self._theta, self._batch, self._weights)
+        own: np.ndarray = rows.numpy()
+        return own
 
     @property
     def rows(self) -> int:

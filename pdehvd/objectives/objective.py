@@ -94,13 +94,21 @@ class PDEObjective(Objective):
         """
         batch = []
         for index, block in enumerate(self.problem.blocks):
-            start, stop = self.group.shard(block.count)
+            start, stop = self._span(block.count)
             if index == 0 and selection is not None:
                 items = self.problem.interior.chosen(round_, selection[start:stop])
             else:
                 items = block.source.items(round_, start, stop)
-            batch.append(self.tensors(items))
+            batch.append(self._laid_out(items, block.count, block.source.points_per_item))
         return batch
+
+    def _span(self, count: int) -> tuple[int, int]:
+        """Return this rank's half-open range of `count` items."""
+        return self.group.shard(count)
+
+    def _laid_out(self, items: Items, count: int, points_per_item: int) -> dict[str, tf.Tensor]:
+        """Return this rank's items of `count` as tensors in the run's precision."""
+        return self.tensors(items)
 
     def select(self, theta: tf.Tensor, round_: int) -> np.ndarray | None:
         """Return adaptive points [N], chosen by the residuals at all ranks' candidates."""
@@ -114,7 +122,7 @@ class PDEObjective(Objective):
     def _candidate_errors(self, theta: tf.Tensor, round_: int) -> np.ndarray:
         """Return the residuals at this rank's candidates, [n]."""
         interior = self.problem.interior
-        span = self.group.shard(interior.candidates)
+        span = self._span(interior.candidates)
         data = self.tensors(interior.candidate_items(round_, *span))
         return np.asarray(self._local_error(theta, data))
 
@@ -264,7 +272,7 @@ class PDEObjective(Objective):
 
     def pieces(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return this rank's of `count` points in pieces [k, c], and which of them count [k, c]."""
-        own = np.arange(*self.group.shard(count))[None]
+        own = np.arange(*self._span(count))[None]
         return own, np.ones(own.shape, bool)
 
     def equation_error(self, theta: tf.Tensor, data: Data) -> tf.Tensor:
