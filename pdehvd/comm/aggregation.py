@@ -28,12 +28,20 @@ class Aggregation(Spec):
 
     # Whether ranks hold whole chunks of the batch and contribute each of them by itself.
     chunked: ClassVar[bool] = False
+    # Whether parts of a gradient can leave by themselves.
+    bucketed: ClassVar[bool] = False
 
     @abstractmethod
     def combine(
         self, group: Group, gradient: tf.Tensor, losses: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the global gradient [P] and losses [T] from this rank's contributions."""
+
+    def combine_buckets(
+        self, group: Group, buckets: Sequence[tf.Tensor], losses: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the same from parts of the gradient [P_b]; each leaves when it is ready."""
+        return self.combine(group, tf.concat(buckets, 0), losses)
 
     def check(self, group: Group) -> None:
         """Raise `ConfigError` where this hook cannot run on `group`."""
@@ -43,6 +51,8 @@ class Aggregation(Spec):
 class GlobalMean(Aggregation):
     """Sums over ranks divided by global counts: the same on any number of processes."""
 
+    bucketed: ClassVar[bool] = True
+
     name: Literal["global_mean"] = "global_mean"
 
     def combine(
@@ -50,6 +60,18 @@ class GlobalMean(Aggregation):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         gradient, losses = group.sum([gradient, losses], "step")
         return gradient, losses
+
+    def combine_buckets(
+        self, group: Group, buckets: Sequence[tf.Tensor], losses: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        if len(buckets) == 1:
+            return self.combine(group, buckets[0], losses)
+        *first, last = buckets
+        numbered = enumerate(first)
+        summed = [group.sum([bucket], f"bucket.{number}")[0] for number, bucket in numbered]
+        # The backward pass comes to the last layers first, so losses go with theirs.
+        last, losses = group.sum([last, losses], "step")
+        return tf.concat([*summed, last], 0), losses
 
 
 @register("aggregation")

@@ -92,6 +92,13 @@ class ProcessesSpec(Spec):
         description="how much Horovod packs into one message, in MiB (HOROVOD_FUSION_THRESHOLD); "
         "null: its own choice",
     )
+    buckets: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="messages that a large network's gradient leaves in, each as soon as it is "
+        "ready, while the rest is still computed",
+    )
     bind: bool | None = Field(
         default=None,
         description="pin every process to its cores; null: only where each has its own",

@@ -8,7 +8,7 @@ from typing import Any
 from pdehvd.comm.group import Group, Solo
 from pdehvd.errors import ConfigError
 from pdehvd.experiment.config import Config
-from pdehvd.experiment.needs import check_chunks, check_needs, machine_memory
+from pdehvd.experiment.needs import check_buckets, check_chunks, check_needs, machine_memory
 from pdehvd.models.grid_network import GridNetwork
 from pdehvd.objectives.base import Objective
 from pdehvd.objectives.chunked import ChunkedObjective
@@ -79,6 +79,8 @@ def build_problem(config: Config, processes: int) -> Any:
             ("training", "micro_batches"),
             f"at most {problem.items // processes}",
         )
+    if config.processes.buckets > 1:
+        check_buckets(config, problem)
     if config.aggregation.chunked:
         check_chunks(config, problem, processes)
     return problem
@@ -113,7 +115,8 @@ def build_objective(config: Config, problem: Any, group: Group) -> Any:
         _check_resolution(network, problem, resolution)
     if config.aggregation.chunked:
         return ChunkedGenerativeObjective(problem, network, *hooks, schedule)
-    return GenerativeObjective(problem, network, *hooks, schedule, parts)
+    buckets = config.processes.buckets
+    return GenerativeObjective(problem, network, *hooks, schedule, parts, buckets)
 
 
 def build_grid_network(config: Config, problem: ParametricProblem) -> GridNetwork:

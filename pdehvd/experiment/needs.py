@@ -52,6 +52,17 @@ def check_needs(config: Config, objective: Objective, spec: OptimizerSpec) -> No
     _check_memory(objective, spec)
 
 
+def check_buckets(config: Config, problem: Any) -> None:
+    """Raise `ConfigError` where a gradient cannot leave in several messages."""
+    hook, where = config.aggregation, ("processes", "buckets")
+    if not isinstance(problem, ParametricProblem):
+        raise ConfigError("the gradient at points is one message", where, "1, or a grid")
+    if not hook.bucketed:
+        raise ConfigError(
+            f"'{hook.name}' sends the gradient as one message", where, "1, or global_mean"
+        )
+
+
 def check_chunks(config: Config, problem: Any, processes: int) -> None:
     """Raise `ConfigError` where a batch cannot be added in chunks, or a process would have none."""
     hook, items = config.aggregation, problem.items

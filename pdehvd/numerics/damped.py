@@ -57,11 +57,14 @@ class Nystrom:
     values: np.ndarray
 
     @classmethod
-    def sketch(cls, product: Product, size: int, rank: int, seed: int) -> Nystrom:
-        """Return the approximation from A times a random matrix [M, r] (ibid., algorithm 2.1)."""
+    def sketch(cls, products: Product, size: int, rank: int, seed: int) -> Nystrom:
+        """Return the approximation from A times random vectors (ibid., algorithm 2.1).
+
+        `products` returns A x for all of the vectors x [r, M] at once.
+        """
         random = np.random.default_rng(seed)
         probes, _ = np.linalg.qr(random.standard_normal((size, min(rank, size))))
-        image = np.stack([product(probe) for probe in probes.T], 1)
+        image = products(np.ascontiguousarray(probes.T)).T
         shift = np.sqrt(size) * np.finfo(image.dtype).eps * np.linalg.norm(image)
         image = image + shift * probes
         core = probes.T @ image

@@ -15,6 +15,7 @@ from pdehvd.objectives.base import Batch, Evaluation
 from pdehvd.objectives.chunks import Chunks
 from pdehvd.objectives.generative import GenerativeObjective
 from pdehvd.objectives.lockstep import in_lockstep
+from pdehvd.objectives.parts import cut
 from pdehvd.problems.family import TRAINING, ParametricProblem
 from pdehvd.problems.levels import Schedule
 
@@ -53,7 +54,9 @@ class ChunkedGenerativeObjective(GenerativeObjective):
         """Return the global loss, gradient and moments; two collectives besides those of norms."""
 
         def way(data, reduce):  # type: ignore[no-untyped-def]
-            return self._slope(theta, data, weights, reduce)
+            gradients, losses, moments = self._gradients(theta, data, weights, reduce)
+            (gradient,) = cut(gradients, 1)
+            return gradient, losses, moments
 
         ways = [functools.partial(way, data) for data in batch]
         gradients, losses, moments = zip(*in_lockstep(ways, self._meet), strict=True)
@@ -66,7 +69,7 @@ class ChunkedGenerativeObjective(GenerativeObjective):
     def losses_at(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
         def one(theta: tf.Tensor) -> tf.Tensor:
             def way(data, reduce):  # type: ignore[no-untyped-def]
-                raw, _ = self._trained(theta, data, reduce)
+                raw, _ = self._trained(self.network.split(theta), data, reduce)
                 return self._weighted_loss(raw, data, weights)
 
             ways = [functools.partial(way, data) for data in batch]

@@ -60,6 +60,10 @@ class ChunkedLeastSquares(LeastSquares):
         parts = [part.vjp(piece) for part, piece in zip(self._parts, pieces, strict=True)]
         return self._objective.host_total(np.stack(parts)[:, None], "vjp")[0]
 
+    def gram(self, directions: np.ndarray) -> np.ndarray:
+        parts = np.stack([part.gram(directions) for part in self._parts])
+        return self._objective.host_total(parts, "gram")
+
     def agreed(self, vector: np.ndarray) -> np.ndarray:
         # The sum with other ranks' zeros would turn -0 into 0, but not on one process.
         return super().agreed(vector) + vector.dtype.type(0)

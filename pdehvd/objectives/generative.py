@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +14,7 @@ from pdehvd.models.network import Layout
 from pdehvd.models.norm import Reduce
 from pdehvd.objectives.base import Batch, Evaluation, Objective
 from pdehvd.objectives.discrete import DiscreteLaw
-from pdehvd.objectives.parts import sum_in_parts
+from pdehvd.objectives.parts import cut, sum_in_parts
 from pdehvd.problems.family import TRAINING, ParametricProblem, Sample
 from pdehvd.problems.levels import Schedule
 
@@ -39,6 +39,7 @@ class GenerativeObjective(Objective):
         dtype: str,
         schedule: Schedule | None = None,
         micro_batches: int = 1,
+        buckets: int = 1,
     ) -> None:
         self.problem = problem
         self.network = network
@@ -46,6 +47,7 @@ class GenerativeObjective(Objective):
         self.aggregation = aggregation
         self.dtype = tf.as_dtype(dtype)
         self.micro_batches = micro_batches
+        self.buckets = buckets
         self.terms = problem.terms
         self.schedule = schedule or problem.schedule()
         self.period = problem.samples.every
@@ -92,10 +94,10 @@ class GenerativeObjective(Objective):
 
     def evaluate(self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor) -> Evaluation:
         """Return the global loss, gradient and moments; one collective besides those of norms."""
-        gradient, both = sum_in_parts(
+        *gradients, both = sum_in_parts(
             lambda part: self._contribution(theta, part, weights), batch, self.micro_batches
         )
-        gradient, both = self.aggregation.combine(self.group, gradient, both)
+        gradient, both = self.aggregation.combine_buckets(self.group, gradients, both)
         losses = both[: len(self.terms)]
         return Evaluation(
             tf.reduce_sum(weights * losses), losses, gradient, both[len(self.terms) :]
@@ -103,32 +105,37 @@ class GenerativeObjective(Objective):
 
     def _contribution(
         self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return this rank's part of the gradient [P], and of the losses and moments [T + M]."""
-        gradient, losses, moments = self._slope(theta, batch[0], weights, self._reduce)
+    ) -> tuple[tf.Tensor, ...]:
+        """Return this rank's part of the gradient in buckets, and of losses and moments [T + M]."""
+        gradients, losses, moments = self._gradients(theta, batch[0], weights, self._reduce)
         share = moments * self._weight_of_moments(batch)
-        return gradient, tf.concat([losses, share], 0)
+        return *cut(gradients, self.buckets), tf.concat([losses, share], 0)
 
-    def _slope(
+    def _gradients(
         self,
         theta: tf.Tensor,
         data: Mapping[str, tf.Tensor],
         weights: tf.Tensor,
         reduce: Reduce,
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Return the samples' part of the gradient [P] and the losses [T], and the moments."""
+    ) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor]:
+        """Return the samples' part of each parameter's gradient and of the losses [T], and moments.
+
+        By parameters: those of the last layers are there while the first ones' are computed.
+        """
+        parameters = self.network.split(theta)
         with tf.GradientTape() as tape:
-            tape.watch(theta)
-            raw, moments = self._trained(theta, data, reduce)
+            tape.watch(parameters)
+            raw, moments = self._trained(parameters, data, reduce)
             losses = self._differentiable(raw, _fields(data))
             parts = tf.reduce_sum(losses)[None] / self._batch
             loss = tf.reduce_sum(weights * parts)
-        gradient = tape.gradient(loss, theta, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return gradient, parts, moments
+        none = tf.UnconnectedGradients.ZERO
+        gradients = tape.gradient(loss, parameters, unconnected_gradients=none)
+        return list(gradients), parts, moments
 
     def losses_at(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
         def share(theta: tf.Tensor, data: Mapping[str, tf.Tensor]) -> tf.Tensor:
-            raw, _ = self._trained(theta, data, self._reduce)
+            raw, _ = self._trained(self.network.split(theta), data, self._reduce)
             return self._weighted_loss(raw, data, weights)
 
         def one(theta: tf.Tensor) -> tf.Tensor:
@@ -171,13 +178,16 @@ class GenerativeObjective(Objective):
         return self.law.images(_fields(data), resolution)
 
     def _trained(
-        self, theta: tf.Tensor, data: Mapping[str, tf.Tensor], reduce: Reduce
+        self,
+        parameters: Sequence[tf.Tensor],
+        data: Mapping[str, tf.Tensor],
+        reduce: Reduce,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the network's values [b, *n] and the moments of the batch."""
         resolution = max(n for field in _fields(data).values() for n in field.shape[1:])
         images = self._input(data, resolution)
         shape = self.problem.shape(resolution)
-        raw, moments = self.network.train(self.network.split(theta), images, reduce, shape)
+        raw, moments = self.network.train(parameters, images, reduce, shape)
         return raw[..., 0], moments
 
     def _reduce(self, tensor: tf.Tensor, name: str) -> tf.Tensor:

@@ -96,6 +96,11 @@ class LeastSquares:
         part = self._linear.vjp(self.slabs, tf.constant(own)).numpy()
         return self._group.sum_numpy(part, "vjp")
 
+    def gram(self, directions: np.ndarray) -> np.ndarray:
+        """Return J^T J v [m, P] for m vectors v [m, P]; one collective for all of them."""
+        parts = self._linear.gram(self.slabs, tf.constant(directions)).numpy()
+        return self._group.sum_numpy(parts, f"gram.{len(directions)}")
+
     def agreed(self, vector: np.ndarray) -> np.ndarray:
         """Return rank 0's vector, where unlike processors may have rounded differently."""
         if self._group.size == 1:

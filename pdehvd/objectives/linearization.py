@@ -50,6 +50,7 @@ class Linearization:
         self.rows = tf.function(self._rows_of, jit_compile=True, autograph=False)
         self.jvp = tf.function(self._jvp, jit_compile=True, autograph=False)
         self.vjp = tf.function(self._vjp, jit_compile=True, autograph=False)
+        self.gram = tf.function(self._gram, jit_compile=True, autograph=False)
         self.transposed = tf.function(outer, jit_compile=True, autograph=False)
         self.kronecker = tf.function(kronecker_sums, jit_compile=True, autograph=False)
         records = self._blank_records()
@@ -232,6 +233,10 @@ class Linearization:
             ]
             total += tf.concat([*parts, tf.linalg.matvec(slab.unknowns, w)], 0)
         return total
+
+    def _gram(self, slabs: Sequence[Slab], directions: tf.Tensor) -> tf.Tensor:
+        """Return J^T J v [m, P] for m vectors v [m, P], this shard's part."""
+        return tf.map_fn(lambda v: self._vjp(slabs, self._jvp(slabs, v)), directions)
 
     def _matrices(self, direction: tf.Tensor) -> list[tf.Tensor]:
         """Return a vector [P] as the layers' matrices [W_in + 1, W_out]."""

@@ -47,3 +47,18 @@ def sum_in_parts(
     # Parts at the same time would need the memory of all of them.
     loop = tf.while_loop(lambda part, *_: part < count, body, start, parallel_iterations=1)
     return tuple(loop[1:])
+
+
+def cut(gradients: Sequence[tf.Tensor], count: int) -> list[tf.Tensor]:
+    """Return the gradients of parameters, in their order, as at most `count` flat vectors.
+
+    Parameters stay whole, so the vectors are of about the same size only.
+    """
+    sizes = [gradient.shape.num_elements() for gradient in gradients]
+    ends = [sum(sizes[: index + 1]) for index in range(len(sizes))]
+    total = max(ends[-1], 1)
+    numbers = [min((end - 1) * count // total, count - 1) for end in ends]
+    members: dict[int, list[tf.Tensor]] = {}
+    for number, gradient in zip(numbers, gradients, strict=True):
+        members.setdefault(number, []).append(tf.reshape(gradient, [-1]))
+    return [tf.concat(parts, 0) for parts in members.values()]

@@ -82,12 +82,12 @@ class ConjugateGradients(Solver):
         self._iterations = iterations
         self._tolerance = tolerance
         size = len(at.gradient)
-        self._nystrom = Nystrom.sketch(self._product, size, rank, seed) if rank else None
+        self._nystrom = Nystrom.sketch(at.gram, size, rank, seed) if rank else None
         self._damping = 0.0
         self._facts: Facts = {}
 
     def _product(self, direction: np.ndarray) -> np.ndarray:
-        return self.at.vjp(self.at.jvp(direction))
+        return self.at.gram(direction[None])[0]
 
     def damp(self, damping: float) -> None:
         self._damping = damping

@@ -108,6 +108,9 @@ def test_rows_and_products(at, case, expected):
     close(at.own, rows)
     close(at.jvp(v), jacobian @ v)
     close(at.vjp(w), jacobian.T @ w)
+    vectors = np.stack([v, w @ jacobian])
+    for found, vector in zip(at.gram(vectors), vectors, strict=True):
+        close(found, jacobian.T @ (jacobian @ vector))
     close(at.gradient, jacobian.T @ rows)
 
 

@@ -54,6 +54,6 @@ def test_the_ways_to_merge_moving_averages_differ(results):
 @pytest.mark.parametrize("size", [1, 3])
 def test_whole_sharded_and_accumulated_batches_give_the_same_updates(results, size):
     whole = results[1][0]
-    for case in ("whole", "accumulated"):
+    for case in ("whole", "accumulated", "buckets"):
         for what in ("theta", "errors"):
             assert distance(whole[f"whole/{what}"], results[size][0][f"{case}/{what}"]) < 1e-10

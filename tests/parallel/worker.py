@@ -158,7 +158,9 @@ def generative(group: Group) -> Arrays:
             settings = [*exact, f"model.norm.sync={sync}"]
             found |= prefixed(sync, field_trained(group, settings))
         alone = [*exact, "model.norm=instance"]
+        buckets = [*alone, "processes.buckets=3"]
         found |= prefixed("whole", field_trained(group, alone))
+        found |= prefixed("buckets", field_trained(group, buckets))
         accumulated = [*alone, "training.micro_batches=2"]
         found |= prefixed("accumulated", field_trained(group, accumulated))
     return found

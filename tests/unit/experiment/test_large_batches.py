@@ -143,6 +143,16 @@ REFUSED = {
         ["training.micro_batches=2", "model.norm=batch"],
         "training.micro_batches: batch normalisation of a part of the batch is another network",
     ),
+    "buckets of a small gradient": (
+        POINTS,
+        ["processes.buckets=2"],
+        "processes.buckets: the gradient at points is one message; expected 1, or a grid",
+    ),
+    "buckets of exact sums": (
+        SAMPLES,
+        ["processes.buckets=2", "aggregation=exact"],
+        "processes.buckets: 'exact' sends the gradient as one message",
+    ),
     "all rows at once": (
         POINTS,
         ["training.micro_batches=2", "optimizer=gauss_newton"],

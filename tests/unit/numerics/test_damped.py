@@ -32,7 +32,7 @@ def test_an_indefinite_matrix_is_told():
 @pytest.mark.parametrize("rank", [0, 20])
 def test_conjugate_gradients(rank):
     damping = 1e-2
-    nystrom = Nystrom.sketch(lambda v: MATRIX @ v, 40, rank, 0) if rank else None
+    nystrom = Nystrom.sketch(lambda rows: rows @ MATRIX, 40, rank, 0) if rank else None
     found = conjugate_gradients(
         lambda v: MATRIX @ v + damping * v,
         RIGHT,
@@ -46,7 +46,7 @@ def test_conjugate_gradients(rank):
 
 
 def test_a_preconditioner_of_full_rank_solves_at_once():
-    nystrom = Nystrom.sketch(lambda v: MATRIX @ v, 40, 40, 0)
+    nystrom = Nystrom.sketch(lambda rows: rows @ MATRIX, 40, 40, 0)
     found = conjugate_gradients(
         lambda v: MATRIX @ v + 1e-3 * v, RIGHT, lambda v: nystrom.apply(v, 1e-3), 50, 1e-6
     )

@@ -66,6 +66,8 @@ def test_products_with_the_jacobian(both):
     direction = np.linspace(-1, 1, len(theta))
     images = one.jvp(direction), other.jvp(direction)
     assert_equal(one.vjp(images[0]), other.vjp(images[1]))
+    directions = np.stack([direction, direction**2])
+    assert_equal(one.gram(directions), other.gram(directions))
     assert_equal(one.products([one.own, images[0]]), other.products([other.own, images[1]]))
 
 
