@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import bench_peers
-from generative_runs import REMAT_SIZE, Run, Runs, say, settings_of_keras, train
+from generative_runs import REMAT_SIZE, Run, Runs, say, train, unet_settings
 
 MARKS = ("<!-- bench_generative: begin -->", "<!-- bench_generative: end -->")
 LEVEL_MARKS = ("<!-- bench_generative levels: begin -->", "<!-- bench_generative levels: end -->")
@@ -82,7 +82,7 @@ class Speed(Table):
     def __init__(self, size: int, options: argparse.Namespace) -> None:
         super().__init__()
         say(f"{size} x {size}")
-        settings = settings_of_keras(size)
+        settings = unet_settings(size)
         self.size, self.batch = size, settings["sampling.batch"]
         self.sides = [f"ours {n}" for n in options.np]
         runs = Runs(size, options.steps[size], settings, options.cores)
@@ -129,7 +129,7 @@ class Remat(Table):
     def __init__(self, size: int, options: argparse.Namespace) -> None:
         super().__init__()
         say(f"remat at {size} x {size}")
-        settings = settings_of_keras(size)
+        settings = unet_settings(size)
         self.batch = settings["sampling.batch"] = options.batch or settings["sampling.batch"]
         self.size, depth = size, settings["model"]["depth"]
         runs = Runs(size, options.steps[size], settings, options.cores)

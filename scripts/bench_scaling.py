@@ -26,6 +26,7 @@ from typing import Any
 
 import bench_peers
 import machine
+from generative_runs import unet_settings
 
 MARKS = ("<!-- bench_scaling: begin -->", "<!-- bench_scaling: end -->")
 ADAM = {"name": "adam", "learning_rate": 1e-3}
@@ -68,7 +69,8 @@ def schrodinger(points: int, modes: tuple[str, ...], **aims: float) -> Case:
 
 
 def unet(size: int, steps: int, modes: tuple[str, ...] = ("weak", "strong"), **aims: float) -> Case:
-    settings = {"optimizer": ADAM, "sampling.held_out": 0, "training.levels": None}
+    settings = {**unet_settings(size), "optimizer": ADAM}
+    settings |= {"sampling.held_out": 0, "training.levels": None}
     title = f"U-Net at {size} x {size}"
     return Case(title, f"poisson_kl_{size}", steps, settings, modes, aims)
 

@@ -46,7 +46,7 @@ def file(size: int) -> Path:
     return Path(machine.ROOT, "configs", f"poisson_kl_{size}.yaml")
 
 
-def settings_of_keras(size: int) -> dict[str, Any]:
+def unet_settings(size: int) -> dict[str, Any]:
     """Return settings for a network that Keras has too: the coarsest level has 2 or 4 nodes."""
     narrow = {"width": 8, "max_width": 32, "remat": size >= REMAT_SIZE}
     widths = {"width": 16, "max_width": 64} if size == 64 else narrow
