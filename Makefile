@@ -19,8 +19,7 @@ train: setup ## train configs/burgers.yaml on 2 processes
 
 test: setup ## run all tests and the notebooks
 	@$(bin)/python -m pytest -q -n auto --maxprocesses 4 --dist loadscope --nbmake \
-	    tests/unit tests/numerics tests/cli docs/notebooks
-	@$(bin)/python -m pytest -q tests/parallel
+	    tests docs/notebooks
 
 check: setup ## lint, types and the floors of the architecture
 	$(bin)/ruff check .

@@ -9,7 +9,7 @@ from functools import lru_cache, reduce
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, model_validator
 from scipy.special import ndtri
 
 from pdehvd.errors import ConfigError
@@ -157,7 +157,7 @@ class _SeriesSpec(CoefficientSpec):
     boundary: Boundary = Field(
         "neumann", description="cosines (zero slope), sines (zero) or both (periodic)"
     )
-    modes: PositiveInt = Field(64, description="at most, along each coordinate")
+    modes: int = Field(64, ge=1, le=10_000, description="at most, along each coordinate")
 
     @model_validator(mode="after")
     def _smoothness_of_matern(self) -> _SeriesSpec:

@@ -7,7 +7,7 @@ from functools import reduce
 from typing import Literal
 
 import numpy as np
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from pdehvd.problems.coefficients_base import CoefficientSpec, Family, Interval, Positive
 from pdehvd.problems.coefficients_random import Draws
@@ -84,7 +84,7 @@ class KarhunenLoeveSpec(CoefficientSpec):
     """
 
     name: Literal["karhunen_loeve"] = "karhunen_loeve"
-    modes: PositiveInt = Field(4, description="terms of the sum")
+    modes: int = Field(4, ge=1, le=10_000, description="terms of the sum")
     correlation_length: Positive = Field(0.5, description="in units of the interval")
     range: Interval = Field((-3.0, 3.0), description="of each omega_i, [low, high]")
     draws: Literal["uniform", "sobol"] = Field(

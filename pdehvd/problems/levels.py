@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate, groupby
@@ -53,11 +54,11 @@ class LevelsSpec(Spec):
             )
         visits = [self.resolutions[level] for level in visited(self.cycle, len(ascending))]
         shares = self.shares or (1.0,) * len(visits)
-        if len(shares) != len(visits) or min(shares) <= 0:
+        if len(shares) != len(visits) or min(shares) <= 0 or not math.isfinite(sum(shares)):
             raise ConfigError(
                 f"{len(shares)} shares for the {len(visits)} visits {visits}",
                 ("shares",),
-                f"{len(visits)} numbers above 0",
+                f"{len(visits)} finite numbers above 0",
             )
         ends = [round(steps * part / sum(shares)) for part in accumulate(shares)]
         return Schedule(tuple(visits), tuple(ends))

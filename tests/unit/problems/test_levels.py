@@ -1,5 +1,7 @@
 """Schedules of resolutions."""
 
+import math
+
 import pytest
 
 from pdehvd.errors import ConfigError
@@ -39,6 +41,8 @@ def test_one_resolution_stays():
         ({"resolutions": (32, 32, 64)}, ("resolutions",)),
         ({"resolutions": (32, 64), "shares": (1,)}, ("shares",)),
         ({"resolutions": (32, 64), "shares": (1, 0)}, ("shares",)),
+        ({"resolutions": (32, 64), "shares": (1, math.nan)}, ("shares",)),
+        ({"resolutions": (32, 64), "shares": (1e308, 1e308)}, ("shares",)),
     ],
 )
 def test_levels_that_do_not_fit_are_refused(keys, path):
