@@ -70,7 +70,7 @@ class Linearization:
         objective = self.objective
         theta = tf.zeros([objective.size], objective.dtype)
         x = tf.zeros([0, len(objective.problem.coordinates)], objective.dtype)
-        plan = objective.plan_of(0)
+        plan = objective.law.plan_of(0)
         ran = objective.network.recorded(
             objective.network.split(theta[: objective.network.size]), x, plan
         )
@@ -97,7 +97,7 @@ class Linearization:
         for index, scales in enumerate(self._scales(weights)):
             if batch[index]["x"].shape[0] > 0:
                 parameters = network.split(theta[: network.size])
-                channels = network.jet(parameters, batch[index]["x"], objective.plan_of(index))
+                channels = network.jet(parameters, batch[index]["x"], objective.law.plan_of(index))
                 rows += self._rows(index, channels, batch[index], theta, scales)
         return tf.concat(rows, 0)
 
@@ -116,7 +116,7 @@ class Linearization:
     def _factored(
         self, index: int, theta: tf.Tensor, data: Mapping[str, tf.Tensor], scales: tf.Tensor
     ) -> tuple[list[tf.Tensor], list[Slab]]:
-        objective, plan = self.objective, self.objective.plan_of(index)
+        objective, plan = self.objective, self.objective.law.plan_of(index)
         k = objective.problem.blocks[index].source.points_per_item
         network = theta[: objective.network.size]
         with tf.GradientTape(persistent=True) as tape:
@@ -152,8 +152,8 @@ class Linearization:
         scales: tf.Tensor,
     ) -> list[tf.Tensor]:
         objective = self.objective
-        values = objective.block_residuals(
-            index, objective.plan_of(index), channels, data, objective.unknowns(theta)
+        values = objective.law.block_residuals(
+            index, objective.law.plan_of(index), channels, data, objective.unknowns(theta)
         )
         return tf.unstack(values * scales, axis=1)
 
@@ -176,7 +176,7 @@ class Linearization:
         self, index: int, theta: tf.Tensor, data: Mapping[str, tf.Tensor], scales: tf.Tensor
     ) -> tuple[list[tf.Tensor], list[Slab]]:
         objective, network = self.objective, self.objective.network
-        plan = objective.plan_of(index)
+        plan = objective.law.plan_of(index)
         k = objective.problem.blocks[index].source.points_per_item
         count = data["x"].shape[0] // k
         rows: list[list[tf.Tensor]] = []

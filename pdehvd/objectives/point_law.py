@@ -1,0 +1,128 @@
+"""A problem's equations and conditions at points: residuals, and the solution itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import tensorflow as tf
+
+from pdehvd.models.network import Network
+from pdehvd.numerics import jets
+from pdehvd.numerics.expressions import compile_tf
+from pdehvd.objectives.base import Batch
+from pdehvd.objectives.chunks import REAL
+from pdehvd.objectives.parts import Data
+from pdehvd.objectives.passes import group_passes
+from pdehvd.problems.block import Block
+from pdehvd.problems.pde import PDEProblem
+
+
+class PointLaw:
+    """What a problem's texts mean for a network at points.
+
+    Pure functions of theta [P], the network's parameters and then the unknowns, and of tensors;
+    nothing here knows of losses or ranks.
+    """
+
+    def __init__(self, problem: PDEProblem, network: Network) -> None:
+        self.problem = problem
+        self.network = network
+        self._residuals_of = [
+            compile_tf(block.expressions, sorted(_names(block) | set(problem.coordinates)))
+            for block in problem.blocks
+        ]
+        self._passes = group_passes(problem)
+
+    def unknowns(self, theta: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the numbers to be discovered, by name."""
+        raw = theta[self.network.size :]
+        return {
+            u.name: tf.exp(raw[i]) if u.positive else raw[i]
+            for i, u in enumerate(self.problem.unknowns)
+        }
+
+    def residuals(self, theta: tf.Tensor, batch: Batch) -> list[tf.Tensor | None]:
+        """Return this rank's residuals of each term, [n, R]; None where it has no item."""
+        parameters = self.network.split(theta[: self.network.size])
+        unknowns = self.unknowns(theta)
+        values: list[tf.Tensor | None] = [None] * len(self.problem.blocks)
+        for work in self._passes:
+            members = [i for i in work.members if batch[i]["x"].shape[0] > 0]
+            if not members:
+                continue
+            points = tf.concat([batch[i]["x"] for i in members], 0)
+            channels = self.network.jet(parameters, points, work.plan)
+            start = 0
+            for i in members:
+                stop = start + batch[i]["x"].shape[0]
+                part = [channel[start:stop] for channel in channels]
+                values[i] = self.block_residuals(i, work.plan, part, batch[i], unknowns)
+                start = stop
+        return self._by_term(values)
+
+    @property
+    def channels(self) -> int:
+        """Number of derivatives that the equations need of each field."""
+        return self._passes[0].plan.channels
+
+    def plan_of(self, index: int) -> jets.Plan:
+        """Return the derivatives that a block needs."""
+        return next(work.plan for work in self._passes if index in work.members)
+
+    def block_residuals(
+        self,
+        index: int,
+        plan: jets.Plan,
+        channels: list[tf.Tensor],
+        data: Data,
+        unknowns: Mapping[str, tf.Tensor],
+    ) -> tf.Tensor:
+        """Return the residuals [n, R] of all expressions of a block from the network's channels."""
+        block = self.problem.blocks[index]
+        names = dict(unknowns)
+        names |= {name: data["x"][:, d] for d, name in enumerate(self.problem.coordinates)}
+        names |= {name: column for name, column in data.items() if name not in ("x", REAL)}
+        for name, (field, channel) in block.derivatives.items():
+            names[name] = channels[plan.channel(channel, block.operators)][:, field]
+        columns = tf.stack(self._residuals_of[index](names), 1)
+        k = block.source.points_per_item
+        if k > 1:
+            columns = tf.reduce_sum(tf.reshape(columns, [-1, k, columns.shape[1]]), 1)
+        return columns * data[REAL][:, None] if REAL in data else columns
+
+    def _by_term(self, values: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
+        result: list[tf.Tensor | None] = []
+        for block, value in zip(self.problem.blocks, values, strict=True):
+            start = 0
+            for term in block.terms:
+                stop = start + len(term.expressions)
+                result.append(None if value is None else value[:, start:stop])
+                start = stop
+        return result
+
+    def solution(self, theta: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """Return the fields [N, F] at points [N, D], hard conditions included."""
+        raw = self.network.apply(self.network.split(theta[: self.network.size]), x)
+        if not self.problem.hard:
+            return raw
+        names = {name: x[:, d] for d, name in enumerate(self.problem.coordinates)} | self.unknowns(
+            theta
+        )
+        columns = []
+        for f, field in enumerate(self.problem.fields):
+            known = names | {"network": raw[:, f]}
+            transform = self._transforms.get(field)
+            columns.append(raw[:, f] if transform is None else transform(known)[0])
+        return tf.stack(columns, 1)
+
+    @cached_property
+    def _transforms(self):  # type: ignore[no-untyped-def]
+        return {
+            field: compile_tf([expression], sorted(str(s) for s in expression.free_symbols))
+            for field, expression in self.problem.hard.items()
+        }
+
+
+def _names(block: Block) -> set[str]:
+    return {str(symbol) for expression in block.expressions for symbol in expression.free_symbols}
