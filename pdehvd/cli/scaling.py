@@ -98,9 +98,6 @@ def scale(
         float | None, typer.Option(min=1e-3, help="rate of the links between, in Gbit/s")
     ] = None,
     microseconds: Annotated[float, typer.Option(min=0, help="latency that these links add")] = 0.0,
-    buckets: Annotated[
-        int, typer.Option(min=1, help="parts in which gradients leave while others are computed")
-    ] = 1,
 ) -> int:
     """Measure weak and strong scaling of a config, and predict it for more processes."""
     modes = words(mode, "--mode", ("weak", "strong"))
@@ -124,7 +121,7 @@ def scale(
 
     given = tuple(settings or ()), tuple(plugin or ())
     plan = Sweep(config, *given, tuple(counts), tuple(modes), repeats, steps or 0)
-    return run(plan, output, predicted, links, buckets)
+    return run(plan, output, predicted, links)
 
 
 def shard_times(
@@ -134,7 +131,8 @@ def shard_times(
     settings: Settings = None,
     plugin: Plugins = None,
 ) -> None:
-    """Time a step on one of N shards in this process; `scale --predict` starts it."""
+    """Time a step on one of N shards in this process; `scale --predict` starts some of them."""
+    from pdehvd.comm import launch
     from pdehvd.experiment.config import load_config
 
     loaded, source = load_config(config, settings or (), plugin or ())
@@ -142,7 +140,8 @@ def shard_times(
     from pdehvd.experiment.directory import write_json
 
     found = measure_here(loaded, source, numbers(np, "--np"))
-    write_json(into, {"shards": [one._asdict() for one in found]})
+    if launch.world_rank() == 0:
+        write_json(into, {"shards": [one._asdict() for one in found]})
 
 
 def net(

@@ -60,7 +60,10 @@ def measure(
     processes: Mapping[str, Sequence[int]],
     say: Callable[[str], None],
 ) -> dict[str, list[Timed]]:
-    """Return the times by mode, each shard in a process of its own that is pinned to a core."""
+    """Return the times by mode, of a process that is pinned to a core.
+
+    As many do the same beside it as will run here: they share caches, memory and the clock rate.
+    """
     found: dict[str, list[Timed]] = {}
     with tempfile.TemporaryDirectory() as place:
         for mode, counts in processes.items():
@@ -70,8 +73,9 @@ def measure(
             for setting in (*settings, f"scaling.mode={mode}", "processes.threads=1"):
                 words += ["--set", setting]
             words += [word for plugin in plugins for word in ("--plugin", str(plugin))]
-            say(f"timing one process on its shards, {mode} ...")
-            code = launch.launch(words, ProcessesSpec(threads=1), 1)
+            beside = min(max(counts), launch.node_cores())
+            say(f"timing {beside} processes that do not wait for each other, {mode} ...")
+            code = launch.launch(words, ProcessesSpec(threads=1), beside)
             if code:
                 raise EnvironmentFault(f"the timing process ended with exit code {code}")
             found[mode] = [Timed(**one) for one in folder.read_json(into)["shards"]]

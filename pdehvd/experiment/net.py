@@ -45,6 +45,7 @@ class Network(BaseModel):
     reduction: dict[str, float]
     copy_bytes_per_second: float = Field(gt=0)
     link_bits_per_second: float | None = None
+    cores: int | None = Field(None, ge=1)
 
     def of(self, library: str, dtype: str) -> list[Measured]:
         """Return the samples of a library and a dtype."""
@@ -56,12 +57,16 @@ class Network(BaseModel):
         dtype: str = "float32",
         near: float | None = None,
         drawn: Callable[[Sequence[float]], float] = statistics.median,
+        crowd: int | None = None,
     ) -> tuple[Link, ...]:
         """Return the fit of every algorithm; `drawn` makes one time of those of all batches.
 
-        Raises `ConfigError` where there are too few samples.
+        Samples of `crowd` processes are taken if there are any, otherwise those of processes that
+        did not share cores if there are any. Raises `ConfigError` where there are too few.
         """
         found = self.of(library, dtype)
+        alone = [s for s in found if self.cores is None or s.processes <= self.cores * s.hosts]
+        found = [s for s in found if s.processes == crowd] or alone or found
         samples = [Sample(s.processes, s.bytes, drawn(s.seconds)) for s in found]
         try:
             reduction = self.reduction[dtype]
@@ -161,6 +166,7 @@ def joined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
         },
         "copy_bytes_per_second": sum(part["copy"] for part in parts) / len(parts),
         "link_bits_per_second": parts[0]["link"],
+        "cores": launch.node_cores(),
     }
 
 

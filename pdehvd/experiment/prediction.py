@@ -13,10 +13,11 @@ import numpy as np
 from pdehvd.errors import ConfigError
 from pdehvd.experiment import calibrate, net
 from pdehvd.experiment.calibrate import Timed
+from pdehvd.experiment.config import Config
 from pdehvd.experiment.network_model import Link
 from pdehvd.experiment.scaling import Curve, Step, Work, predict_curve
 from pdehvd.experiment.scaling_results import Row
-from pdehvd.experiment.topology import Topology
+from pdehvd.experiment.topology import Crowd, Topology
 
 LIBRARY = "horovod"
 
@@ -39,9 +40,16 @@ class Network:
     microseconds: float = 0.0
 
     def topology(
-        self, dtype: str, near: float, drawn: Callable[[Sequence[float]], float]
+        self,
+        dtype: str,
+        near: float,
+        drawn: Callable[[Sequence[float]], float],
+        crowds: Mapping[int, float],
     ) -> Topology:
-        """Return the topology with links fitted near a size in bytes."""
+        """Return the topology with links fitted near a size in bytes.
+
+        `crowds` are the numbers of processes that share cores, and how many share one.
+        """
         inside = self.inside.links(LIBRARY, dtype, near, drawn)
         between = self.between.links(LIBRARY, dtype, near, drawn)
         return Topology(
@@ -51,6 +59,10 @@ class Network:
             self.per_node,
             self.leaf,
             self.oversubscription,
+            {
+                n: Crowd(each, self.inside.links(LIBRARY, dtype, near, drawn, n))
+                for n, each in crowds.items()
+            },
         )
 
     def _limited(self, link: Link) -> Link:
@@ -80,22 +92,31 @@ def curves(
     ones: Sequence[float],
     counts: Mapping[str, Sequence[int]],
     network: Network,
-    dtype: str,
-    buckets: int = 1,
+    config: Config,
+    crowds: Mapping[int, float],
 ) -> list[Curve]:
     """Return the predicted curve of every mode.
 
     `ones` are the steps of one process in seconds, from a sweep's runs; where there are none, the
-    timed calls on the whole batch are taken.
+    timed calls on the whole batch are taken. `crowds` are the numbers of processes that were
+    measured on shared cores, and how many shared one.
     """
+    buckets = config.processes.buckets
+
+    def link(near: float, drawn: Callable[[Sequence[float]], float]) -> Topology:
+        return network.topology(config.precision, near, drawn, crowds)
+
     return [
-        predict_curve(mode, counts[mode], _draw(mode, found, ones, network, dtype), buckets)
+        predict_curve(mode, counts[mode], _draw(mode, found, ones, link), buckets)
         for mode, found in timed.items()
     ]
 
 
 def _draw(
-    mode: str, timed: Sequence[Timed], ones: Sequence[float], network: Network, dtype: str
+    mode: str,
+    timed: Sequence[Timed],
+    ones: Sequence[float],
+    link: Callable[[float, Callable[[Sequence[float]], float]], Topology],
 ) -> Callable[[np.random.Generator | None], tuple[Work, Topology]]:
     whole = next(one for one in timed if one.processes == 1)
     alone = list(ones) or whole.seconds
@@ -107,7 +128,7 @@ def _draw(
             return float(np.median(generator.choice(np.asarray(values), len(values))))
 
         work = calibrate.work(timed, drawn(alone), mode == "weak", drawn)
-        return work, network.topology(dtype, work.size, drawn)
+        return work, link(work.size, drawn)
 
     return draw
 

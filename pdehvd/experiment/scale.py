@@ -31,7 +31,6 @@ def scale(
     output: Path | None,
     predicted: Sequence[int],
     network: prediction.Network | None,
-    buckets: int = 1,
 ) -> int:
     """Run a sweep, predict, and write scaling.json, scaling.md and pictures; return the exit code.
 
@@ -54,7 +53,7 @@ def scale(
     found = rows(runs, plan.modes, launch.node_cores()) if runs else {}
     curves = []
     if predicted and network is not None:
-        curves = _curves(plan, config, runs, predicted, network, buckets)
+        curves = _curves(plan, config, runs, predicted, network)
     _write(place, fingerprint, runs, found, curves)
     return 0
 
@@ -113,7 +112,6 @@ def _curves(
     runs: Sequence[dict[str, Any]],
     predicted: Sequence[int],
     network: prediction.Network,
-    buckets: int,
 ) -> list[Curve]:
     counts = {}
     items = _items(config)
@@ -125,7 +123,9 @@ def _curves(
             _say(f"note: {mode} scaling of {items} points or samples ends before {beyond[0]}")
     timed = calibrate.measure(plan.config, plan.settings, plan.plugins, counts, _say)
     ones = [run["step"] for run in runs if run["processes"] == 1]
-    return prediction.curves(timed, ones, counts, network, config.precision, buckets)
+    cores = launch.node_cores()
+    crowds = {n: n / cores for n in plan.counts if n > cores and network.kind == "flat"}
+    return prediction.curves(timed, ones, counts, network, config, crowds)
 
 
 def _write(

@@ -104,6 +104,7 @@ def predict(mode: str, processes: int, work: Work, topology: Topology, buckets: 
     if processes == 1:
         return Step(1, work.alone, 0.0, 0.0, 0.0)
     computing = work.computing(1 / processes if mode == "strong" else 1.0)
+    computing *= topology.slowdown(processes)
     slower = straggler(processes, work.spread)
     cost = _collectives(processes, work, topology, buckets)
     exposed = max(cost.total / buckets, cost.total - BACKWARD * slower * computing)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from pdehvd.experiment.network_model import Link
@@ -23,6 +23,13 @@ class Cost(NamedTuple):
         return self.latency + self.moving
 
 
+class Crowd(NamedTuple):
+    """Processes that take turns on too few cores: how much slower they compute, and their links."""
+
+    slowdown: float
+    links: tuple[Link, ...]
+
+
 @dataclass(frozen=True)
 class Topology:
     """Which links the processes have. Each link list holds one `Link` an algorithm.
@@ -32,6 +39,7 @@ class Topology:
     which is an allreduce inside and one between. fat-tree: as two-level, and where the nodes are
     more than the `leaf` nodes of a switch, a byte between switches costs `oversubscription`
     times as much: all nodes send at once, and the switch has so many times fewer links upwards.
+    Numbers of processes in `crowds` share the cores of one machine.
     """
 
     kind: str
@@ -40,9 +48,16 @@ class Topology:
     per_node: int = 1
     leaf: int = 1
     oversubscription: float = 1.0
+    crowds: Mapping[int, Crowd] = field(default_factory=dict)
+
+    def slowdown(self, processes: int) -> float:
+        """Return how much longer computing takes than with a core for each process."""
+        return self.crowds[processes].slowdown if processes in self.crowds else 1.0
 
     def allreduce(self, processes: int, size: float) -> Cost:
         """Return the seconds of an allreduce of `size` bytes over all processes."""
+        if processes in self.crowds:
+            return _best(self.crowds[processes].links, processes, size)
         if self.kind == "flat":
             return _best(self.between, processes, size)
         local = min(self.per_node, processes)

@@ -113,6 +113,25 @@ def test_a_file_that_is_no_network_is_refused(tmp_path):
         net.read(path)
 
 
+def test_processes_that_shared_cores_have_a_fit_of_their_own():
+    samples = [
+        {
+            "library": "horovod",
+            "dtype": "float32",
+            "processes": s.processes,
+            "hosts": 1,
+            "bytes": s.bytes,
+            "seconds": [s.seconds * (100 if s.processes == 4 else 1)],
+        }
+        for s in made_up("ring", (2, 4))
+    ]
+    limits = {"reduction": {"float32": G}, "copy_bytes_per_second": 1e9}
+    network = net.Network.model_validate({"samples": samples, "cores": 2, **limits})
+    own, crowd = network.links()[0], network.links(crowd=4)[0]
+    assert own.latency == pytest.approx(A) and crowd.latency == pytest.approx(100 * A)
+    assert network.links(crowd=3)[0] == own
+
+
 def test_a_network_is_joined_and_fitted():
     part = {
         "processes": 2,

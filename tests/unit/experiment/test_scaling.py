@@ -21,7 +21,7 @@ from pdehvd.experiment.scaling import (
     verdict,
 )
 from pdehvd.experiment.scaling_results import cells, efficiency, rows, speed_up
-from pdehvd.experiment.topology import Topology
+from pdehvd.experiment.topology import Crowd, Topology
 
 WORK = Work(fixed=1e-3, whole=9e-3, spread=0.02, messages=1, size=1e6, alone=10e-3)
 NETWORK = Topology("flat", tuple(Link(name, 50e-6, 1e-9, 1e-10) for name in ALGORITHMS))
@@ -68,6 +68,16 @@ def test_the_prediction_is_its_formula():
     assert step.latency + step.moving == pytest.approx(NETWORK.allreduce(8, 1e6).total)
     assert predict("weak", 8, WORK, NETWORK).computing == pytest.approx(10e-3)
     assert predict("strong", 1, WORK, NETWORK).total == WORK.alone
+
+
+def test_processes_on_shared_cores_take_turns_and_have_links_of_their_own():
+    slow = tuple(Link(name, 1e-3, 1e-9, 1e-10) for name in ALGORITHMS)
+    crowded = Topology("flat", NETWORK.between, crowds={4: Crowd(2.0, slow)})
+    step, own = predict("strong", 4, WORK, crowded), predict("strong", 4, WORK, NETWORK)
+    assert step.computing == pytest.approx(2 * own.computing)
+    sums = min(link.seconds(4, WORK.size) for link in slow)
+    assert step.latency + step.moving == pytest.approx(sums)
+    assert predict("strong", 2, WORK, crowded) == predict("strong", 2, WORK, NETWORK)
 
 
 def test_several_messages_pay_latency_each():
