@@ -158,8 +158,10 @@ def net(
     """Measure what adding numbers over processes costs: latency, bandwidth, reduction."""
     most = size(largest, "--largest")
     counts = numbers(np, "--np") if np is not None else None
-    from pdehvd.comm import launch
     from pdehvd.comm.silence import import_tensorflow
+
+    import_tensorflow()
+    from pdehvd.comm import launch
     from pdehvd.experiment import net as network
     from pdehvd.experiment.directory import write_json
     from pdehvd.experiment.needs import available_memory
@@ -171,7 +173,6 @@ def net(
             network.folder_for(output)
         found = network.measure(counts, most)
     else:
-        import_tensorflow()
         here = network.measure_here(most)
         if here is None:
             return 0

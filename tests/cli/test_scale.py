@@ -101,6 +101,7 @@ def test_a_sweep_of_real_processes(here: Path) -> None:
     """net, an interrupted sweep, the rest of it with a prediction, and nothing to do."""
     measured = pdehvd("net", "--np", "2", "--largest", "16KB", "--output", "n", cwd=here)
     assert measured.returncode == 0, measured.stderr
+    assert "oneDNN" not in measured.stderr
     network = json.loads((here / "n/net.json").read_text())
     libraries = {sample["library"] for sample in network["samples"]}
     assert libraries == {"mpi4py", "horovod", "horovod-gloo"}
