@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -39,21 +39,33 @@ def integrate(
     nodes = np.broadcast_shapes(*(tuple(field.shape) for field in fields.values()))
     dtype = next(iter(fields.values())).dtype
     widths = spacings(bounds, nodes[1:])
-    elements = {name: _Elements(field, widths) for name, field in fields.items()}
-    values = []
-    for point in itertools.product((0, 1), repeat=len(coordinates)):
-        names = _positions(coordinates, bounds, nodes[1:], point, dtype)
-        for name, element in elements.items():
-            names[name] = element.at(point)
-            for axis, coordinate in enumerate(coordinates):
-                names[f"{name}_{coordinate}"] = element.slope(point, axis)
-        values.append(density(names))
+    values = [density(names) for names in gauss_points(fields, coordinates, bounds)]
     cells = [nodes[0], *(n - 1 for n in nodes[1:])]
     total = tf.broadcast_to(tf.cast(tf.add_n(_equal(values)), dtype), cells)
     for width in reversed(widths):
         # A factor after each sum keeps XLA from merging the sums into a single, less accurate one.
         total = tf.reduce_sum(total, axis=-1) * tf.constant(width / 2, dtype)
     return total
+
+
+def gauss_points(
+    fields: Mapping[str, Tensor], coordinates: Sequence[str], bounds: np.ndarray
+) -> Iterator[dict[str, Tensor]]:
+    """Yield what a density sees at each of the 2^D Gauss points, in all cells at once.
+
+    Fields [B, *n], their first derivatives and the coordinates by name, as for `integrate`.
+    """
+    nodes = np.broadcast_shapes(*(tuple(field.shape) for field in fields.values()))
+    dtype = next(iter(fields.values())).dtype
+    widths = spacings(bounds, nodes[1:])
+    elements = {name: _Elements(field, widths) for name, field in fields.items()}
+    for point in itertools.product((0, 1), repeat=len(coordinates)):
+        names = _positions(coordinates, bounds, nodes[1:], point, dtype)
+        for name, element in elements.items():
+            names[name] = element.at(point)
+            for axis, coordinate in enumerate(coordinates):
+                names[f"{name}_{coordinate}"] = element.slope(point, axis)
+        yield names
 
 
 def spacings(bounds: np.ndarray, nodes: Sequence[int]) -> list[float]:
@@ -116,22 +128,27 @@ class _Elements:
         return before + tf.constant(GAUSS[tap], values.dtype) * (after - before)
 
 
-def galerkin(
+def weak_residual(
     energy: Callable[[Tensor], Tensor], u: Tensor, free: Tensor, spacing: Sequence[float]
 ) -> Tensor:
-    """Return the mean square of the weak residual over the free nodes, for every sample: [B].
+    """Return R = dE/du over a cell's volume at the nodes of u [B, *n], for an energy E [B].
 
-    R = dE/du at the nodes of u [B, *n], for an energy [B] such as `integrate` gives; R divided by
-    a cell's volume approximates the strong residual. `free` [*n] or [B, *n] is 1 at free nodes
-    and 0 elsewhere. At a natural boundary, whose nodes have half a cell, R contains the flux.
+    It approximates the strong residual. `free` [*n] or [B, *n] is 1 at free nodes and 0 elsewhere,
+    where R is 0. At a natural boundary, whose nodes have half a cell, R contains the flux.
     """
     with tf.GradientTape() as tape:
         tape.watch(u)
         total = tf.reduce_sum(energy(u))
     volume = tf.constant(math.prod(spacing), u.dtype)
-    free = tf.broadcast_to(tf.cast(free, u.dtype), u.shape)
-    residual = tape.gradient(total, u) / volume * free
-    squares, count = tf.square(residual), free
+    return tape.gradient(total, u) / volume * tf.broadcast_to(tf.cast(free, u.dtype), u.shape)
+
+
+def galerkin(
+    energy: Callable[[Tensor], Tensor], u: Tensor, free: Tensor, spacing: Sequence[float]
+) -> Tensor:
+    """Return the mean square over the free nodes of `weak_residual`, for every sample: [B]."""
+    count = tf.broadcast_to(tf.cast(free, u.dtype), u.shape)
+    squares = tf.square(weak_residual(energy, u, free, spacing))
     for _ in spacing:
         squares, count = tf.reduce_sum(squares, axis=-1), tf.reduce_sum(count, axis=-1)
     return squares / count

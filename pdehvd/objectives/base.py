@@ -34,7 +34,8 @@ class Objective(ABC):
     `period` is the number of steps between new batches, None where the first one serves for ever;
     `points` the number of points at which fields are evaluated in a step, `batch_size` that of the
     equations' points or of samples. `compiled` says whether
-    XLA may take a whole step on one process, `least_squares` whether L is a sum of squares.
+    XLA may take a whole step on one process, `least_squares` whether L is a sum of squares,
+    `samples_curvature` whether its curvature can be sampled.
     """
 
     group: Group
@@ -45,6 +46,7 @@ class Objective(ABC):
     batch_size: int
     compiled = True
     least_squares = False
+    samples_curvature = False
     # Global number N of the residuals of a sum of squares.
     rows = 0
 
@@ -89,3 +91,15 @@ class Objective(ABC):
     @abstractmethod
     def losses_at(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
         """Return the global losses [K] at several thetas [K, P]; one collective for all."""
+
+    def with_signs(self, batch: Batch, number: int) -> Batch:
+        """Return a batch with the random signs of a sample of the curvature, the `number`th."""
+        raise NotImplementedError("this objective does not sample its curvature")
+
+    def curvature_sample(self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
+        """Return a global s [P] with E[s s^T] = J^T K J, for a batch with random signs.
+
+        J is the Jacobian of the network's values by theta and K the positive part of the loss's
+        Hessian by these values: the generalised Gauss-Newton matrix.
+        """
+        raise NotImplementedError("this objective does not sample its curvature")

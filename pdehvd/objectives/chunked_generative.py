@@ -80,6 +80,21 @@ class ChunkedGenerativeObjective(GenerativeObjective):
         parts = tf.ensure_shape(parts, [thetas.shape[0], self.chunks.own])
         return self._total(tf.transpose(parts), "losses_at")
 
+    def with_signs(self, batch: Batch, number: int) -> Batch:
+        start, stop = self.chunks.span(self.problem.samples.batch)
+        places = np.split(np.arange(start, stop), self.chunks.own)
+        return [
+            self._signed(data, own.tolist(), number)
+            for data, own in zip(batch, places, strict=True)
+        ]
+
+    def curvature_sample(self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
+        def way(data, reduce):  # type: ignore[no-untyped-def]
+            return self._curved(theta, data, weights, reduce)
+
+        ways = [functools.partial(way, data) for data in batch]
+        return self._total(tf.stack(in_lockstep(ways, self._meet)), "curvature")
+
     def held_out_chunks(self) -> list[np.ndarray]:
         count, size = self.problem.held_out, self.problem.samples.batch // self.chunks.count
         firsts = list(range(0, count, size))

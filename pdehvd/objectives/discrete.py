@@ -27,16 +27,16 @@ class DiscreteLaw:
     def __init__(self, problem: ParametricProblem, dtype: tf.DType) -> None:
         self.problem = problem
         self.dtype = dtype
-        self._law = _compiled(problem.expression)
-        self._hard = None if problem.hard is None else _compiled(problem.hard)
-        self._scale = None if problem.scale is None else _compiled(problem.scale)
-        self._features = [_compiled(feature) for feature in problem.features]
-        self._faces = [(face, _compiled(face.value)) for face in problem.faces]
+        self._law = compiled(problem.expression)
+        self._hard = None if problem.hard is None else compiled(problem.hard)
+        self._scale = None if problem.scale is None else compiled(problem.scale)
+        self._features = [compiled(feature) for feature in problem.features]
+        self._faces = [(face, compiled(face.value)) for face in problem.faces]
         self._fluxes = {
             f"{name}_{problem.coordinates[flux.axis]}": (
                 flux.axis,
-                _compiled(flux.value),
-                _compiled(flux.speed),
+                compiled(flux.value),
+                compiled(flux.speed),
             )
             for name, flux in problem.fluxes.items()
         }
@@ -77,13 +77,10 @@ class DiscreteLaw:
         if kind == "residual":
             result = self._mean_square(self._residual(fields, inputs))
         elif kind == "galerkin":
-            free = tf.constant(self.free(fields.shape[1]), self.dtype)
-            result = stencils.galerkin(
-                lambda u: self.energy(u, inputs), fields, free, self._spacing(fields.shape[1])
-            )
+            result = stencils.galerkin(*self._weak(fields, inputs))
         else:
             result = self.energy(fields, inputs)
-        return result if self._scale is None else result / self._sizes(inputs, fields.shape[1])
+        return result if self._scale is None else result / self.sizes(inputs, fields.shape[1])
 
     def energy(self, fields: Tensor, inputs: Fields) -> Tensor:
         """Return each sample's energy, [B]: the integral of the density over finite elements."""
@@ -118,15 +115,29 @@ class DiscreteLaw:
             names[name] = stencils.flux_divergence(flux, fast, u, axis, spacing[axis])
         return self._law(names)
 
+    def residual(self, fields: Tensor, inputs: Fields) -> Tensor:
+        """Return the residual of a loss that is a mean square, [B, *n]; 0 at fixed nodes."""
+        if self.problem.loss == "galerkin":
+            return stencils.weak_residual(*self._weak(fields, inputs))
+        residual = self._residual(fields, inputs)
+        return tf.where(self.free(fields.shape[1]), residual, tf.zeros_like(residual))
+
+    def _weak(self, fields: Tensor, inputs: Fields) -> tuple[Any, Tensor, Tensor, list[float]]:
+        """Return what makes the weak residual: energy, fields, free nodes and spacings."""
+        resolution = fields.shape[1]
+        free = tf.constant(self.free(resolution), self.dtype)
+        return lambda u: self.energy(u, inputs), fields, free, self._spacing(resolution)
+
     def _mean_square(self, residual: Tensor) -> Tensor:
         free = self.free(residual.shape[1])
         kept = tf.where(free, residual, tf.zeros_like(residual))
         total = tf.reduce_sum(tf.square(kept), list(range(1, residual.shape.rank)))
         return total / tf.constant(float(free.sum()), self.dtype)
 
-    def _sizes(self, inputs: Fields, resolution: int) -> Tensor:
-        """Return the mean over the grid of what the losses are divided by, [B]."""
-        assert self._scale is not None
+    def sizes(self, inputs: Fields, resolution: int) -> Tensor:
+        """Return the mean over the grid of what the losses are divided by, [B]; one without it."""
+        if self._scale is None:
+            return tf.ones([next(iter(inputs.values())).shape[0]], self.dtype)
         shape = self.problem.shape(resolution)
         value = self._full(self._scale(self._nodal(inputs, resolution)), inputs, shape)
         return tf.reduce_mean(value, list(range(1, len(shape) + 1)))
@@ -155,7 +166,7 @@ class DiscreteLaw:
         return nodes.reshape(shape)
 
 
-def _compiled(expression: sympy.Expr):  # type: ignore[no-untyped-def]
+def compiled(expression: sympy.Expr):  # type: ignore[no-untyped-def]
     """Return an expression as a function of tensors by name."""
     function = compile_tf([expression], sorted(symbol.name for symbol in expression.free_symbols))
     return lambda names: function(names)[0]

@@ -13,12 +13,16 @@ from pdehvd.models.grid_network import GridNetwork
 from pdehvd.models.network import Layout
 from pdehvd.models.norm import Reduce
 from pdehvd.objectives.base import Batch, Evaluation, Objective
+from pdehvd.objectives.curvature import Curvature
 from pdehvd.objectives.discrete import DiscreteLaw
-from pdehvd.objectives.parts import cut, sum_in_parts
+from pdehvd.objectives.parts import Data, cut, sum_in_parts
 from pdehvd.problems.family import TRAINING, ParametricProblem, Sample
 from pdehvd.problems.levels import Schedule
 
 LATENT = "latent numbers"
+SIGNS = "random signs"
+# Keeps the signs apart from all else that is drawn from a seed.
+_CURVATURE = 0x63757276
 
 
 class GenerativeObjective(Objective):
@@ -54,6 +58,9 @@ class GenerativeObjective(Objective):
         self.batch_size = problem.items
         self.points = problem.samples.batch * problem.resolution ** len(problem.coordinates)
         self.law = DiscreteLaw(problem, self.dtype)
+        self.curvature = Curvature(self.law)
+        self.samples_curvature = self.curvature.count(problem.resolution) > 0
+        self._sampled = tf.function(self.curvature.sample, jit_compile=True, autograph=False)
         self._slopes = tf.function(self.law.losses_and_slopes, jit_compile=True, autograph=False)
         self._values = tf.function(self._imposed_losses, jit_compile=True, autograph=False)
 
@@ -146,6 +153,51 @@ class GenerativeObjective(Objective):
         local = tf.map_fn(one, thetas, parallel_iterations=1)
         return self.group.sum([local], "losses_at")[0]
 
+    def with_signs(self, batch: Batch, number: int) -> Batch:
+        start, stop = self.group.shard(self.problem.samples.batch)
+        return [self._signed(batch[0], range(start, stop), number)]
+
+    def _signed(self, data: Data, places: Sequence[int], number: int) -> Data:
+        """Return the samples at `places` of the global batch with a sign for every row of theirs.
+
+        Signs are functions of (seed, number, place) alone, and so of no rank.
+        """
+        count = self.curvature.count(self._resolution(data))
+        signs = np.empty((len(places), count), np.int8)
+        for row, place in zip(signs, places, strict=True):
+            key = np.random.SeedSequence(
+                self.problem.samples.seed, spawn_key=(_CURVATURE, number, place)
+            ).generate_state(2, np.uint64)
+            words = np.random.Philox(key=key).random_raw(-(-count // 64))
+            row[:] = np.unpackbits(words.astype("<u8").view(np.uint8))[:count]
+        return {**data, SIGNS: tf.constant(2 * signs - 1)}
+
+    def curvature_sample(self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
+        (part,) = sum_in_parts(
+            lambda part: (self._curved(theta, part[0], weights, self._reduce),),
+            batch,
+            self.micro_batches,
+        )
+        return self.group.sum([part], "curvature")[0]
+
+    def _curved(
+        self,
+        theta: tf.Tensor,
+        data: Mapping[str, tf.Tensor],
+        weights: tf.Tensor,
+        reduce: Reduce,
+    ) -> tf.Tensor:
+        """Return the samples' part of a random J^T F^T eps [P], J that of the network's values."""
+        parameters = self.network.split(theta)
+        with tf.GradientTape() as tape:
+            tape.watch(parameters)
+            raw, _ = self._trained(parameters, data, reduce)
+        slopes = self._sampled(raw, _fields(data), data[SIGNS])
+        slopes *= tf.sqrt(tf.reduce_sum(weights) / self._batch)
+        none = tf.UnconnectedGradients.ZERO
+        gradients = tape.gradient(raw, parameters, slopes, unconnected_gradients=none)
+        return cut(gradients, 1)[0]
+
     def _weighted_loss(
         self, raw: tf.Tensor, data: Mapping[str, tf.Tensor], weights: tf.Tensor
     ) -> tf.Tensor:
@@ -184,11 +236,15 @@ class GenerativeObjective(Objective):
         reduce: Reduce,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the network's values [b, *n] and the moments of the batch."""
-        resolution = max(n for field in _fields(data).values() for n in field.shape[1:])
+        resolution = self._resolution(data)
         images = self._input(data, resolution)
         shape = self.problem.shape(resolution)
         raw, moments = self.network.train(parameters, images, reduce, shape)
         return raw[..., 0], moments
+
+    @staticmethod
+    def _resolution(data: Mapping[str, tf.Tensor]) -> int:
+        return max(int(n) for field in _fields(data).values() for n in field.shape[1:])
 
     def _reduce(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
         return self.group.sum([tensor], name)[0]
@@ -219,5 +275,5 @@ class GenerativeObjective(Objective):
 
 
 def _fields(data: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Return the input fields, without the latent numbers."""
-    return {name: tensor for name, tensor in data.items() if name != LATENT}
+    """Return the input fields, without what else a batch has."""
+    return {name: tensor for name, tensor in data.items() if name not in (LATENT, SIGNS)}

@@ -43,6 +43,7 @@ class HostCalls:
         self.last: _Evaluated | None = None
         self.evaluate = tf.function(objective.evaluate, autograph=False)
         self.losses_at = tf.function(objective.losses_at, autograph=False)
+        self.curvature_sample = tf.function(objective.curvature_sample, autograph=False)
 
     @cached_property
     def linear(self) -> Linearization:
@@ -100,6 +101,16 @@ class HostObjective:
         self.evaluations += len(thetas)
         values = self._calls.losses_at(tf.constant(thetas, self.dtype), self._batch, self._weights)
         return values.numpy().astype(np.float64)
+
+    def curvature_sample(self, theta: np.ndarray, number: int) -> np.ndarray:
+        """Return s [P], E[s s^T] the generalised Gauss-Newton matrix; one collective.
+
+        Another `number` draws another sample; it is the same on any number of ranks.
+        """
+        signed = self._calls.objective.with_signs(self._batch, number)
+        at = tf.constant(theta, self.dtype)
+        values: np.ndarray = self._calls.curvature_sample(at, signed, self._weights).numpy()
+        return values
 
     def linearize(self, theta: np.ndarray) -> LeastSquares:
         """Return the rows of the sum of squares and their Jacobian at theta."""

@@ -1,0 +1,162 @@
+"""The curvature of losses on a grid: its square root is exact, and its samples know no rank."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pdehvd.comm.group import Solo
+from pdehvd.experiment.build import build_objective, build_problem
+from pdehvd.experiment.config import load_config
+from pdehvd.objectives.curvature import Curvature, semidefinite_factor
+from pdehvd.objectives.discrete import DiscreteLaw
+from pdehvd.objectives.generative import SIGNS
+from pdehvd.objectives.host import HostCalls, HostObjective
+
+FIELDS = Path(__file__).parents[2] / "parallel" / "fields.yaml"
+HEAD = """
+precision: float64
+problem:
+  name: parametric
+  coordinates: {x: [0, 1], y: [0, 2]}
+  constants: {f: 2}
+  inputs: {nu: {name: karhunen_loeve, modes: 2, range: [-1, 1]}}
+  scale: nu
+  boundary: {x = 0: 1 + y, x = 1: 0}
+  resolution: 4
+"""
+TAIL = """
+sampling: {name: samples, samples: 12, batch: 3, held_out: 2}
+model: {name: unet, depth: 1, width: 2, activation: tanh}
+"""
+LAWS = {
+    "energy": "  energy: nu*(u_x**2 + u_y**2)/2 - f*u",
+    # Its Hessian couples u, u_x and u_y, and is singular.
+    "coupled": "  energy: nu*u_x**2/2 + (u + u_x - 2*u_y)**2/2",
+    "nonlinear": "  energy: nu*(u_x**2 + u_y**2)/2 + exp(u)",
+    "galerkin": "  energy: nu*(u_x**2 + u_y**2)/2 - f*u\n  loss: galerkin",
+    "residual": "  residual: nu*(u_xx + u_yy) + u_x + f",
+}
+
+
+@pytest.fixture(autouse=True)
+def _eager():
+    """Nothing is worth compiling here."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def objective_of(folder, name, *settings):
+    path = folder / "problem.yaml"
+    path.write_text(HEAD + LAWS[name] + TAIL)
+    config, _ = load_config(path, settings)
+    return build_objective(config, build_problem(config, 1), Solo())
+
+
+def hessians(law, raw, inputs):
+    """Return the Hessian [B, N, N] of each sample's loss by the N values of the network."""
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(raw)
+        slopes = law.losses_and_slopes(raw, inputs)[1]
+        columns = [tf.reduce_sum(slopes[:, i, j]) for i, j in np.ndindex(*raw.shape[1:])]
+    parts = [tape.gradient(column, raw) for column in columns]
+    return np.stack([part.numpy().reshape(len(raw), -1) for part in parts], 1)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_the_sum_over_all_rows_is_the_hessian_by_the_fields(tmp_path, name):
+    """E[z z^T] = K is the sum of z z^T over unit vectors eps; all losses here are convex."""
+    objective = objective_of(tmp_path, name)
+    law, curvature = DiscreteLaw(objective.problem, tf.float64), Curvature(objective.law)
+    inputs = objective.batch(0)[0]
+    raw = tf.constant(np.random.default_rng(1).standard_normal((3, 4, 4)))
+    count = curvature.count(4)
+    found = 0.0
+    for unit in np.eye(count):
+        signs = tf.constant(np.tile(unit, (3, 1)))
+        z = curvature.sample(raw, inputs, signs).numpy().reshape(3, -1)
+        found = found + z[:, :, None] * z[:, None, :]
+    expected = hessians(law, raw, inputs)
+    np.testing.assert_allclose(found, expected, atol=1e-11 * np.abs(expected).max())
+
+
+def test_samples_of_parameters_have_the_curvature_of_the_network(tmp_path):
+    """The sum of (s . v)^2 over unit vectors is |F J v|^2, J v by differences of the fields."""
+    objective = objective_of(tmp_path, "energy", "sampling.batch=2")
+    data, weights = objective.batch(0)[0], tf.constant([4.0], tf.float64)
+    random = np.random.default_rng(2)
+    theta = objective.initial(2) + 0.1 * random.standard_normal(objective.size)
+    v = random.standard_normal((2, objective.size))
+
+    def rows(theta):
+        parameters = objective.network.split(tf.constant(theta))
+        raw = objective._trained(parameters, data, objective._reduce)[0]
+        fields = {name: data[name] for name in ("nu",)}
+        return objective.curvature.rows(objective.law.imposed(raw, fields), fields).numpy().ravel()
+
+    moved = np.stack([(rows(theta + 1e-5 * d) - rows(theta - 1e-5 * d)) / 2e-5 for d in v])
+    expected = moved @ moved.T * 4 / 2
+    found = 0.0
+    for unit in np.eye(2 * objective.curvature.count(4)):
+        batch = [{**data, SIGNS: tf.constant(unit.reshape(2, -1))}]
+        s = v @ objective.curvature_sample(tf.constant(theta), batch, weights).numpy()
+        found = found + np.outer(s, s)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+class Member(Solo):
+    size = 3
+
+    def __init__(self, rank):
+        self.rank = rank
+
+
+def test_signs_depend_on_the_place_in_the_batch_and_on_no_rank():
+    config, _ = load_config(FIELDS, [])
+    objective = build_objective(config, build_problem(config, 1), Solo())
+    (whole,) = objective.with_signs(objective.batch(0), 7)
+    parts = []
+    for rank in range(3):
+        member = build_objective(config, build_problem(config, 1), Member(rank))
+        parts.append(member.with_signs(member.batch(0), 7)[0][SIGNS].numpy())
+    np.testing.assert_array_equal(np.concatenate(parts), whole[SIGNS])
+    assert len({part.tobytes() for part in whole[SIGNS].numpy()}) == 7
+    (other,) = objective.with_signs(objective.batch(0), 8)
+    assert abs(np.mean(whole[SIGNS].numpy() * other[SIGNS].numpy().astype(float))) < 0.1
+
+
+@pytest.mark.parametrize("way", ["aggregation={name: exact, chunk: 1}", "training.micro_batches=2"])
+def test_in_parts_the_sample_is_the_same(way):
+    # Chunks are traced in threads, which need a graph.
+    tf.config.run_functions_eagerly(False)
+    found = []
+    for settings in ([], [way]):
+        config, _ = load_config(FIELDS, ["precision=float64", "model.norm=instance", *settings])
+        objective = build_objective(config, build_problem(config, 1), Solo())
+        weights = tf.ones([1], tf.float64)
+        host = HostObjective(HostCalls(objective), objective.batch(0), weights)
+        found.append(host.curvature_sample(objective.initial(1), 3))
+    np.testing.assert_allclose(found[1], found[0], atol=1e-10 * np.abs(found[0]).max())
+
+
+def test_the_factor_keeps_what_is_positive():
+    random = np.random.default_rng(4)
+    roots = random.standard_normal((5, 3, 3))
+    roots[1, :, 2] = 0
+    roots[2, :, 1:] = 0
+    matrices = roots @ roots.transpose(0, 2, 1)
+    matrices[3] = 0
+    matrices[4] = -np.eye(3)
+    lower = {
+        (i, j): tf.constant(matrices[:, i, j])
+        for i, j in itertools.product(range(3), repeat=2)
+        if j <= i
+    }
+    factor = np.zeros((5, 3, 3))
+    for (i, j), value in semidefinite_factor(lower, 3).items():
+        factor[:, i, j] = value
+    matrices[4] = 0
+    np.testing.assert_allclose(factor @ factor.transpose(0, 2, 1), matrices, atol=1e-6)
