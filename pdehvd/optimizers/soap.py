@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -11,15 +9,13 @@ import tensorflow as tf
 from pydantic import Field
 
 from pdehvd.comm.group import Group
-from pdehvd.models.network import Layout
-from pdehvd.numerics.kronecker import share
 from pdehvd.numerics.linalg import eigenvectors
 from pdehvd.objectives.host import HostObjective, Point
 from pdehvd.optimizers.base import Facts, HostOptimizer, OptimizerSpec, State
+from pdehvd.optimizers.matrices import DividedMatrices, Matrix
 from pdehvd.optimizers.schedule import Constant, LearningRate, Schedule
 from pdehvd.spec import register
 
-SIDES = ("left", "right")
 # Power of the rounding unit below which a rotated gradient is none, in units of the layer's mean.
 _FLOOR = 0.4
 
@@ -40,9 +36,7 @@ class SOAPMethod(HostOptimizer):
         self.spec = spec
         schedule: Any = spec.learning_rate
         self._schedule: Schedule = schedule
-        self._group = group
-        self._layers: list[_Layer] = []
-        self._own: list[_Layer] = []
+        self._layers = DividedMatrices(group, spec.largest, ("factor", "basis"))
 
     def init(self, theta: np.ndarray) -> State:
         """Return the state before the first step."""
@@ -53,49 +47,26 @@ class SOAPMethod(HostOptimizer):
     ) -> tuple[np.ndarray, State, Point, Facts]:
         """Return the next theta and state, and the point at the old theta."""
         at = objective.evaluate(theta)
-        self._divide(objective.layout, len(theta))
+        self._layers.divide(objective.layout, len(theta))
         steps = int(state["steps"]) + 1
         change, mean, square = (np.zeros_like(theta) for _ in range(3))
         new: State = {"steps": np.array(steps), "mean": mean, "square": square}
-        for layer in self._own:
-            known = {name: state[name] for name in layer.names if name in state}
+        for layer in self._layers.own:
             old = _Moments(*(layer.of(state[name]) for name in ("mean", "square")))
-            moved, moments, factors = self._moved(layer, layer.of(at.gradient), old, known, steps)
+            moved, moments, factors = self._moved(layer, layer.of(at.gradient), old, state, steps)
             layer.of(change)[...], layer.of(mean)[...] = moved, moments.mean
             layer.of(square)[...] = moments.square
             new |= factors
-        if self._group.size > 1:
-            change = self._group.sum_numpy(change, "soap")
+        change = self._layers.sum(change, "soap")
         rate = float(self._schedule(tf.constant(steps - 1, tf.float64)))
         return theta - theta.dtype.type(rate) * change, new, at, {"learning_rate": rate}
 
     def gathered(self, state: State) -> dict[str, np.ndarray]:
         """Return the state of all layers as arrays for a checkpoint; every rank calls it."""
-        whole = {name: np.asarray(value) for name, value in state.items()}
-        if self._group.size == 1 or not self._layers:
-            return whole
-        for layer in self._layers:
-            for name, size in layer.names.items():
-                whole.setdefault(name, np.zeros((size, size), whole["mean"].dtype))
-        # In one order on all ranks, which hold different layers.
-        names = sorted(name for name in whole if name != "steps")
-        flat = np.concatenate([whole[name].reshape(-1) for name in names])
-        total = self._group.sum_numpy(flat, "soap.state")
-        parts = np.split(total, np.cumsum([whole[name].size for name in names])[:-1])
-        shaped = {n: part.reshape(whole[n].shape) for n, part in zip(names, parts, strict=True)}
-        return {"steps": whole["steps"], **shaped}
-
-    def _divide(self, layout: Layout, size: int) -> None:
-        """Give every layer to a rank, the costly ones first."""
-        if self._layers:
-            return
-        self._layers = list(_layers(layout, size, self.spec.largest))
-        owners = share([layer.cost for layer in self._layers], self._group.size)
-        pairs = zip(self._layers, owners, strict=True)
-        self._own = [layer for layer, owner in pairs if owner == self._group.rank]
+        return self._layers.gathered(state, "soap.state")
 
     def _moved(
-        self, layer: _Layer, gradient: np.ndarray, old: _Moments, known: State, steps: int
+        self, layer: Matrix, gradient: np.ndarray, old: _Moments, known: State, steps: int
     ) -> tuple[np.ndarray, _Moments, State]:
         """Return the direction of one layer's change, its new moments and its factors."""
         spec = self.spec
@@ -113,16 +84,15 @@ class SOAPMethod(HostOptimizer):
         return moved, _Moments(mean, square), {**factors, **bases}
 
     def _factors(
-        self, layer: _Layer, gradient: np.ndarray, known: State, steps: int
+        self, layer: Matrix, gradient: np.ndarray, known: State, steps: int
     ) -> tuple[State, State]:
         """Return the averages of G G^T and G^T G, and their eigenvectors, renewed where due."""
         memory = self.spec.memory_of_factors
-        products = {"left": lambda: gradient @ gradient.T, "right": lambda: gradient.T @ gradient}
         factors: State = {}
         bases: State = {}
         for side in layer.sides:
-            average, basis = layer.factor(side), layer.basis(side)
-            product = products[side]()
+            average, basis = layer.key("factor", side), layer.key("basis", side)
+            product = layer.product(side, gradient)
             if average in known:
                 product = memory * known[average] + (1 - memory) * product
             factors[average] = product
@@ -137,64 +107,6 @@ class _Moments(NamedTuple):
 
     mean: np.ndarray
     square: np.ndarray
-
-
-class _Layer:
-    """Parameters that move together as a matrix [m, n], and the sides of it that are rotated."""
-
-    def __init__(self, number: int, start: int, shape: tuple[int, int], largest: int) -> None:
-        self._number = number
-        self._place = slice(start, start + shape[0] * shape[1])
-        self._shape = shape
-        matrix = min(shape) > 1
-        pairs = zip(SIDES, shape, strict=True)
-        self._sizes = {side: n for side, n in pairs if matrix and n <= largest}
-        self.cost = float(sum(n**3 for n in self._sizes.values()) + shape[0] * shape[1])
-
-    @property
-    def sides(self) -> tuple[str, ...]:
-        """The sides that are rotated."""
-        return tuple(self._sizes)
-
-    @property
-    def names(self) -> dict[str, int]:
-        """Names of the factors and bases in the state, and their sizes."""
-        names = ((self.factor(side), self.basis(side)) for side in self._sizes)
-        sizes = self._sizes.values()
-        return {name: n for pair, n in zip(names, sizes, strict=True) for name in pair}
-
-    def factor(self, side: str) -> str:
-        """Return the name of a side's average in the state."""
-        return f"factor_{self._number}_{side}"
-
-    def basis(self, side: str) -> str:
-        """Return the name of a side's eigenvectors in the state."""
-        return f"basis_{self._number}_{side}"
-
-    def of(self, flat: np.ndarray) -> np.ndarray:
-        """Return a view of this layer's part of flat numbers [P], [m, n]."""
-        return flat[self._place].reshape(self._shape)
-
-    def rotated(self, value: np.ndarray, bases: State, back: bool = False) -> np.ndarray:
-        """Return a matrix [m, n] in the eigenbases, or from there back."""
-        left, right = (bases.get(self.basis(side)) for side in SIDES)
-        if left is not None:
-            value = (left if back else left.T) @ value
-        if right is not None:
-            value = value @ (right.T if back else right)
-        return value
-
-
-def _layers(layout: Layout, size: int, largest: int) -> Iterator[_Layer]:
-    """Yield the layers of all `size` parameters; those after the layout are one of their own."""
-    start = 0
-    for number, (_, shape) in enumerate(layout):
-        columns = shape[-1] if shape else 1
-        rows = math.prod(shape) // columns
-        yield _Layer(number, start, (rows, columns), largest)
-        start += rows * columns
-    if start < size:
-        yield _Layer(len(layout), start, (1, size - start), largest)
 
 
 @register("optimizer")

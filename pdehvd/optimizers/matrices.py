@@ -1,0 +1,126 @@
+"""Layers as matrices, each of which belongs to one rank with all that a method keeps of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from pdehvd.comm.group import Group
+from pdehvd.models.network import Layout
+from pdehvd.numerics.kronecker import share
+
+SIDES = ("left", "right")
+Bases = Mapping[str, np.ndarray]
+
+
+class Matrix:
+    """Parameters that move together as a matrix [m, n], and the sides of it that are rotated.
+
+    All axes of a weight but the last one are its rows. A side of more than `largest` rows is not
+    rotated, nor is one of a single row or column, such as a bias.
+    """
+
+    def __init__(self, number: int, start: int, shape: tuple[int, int], largest: int) -> None:
+        self.number = number
+        self._place = slice(start, start + shape[0] * shape[1])
+        self._shape = shape
+        matrix = min(shape) > 1
+        pairs = zip(SIDES, shape, strict=True)
+        self._sizes = {side: n for side, n in pairs if matrix and n <= largest}
+        self.cost = float(sum(n**3 for n in self._sizes.values()) + shape[0] * shape[1])
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """The sides that are rotated."""
+        return tuple(self._sizes)
+
+    def key(self, kind: str, side: str) -> str:
+        """Return the name in the state of what a method keeps of a side, such as a `factor`."""
+        return f"{kind}_{self.number}_{side}"
+
+    def squares(self, kinds: Sequence[str]) -> dict[str, int]:
+        """Return the names of the square matrices of all sides, and how many rows they have."""
+        sizes = self._sizes.items()
+        return {self.key(kind, side): n for kind in kinds for side, n in sizes}
+
+    def of(self, flat: np.ndarray) -> np.ndarray:
+        """Return a view of this layer's part of flat numbers [P], [m, n]."""
+        return flat[self._place].reshape(self._shape)
+
+    def product(self, side: str, value: np.ndarray) -> np.ndarray:
+        """Return G G^T [m, m] or G^T G [n, n] for G [m, n]."""
+        return value @ value.T if side == "left" else value.T @ value
+
+    def rotated(self, value: np.ndarray, bases: Bases, back: bool = False) -> np.ndarray:
+        """Return a matrix [m, n] in the eigenbases, or from there back."""
+        left, right = (bases.get(self.key("basis", side)) for side in SIDES)
+        if left is not None:
+            value = (left if back else left.T) @ value
+        if right is not None:
+            value = value @ (right.T if back else right)
+        return value
+
+
+class DividedMatrices:
+    """The matrices of all layers, dealt out to ranks: the costly ones first, as KAISA does.
+
+    `own` are those of this rank. A method's state has arrays [P] that are zero but in the own
+    layers, square matrices of `kinds` for the sides of these, and numbers that all ranks know.
+    """
+
+    def __init__(self, group: Group, largest: int, kinds: Sequence[str]) -> None:
+        self._group = group
+        self._largest = largest
+        self._kinds = kinds
+        self._all: list[Matrix] = []
+        self.own: list[Matrix] = []
+
+    def divide(self, layout: Layout, size: int) -> None:
+        """Give every layer of `size` parameters to a rank, once."""
+        if self._all:
+            return
+        self._all = list(_matrices(layout, size, self._largest))
+        owners = share([layer.cost for layer in self._all], self._group.size)
+        pairs = zip(self._all, owners, strict=True)
+        self.own = [layer for layer, owner in pairs if owner == self._group.rank]
+
+    @property
+    def count(self) -> int:
+        """Number of layers of all ranks."""
+        return len(self._all)
+
+    def sum(self, values: np.ndarray, name: str) -> np.ndarray:
+        """Return what the ranks' layers give together; one collective."""
+        return values if self._group.size == 1 else self._group.sum_numpy(values, name)
+
+    def gathered(self, state: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+        """Return the state of all layers as arrays for a checkpoint; every rank calls it."""
+        whole = {key: np.asarray(value) for key, value in state.items()}
+        if self._group.size == 1 or not self._all:
+            return whole
+        known = {key: value for key, value in whole.items() if value.ndim == 0}
+        dtype = next(value.dtype for value in whole.values() if value.ndim == 1)
+        for layer in self._all:
+            for key, size in layer.squares(self._kinds).items():
+                whole.setdefault(key, np.zeros((size, size), dtype))
+        # In one order on all ranks, which hold different layers.
+        keys = sorted(key for key in whole if key not in known)
+        flat = np.concatenate([whole[key].reshape(-1) for key in keys])
+        total = self._group.sum_numpy(flat, name)
+        parts = np.split(total, np.cumsum([whole[key].size for key in keys])[:-1])
+        shaped = {k: part.reshape(whole[k].shape) for k, part in zip(keys, parts, strict=True)}
+        return {**known, **shaped}
+
+
+def _matrices(layout: Layout, size: int, largest: int) -> Iterator[Matrix]:
+    """Yield the layers of all `size` parameters; those after the layout are one of their own."""
+    start = 0
+    for number, (_, shape) in enumerate(layout):
+        columns = shape[-1] if shape else 1
+        rows = math.prod(shape) // columns
+        yield Matrix(number, start, (rows, columns), largest)
+        start += rows * columns
+    if start < size:
+        yield Matrix(len(layout), start, (1, size - start), largest)
