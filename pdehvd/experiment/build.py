@@ -214,6 +214,7 @@ def build_phases(config: Config, objective: Objective) -> tuple[Phase, ...]:
             raise ConfigError(message, (*path, "steps"), "training.steps, or a list of phases")
         stop = None if last else start + spec.steps
         try:
+            spec = spec.suited(objective)
             check_needs(config, objective, spec)
             steps = max((stop or config.training.steps) - start, 0)
             spec = spec.resolved(objective.batch_size, steps)

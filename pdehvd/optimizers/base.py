@@ -124,6 +124,13 @@ class OptimizerSpec(Spec):
         None, ge=1, description="in a list of phases: how many steps; null: all that are left"
     )
 
+    def suited(self, objective: Objective) -> OptimizerSpec:
+        """Return the spec of the method for this kind of objective; most serve all.
+
+        Raises `ConfigError` for a key that means nothing there.
+        """
+        return self
+
     def resolved(self, batch: int, steps: int) -> OptimizerSpec:
         """Return the spec with a learning rate for the global `batch` and `steps` steps.
 

@@ -8,14 +8,19 @@ import numpy as np
 from pydantic import Field
 
 from pdehvd.comm.group import Group
+from pdehvd.errors import ConfigError
 from pdehvd.numerics.kronecker import Pair, solve_layers
+from pdehvd.objectives.base import Objective
 from pdehvd.objectives.host import HostObjective, Point
 from pdehvd.objectives.least_squares import LeastSquares
 from pdehvd.optimizers.base import Facts, HostOptimizer, Needs, OptimizerSpec, StalledError, State
+from pdehvd.optimizers.kfac_sampled import SampledKFAC
 from pdehvd.optimizers.line_search import best_length
+from pdehvd.optimizers.schedule import LearningRate
 from pdehvd.spec import register
 
 _TRIES = 12
+_DAMPING = 1e-6
 _GROWTH = 10.0
 _SHORTER = 2.0 ** -np.arange(1, 6)
 
@@ -35,13 +40,14 @@ class KFACMethod(HostOptimizer):
         self.spec = spec
         self.needs = spec.needs
         self._group = group
+        self._damping = _DAMPING if spec.damping is None else spec.damping
 
     def init(self, theta: np.ndarray) -> State:
         """Return the state before the first step."""
         return {
             "steps": np.array(0),
             "restarts": np.array(0),
-            "damping": np.array(self.spec.damping),
+            "damping": np.array(self._damping),
             "change": np.zeros_like(theta),
         }
 
@@ -69,7 +75,7 @@ class KFACMethod(HostOptimizer):
             **_stored(layers),
             "steps": state["steps"] + 1,
             "restarts": state["restarts"] + int(tried),
-            "damping": np.array(max(damping / 2, self.spec.damping) if tried else damping),
+            "damping": np.array(max(damping / 2, self._damping) if tried else damping),
             "change": length * change,
         }
         point = objective.evaluate(theta)
@@ -153,11 +159,35 @@ class KFAC(OptimizerSpec):
     needs: ClassVar[Needs] = Needs(least_squares=True, layers=True)
 
     name: Literal["kfac"] = "kfac"
-    damping: float = Field(1e-6, gt=0, allow_inf_nan=False, description="added to every factor")
+    damping: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="added to every factor; null: 1e-6 at points, 1e-2 on grids, in units of the "
+        "mean curvature there",
+    )
     memory_of_factors: float = Field(
         0.95, ge=0, lt=1, description="share of the old factors that is kept"
     )
-    momentum: bool = Field(True, description="add the last change, as much as the model wants")
+    momentum: bool = Field(
+        True, description="add the last change, as much as the model wants; on grids, as Adam does"
+    )
+    learning_rate: LearningRate | None = Field(
+        None, description="on grids; null: 2e-2 there, and at points, which need none"
+    )
+
+    def suited(self, objective: Objective) -> OptimizerSpec:
+        """Return the spec of the method for least squares, or for a curvature that is sampled."""
+        if objective.samples_curvature:
+            given = {name: getattr(self, name) for name in type(self).model_fields}
+            return SampledKFAC(**{name: v for name, v in given.items() if v is not None})
+        if self.learning_rate is not None:
+            raise ConfigError(
+                "steps at points follow from the quadratic model",
+                ("learning_rate",),
+                "null, or no such key",
+            )
+        return self
 
     def build(self, group: Group) -> KFACMethod:
         """Return the optimizer."""

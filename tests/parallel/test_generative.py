@@ -26,7 +26,7 @@ def distance(a, b):
 
 
 @pytest.mark.parametrize("size", SIZES[1:])
-@pytest.mark.parametrize(("case", "bound"), [("global", 1e-10), ("float32", 1e-4)])
+@pytest.mark.parametrize(("case", "bound"), [("global", 1e-10), ("float32", 1e-4), ("kfac", 1e-8)])
 @pytest.mark.parametrize("what", ["theta", "moments", "errors"])
 def test_training_does_not_depend_on_the_number_of_processes(results, size, case, bound, what):
     one, many = results[1][0], results[size][0]

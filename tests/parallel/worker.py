@@ -152,6 +152,7 @@ def generative(group: Group) -> Arrays:
     found = {
         **prefixed("global", field_trained(group, exact)),
         **prefixed("float32", field_trained(group, [])),
+        **prefixed("kfac", field_trained(group, [*exact, "optimizer=kfac", "training.steps=30"])),
     }
     if group.size != 2:
         for sync in ("local", "none"):
