@@ -3,58 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from pdehvd.comm.group import Solo
-from pdehvd.experiment import directory as folder
-from pdehvd.experiment.build import build_objective, build_problem, build_reference
 from pdehvd.experiment.config import Config
-from pdehvd.objectives.generative import LATENT
+from pdehvd.experiment.trained_run import TrainedRun
+from pdehvd.objectives.generative import LATENT, GenerativeObjective
 from pdehvd.problems.family import HELD_OUT, ParametricProblem, Sample
-from pdehvd.training.checkpoint import read_state
-from pdehvd.training.history import read
 
 
-class TrainedOnGrid:
+class TrainedOnGrid(TrainedRun):
     """The network of a run at its newest checkpoint, or at `which`."""
 
+    problem: ParametricProblem
+    objective: GenerativeObjective
+
     def __init__(self, directory: Path, config: Config, which: str = "latest") -> None:
-        self.directory = directory
-        self.config = config
-        self.problem: ParametricProblem = build_problem(config, 1)
-        self.objective = build_objective(config, self.problem, Solo())
-        self._state = read_state(directory, which, self.objective)
+        super().__init__(directory, config, which)
         self._solution = tf.function(self.objective.solution, autograph=False)
-
-    @property
-    def step(self) -> int:
-        """The step of the checkpoint."""
-        return self._state.step
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """What the run wrote about itself; empty while it has not ended."""
-        return folder.read_json(self.directory / folder.SUMMARY)
-
-    @property
-    def metrics(self) -> Any:
-        """The metrics as a pandas frame, a row for each logged step."""
-        return read(self.directory)
-
-    @cached_property
-    def reference(self) -> Any:
-        """The reference solution, or None."""
-        return build_reference(self.config, self.problem)
-
-    @property
-    def unknowns(self) -> dict[str, float]:
-        """Numbers to be discovered: there are none."""
-        return {}
 
     def held_out(self, numbers: np.ndarray) -> Sample:
         """Return samples of the evaluation by their numbers, at the problem's resolution."""

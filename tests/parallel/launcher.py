@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,22 @@ def run_worker(
     return subprocess.run(
         command, env=environment(), capture_output=True, text=True, timeout=600, check=False
     )
+
+
+def all_ranks(
+    scenario: str,
+    sizes: Sequence[int],
+    make_folder: Callable[[str], Path],
+    worker: str = "worker.py",
+) -> dict[int, list[dict[str, np.ndarray]]]:
+    """Run a scenario on several numbers of processes; return every rank's arrays by number."""
+    found = {}
+    for size in sizes:
+        folder = make_folder(f"{scenario}{size}")
+        done = run_worker(size, scenario, folder, worker=worker)
+        assert done.returncode == 0, done.stderr[-4000:]
+        found[size] = [load(folder, rank) for rank in range(size)]
+    return found
 
 
 def pdehvd(*arguments: str, cwd: Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from launcher import load, run_worker
+from launcher import all_ranks
 
 SIZES = (1, 2, 3)
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """Every rank's arrays, by number of processes."""
-    found = {}
-    for size in SIZES:
-        folder = tmp_path_factory.mktemp(f"generative{size}")
-        done = run_worker(size, "generative", folder)
-        assert done.returncode == 0, done.stderr[-4000:]
-        found[size] = [load(folder, rank) for rank in range(size)]
-    return found
+    return all_ranks("generative", SIZES, tmp_path_factory.mktemp)
 
 
 def distance(a, b):

@@ -4,21 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from launcher import load, run_worker
+from launcher import all_ranks
 
 SIZES = (1, 2, 3, 4)
 FEW = (1, 3)
-
-
-def all_ranks(scenario, sizes, make_folder):
-    """Return every rank's arrays, by number of processes."""
-    found = {}
-    for size in sizes:
-        folder = make_folder(f"{scenario}{size}")
-        done = run_worker(size, scenario, folder)
-        assert done.returncode == 0, done.stderr[-4000:]
-        found[size] = [load(folder, rank) for rank in range(size)]
-    return found
 
 
 @pytest.fixture(scope="module")

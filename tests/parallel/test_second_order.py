@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from launcher import load, run_worker
+from launcher import all_ranks
 from worker_names import SECOND_ORDER, methods
 
 SIZES = (1, 2, 3)
@@ -13,13 +13,7 @@ CASES = [(size, method) for size in SIZES[1:] for method in methods(size)]
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    found = {}
-    for size in SIZES:
-        folder = tmp_path_factory.mktemp(f"second_order{size}")
-        done = run_worker(size, "second_order", folder)
-        assert done.returncode == 0, done.stderr[-4000:]
-        found[size] = [load(folder, rank) for rank in range(size)]
-    return found
+    return all_ranks("second_order", SIZES, tmp_path_factory.mktemp)
 
 
 @pytest.mark.parametrize(("size", "method"), CASES)

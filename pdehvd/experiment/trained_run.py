@@ -1,0 +1,51 @@
+"""What every trained run knows, whether at points or on a grid."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pdehvd.comm.group import Solo
+from pdehvd.experiment import directory as folder
+from pdehvd.experiment.build import build_objective, build_problem, build_reference
+from pdehvd.experiment.config import Config
+from pdehvd.training.checkpoint import read_state
+from pdehvd.training.history import read
+
+
+class TrainedRun:
+    """The problem and the objective of a run, and its state at a checkpoint."""
+
+    def __init__(self, directory: Path, config: Config, which: str) -> None:
+        self.directory = directory
+        self.config = config
+        self.problem: Any = build_problem(config, 1)
+        self.objective: Any = build_objective(config, self.problem, Solo())
+        self._state = read_state(directory, which, self.objective)
+
+    @property
+    def step(self) -> int:
+        """The step of the checkpoint."""
+        return self._state.step
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What the run wrote about itself; empty while it has not ended."""
+        return folder.read_json(self.directory / folder.SUMMARY)
+
+    @property
+    def metrics(self) -> Any:
+        """The metrics as a pandas frame, a row for each logged step."""
+        return read(self.directory)
+
+    @cached_property
+    def reference(self) -> Any:
+        """The reference solution, or None."""
+        return build_reference(self.config, self.problem)
+
+    @property
+    def unknowns(self) -> dict[str, float]:
+        """The numbers that were discovered."""
+        found = self.objective.unknowns(self._state.theta)
+        return {name: float(value) for name, value in found.items()}
