@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from worker_names import SECOND_ORDER, methods
+from worker_names import SECOND_ORDER
 
 from pdehvd.comm import launch
 from pdehvd.comm.spec import ProcessesSpec
@@ -136,8 +136,8 @@ def second_order(group: Group) -> Arrays:
     evaluate = tf.function(objective.evaluate, autograph=False)
     theta = tf.constant(objective.initial(3))
     found["start"] = evaluate(theta, objective.batch(0), first).loss.numpy()
-    for name in methods(group.size):
-        settings = [*few, f"optimizer={SECOND_ORDER[name]}"]
+    for name, optimizer in SECOND_ORDER.items():
+        settings = [*few, f"optimizer={optimizer}"]
         found |= prefixed(name, trained(group, settings))
         if name == "lamb":
             parts = [*settings, "training.micro_batches=4"]

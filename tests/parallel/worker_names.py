@@ -16,11 +16,3 @@ SECOND_ORDER = {
     "value: 1.0e-2, scaling: {rule: sqrt, reference_batch: 50}, warmup: 10}}",
     "phases": "[{name: adam, steps: 10, learning_rate: 1e-2}, {name: lbfgs}]",
 }
-# Those whose matrices are divided over ranks, or whose sums are of another kind: three processes
-# take these only, for more of them than cores take long.
-DIVIDED = ("ssbroyden", "normal", "kernel", "kfac", "soap")
-
-
-def methods(size: int) -> list[str]:
-    """Return the methods that so many processes run."""
-    return list(SECOND_ORDER) if size < 3 else list(DIVIDED)
