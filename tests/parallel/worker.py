@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +19,14 @@ import tensorflow as tf  # noqa: E402
 
 from pdehvd.comm.aggregation import Aggregation  # noqa: E402
 from pdehvd.comm.group import Group  # noqa: E402
-from pdehvd.experiment.build import build_parts  # noqa: E402
+from pdehvd.experiment.build import build_parts, build_phases  # noqa: E402
 from pdehvd.experiment.config import Config, load_config  # noqa: E402
+from pdehvd.training import stepper  # noqa: E402
 from pdehvd.training.checkpoint import Checkpoints  # noqa: E402
 from pdehvd.training.history import History  # noqa: E402
 from pdehvd.training.progress import Progress  # noqa: E402
 from pdehvd.training.state import TrainState  # noqa: E402
+from pdehvd.training.stepper import Parts  # noqa: E402
 from pdehvd.training.trainer import Outcome, Output, Trainer  # noqa: E402
 
 PROBLEM = Path(__file__).with_name("problem.yaml")
@@ -66,15 +70,15 @@ def _kept(outcome: Outcome) -> Arrays:
 
 def fitted(config: Config, group: Group) -> Outcome:
     """Train from a fresh state and write nothing."""
-    return _fitted(config, group)[1]
+    return _fitted(build_parts(config, group), config)[1]
 
 
 def _fitted(
-    config: Config, group: Group, stored: TrainState | None = None
+    parts: Parts, config: Config, stored: TrainState | None = None
 ) -> tuple[Trainer, Outcome]:
     folder = Path(sys.argv[2]) / "unused"
     output = Output(History(folder, False), Progress(1, True), Checkpoints(folder, 1, False))
-    trainer = Trainer(build_parts(config, group), config.training)
+    trainer = Trainer(parts, config.training)
     state = trainer.fresh_state() if stored is None else trainer.restored(stored)
     return trainer, trainer.fit(state, output)
 
@@ -102,8 +106,15 @@ def without_xla() -> None:
     tf.function = plain
 
 
+def share_traces() -> None:
+    """Let all methods call the traced functions of one objective: to trace takes longer."""
+    stepper.HostCalls = cache(stepper.HostCalls)
+
+
 def invariance(group: Group) -> Arrays:
-    """The same config in both precisions."""
+    """The same config in both precisions, compiled on as many processes as there are cores."""
+    if group.size > 2:
+        without_xla()
     found = prefixed("float64", trained(group, []))
     without_xla()
     return {
@@ -131,17 +142,21 @@ def second_order(group: Group) -> Arrays:
     few = ["training.steps=30", "sampling.resample_every=15", "model.depth=1"]
     found: Arrays = {}
     without_xla()
-    objective = build_parts(load_config(PROBLEM, few)[0], group).objective
+    share_traces()
+    parts = build_parts(load_config(PROBLEM, few)[0], group)
+    objective = parts.objective
     first = tf.ones([len(objective.terms)], tf.float64)
-    evaluate = tf.function(objective.evaluate, autograph=False)
     theta = tf.constant(objective.initial(3))
+    evaluate = tf.function(objective.evaluate, autograph=False)
     found["start"] = evaluate(theta, objective.batch(0), first).loss.numpy()
     for name, optimizer in SECOND_ORDER.items():
         settings = [*few, f"optimizer={optimizer}"]
-        found |= prefixed(name, trained(group, settings))
+        config, _ = load_config(PROBLEM, settings)
+        own = replace(parts, phases=build_phases(config, objective))
+        found |= prefixed(name, _kept(_fitted(own, config)[1]))
         if name == "lamb":
-            parts = [*settings, "training.micro_batches=4"]
-            found |= prefixed("accumulated", trained(group, parts))
+            accumulated = [*settings, "training.micro_batches=4"]
+            found |= prefixed("accumulated", trained(group, accumulated))
     return found
 
 
@@ -201,7 +216,7 @@ def exact(group: Group) -> Arrays:
 def exact_first(group: Group) -> Arrays:
     """Train half of the way and store the state as checkpoints do."""
     config, _ = load_config(EXACT, ["training.steps=130"])
-    trainer, outcome = _fitted(config, group)
+    trainer, outcome = _fitted(build_parts(config, group), config)
     return {"state": np.frombuffer(trainer.stored(outcome.state).to_bytes(), np.uint8)}
 
 
@@ -209,7 +224,8 @@ def exact_rest(group: Group) -> Arrays:
     """Go on from there to the end."""
     with np.load(sys.argv[3]) as archive:
         state = TrainState.from_bytes(archive["state"].tobytes())
-    _, outcome = _fitted(load_config(EXACT)[0], group, state)
+    config, _ = load_config(EXACT)
+    _, outcome = _fitted(build_parts(config, group), config, state)
     return prefixed("phases", _kept(outcome))
 
 
