@@ -58,14 +58,11 @@ class GlobalMean(Aggregation):
     def combine(
         self, group: Group, gradient: tf.Tensor, losses: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        gradient, losses = group.sum([gradient, losses], "step")
-        return gradient, losses
+        return self.combine_buckets(group, [gradient], losses)
 
     def combine_buckets(
         self, group: Group, buckets: Sequence[tf.Tensor], losses: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        if len(buckets) == 1:
-            return self.combine(group, buckets[0], losses)
         *first, last = buckets
         numbered = enumerate(first)
         summed = [group.sum([bucket], f"bucket.{number}")[0] for number, bucket in numbered]

@@ -68,6 +68,14 @@ def solve_layers(
     ]
 
 
+def newest_weight(memory: float, count: int) -> float:
+    """Return the weight of the newest of `count` numbers in their exponential average.
+
+    The first average has nothing to remember; later ones know 1 - memory^count of the whole.
+    """
+    return (1 - memory) / (1 - memory**count)
+
+
 def share(costs: Sequence[float], ranks: int) -> list[int]:
     """Return the rank of each piece of work: the largest first, to whoever has least."""
     load = np.zeros(ranks)

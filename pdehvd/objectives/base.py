@@ -34,8 +34,7 @@ class Objective(ABC):
     `period` is the number of steps between new batches, None where the first one serves for ever;
     `points` the number of points at which fields are evaluated in a step, `batch_size` that of the
     equations' points or of samples. `compiled` says whether
-    XLA may take a whole step on one process, `least_squares` whether L is a sum of squares,
-    `samples_curvature` whether its curvature can be sampled.
+    XLA may take a whole step on one process, `least_squares` whether L is a sum of squares.
     """
 
     group: Group
@@ -46,7 +45,6 @@ class Objective(ABC):
     batch_size: int
     compiled = True
     least_squares = False
-    samples_curvature = False
     # Global number N of the residuals of a sum of squares.
     rows = 0
 
@@ -54,6 +52,11 @@ class Objective(ABC):
     @abstractmethod
     def size(self) -> int:
         """Number of parameters P."""
+
+    @property
+    def samples_curvature(self) -> bool:
+        """Whether the curvature can be sampled."""
+        return False
 
     @property
     def layout(self) -> Layout:

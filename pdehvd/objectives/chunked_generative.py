@@ -15,7 +15,6 @@ from pdehvd.objectives.base import Batch, Evaluation
 from pdehvd.objectives.chunks import Chunks
 from pdehvd.objectives.generative import GenerativeObjective
 from pdehvd.objectives.lockstep import in_lockstep
-from pdehvd.objectives.parts import cut
 from pdehvd.problems.family import TRAINING, ParametricProblem
 from pdehvd.problems.levels import Schedule
 
@@ -55,8 +54,7 @@ class ChunkedGenerativeObjective(GenerativeObjective):
 
         def way(data, reduce):  # type: ignore[no-untyped-def]
             gradients, losses, moments = self._gradients(theta, data, weights, reduce)
-            (gradient,) = cut(gradients, 1)
-            return gradient, losses, moments
+            return self.network.flatten(gradients), losses, moments
 
         ways = [functools.partial(way, data) for data in batch]
         gradients, losses, moments = zip(*in_lockstep(ways, self._meet), strict=True)

@@ -75,7 +75,7 @@ class DiscreteLaw:
         """Return each sample's loss, [B]: the energy, or a mean square over the free nodes."""
         kind = self.problem.loss
         if kind == "residual":
-            result = self._mean_square(self._residual(fields, inputs))
+            result = self._mean_square(self.residual(fields, inputs))
         elif kind == "galerkin":
             result = stencils.galerkin(*self._weak(fields, inputs))
         else:
@@ -129,10 +129,9 @@ class DiscreteLaw:
         return lambda u: self.energy(u, inputs), fields, free, self._spacing(resolution)
 
     def _mean_square(self, residual: Tensor) -> Tensor:
-        free = self.free(residual.shape[1])
-        kept = tf.where(free, residual, tf.zeros_like(residual))
-        total = tf.reduce_sum(tf.square(kept), list(range(1, residual.shape.rank)))
-        return total / tf.constant(float(free.sum()), self.dtype)
+        """Return the mean over the free nodes, [B]; the others are 0."""
+        total = tf.reduce_sum(tf.square(residual), list(range(1, residual.shape.rank)))
+        return total / tf.constant(float(self.free(residual.shape[1]).sum()), self.dtype)
 
     def sizes(self, inputs: Fields, resolution: int) -> Tensor:
         """Return the mean over the grid of what the losses are divided by, [B]; one without it."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 import tensorflow as tf
@@ -58,11 +59,21 @@ class GenerativeObjective(Objective):
         self.batch_size = problem.items
         self.points = problem.samples.batch * problem.resolution ** len(problem.coordinates)
         self.law = DiscreteLaw(problem, self.dtype)
-        self.curvature = Curvature(self.law)
-        self.samples_curvature = self.curvature.count(problem.resolution) > 0
-        self._sampled = tf.function(self.curvature.sample, jit_compile=True, autograph=False)
         self._slopes = tf.function(self.law.losses_and_slopes, jit_compile=True, autograph=False)
         self._values = tf.function(self._imposed_losses, jit_compile=True, autograph=False)
+
+    @cached_property
+    def curvature(self) -> Curvature:
+        """The Hessian of the samples' losses; most optimizers never ask for it."""
+        return Curvature(self.law)
+
+    @property
+    def samples_curvature(self) -> bool:
+        return self.curvature.count(self.problem.resolution) > 0
+
+    @cached_property
+    def _sampled(self) -> Callable[..., tf.Tensor]:
+        return tf.function(self.curvature.sample, jit_compile=True, autograph=False)
 
     @property
     def size(self) -> int:
@@ -196,7 +207,7 @@ class GenerativeObjective(Objective):
         slopes *= tf.sqrt(tf.reduce_sum(weights) / self._batch)
         none = tf.UnconnectedGradients.ZERO
         gradients = tape.gradient(raw, parameters, slopes, unconnected_gradients=none)
-        return cut(gradients, 1)[0]
+        return self.network.flatten(gradients)
 
     def _weighted_loss(
         self, raw: tf.Tensor, data: Mapping[str, tf.Tensor], weights: tf.Tensor

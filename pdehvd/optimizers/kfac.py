@@ -9,7 +9,7 @@ from pydantic import Field
 
 from pdehvd.comm.group import Group
 from pdehvd.errors import ConfigError
-from pdehvd.numerics.kronecker import Pair, solve_layers
+from pdehvd.numerics.kronecker import Pair, newest_weight, solve_layers
 from pdehvd.objectives.base import Objective
 from pdehvd.objectives.host import HostObjective, Point
 from pdehvd.objectives.least_squares import LeastSquares
@@ -91,8 +91,7 @@ class KFACMethod(HostOptimizer):
     def _averaged(self, at: LeastSquares, state: State) -> list[list[Pair]]:
         """Return the moving averages of the factors with those at this theta."""
         fresh, memory = at.kronecker(), self.spec.memory_of_factors
-        # The first average has nothing to remember; later ones know 1 - memory^k of the whole.
-        share = (1 - memory) / (1 - memory ** (int(state["steps"]) + 1))
+        share = newest_weight(memory, int(state["steps"]) + 1)
         result = []
         for number, pairs in enumerate(fresh):
             averaged = []

@@ -11,6 +11,7 @@ from pydantic import Field
 from scipy import linalg
 
 from pdehvd.comm.group import Group
+from pdehvd.numerics.kronecker import newest_weight
 from pdehvd.objectives.host import HostObjective, Point
 from pdehvd.optimizers.base import (
     Arrays,
@@ -97,7 +98,7 @@ class SampledKFACMethod(HostOptimizer):
         number = int(state["steps"]) + int(state["restarts"])
         new = self._averaged(objective.curvature_sample(theta, number), state)
         damping = self._damping(new, len(theta))
-        share = _share(_MOMENTUM if self.spec.momentum else 0.0, int(new["averaged"]))
+        share = newest_weight(_MOMENTUM if self.spec.momentum else 0.0, int(new["averaged"]))
         mean, direction = np.zeros_like(theta), np.zeros_like(theta)
         for layer in self._layers.own:
             old = layer.of(state["mean"])
@@ -110,7 +111,7 @@ class SampledKFACMethod(HostOptimizer):
     def _averaged(self, sample: np.ndarray, state: State) -> State:
         """Return the counts, and the averages of the own layers' curvature with a sample [P]."""
         averaged = int(state["averaged"]) + 1
-        share = _share(self.spec.memory_of_factors, averaged)
+        share = newest_weight(self.spec.memory_of_factors, averaged)
         # All ranks know the whole sample.
         size, old = float(np.sum(np.square(sample, dtype=np.float64))), float(state["curvature"])
         new: State = {
@@ -130,7 +131,7 @@ class SampledKFACMethod(HostOptimizer):
         known = float(state["samples"][layer.number]) if "samples" in state else 0.0
         # A layer that rests until its grid comes has no curvature to remember.
         new["samples"][layer.number] = count = known + bool(np.any(sample))
-        share = _share(self.spec.memory_of_factors, max(int(count), 1))
+        share = newest_weight(self.spec.memory_of_factors, max(int(count), 1))
         before = layer.of(state["square"])
         layer.of(new["square"])[...] = before + share * (sample**2 - before)
         for side in layer.sides:
@@ -141,14 +142,6 @@ class SampledKFACMethod(HostOptimizer):
     def _damping(self, state: State, size: int) -> float:
         """Return lambda."""
         return self.spec.damping * float(state["curvature"]) / size
-
-
-def _share(memory: float, count: int) -> float:
-    """Return the weight of the newest of `count` numbers in their exponential average.
-
-    The first average has nothing to remember; later ones know 1 - memory^count of the whole.
-    """
-    return (1 - memory) / (1 - memory**count)
 
 
 def solved(layer: Matrix, right: np.ndarray, state: State, damping: float) -> np.ndarray:

@@ -102,14 +102,6 @@ def evaluation(folder, text, parts):
     return np.concatenate([at.losses, at.gradient, several])
 
 
-@pytest.fixture
-def eagerly():
-    """Nothing is worth compiling; the tests on several processes run the compiled loop."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 @pytest.mark.parametrize(("text", "counts"), [(POINTS, (3, 23)), (SAMPLES, (3, 7))])
 def test_micro_batches_give_the_gradient_of_the_whole_batch(tmp_path, eagerly, text, counts):
     whole = evaluation(tmp_path, text, 1)

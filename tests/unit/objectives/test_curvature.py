@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from hosts import objective_of
 
 from pdehvd.comm.group import Solo
 from pdehvd.experiment.build import build_objective, build_problem
@@ -41,19 +42,11 @@ LAWS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _eager():
-    """Nothing is worth compiling here."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
-def objective_of(folder, name, *settings):
-    path = folder / "problem.yaml"
-    path.write_text(HEAD + LAWS[name] + TAIL)
-    config, _ = load_config(path, settings)
-    return build_objective(config, build_problem(config, 1), Solo())
+def objective_with(folder, name, *settings):
+    return objective_of(HEAD + LAWS[name] + TAIL, folder, *settings)
 
 
 def hessians(law, raw, inputs):
@@ -69,7 +62,7 @@ def hessians(law, raw, inputs):
 @pytest.mark.parametrize("name", LAWS)
 def test_the_sum_over_all_rows_is_the_hessian_by_the_fields(tmp_path, name):
     """E[z z^T] = K is the sum of z z^T over unit vectors eps; all losses here are convex."""
-    objective = objective_of(tmp_path, name)
+    objective = objective_with(tmp_path, name)
     law, curvature = DiscreteLaw(objective.problem, tf.float64), Curvature(objective.law)
     inputs = objective.batch(0)[0]
     raw = tf.constant(np.random.default_rng(1).standard_normal((3, 4, 4)))
@@ -85,7 +78,7 @@ def test_the_sum_over_all_rows_is_the_hessian_by_the_fields(tmp_path, name):
 
 def test_samples_of_parameters_have_the_curvature_of_the_network(tmp_path):
     """The sum of (s . v)^2 over unit vectors is |F J v|^2, J v by differences of the fields."""
-    objective = objective_of(tmp_path, "energy", "sampling.batch=2")
+    objective = objective_with(tmp_path, "energy", "sampling.batch=2")
     data, weights = objective.batch(0)[0], tf.constant([4.0], tf.float64)
     random = np.random.default_rng(2)
     theta = objective.initial(2) + 0.1 * random.standard_normal(objective.size)

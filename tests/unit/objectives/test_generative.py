@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from hosts import objective_of
 
 from pdehvd.comm.group import Solo
-from pdehvd.experiment.build import build_objective, build_problem
-from pdehvd.experiment.config import load_config
 from pdehvd.objectives.discrete import DiscreteLaw
 from pdehvd.training.ahead import Ahead
 
@@ -41,19 +40,7 @@ model: {name: unet, depth: 1, width: 2}
 """
 
 
-@pytest.fixture(autouse=True)
-def _eager():
-    """Nothing is worth compiling here."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
-def objective_of(text, folder, *settings):
-    path = folder / "problem.yaml"
-    path.write_text(text)
-    config, _ = load_config(path, settings)
-    return build_objective(config, build_problem(config, 1), Solo())
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
 def law_of(text, folder, *settings):

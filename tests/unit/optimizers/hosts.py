@@ -8,11 +8,29 @@ from pdehvd.experiment.config import load_config
 from pdehvd.objectives.host import HostCalls, HostObjective
 
 
-def host_of(text, folder, *settings):
-    """Return the objective of a config's text, all weights one, and its theta of seed 1."""
+class Member(Solo):
+    """One of two ranks that take turns: the sum is known once both have spoken."""
+
+    size = 2
+
+    def __init__(self, rank, board):
+        self.rank, self.board = rank, board
+
+    def sum_numpy(self, values, name):
+        self.board.setdefault(name, {})[self.rank] = values
+        return sum(self.board[name].values())
+
+
+def objective_of(text, folder, *settings):
+    """Return the objective of a config's text on one process."""
     path = folder / "problem.yaml"
     path.write_text(text)
     config, _ = load_config(path, settings)
-    objective = build_objective(config, build_problem(config, 1), Solo())
-    weights = tf.ones([len(objective.terms)], tf.as_dtype(config.precision))
+    return build_objective(config, build_problem(config, 1), Solo())
+
+
+def host_of(text, folder, *settings):
+    """Return the objective of a config's text, all weights one, and its theta of seed 1."""
+    objective = objective_of(text, folder, *settings)
+    weights = tf.ones([len(objective.terms)], objective.dtype)
     return HostObjective(HostCalls(objective), objective.batch(0), weights), objective.initial(1)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hosts import host_of
+from hosts import Member, host_of
 
 from pdehvd.comm.group import Solo
 from pdehvd.errors import ConfigError
@@ -122,19 +122,6 @@ def test_state_alone_continues_a_run():
     _, theta, *_ = run(spec, problem, 5, half, other.scattered(method.gathered(state)))
     np.testing.assert_array_equal(theta, whole)
     assert problem.numbers == [*range(11), *range(11)]
-
-
-class Member(Solo):
-    """One of two ranks that take turns: the sum is known once both have spoken."""
-
-    size = 2
-
-    def __init__(self, rank, board):
-        self.rank, self.board = rank, board
-
-    def sum_numpy(self, values, name):
-        self.board.setdefault(name, {})[self.rank] = values
-        return sum(self.board[name].values())
 
 
 def test_two_ranks_divide_the_layers_and_their_state():

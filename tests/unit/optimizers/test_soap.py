@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from hosts import Member
 
 from pdehvd.comm.group import Solo
 from pdehvd.numerics.linalg import eigenvectors
@@ -80,19 +81,6 @@ def test_state_alone_continues_a_run():
     stored = method.scattered(method.gathered(state))
     _, theta, _ = run(spec, problem, 5, half, stored)
     np.testing.assert_allclose(theta, whole, rtol=1e-12)
-
-
-class Member(Solo):
-    """One of two ranks that take turns: the sum is known once both have spoken."""
-
-    size = 2
-
-    def __init__(self, rank, board):
-        self.rank, self.board = rank, board
-
-    def sum_numpy(self, values, name):
-        self.board.setdefault(name, {})[self.rank] = values
-        return sum(self.board[name].values())
 
 
 def test_two_ranks_divide_the_layers_and_their_state():
