@@ -1,7 +1,8 @@
-"""Elastic jobs: how many processes a file, or a program, grants at the moment."""
+"""Elastic jobs: how many processes on which machines a file, or a program, grants at the moment."""
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 from pathlib import Path
@@ -9,8 +10,11 @@ from pathlib import Path
 from pdehvd.comm.spec import ElasticSpec
 from pdehvd.errors import ConfigError
 
+LOCAL = "localhost"
+"""The name of this machine in a grant, whatever it was called."""
 _SECONDS = 30.0
-_LOCAL = ("localhost", "127.0.0.1")
+# What begins with a dash would be an option to mpirun, or to ssh.
+_ENTRY = re.compile(r"(?P<host>[A-Za-z0-9][A-Za-z0-9._-]*)(?::(?P<count>[0-9]{1,7}))?")
 
 
 class Discovery:
@@ -19,12 +23,12 @@ class Discovery:
     def __init__(self, spec: ElasticSpec) -> None:
         self.spec = spec
         self.problem = ""
-        self._last = 0
+        self._last: dict[str, int] = {}
 
-    def processes(self) -> int:
-        """Return how many processes are granted now, never more than `max`.
+    def hosts(self) -> dict[str, int]:
+        """Return how many processes are granted now on each machine, never more than `max` in all.
 
-        Raises `ConfigError` for an answer that names another machine.
+        Raises `ConfigError` for an answer that is none.
         """
         try:
             text = self._answer()
@@ -32,7 +36,7 @@ class Discovery:
             self.problem = f"{self.spec.source} gives no answer: {error}"
             return self._last
         self.problem = ""
-        self._last = min(slots(text, self.spec.source), self.spec.max)
+        self._last = _first(slots(text, self.spec.source), self.spec.max)
         return self._last
 
     def _answer(self) -> str:
@@ -48,22 +52,31 @@ class Discovery:
         return done.stdout
 
 
-def slots(text: str, source: str) -> int:
-    """Return the sum over lines `host:slots`; a line without a number is one slot.
+def slots(text: str, source: str) -> dict[str, int]:
+    """Return the slots of each host in lines `host:slots`; a line without a number is one slot.
 
-    Raises `ConfigError` for lines that are none, and for hosts that are not this machine.
+    Raises `ConfigError` for lines that are none.
     """
-    total = 0
+    found: dict[str, int] = {}
     for line in text.splitlines():
         entry = line.split("#")[0].strip()
         if not entry:
             continue
-        host, _, count = entry.partition(":")
-        if not (count or "1").isdigit():
+        match = _ENTRY.fullmatch(entry)
+        if match is None:
             raise ConfigError(f"{source}: '{entry}' is no grant", (), "host:slots")
-        if host not in (*_LOCAL, socket.gethostname()):
-            raise ConfigError(
-                f"{source}: {host} is another machine; elastic jobs stay on one", (), "localhost"
-            )
-        total += int(count or "1")
-    return total
+        host = match["host"]
+        if host in (LOCAL, "127.0.0.1", socket.gethostname()):
+            host = LOCAL
+        found[host] = found.get(host, 0) + int(match["count"] or "1")
+    return found
+
+
+def _first(hosts: dict[str, int], most: int) -> dict[str, int]:
+    """Return the first `most` slots of all."""
+    kept, left = {}, most
+    for host, count in hosts.items():
+        if min(count, left):
+            kept[host] = min(count, left)
+            left -= kept[host]
+    return kept

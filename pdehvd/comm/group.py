@@ -88,6 +88,14 @@ class Group(ABC):
     def sum_numpy(self, values: np.ndarray, name: str) -> np.ndarray:
         """Return the sum of an array over ranks; for set-up, outside `tf.function`."""
 
+    @abstractmethod
+    def broadcast_numpy(self, values: np.ndarray, source: int, name: str) -> np.ndarray:
+        """Return the array of rank `source`; all have one shape; outside `tf.function`."""
+
+    @abstractmethod
+    def exchange_numpy(self, parts: Sequence[np.ndarray], name: str) -> list[np.ndarray]:
+        """Send parts[r] [n_r] to each rank r; return what each sent here, outside `tf.function`."""
+
     def barrier(self) -> None:
         """Return when every process has come here."""
         self.sum_numpy(np.zeros(1), "barrier")
@@ -144,6 +152,12 @@ class Solo(Group):
 
     def sum_numpy(self, values: np.ndarray, name: str) -> np.ndarray:
         return values
+
+    def broadcast_numpy(self, values: np.ndarray, source: int, name: str) -> np.ndarray:
+        return values
+
+    def exchange_numpy(self, parts: Sequence[np.ndarray], name: str) -> list[np.ndarray]:
+        return list(parts)
 
     def close(self) -> None:
         pass

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import horovod.tensorflow as hvd
 import numpy as np
@@ -26,7 +28,13 @@ class HorovodGroup(Group):
         self._is_first = tf.Variable(self.rank == 0, trainable=False)
         self._host_gather = _OnHost(lambda t, name: hvd.allgather(t, name=name))
         self._host_sum = _OnHost(lambda t, name: hvd.allreduce(t, op=hvd.Sum, name=name))
-        self._host_broadcast = _OnHost(lambda t, name: hvd.broadcast(t, root_rank=0, name=name))
+        self._host_broadcasts = [
+            _OnHost(lambda t, name, rank=rank: hvd.broadcast(t, root_rank=rank, name=name))
+            for rank in range(self.size)
+        ]
+        self._host_exchange = _OnHost(
+            lambda t, splits, name: hvd.alltoall(t, splits=splits, name=name)
+        )
 
     def _all_sum(self, flat: tf.Tensor, name: str) -> tf.Tensor:
         return hvd.allreduce(flat, op=hvd.Sum, name=f"sum.{name}")
@@ -74,38 +82,47 @@ class HorovodGroup(Group):
         return hvd.alltoall(tensor, splits=splits, name=f"exchange.{name}")
 
     def broadcast_bytes(self, data: bytes) -> bytes:
-        size = self._host_broadcast(np.array([len(data)], np.int64), "bytes.size")
+        size = self.broadcast_numpy(np.array([len(data)], np.int64), 0, "bytes.size")
         buffer = np.zeros(int(size[0]), np.uint8)
         if self.rank == 0:
             buffer[:] = np.frombuffer(data, np.uint8)
-        return self._host_broadcast(buffer, "bytes.data").tobytes() if buffer.size else b""
+        return self.broadcast_numpy(buffer, 0, "bytes.data").tobytes() if buffer.size else b""
 
     def gather_numpy(self, rows: np.ndarray, name: str) -> np.ndarray:
-        return self._host_gather(rows, f"host.gather.{name}")
+        return self._host_gather(f"host.gather.{name}", rows)
 
     def sum_numpy(self, values: np.ndarray, name: str) -> np.ndarray:
-        return self._host_sum(values, f"host.sum.{name}")
+        return self._host_sum(f"host.sum.{name}", values)
+
+    def broadcast_numpy(self, values: np.ndarray, source: int, name: str) -> np.ndarray:
+        return self._host_broadcasts[source](f"host.broadcast.{name}.{source}", values)
+
+    def exchange_numpy(self, parts: Sequence[np.ndarray], name: str) -> list[np.ndarray]:
+        counts = np.array([len(part) for part in parts], np.int32)
+        rows = np.concatenate(list(parts))
+        received, counts = self._host_exchange(f"host.exchange.{name}", rows, counts)
+        return np.split(received, np.cumsum(counts)[:-1])
 
     def close(self) -> None:
         hvd.shutdown()
 
 
 class _OnHost:
-    """A collective on NumPy arrays; compiled once per (name, dtype, shape of a row)."""
+    """A collective on NumPy arrays; compiled once for each name, and dtypes and shapes of rows."""
 
-    def __init__(self, collective) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, collective: Callable[..., Any]) -> None:
         self._collective = collective
         self._compiled: dict[tuple[object, ...], tf.types.experimental.PolymorphicFunction] = {}
 
-    def __call__(self, array: np.ndarray, name: str) -> np.ndarray:
-        array = np.asarray(array)
-        key = (name, array.dtype.name, array.shape[1:])
+    def __call__(self, name: str, *arrays: np.ndarray) -> Any:
+        arrays = tuple(np.asarray(array) for array in arrays)
+        key = (name, *((array.dtype.name, array.shape[1:]) for array in arrays))
         if key not in self._compiled:
-            signature = tf.TensorSpec([None, *array.shape[1:]], array.dtype)
+            signature = [tf.TensorSpec([None, *x.shape[1:]], x.dtype) for x in arrays]
             self._compiled[key] = tf.function(
-                lambda tensor: self._collective(tensor, name), input_signature=[signature]
+                lambda *tensors: self._collective(*tensors, name), input_signature=signature
             )
-        return self._compiled[key](array).numpy()
+        return tf.nest.map_structure(lambda tensor: tensor.numpy(), self._compiled[key](*arrays))
 
 
 def abort(code: int) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from pdehvd.comm.elastic import Discovery
+from pdehvd.comm.elastic import LOCAL, Discovery
 from pdehvd.comm.launch import launch_environment, mpirun_command, node_cores
 from pdehvd.comm.orphan import LAUNCHER
 from pdehvd.comm.remains import end_session
+from pdehvd.errors import EnvironmentFault
 
 if TYPE_CHECKING:
     from pdehvd.comm.spec import ProcessesSpec
@@ -28,10 +29,18 @@ _FINAL = (0, 2, 3, 4, _INTERRUPTED)
 
 
 def note_run(directory: Path) -> None:
-    """Tell the launcher, if it is ours, which run directory rank 0 has chosen."""
+    """Tell the launcher, if it is ours, which run directory rank 0 has chosen.
+
+    Raises `EnvironmentFault` on another machine that does not see the launcher's folder.
+    """
     note = os.environ.get(_NOTE)
     if note:
         new = Path(f"{note}.new")
+        if not new.parent.is_dir():
+            raise EnvironmentFault(
+                f"{new.parent.parent} is another folder on the machine of the launcher: start an "
+                "elastic job in a folder that all machines share"
+            )
         new.write_text(str(directory), encoding="utf-8")
         os.replace(new, note)
 
@@ -47,13 +56,14 @@ class Job:
 
     Ctrl-C or SIGTERM reaches the ranks as SIGUSR1, which mpirun hands on: they write a checkpoint
     and end in order. A second one ends them without that. Neither is followed by a restart.
-    An elastic job asks its processes in the same way to stop when it is granted another number.
+    An elastic job asks its processes in the same way to stop when it is granted others.
     """
 
     def __init__(self, arguments: list[str], processes: ProcessesSpec, np: int) -> None:
         self.arguments = arguments
         self.processes = processes
         self.np = np
+        self.granted: dict[str, int] = {}
         self.deaths = 0
         self._asked = False
         self._moving = False
@@ -67,7 +77,9 @@ class Job:
         numbers = (signal.SIGINT, signal.SIGTERM)
         previous = {number: signal.signal(number, self._stop) for number in numbers}
         try:
-            with tempfile.TemporaryDirectory(prefix="pdehvd-") as folder:
+            # Rank 0 of an elastic job may run on another machine, which shares this folder.
+            shared = Path.cwd() if self._discovery else None
+            with tempfile.TemporaryDirectory(prefix=".pdehvd-", dir=shared) as folder:
                 self._note = Path(folder) / "run"
                 self._grant()
                 while not self._asked:
@@ -82,20 +94,21 @@ class Job:
 
     def _start(self) -> subprocess.Popen[bytes]:
         """Start the processes once."""
-        command = mpirun_command(self.arguments, self.processes, self.np)
-        threads = self.processes.threads or max(1, node_cores() // self.np)
-        environment = {
-            **launch_environment(os.environ, threads),
-            LAUNCHER: str(os.getpid()),
-            _NOTE: str(self._note),
-            _RESTARTS: str(self.deaths),
-        }
+        command = mpirun_command(self.arguments, self.processes, self.np, hosts=self._hosts)
+        most = max(self._hosts.values()) if self._hosts else self.np
+        threads = self.processes.threads or max(1, node_cores() // most)
+        told = {_NOTE: str(self._note), _RESTARTS: str(self.deaths)}
+        if not self._hosts:
+            # Elsewhere it would be the number of another process; ranks end with their daemon.
+            told[LAUNCHER] = str(os.getpid())
+        closed = not self._hosts
+        environment = launch_environment({**os.environ, **told}, threads, closed=closed)
         # A session of its own, or the terminal's Ctrl-C would kill mpirun before ranks can save.
         return subprocess.Popen(command, env=environment, start_new_session=True)
 
     def _wait(self, child: subprocess.Popen[bytes]) -> int:
         """Return the exit code of one start, as a shell would say it."""
-        self._child, started = child, time.time()
+        self._child, self._started = child, time.time()
         if self._asked:
             child.send_signal(signal.SIGUSR1)
         while True:
@@ -104,7 +117,7 @@ class Job:
                 code = child.wait(elastic.every if elastic else None)
                 break
             except subprocess.TimeoutExpired:
-                self._move(child, started)
+                self._move(child)
         end_session(child.pid)
         self._child = None
         return code if code >= 0 else 128 - code
@@ -120,28 +133,29 @@ class Job:
             self._child.terminate()
             self._child.wait()
 
-    def _move(self, child: subprocess.Popen[bytes], started: float) -> None:
-        """Ask an elastic job to stop where it is granted another number of processes."""
+    def _move(self, child: subprocess.Popen[bytes]) -> None:
+        """Ask an elastic job to stop where it is granted other processes."""
         assert self._discovery is not None
-        if self._asked or self._moving or not self._has_stepped(started):
+        if self._asked or self._moving or not self._has_stepped():
             return
-        if self._discovery.processes() != self.np:
+        if self._discovery.hosts() != self.granted:
             self._moving = True
             child.send_signal(signal.SIGUSR1)
 
-    def _has_stepped(self, started: float) -> bool:
+    def _has_stepped(self) -> bool:
         """Return whether this start has logged a step: before that a signal would kill it."""
         run = self._run()
         metrics = run / "metrics.jsonl" if run else None
-        return metrics is not None and metrics.exists() and metrics.stat().st_mtime > started
+        return metrics is not None and metrics.exists() and metrics.stat().st_mtime > self._started
 
     def _grant(self) -> None:
-        """Set the number of processes to what is granted; wait while that is too little."""
+        """Set processes and machines to what is granted; wait while that is too little."""
         elastic, told = self.processes.elastic, False
         while elastic is not None and self._discovery is not None and not self._asked:
-            granted = self._discovery.processes()
+            hosts = self._discovery.hosts()
+            granted = sum(hosts.values())
             if granted >= elastic.min:
-                self.np = granted
+                self.np, self.granted = granted, hosts
                 return
             if not told:
                 why = self._discovery.problem or f"{elastic.source} grants {granted}"
@@ -156,15 +170,18 @@ class Job:
         before = self.np
         if self._moving and code == _INTERRUPTED:
             self._grant()
-            text = f"moving from {before} to {self.np} processes"
+            text = f"moving from {before} to {self._place()}"
         elif code not in _FINAL and self.deaths < self.processes.survived:
             self.deaths += 1
             if self.processes.shrink:
                 self.np = max(1, self.np - 1)
+            if self.processes.elastic and not self._has_stepped():
+                # A machine that is gone may be granted for a while yet.
+                time.sleep(self.processes.elastic.every)
             self._grant()
             text = (
                 f"a process died (exit code {code}): restart {self.deaths} of "
-                f"{self.processes.survived} on {self.np} processes"
+                f"{self.processes.survived} on {self._place()}"
             )
         else:
             if code not in _FINAL:
@@ -176,6 +193,16 @@ class Job:
         if run is not None:
             self.arguments = resuming(self.arguments, run)
         return True
+
+    @property
+    def _hosts(self) -> dict[str, int] | None:
+        """The machines, where there are others than this one."""
+        return self.granted if set(self.granted) - {LOCAL} else None
+
+    def _place(self) -> str:
+        """Return how many processes there are, and on which other machines."""
+        number = f"{self.np} process{'es' if self.np > 1 else ''}"
+        return f"{number} on {', '.join(self._hosts)}" if self._hosts else number
 
     def _run(self) -> Path | None:
         """Return the run directory, if rank 0 has got so far."""

@@ -25,6 +25,20 @@ _RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "HOROVOD_RANK", "PMI_RANK", "SLURM_PR
 _LOCAL_RANK_VARIABLES = ("OMPI_COMM_WORLD_LOCAL_RANK", "HOROVOD_LOCAL_RANK", "SLURM_LOCALID")
 _LOCAL_SIZE_VARIABLES = ("OMPI_COMM_WORLD_LOCAL_SIZE", "HOROVOD_LOCAL_SIZE", "MPI_LOCALNRANKS")
 
+# Beginnings of the variables that ranks on other machines need too.
+_FORWARDED: tuple[str, ...] = (
+    "PDEHVD_",
+    "HOROVOD_",
+    "OMP_",
+    "OPENBLAS_",
+    "MKL_",
+    "XLA_",
+    "TF_",
+    "CUDA_",
+    "NCCL_",
+)
+_FORWARDED += ("PYTHON", "PATH", "LD_LIBRARY_PATH")
+
 # What a process with TensorFlow and Horovod needs before it holds any points.
 PROCESS_BYTES = 450 * 2**20
 
@@ -202,13 +216,23 @@ def find_mpirun() -> str:
 
 
 def mpirun_command(
-    arguments: list[str], processes: ProcessesSpec, np: int, module: str = "pdehvd"
+    arguments: list[str],
+    processes: ProcessesSpec,
+    np: int,
+    module: str = "pdehvd",
+    hosts: Mapping[str, int] | None = None,
 ) -> list[str]:
-    """Return the mpirun command line that starts `np` processes of `pdehvd` with `arguments`."""
-    crowded = np * (processes.threads or 1) > node_cores()
+    """Return the mpirun command line that starts `np` processes of `pdehvd` with `arguments`.
+
+    `hosts` says how many of them run on which machines; these have as many cores as this one.
+    """
+    most = max(hosts.values()) if hosts else np
+    crowded = most * (processes.threads or 1) > node_cores()
     bind = processes.bind if processes.bind is not None else not crowded
-    share = processes.threads or max(1, node_cores() // np)
+    share = processes.threads or max(1, node_cores() // most)
     command = [find_mpirun(), "--quiet", "-np", str(np)]
+    if hosts:
+        command += ["--host", ",".join(f"{host}:{count}" for host, count in hosts.items())]
     if crowded:
         command += ["--oversubscribe"]
     command += (
@@ -217,14 +241,17 @@ def mpirun_command(
     return [*command, sys.executable, "-m", module, *arguments]
 
 
-def launch_environment(environment: Mapping[str, str], threads: int = 1) -> dict[str, str]:
-    """Return the environment of a launch on this host: closed to the network, patient on stop."""
+def launch_environment(
+    environment: Mapping[str, str], threads: int = 1, closed: bool = True
+) -> dict[str, str]:
+    """Return the environment of a launch: patient on stop, and `closed` to the network.
+
+    On one host no daemon and no message needs an interface that others can reach.
+    """
     settings = {
         "OMPI_MCA_mpi_yield_when_idle": "1",
-        # One host: no daemon and no message needs an interface that others can reach.
-        "OMPI_MCA_oob_tcp_if_include": LOOPBACK,
         "OMPI_MCA_oob_tcp_disable_ipv6_family": "1",
-        "OMPI_MCA_btl": "self,vader",
+        "OMPI_MCA_btl": "self,vader" if closed else "self,vader,tcp",
         "OMPI_MCA_pml": "ob1",
         # Containers forbid the single-copy system call; Open MPI then complains per process.
         "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
@@ -233,6 +260,8 @@ def launch_environment(environment: Mapping[str, str], threads: int = 1) -> dict
         "OMPI_MCA_odls_base_sigkill_timeout": "2",
         "PYTHONUNBUFFERED": "1",
     }
+    if closed:
+        settings["OMPI_MCA_oob_tcp_if_include"] = LOOPBACK
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         settings |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     # mpirun gives its ranks a terminal of their own, whatever its own output goes to.
@@ -241,10 +270,14 @@ def launch_environment(environment: Mapping[str, str], threads: int = 1) -> dict
     if live:
         settings |= {"COLUMNS": str(shutil.get_terminal_size().columns)}
     settings = {**settings, **environment, **thread_environment(threads)}
-    if settings["OMPI_MCA_oob_tcp_if_include"] == LOOPBACK and (closed := library()):
+    if settings.get("OMPI_MCA_oob_tcp_if_include") == LOOPBACK and (preloaded := library()):
         # Open MPI advertises the loopback address then, but still listens on all of them.
         given = settings.get("LD_PRELOAD", "").split(":")
-        settings["LD_PRELOAD"] = ":".join(dict.fromkeys([str(closed), *filter(None, given)]))
+        settings["LD_PRELOAD"] = ":".join(dict.fromkeys([str(preloaded), *filter(None, given)]))
+    if not closed:
+        # Daemons on other machines start ranks with these; mpirun hands on only its own.
+        names = sorted(name for name in settings if name.startswith(_FORWARDED))
+        settings["OMPI_MCA_mca_base_env_list"] = ";".join(names)
     return settings
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from pdehvd.comm.group import Group, Solo
+from pdehvd.comm.timed import CAPACITY
 
 
 class OneShard(Solo):
     """The last of `size` processes of which the others are not there: sums are its own.
 
     The last rank has the largest shard, and others would wait for it. For times only, never for
-    training. Counts the collectives and their bytes.
+    training. Counts the collectives and their bytes, and notes when the gradient of each step
+    is ready.
     """
 
     def __init__(self, size: int) -> None:
@@ -21,10 +24,18 @@ class OneShard(Solo):
         with tf.device("CPU:0"):
             self._messages = tf.Variable(0, dtype=tf.int64, trainable=False)
             self._bytes = tf.Variable(0, dtype=tf.int64, trainable=False)
+            self._ready = tf.Variable(tf.zeros([CAPACITY], tf.float64), trainable=False)
+            self._steps = tf.Variable(0, trainable=False)
 
     def counted(self) -> tuple[int, int]:
         """Return the collectives and their bytes so far."""
         return int(self._messages.numpy()), int(self._bytes.numpy())
+
+    def single_steps(self) -> np.ndarray:
+        """Return the seconds of the steps since the last call but the first, and start anew."""
+        ready: np.ndarray = self._ready.numpy()[: int(self._steps.numpy())]
+        self._steps.assign(0)
+        return np.diff(ready)
 
     def sum(self, tensors: Sequence[tf.Tensor], name: str) -> list[tf.Tensor]:
         return Group.sum(self, tensors, name)
@@ -33,7 +44,7 @@ class OneShard(Solo):
         return Group.maximum(self, tensors, name)
 
     def _all_sum(self, flat: tf.Tensor, name: str) -> tf.Tensor:
-        return self._count(flat)
+        return self._count(flat, name.startswith("step."))
 
     def _all_maximum(self, flat: tf.Tensor, name: str) -> tf.Tensor:
         return self._count(flat)
@@ -41,9 +52,14 @@ class OneShard(Solo):
     def adasum(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
         return self._count(tensor)
 
-    def _count(self, tensor: tf.Tensor) -> tf.Tensor:
+    def _count(self, tensor: tf.Tensor, is_step: bool = False) -> tf.Tensor:
         size = tf.cast(tf.size(tensor), tf.int64) * tensor.dtype.size
-        with tf.device("CPU:0"):
+        with tf.control_dependencies([tensor]), tf.device("CPU:0"):
             counted = [self._messages.assign_add(1), self._bytes.assign_add(size)]
+            if is_step:
+                index = tf.minimum(self._steps, CAPACITY - 1)
+                noted = self._ready.scatter_nd_update([[index]], [tf.timestamp()])
+                with tf.control_dependencies([noted]):
+                    counted.append(self._steps.assign(index + 1))
         with tf.control_dependencies(counted):
             return tf.identity(tensor)

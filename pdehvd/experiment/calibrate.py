@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -29,14 +28,16 @@ from pdehvd.training.trainer import Trainer
 # Calls that are timed on each shard, and the seconds after which no more are begun.
 _CALLS, _PATIENCE = 15, 6.0
 _SHARDS = 5
+# Quantiles that stand for the times of single steps.
+_QUANTILES = 200
 
 
 class Timed(NamedTuple):
-    """Seconds of a step in each call of `steps` steps, on one of `processes` shards."""
+    """Seconds of a step in each call, on one of `processes` shards; `pace` is that of `Work`."""
 
     processes: int
-    steps: int
     seconds: list[float]
+    pace: list[float]
     messages: float
     bytes: float
 
@@ -118,15 +119,31 @@ def _timed(config: Config, group: Group) -> Timed:
     state = advance(state)
     before = _counted(group)
     seconds: list[float] = []
+    single: list[np.ndarray] = []
     begun = time.perf_counter()
     while len(seconds) < 3 or (len(seconds) < _CALLS and time.perf_counter() - begun < _PATIENCE):
         start = time.perf_counter()
         state = advance(state)
         seconds.append((time.perf_counter() - start) / steps)
+        single.append(group.single_steps() if isinstance(group, OneShard) else np.zeros(0))
     messages, size = (a - b for a, b in zip(_counted(group), before, strict=True))
     done = steps * len(seconds)
     # The wish to stop travels once a call, not once a step.
-    return Timed(group.size, steps, seconds, max(messages - len(seconds), 0) / done, size / done)
+    messages = max(messages - len(seconds), 0)
+    return Timed(group.size, seconds, _pace(seconds, single), messages / done, size / done)
+
+
+def _pace(seconds: Sequence[float], single: Sequence[np.ndarray]) -> list[float]:
+    """Return quantiles of single steps over their mean, of calls neither fast nor slow.
+
+    A median over calls knows nothing of what happens in few of them either.
+    """
+    middle = np.argsort(seconds)[len(seconds) // 4 : len(seconds) - len(seconds) // 4]
+    steps = np.concatenate([single[call] for call in middle])
+    if not steps.size:
+        return [1.0]
+    found = np.quantile(steps, (np.arange(_QUANTILES) + 0.5) / _QUANTILES)
+    return [float(one) for one in found / found.mean()]
 
 
 def _advance(stepper: Stepper, batch: Any, steps: int) -> Callable[[Any], Any]:
@@ -160,16 +177,47 @@ def work(
     many = [one for one in timed if one.processes > 1]
     shares = [1.0 if weak else 1 / one.processes for one in many]
     fixed, whole = fit_work(shares, [drawn(one.seconds) for one in many])
-    spread = statistics.median(_spread(one) for one in many)
+    pace = np.mean([one.pace for one in many], axis=0)
     messages = max(many[0].messages, 1.0)
-    return Work(fixed, whole, spread, messages, many[0].bytes / messages, alone)
+    return Work(fixed, whole, tuple(pace), messages, many[0].bytes / messages, alone)
 
 
-def _spread(timed: Timed) -> float:
-    """Return the standard deviation of a single step over the mean, robust to outliers.
+class Calibrations:
+    """The times of several calibrating runs, kept in a file as long as they are of one kind.
 
-    A call of k steps that vary independently varies by sqrt(k) less.
+    A sweep has one after each of its repeats, for a machine's speed drifts.
     """
-    median = statistics.median(timed.seconds)
-    deviation = statistics.median(abs(one - median) for one in timed.seconds)
-    return 1.4826 * deviation / median * float(np.sqrt(timed.steps))
+
+    def __init__(self, file: Path, kind: str) -> None:
+        self._file = file
+        known = folder.read_json(file)
+        self._runs: dict[str, Any] = known["runs"] if known.get("kind") == kind else {}
+        self._kind = kind
+
+    def add(self, repeat: int, measured: Callable[[], dict[str, list[Timed]]]) -> None:
+        """Measure for a repeat, unless that was done before."""
+        if str(repeat) in self._runs:
+            return
+        self._runs[str(repeat)] = {
+            mode: [one._asdict() for one in timed] for mode, timed in measured().items()
+        }
+        folder.write_json(self._file, {"kind": self._kind, "runs": self._runs})
+
+    def merged(self) -> dict[str, list[Timed]]:
+        """Return the times of all runs together, by mode."""
+        runs = [
+            {mode: [Timed(**one) for one in timed] for mode, timed in run.items()}
+            for run in self._runs.values()
+        ]
+        modes = runs[0] if runs else {}
+        return {
+            mode: [_together(same) for same in zip(*(run[mode] for run in runs), strict=True)]
+            for mode in modes
+        }
+
+
+def _together(timed: Sequence[Timed]) -> Timed:
+    """Return the times of all, and the mean pace."""
+    pace = np.mean([one.pace for one in timed], axis=0)
+    seconds = [second for one in timed for second in one.seconds]
+    return timed[0]._replace(seconds=seconds, pace=[float(one) for one in pace])

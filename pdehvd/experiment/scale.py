@@ -12,6 +12,7 @@ from pdehvd.comm.spec import ScalingSpec
 from pdehvd.errors import ConfigError
 from pdehvd.experiment import calibrate, prediction, sweep
 from pdehvd.experiment import directory as folder
+from pdehvd.experiment.calibrate import Calibrations, Timed
 from pdehvd.experiment.config import Config, dump, load_config
 from pdehvd.experiment.cost import examine
 from pdehvd.experiment.needs import available_memory
@@ -23,6 +24,7 @@ from pdehvd.experiment.tables_scaling import compared_table, markdown, predicted
 from pdehvd.experiment.yaml_source import Source
 
 TABLE = "scaling.md"
+CALIBRATION = "calibration.json"
 Tables = list[tuple[str, Sequence[str], Sequence[Sequence[str]]]]
 
 
@@ -44,16 +46,29 @@ def scale(
     fingerprint = plan.fingerprint(resolved)
     sweep.stored(place, fingerprint)
     _folder(place)
+    counts = _predicted(plan, config, predicted) if network is not None else {}
+    calibrations = Calibrations(place / CALIBRATION, f"{fingerprint} {counts}")
+
+    def calibrated(repeat: int) -> None:
+        if counts:
+            calibrations.add(repeat, lambda: _measured(plan, counts))
+
     runs: list[dict[str, Any]] = []
     if plan.counts:
         _warn(plan.counts)
-        runs, code = sweep.run(plan, place, resolved, _say)
+        runs, code = sweep.run(plan, place, resolved, _say, calibrated)
         if code:
             return code
+    else:
+        calibrated(1)
     found = rows(runs, plan.modes, launch.node_cores()) if runs else {}
     curves = []
-    if predicted and network is not None:
-        curves = _curves(plan, config, runs, predicted, network)
+    if network is not None:
+        timed = calibrations.merged()
+        ones = [run["step"] for run in runs if run["processes"] == 1]
+        cores = launch.node_cores()
+        crowds = {n: n / cores for n in plan.counts if n > cores and network.kind == "flat"}
+        curves = prediction.curves(timed, ones, counts, network, config, crowds)
     _write(place, fingerprint, runs, found, curves)
     return 0
 
@@ -106,13 +121,8 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def _curves(
-    plan: Sweep,
-    config: Config,
-    runs: Sequence[dict[str, Any]],
-    predicted: Sequence[int],
-    network: prediction.Network,
-) -> list[Curve]:
+def _predicted(plan: Sweep, config: Config, predicted: Sequence[int]) -> dict[str, list[int]]:
+    """Return the numbers of processes of each mode's curve."""
     counts = {}
     items = _items(config)
     for mode in plan.modes:
@@ -121,11 +131,11 @@ def _curves(
         beyond = [n for n in predicted if n not in counts[mode]]
         if beyond:
             _say(f"note: {mode} scaling of {items} points or samples ends before {beyond[0]}")
-    timed = calibrate.measure(plan.config, plan.settings, plan.plugins, counts, _say)
-    ones = [run["step"] for run in runs if run["processes"] == 1]
-    cores = launch.node_cores()
-    crowds = {n: n / cores for n in plan.counts if n > cores and network.kind == "flat"}
-    return prediction.curves(timed, ones, counts, network, config, crowds)
+    return counts
+
+
+def _measured(plan: Sweep, counts: Mapping[str, Sequence[int]]) -> dict[str, list[Timed]]:
+    return calibrate.measure(plan.config, plan.settings, plan.plugins, counts, _say)
 
 
 def _write(

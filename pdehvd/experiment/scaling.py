@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import nnls
-from scipy.stats import norm
 
 from pdehvd.experiment.scaling_results import efficiency
 from pdehvd.experiment.topology import Cost, Topology
@@ -31,14 +30,14 @@ _RESAMPLINGS, _LOW, _HIGH = 200, 5, 95
 class Work:
     """The computing of a step: seconds without points, and of the whole batch.
 
-    `spread` is the standard deviation of a single step over its mean. A step does `messages`
+    `pace` are the times of single steps over their mean, rising. A step does `messages`
     collectives of `size` bytes. `alone` is the measured step of one process, which can be faster
     than fixed + whole: a loop without collectives is compiled in one piece.
     """
 
     fixed: float
     whole: float
-    spread: float
+    pace: tuple[float, ...]
     messages: float
     size: float
     alone: float
@@ -89,14 +88,14 @@ def fit_work(shares: Sequence[float], seconds: Sequence[float]) -> tuple[float, 
     return float(fixed), float(whole)
 
 
-def straggler(processes: int, spread: float) -> float:
-    """Return the expected slowest of p processes over the mean: 1 + spread E[max of p normals].
+def straggler(processes: int, pace: Sequence[float]) -> float:
+    """Return the expected slowest of p processes over the mean, for independent steps.
 
-    Blom's approximation of the expectation of the largest of p standard normal numbers.
+    E[max] = sum_i t_i ((i / n)^p - ((i - 1) / n)^p) for n rising times t: none is slower than the
+    slowest that was seen.
     """
-    if processes == 1:
-        return 1.0
-    return 1.0 + spread * float(norm.ppf((processes - 0.375) / (processes + 0.25)))
+    places = np.linspace(0, 1, len(pace) + 1) ** processes
+    return float(np.diff(places) @ np.asarray(pace))
 
 
 def predict(mode: str, processes: int, work: Work, topology: Topology, buckets: int = 1) -> Step:
@@ -105,7 +104,7 @@ def predict(mode: str, processes: int, work: Work, topology: Topology, buckets: 
         return Step(1, work.alone, 0.0, 0.0, 0.0)
     computing = work.computing(1 / processes if mode == "strong" else 1.0)
     computing *= topology.slowdown(processes)
-    slower = straggler(processes, work.spread)
+    slower = straggler(processes, work.pace)
     cost = _collectives(processes, work, topology, buckets)
     exposed = max(cost.total / buckets, cost.total - BACKWARD * slower * computing)
     seen = exposed / cost.total if cost.total > 0 else 0.0

@@ -116,10 +116,12 @@ def run(
     place: Path,
     resolved: str,
     say: Callable[[str], None],
+    after: Callable[[int], None],
 ) -> tuple[list[dict[str, Any]], int]:
     """Do the runs that are missing in a folder; return all runs, and the exit code.
 
     Every finished run is written to scaling.json at once, so an interrupted sweep goes on there.
+    `after` is called with the number of each repeat at its end.
     Raises `PdehvdError` where a run fails.
     """
     fingerprint = sweep.fingerprint(resolved)
@@ -131,18 +133,20 @@ def run(
         start = f"[{number}/{len(cases)}] {told(case)}"
         if case in done:
             say(f"{start}: done before")
-            continue
-        say(f"{start} ...")
-        found, code = _one(sweep, case, place)
-        if code in _STOPPED:
-            say("interrupted; the same command goes on from here")
-            return runs, INTERRUPTED
-        if found is None:
-            raise _failure(case, code)
-        runs.append(found)
-        content = {"fingerprint": fingerprint, "environment": _environment(sweep), "runs": runs}
-        folder.write_json(place / FILE, content)
-        say(f"  {found['step'] * 1e3:.3g} ms a step")
+        else:
+            say(f"{start} ...")
+            found, code = _one(sweep, case, place)
+            if code in _STOPPED:
+                say("interrupted; the same command goes on from here")
+                return runs, INTERRUPTED
+            if found is None:
+                raise _failure(case, code)
+            runs.append(found)
+            content = {"fingerprint": fingerprint, "environment": _environment(sweep), "runs": runs}
+            folder.write_json(place / FILE, content)
+            say(f"  {found['step'] * 1e3:.3g} ms a step")
+        if number == len(cases) or cases[number].repeat > case.repeat:
+            after(case.repeat)
     wanted = set(cases)
     return [r for r in runs if Case(r["mode"], r["processes"], r["repeat"]) in wanted], 0
 

@@ -1,4 +1,4 @@
-"""Solvers of (A + lambda I) x = b for symmetric positive A: Cholesky, and conjugate gradients."""
+"""Conjugate gradients for (A + lambda I) x = b with a symmetric positive A."""
 
 from __future__ import annotations
 
@@ -10,39 +10,6 @@ import numpy as np
 from scipy import linalg
 
 Product = Callable[[np.ndarray], np.ndarray]
-
-
-class NotPositiveError(ArithmeticError):
-    """A matrix is not positive definite in the precision of the run."""
-
-
-class Factor:
-    """The Cholesky factor of A + lambda I from the lower triangle of A [M, M].
-
-    Raises `NotPositiveError` where rounding has made the matrix indefinite.
-    """
-
-    def __init__(self, lower: np.ndarray, damping: float) -> None:
-        # LAPACK's order is that of columns: our lower triangle is its upper one.
-        matrix = lower.copy().T
-        matrix[np.diag_indices_from(matrix)] += damping
-        (potrf,) = linalg.get_lapack_funcs(("potrf",), (matrix,))
-        self._factor, info = potrf(matrix, lower=0, overwrite_a=1, clean=0)
-        if info != 0:
-            raise NotPositiveError(f"pivot {info} is not positive at damping {damping:.3g}")
-
-    def solve(self, right: np.ndarray) -> np.ndarray:
-        """Return x [M] for b [M]."""
-        (potrs,) = linalg.get_lapack_funcs(("potrs",), (self._factor,))
-        solution, _ = potrs(self._factor, right, lower=0)
-        result: np.ndarray = solution
-        return result
-
-    @property
-    def condition(self) -> float:
-        """The ratio of the largest to the smallest pivot, a lower bound of the condition number."""
-        pivots = np.square(np.diagonal(self._factor))
-        return float(pivots.max() / pivots.min())
 
 
 @dataclass(frozen=True)

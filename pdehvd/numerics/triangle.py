@@ -1,4 +1,4 @@
-"""Lower triangles of symmetric matrices: shares of them, and their sums over ranks."""
+"""Lower triangles of symmetric matrices as vectors, and their sums over ranks."""
 
 from __future__ import annotations
 
@@ -8,15 +8,6 @@ from pdehvd.comm.group import Group
 
 # Rows of a matrix that travel as one piece of its lower triangle.
 _STRIPE = 256
-
-
-def triangle_share(count: int, rank: int, size: int) -> tuple[int, int]:
-    """Return a rank's range of columns, so that all have as much of the lower triangle.
-
-    Columns before x hold a share s = 1 - (1 - x / N)^2 of it, so x = N (1 - sqrt(1 - s)).
-    """
-    start, stop = (round(count * (1 - np.sqrt(1 - part / size))) for part in (rank, rank + 1))
-    return start, stop
 
 
 def sum_lower(group: Group, matrix: np.ndarray) -> np.ndarray:

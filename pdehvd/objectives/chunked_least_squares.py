@@ -9,6 +9,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 
 from pdehvd.comm.group import Solo
+from pdehvd.numerics.cholesky import BlockColumns
 from pdehvd.numerics.kronecker import Pair
 from pdehvd.numerics.triangle import pack_lower, sum_lower, unpack_lower
 from pdehvd.objectives.base import Batch
@@ -68,15 +69,16 @@ class ChunkedLeastSquares(LeastSquares):
         # The sum with other ranks' zeros would turn -0 into 0, but not on one process.
         return super().agreed(vector) + vector.dtype.type(0)
 
-    def normal(self) -> np.ndarray:
+    def normal(self) -> BlockColumns:
         bound = float(np.max([part.entry_bound() for part in self._parts]))
-        products = (pack_lower(part.normal()) for part in self._parts)
+        products = (pack_lower(part.normal().own[0]) for part in self._parts)
         total = self._objective.host_total_of_large(products, bound, "normal")
         size = len(self._theta)
-        return unpack_lower(total, np.zeros((size, size), total.dtype))
+        # A division over ranks would round by their number.
+        return BlockColumns.whole(unpack_lower(total, np.zeros((size, size), total.dtype)))
 
-    def kernel(self) -> np.ndarray:
-        """Return the lower triangle of J J^T [N, N]; what is above it is not defined.
+    def kernel(self) -> BlockColumns:
+        """Return J J^T [N, N], the same bits on any number of ranks.
 
         Every rank linearizes all chunks, and multiplies its share of the pairs of chunks.
         """
@@ -91,7 +93,7 @@ class ChunkedLeastSquares(LeastSquares):
             for j, i in own:
                 down, along = slice(i * width, (i + 1) * width), slice(j * width, (j + 1) * width)
                 total[down, along] += piece[:, down].T @ piece[:, along]
-        return sum_lower(self._group, total) + self.own.dtype.type(0)
+        return BlockColumns.whole(sum_lower(self._group, total) + self.own.dtype.type(0))
 
     def _pieces_of_all(self, parts: Sequence[LeastSquares]) -> Iterator[np.ndarray]:
         """Return parts of the transposed Jacobian [p, N], layer after layer."""

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from pdehvd.comm.group import Group
+from pdehvd.numerics.cholesky import BlockColumns
 from pdehvd.numerics.kronecker import Pair
-from pdehvd.numerics.triangle import sum_lower, triangle_share
 from pdehvd.objectives.base import Batch
 from pdehvd.objectives.chunks import REAL
 from pdehvd.objectives.linearization import Linearization, Slab
@@ -108,8 +108,8 @@ class LeastSquares:
         own = vector if self._group.rank == 0 else np.zeros_like(vector)
         return self._group.sum_numpy(own, "agreed")
 
-    def normal(self) -> np.ndarray:
-        """Return the lower triangle of J^T J [P, P]; what is above it is not defined."""
+    def normal(self) -> BlockColumns:
+        """Return J^T J [P, P]; one collective."""
         size = len(self._theta)
         total: np.ndarray | None = None
         for piece in self._pieces(self.slabs, size):
@@ -117,25 +117,23 @@ class LeastSquares:
             product = jacobian @ jacobian.T
             total = product if total is None else np.add(total, product, out=total)
         assert total is not None
-        return sum_lower(self._group, total)
+        return BlockColumns.sum(total, self._group)
 
-    def kernel(self) -> np.ndarray:
-        """Return the lower triangle of J J^T [N, N]; what is above it is not defined.
+    def kernel(self) -> BlockColumns:
+        """Return J J^T [N, N].
 
-        Every rank linearizes all rows, which is cheap, and computes its share of the products,
-        which are not: stripes of columns with equal numbers of entries in the triangle.
+        Every rank linearizes all rows, which is cheap, and computes its own blocks, which are not.
         """
         slabs = self.slabs
         if self._group.size > 1:
             slabs = self._linear.rows_and_slabs(self._theta, self._whole(), self._weights)[1]
-        count = self.rows
-        start, stop = triangle_share(count, self._group.rank, self._group.size)
-        total = np.zeros((count, count), self._theta.dtype.as_numpy_dtype)
-        for piece in self.parameter_pieces(slabs, count):
-            columns = piece[:, start:stop]
-            total[start:stop, start:stop] += columns.T @ columns
-            total[stop:, start:stop] += piece[:, stop:].T @ columns
-        return sum_lower(self._group, total)
+        dtype = np.dtype(self._theta.dtype.as_numpy_dtype)
+        result = BlockColumns.zeros(self.rows, dtype, self._group)
+        for piece in self.parameter_pieces(slabs, self.rows):
+            for number, block in result.own.items():
+                start, stop = result.spans[number]
+                block += piece[:, start:].T @ piece[:, start:stop]
+        return result
 
     def products(self, own: Sequence[np.ndarray]) -> np.ndarray:
         """Return the inner products [m, m] of m vectors over all rows; one collective."""

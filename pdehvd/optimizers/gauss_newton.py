@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from pdehvd.comm.group import Group
 from pdehvd.errors import ConfigError
-from pdehvd.numerics.damped import NotPositiveError
+from pdehvd.numerics.cholesky import NotPositiveError
 from pdehvd.objectives.host import HostObjective, Point
 from pdehvd.objectives.least_squares import LeastSquares
 from pdehvd.optimizers.base import (

@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from pdehvd.numerics.damped import Factor, Nystrom, conjugate_gradients
+from pdehvd.numerics.cholesky import Factor
+from pdehvd.numerics.damped import Nystrom, conjugate_gradients
 from pdehvd.objectives.least_squares import LeastSquares
 
 Facts = dict[str, float]

@@ -13,6 +13,8 @@ from pdehvd.objectives.host import HostObjective, Point
 # Least fall and largest slope, as parts of what the slope at the start promises.
 SUFFICIENT = 1e-4
 CURVATURE = 0.9
+# Given lengths that are evaluated together, and so many at their end that must not be the best.
+_AT_ONCE, _TAIL = 8, 2
 # Trials of one search.
 _MOST = 25
 # Shorter steps are not begun with.
@@ -51,11 +53,24 @@ def first_length(fall: float, slope: float) -> float:
 def best_length(
     objective: HostObjective, theta: np.ndarray, direction: np.ndarray, lengths: np.ndarray
 ) -> tuple[float, float]:
-    """Return which of the lengths [K] along d from theta [P] has the lowest loss, and that loss."""
-    losses = objective.losses_at(theta + lengths[:, None].astype(theta.dtype) * direction)
-    losses = np.where(np.isfinite(losses), losses, np.inf)
+    """Return which of the falling lengths [K] along d from theta [P] has the lowest loss, and that.
+
+    The first ones are evaluated together, and the others where these still fall at their end.
+    """
+    losses = _losses(objective, theta, direction, lengths[:_AT_ONCE])
+    if len(lengths) > _AT_ONCE and np.argmin(losses[::-1]) < _TAIL:
+        more = _losses(objective, theta, direction, lengths[_AT_ONCE:])
+        losses = np.concatenate([losses, more])
     best = int(np.argmin(losses))
     return float(lengths[best]), float(losses[best])
+
+
+def _losses(
+    objective: HostObjective, theta: np.ndarray, direction: np.ndarray, lengths: np.ndarray
+) -> np.ndarray:
+    """Return the losses [K] at theta + a d, infinite where they are no numbers."""
+    losses = objective.losses_at(theta + lengths[:, None].astype(theta.dtype) * direction)
+    return np.where(np.isfinite(losses), losses, np.inf)
 
 
 def line_search(

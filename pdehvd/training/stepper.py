@@ -155,6 +155,9 @@ class Stepper:
             done, theta, state, moments, loss, losses, facts = tf.while_loop(
                 goes_on, body, start, parallel_iterations=1
             )
+            # Not beside the steps, where it would be taken for their communication.
+            with tf.control_dependencies([done]):
+                flags = tf.identity(flags)
             (flags,) = self.group.sum([flags], "flags")
             return theta, state, moments, done, loss, losses, facts, flags
 

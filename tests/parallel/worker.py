@@ -278,6 +278,11 @@ def collectives(group: Group) -> Arrays:
     result["bytes"] = np.frombuffer(
         group.broadcast_bytes(b"from rank 0" if rank == 0 else b"x"), np.uint8
     )
+    rows = np.arange(4.0).reshape(2, 2) + 10 * rank
+    result["last_rows"] = group.broadcast_numpy(rows, size - 1, "last")
+    parts = [np.full(rank + to, 100.0 * rank + to) for to in range(size)]
+    for source, part in enumerate(group.exchange_numpy(parts, "parts")):
+        result[f"part{source}"] = part
     result["empty"] = np.array(len(group.broadcast_bytes(b"" if rank == 0 else b"x")))
     return result
 

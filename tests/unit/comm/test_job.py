@@ -1,7 +1,9 @@
 """Restarts: a program stands in for mpirun and dies as it is told."""
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +14,7 @@ import pytest
 from pdehvd.comm import job, launch
 from pdehvd.comm.elastic import Discovery, slots
 from pdehvd.comm.spec import ElasticSpec, ProcessesSpec
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, EnvironmentFault
 
 MPIRUN = """#!{python}
 import os, sys
@@ -150,8 +152,10 @@ def test_a_process_ends_when_its_launcher_is_killed(deep):
 
 
 ELASTIC_MPIRUN = """#!{python}
-import os, signal, sys, time
+import json, os, signal, sys, time
 folder = {folder!r}
+with open(folder + "/started", "a") as started:
+    print(json.dumps([sys.argv, dict(os.environ)]), file=started)
 np = sys.argv[sys.argv.index("-np") + 1]
 def stop(*_):
     sys.exit(130)
@@ -175,6 +179,7 @@ time.sleep(60)
 
 def elastic(monkeypatch, tmp_path, grants, dies=0, **section):
     """Launch an elastic job whose n-th start changes what is granted to the n-th text."""
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "hosts").write_text(grants[0])
     (tmp_path / "config.yaml").write_text("name: run")
     fake = tmp_path / "mpirun"
@@ -211,7 +216,8 @@ def test_too_few_are_waited_for_and_ctrl_c_ends_the_waiting(tmp_path):
         "sys.exit(Job([], ProcessesSpec(elastic=e), 3).run())"
     )
     (tmp_path / "hosts").write_text("localhost:1")
-    waiting = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", program]
+    waiting = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     assert waiting.stderr is not None
     assert "waiting for 2 processes" in waiting.stderr.readline()
     waiting.send_signal(signal.SIGINT)
@@ -223,9 +229,9 @@ def test_a_program_is_asked_where_the_command_line_names_it(tmp_path):
     program.write_text("#!/bin/sh\necho localhost:2\n")
     program.chmod(0o755)
     discovery = Discovery(ElasticSpec(max=3).asking(tmp_path, program))
-    assert discovery.processes() == 2
+    assert discovery.hosts() == {"localhost": 2}
     program.write_text("#!/bin/sh\nexit 1\n")
-    assert discovery.processes() == 2 and "gives no answer" in discovery.problem
+    assert discovery.hosts() == {"localhost": 2} and "gives no answer" in discovery.problem
 
 
 def test_a_config_runs_no_program():
@@ -236,7 +242,38 @@ def test_a_config_runs_no_program():
         ElasticSpec(max=2).asking(Path(), None)
 
 
-@pytest.mark.parametrize("text", ["localhost:two", "localhost:-1", "node7:2", "a b c"])
+@pytest.mark.parametrize(
+    "text", ["localhost:two", "localhost:-1", "-oProxyCommand=ls:2", "a b c", "node7,node8:2"]
+)
 def test_bad_grants_are_refused(text):
     with pytest.raises(ConfigError):
         slots(text, "hosts.txt")
+
+
+def test_grants_are_counted_by_machine(tmp_path):
+    text = f"node7:2\n{socket.gethostname()}:1 # here\nlocalhost:3\n\nnode8\n"
+    assert slots(text, "hosts.txt") == {"node7": 2, "localhost": 4, "node8": 1}
+    (tmp_path / "hosts").write_text(text)
+    for most, kept in ((4, {"node7": 2, "localhost": 2}), (9, slots(text, "hosts"))):
+        spec = ElasticSpec(max=most, discovery="hosts").asking(tmp_path, None)
+        assert Discovery(spec).hosts() == kept
+
+
+def test_a_job_on_several_machines(monkeypatch, tmp_path, capfd):
+    """It moves when a machine is replaced by another, too, and tells mpirun where to start."""
+    code, _ = elastic(monkeypatch, tmp_path, ["node1:2\nnode2:1", "node1:2\nnode3:1"])
+    assert code == 0 and "from 3 to 3 processes on node1, node3" in capfd.readouterr().err
+    started = [json.loads(line) for line in (tmp_path / "started").read_text().splitlines()]
+    for (arguments, environment), other in zip(started, ("node2:1", "node3:1"), strict=True):
+        assert arguments[arguments.index("--host") + 1] == f"node1:2,{other}"
+        assert "tcp" in environment["OMPI_MCA_btl"] and "LD_PRELOAD" not in environment
+        # The process id of this launcher says nothing on another machine.
+        assert "PDEHVD_LAUNCHER" not in environment
+        handed_on = environment["OMPI_MCA_mca_base_env_list"].split(";")
+        assert {"PDEHVD_NOTE", "PDEHVD_RESTARTS", "OMP_NUM_THREADS", "PATH"} <= set(handed_on)
+
+
+def test_the_first_rank_must_see_the_folder_of_the_launcher(monkeypatch, tmp_path):
+    monkeypatch.setenv("PDEHVD_NOTE", str(tmp_path / "here" / ".pdehvd-x" / "run"))
+    with pytest.raises(EnvironmentFault, match="all machines share"):
+        job.note_run(tmp_path)

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from pdehvd.comm import launch
+from pdehvd.comm.one_shard import OneShard
 from pdehvd.comm.spec import ProcessesSpec
 from pdehvd.errors import ConfigError
 from pdehvd.experiment import calibrate, sweep
@@ -23,7 +25,8 @@ from pdehvd.experiment.scaling import (
 from pdehvd.experiment.scaling_results import cells, efficiency, rows, speed_up
 from pdehvd.experiment.topology import Crowd, Topology
 
-WORK = Work(fixed=1e-3, whole=9e-3, spread=0.02, messages=1, size=1e6, alone=10e-3)
+PACE = tuple(np.linspace(0.9, 1.1, 50))
+WORK = Work(fixed=1e-3, whole=9e-3, pace=PACE, messages=1, size=1e6, alone=10e-3)
 NETWORK = Topology("flat", tuple(Link(name, 50e-6, 1e-9, 1e-10) for name in ALGORITHMS))
 
 
@@ -64,7 +67,7 @@ def test_the_prediction_is_its_formula():
     step = predict("strong", 8, WORK, NETWORK)
     computing = 1e-3 + 9e-3 / 8
     assert step.computing == pytest.approx(computing)
-    assert step.straggling == pytest.approx(computing * (straggler(8, 0.02) - 1))
+    assert step.straggling == pytest.approx(computing * (straggler(8, PACE) - 1))
     assert step.latency + step.moving == pytest.approx(NETWORK.allreduce(8, 1e6).total)
     assert predict("weak", 8, WORK, NETWORK).computing == pytest.approx(10e-3)
     assert predict("strong", 1, WORK, NETWORK).total == WORK.alone
@@ -89,18 +92,21 @@ def test_several_messages_pay_latency_each():
 
 def test_buckets_hide_what_runs_beside_the_backward_pass():
     cost = 4 * NETWORK.allreduce(8, 1e6 / 4).total
-    hidden = BACKWARD * straggler(8, 0.02) * WORK.computing(1 / 8)
+    hidden = BACKWARD * straggler(8, PACE) * WORK.computing(1 / 8)
     assert cost > hidden
     step = predict("strong", 8, WORK, NETWORK, buckets=4)
     assert step.latency + step.moving == pytest.approx(max(cost / 4, cost - hidden))
 
 
-def test_the_slowest_of_many_is_that_of_normal_numbers():
+def test_the_slowest_of_many():
     generator = np.random.default_rng(0)
-    for processes in (2, 16, 256):
-        slowest = generator.normal(1, 0.1, (4000, processes)).max(axis=1).mean()
-        assert straggler(processes, 0.1) == pytest.approx(slowest, rel=0.01)
-    assert straggler(1, 0.5) == 1
+    pace = np.quantile(generator.exponential(size=100_000), (np.arange(200) + 0.5) / 200)
+    pace /= pace.mean()
+    for processes in (2, 16, 64):
+        slowest = generator.exponential(size=(4000, processes)).max(axis=1).mean()
+        assert straggler(processes, pace) == pytest.approx(slowest, rel=0.05)
+    assert straggler(1, pace) == pytest.approx(1)
+    assert straggler(10**6, pace) == pytest.approx(pace[-1], rel=1e-3)
 
 
 def test_fixed_and_shrinking_work_are_told_apart():
@@ -130,23 +136,58 @@ def test_the_curve_has_a_range_and_says_who_owns_the_loss():
 
 def test_an_efficient_curve_says_so():
     cheap = Topology("flat", tuple(Link(name, 1e-9, 1e-14, 0) for name in ALGORITHMS))
-    still = Work(0.0, 10e-3, 0.0, 1, 1e6, 10e-3)
+    still = Work(0.0, 10e-3, (1.0,), 1, 1e6, 10e-3)
     curve = predict_curve("weak", [2, 1024], lambda generator: (still, cheap))
     assert verdict(curve) == "weak: not below 80 % up to 1024 processes"
 
 
 def test_work_from_timed_shards():
     timed = [
-        calibrate.Timed(1, 5, [7e-3] * 4, 0, 0),
-        calibrate.Timed(2, 4, [5e-3, 5.1e-3, 4.9e-3], 2.0, 8e3),
-        calibrate.Timed(4, 4, [3e-3, 3e-3, 3e-3], 2.0, 8e3),
+        calibrate.Timed(1, [7e-3] * 4, [1.0], 0, 0),
+        calibrate.Timed(2, [5e-3, 5.1e-3, 4.9e-3], [0.8, 1.2], 2.0, 8e3),
+        calibrate.Timed(4, [3e-3, 3e-3, 3e-3], [0.9, 1.1], 2.0, 8e3),
     ]
     found = calibrate.work(timed, 7e-3, False, np.median)
     assert (found.fixed, found.whole) == (pytest.approx(1e-3), pytest.approx(8e-3))
     assert (found.messages, found.size, found.alone) == (2.0, 4e3, 7e-3)
+    assert found.pace == pytest.approx((0.85, 1.15))
     assert calibrate.shards("weak", [512]) == [2]
     assert calibrate.shards("strong", [1, 8]) == [2, 4, 8]
     assert calibrate.shards("strong", [4096])[-1] == 4096
+
+
+def test_calibrations_of_all_repeats_are_kept_and_taken_together(tmp_path):
+    measured = []
+
+    def measure():
+        measured.append(len(measured))
+        pace = [0.9 - 0.1 * len(measured), 1.1 + 0.1 * len(measured)]
+        return {"weak": [calibrate.Timed(2, [1.0 * len(measured)] * 2, pace, 1.0, 8.0)]}
+
+    kept = calibrate.Calibrations(tmp_path / "calibration.json", "a")
+    for repeat in (1, 2):
+        kept.add(repeat, measure)
+    again = calibrate.Calibrations(tmp_path / "calibration.json", "a")
+    again.add(2, measure)
+    (merged,) = again.merged()["weak"]
+    assert merged.seconds == [1.0, 1.0, 2.0, 2.0] and len(measured) == 2
+    assert merged.pace == pytest.approx([0.75, 1.25])
+    assert calibrate.Calibrations(tmp_path / "calibration.json", "b").merged() == {}
+
+
+def test_a_lone_shard_notes_when_its_steps_are_ready():
+    shard = OneShard(3)
+
+    @tf.function(autograph=False)
+    def steps():
+        for _ in range(4):
+            shard.sum([tf.ones([2])], "step")
+            shard.sum([tf.ones([2])], "moments")
+
+    steps()
+    found = shard.single_steps()
+    assert len(found) == 3 and np.all(found >= 0) and found.sum() < 60
+    assert len(shard.single_steps()) == 0 and shard.counted() == (8, 64)
 
 
 def planned(**changes):

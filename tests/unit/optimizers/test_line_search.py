@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pdehvd.objectives.host import Point
-from pdehvd.optimizers.line_search import CURVATURE, SUFFICIENT, line_search
+from pdehvd.optimizers.line_search import CURVATURE, SUFFICIENT, best_length, line_search
 
 
 class Line:
@@ -144,3 +144,28 @@ def test_random_quartics():
         )
         start, found = line.search(10.0 ** random.uniform(-4, 3))
         assert found is not None and wolfe(start, found)
+
+
+class Lengths:
+    """|a - least| along one coordinate, no number from a = 1 on; counts what it is asked."""
+
+    def __init__(self, least):
+        self.least, self.asked = least, []
+
+    def losses_at(self, thetas):
+        self.asked.append(len(thetas))
+        lengths = thetas[:, 0]
+        return np.where(lengths < 1, np.abs(lengths - self.least), np.nan)
+
+
+@pytest.mark.parametrize(("power", "asked"), [(2, [8]), (5, [8]), (6, [8, 23]), (20, [8, 23])])
+def test_shorter_lengths_are_tried_where_the_first_ones_still_fall(power, asked):
+    at, lengths = Lengths(2.0**-power), 2.0 ** -np.arange(31)
+    assert best_length(at, np.zeros(1), np.ones(1), lengths) == (2.0**-power, 0.0)
+    assert at.asked == asked
+
+
+def test_all_lengths_are_tried_where_the_first_ones_give_no_number():
+    at = Lengths(2.0**-9)
+    at.losses_at = lambda thetas: np.where(thetas[:, 0] < 2.0**-8, 1.0, np.nan)
+    assert best_length(at, np.zeros(1), np.ones(1), 2.0 ** -np.arange(31)) == (2.0**-9, 1.0)

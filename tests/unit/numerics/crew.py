@@ -1,0 +1,52 @@
+"""Ranks as threads of one process, which meet in their collectives on NumPy arrays."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from pdehvd.comm.group import Solo
+
+
+class Crew:
+    """Runs a function on so many ranks at once."""
+
+    def __init__(self, size):
+        self.size = size
+        self.barrier = threading.Barrier(size, timeout=60)
+        self.board = [None] * size
+
+    def run(self, work):
+        """Return the results of work(group) in rank order; the first error ends all."""
+
+        def member(rank):
+            try:
+                return work(Rank(rank, self))
+            except BaseException:
+                self.barrier.abort()
+                raise
+
+        with ThreadPoolExecutor(self.size) as pool:
+            return list(pool.map(member, range(self.size)))
+
+    def meet(self, rank, values):
+        """Return what every rank brought."""
+        self.board[rank] = values
+        self.barrier.wait()
+        found = list(self.board)
+        self.barrier.wait()
+        return found
+
+
+class Rank(Solo):
+    """One of the crew."""
+
+    def __init__(self, rank, crew):
+        self.rank, self.size, self.crew = rank, crew.size, crew
+
+    def sum_numpy(self, values, name):
+        return sum(self.crew.meet(self.rank, values.copy()))
+
+    def broadcast_numpy(self, values, source, name):
+        return self.crew.meet(self.rank, values.copy())[source]
+
+    def exchange_numpy(self, parts, name):
+        return [sent[self.rank] for sent in self.crew.meet(self.rank, parts)]

@@ -1,0 +1,69 @@
+"""Cholesky factors of block columns, on one process and on several that take turns."""
+
+import numpy as np
+import pytest
+from crew import Crew
+
+from pdehvd.comm.group import Solo
+from pdehvd.numerics import cholesky
+from pdehvd.numerics.cholesky import BlockColumns, Factor, NotPositiveError
+
+RANDOM = np.random.default_rng(4)
+ROOT = RANDOM.standard_normal((40, 40))
+MATRIX = ROOT @ np.diag(10.0 ** -np.linspace(0, 6, 40)) @ ROOT.T
+RIGHT = RANDOM.standard_normal(40)
+
+
+def test_only_the_lower_triangle_is_read():
+    lower = np.tril(MATRIX) + np.triu(np.full((40, 40), np.nan), 1)
+    found = Factor(BlockColumns.whole(lower), 1e-3).solve(RIGHT)
+    np.testing.assert_allclose((MATRIX + 1e-3 * np.eye(40)) @ found, RIGHT, rtol=1e-8, atol=1e-9)
+    np.testing.assert_array_equal(np.tril(lower), np.tril(MATRIX))
+
+
+def test_condition_is_a_lower_bound():
+    factor = Factor(BlockColumns.whole(MATRIX), 1e-3)
+    true = np.linalg.cond(MATRIX + 1e-3 * np.eye(40))
+    assert 1 < factor.condition <= true
+
+
+def test_an_indefinite_matrix_is_told():
+    with pytest.raises(NotPositiveError, match="pivot"):
+        Factor(BlockColumns.whole(np.diag([1.0, -1.0])), 0.5)
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_ranks_divide_the_matrix_and_agree(ranks, dtype, monkeypatch):
+    """Forty columns in blocks of about six; each rank adds its part of the matrix."""
+    monkeypatch.setattr(cholesky, "_WIDTH", 6)
+    parts = RANDOM.standard_normal((ranks, 40, 40)).astype(dtype)
+    parts = parts @ parts.transpose(0, 2, 1)
+    damping = dtype(0.5)
+
+    def work(group):
+        matrix = BlockColumns.sum(parts[group.rank], group)
+        assert set(matrix.own) == set(range(group.rank, len(matrix.spans), ranks))
+        factor = Factor(matrix, damping)
+        return factor.solve(RIGHT.astype(dtype)), factor.condition
+
+    found = Crew(ranks).run(work)
+    whole = Factor(BlockColumns.sum(parts.sum(0), Solo()), damping)
+    for solution, condition in found:
+        assert solution.dtype == dtype
+        np.testing.assert_array_equal(solution, found[0][0])
+        tight = 1e-10 if dtype is np.float64 else 1e-3
+        np.testing.assert_allclose(solution, whole.solve(RIGHT.astype(dtype)), rtol=tight)
+        assert condition == pytest.approx(whole.condition, rel=tight)
+
+
+def test_all_ranks_learn_that_a_later_block_is_indefinite(monkeypatch):
+    monkeypatch.setattr(cholesky, "_WIDTH", 6)
+    matrix = np.diag(np.concatenate([np.ones(20), [-1.0], np.ones(19)]))
+
+    def work(group):
+        with pytest.raises(NotPositiveError, match="pivot"):
+            Factor(BlockColumns.sum(matrix / group.size, group), 0.5)
+        return True
+
+    assert Crew(2).run(work) == [True, True]
