@@ -26,18 +26,9 @@ _LOCAL_RANK_VARIABLES = ("OMPI_COMM_WORLD_LOCAL_RANK", "HOROVOD_LOCAL_RANK", "SL
 _LOCAL_SIZE_VARIABLES = ("OMPI_COMM_WORLD_LOCAL_SIZE", "HOROVOD_LOCAL_SIZE", "MPI_LOCALNRANKS")
 
 # Beginnings of the variables that ranks on other machines need too.
-_FORWARDED: tuple[str, ...] = (
-    "PDEHVD_",
-    "HOROVOD_",
-    "OMP_",
-    "OPENBLAS_",
-    "MKL_",
-    "XLA_",
-    "TF_",
-    "CUDA_",
-    "NCCL_",
+_FORWARDED = tuple(
+    "PDEHVD_ HOROVOD_ OMP_ OPENBLAS_ MKL_ XLA_ TF_ CUDA_ NCCL_ PYTHON PATH LD_LIBRARY_PATH".split()
 )
-_FORWARDED += ("PYTHON", "PATH", "LD_LIBRARY_PATH")
 
 # What a process with TensorFlow and Horovod needs before it holds any points.
 PROCESS_BYTES = 450 * 2**20
