@@ -26,9 +26,8 @@ _LOCAL_RANK_VARIABLES = ("OMPI_COMM_WORLD_LOCAL_RANK", "HOROVOD_LOCAL_RANK", "SL
 _LOCAL_SIZE_VARIABLES = ("OMPI_COMM_WORLD_LOCAL_SIZE", "HOROVOD_LOCAL_SIZE", "MPI_LOCALNRANKS")
 
 # Beginnings of the variables that ranks on other machines need too.
-_FORWARDED = tuple(
-    "PDEHVD_ HOROVOD_ OMP_ OPENBLAS_ MKL_ XLA_ TF_ CUDA_ NCCL_ PYTHON PATH LD_LIBRARY_PATH".split()
-)
+_LIBRARIES = ("PDEHVD_", "HOROVOD_", "TF_", "XLA_", "CUDA_", "NCCL_", "OMP_", "OPENBLAS_", "MKL_")
+_PATHS = ("PATH", "LD_LIBRARY_PATH", "PYTHON")
 
 # What a process with TensorFlow and Horovod needs before it holds any points.
 PROCESS_BYTES = 450 * 2**20
@@ -267,7 +266,7 @@ def launch_environment(
         settings["LD_PRELOAD"] = ":".join(dict.fromkeys([str(preloaded), *filter(None, given)]))
     if not closed:
         # Daemons on other machines start ranks with these; mpirun hands on only its own.
-        names = sorted(name for name in settings if name.startswith(_FORWARDED))
+        names = sorted(name for name in settings if name.startswith((*_LIBRARIES, *_PATHS)))
         settings["OMPI_MCA_mca_base_env_list"] = ";".join(names)
     return settings
 
