@@ -1,6 +1,7 @@
 """Error against wall time of the optimizers on one problem, network and set of points.
 
-    .venv/bin/python scripts/bench_optimizers.py [--seconds 60] [--np 1 2] [--no-peer] [--write]
+    .venv/bin/python scripts/bench_optimizers.py [--seconds 60] [--np 1 2] [--only NAME ...]
+        [--no-peer] [--peer-seconds 240] [--write]
 
 Burgers' equation, 3 x 20 tanh, float64 (Adam in float32 as well), one thread for each process on a
 core of its own. DeepXDE runs beside it: Adam on two processes, its L-BFGS after Adam on one. Draws
@@ -83,7 +84,8 @@ def row(name: str, curve: Curve, seconds: float) -> str:
         known = [error for at, error in best if at <= 1.02 * share * seconds]
         cells.append(f"{known[-1]:.1e}" if known else "-")
     reached = [at for at, error in best if error <= GOAL]
-    return f"| {name} | {' | '.join(cells)} | {f'{reached[0]:.1f}' if reached else '-'} |"
+    ended = f"> {best[-1][0]:.0f}" if best else "-"
+    return f"| {name} | {' | '.join(cells)} | {f'{reached[0]:.1f}' if reached else ended} |"
 
 
 def draw(curves: dict[str, Curve], seconds: float) -> None:
@@ -118,6 +120,7 @@ def main() -> int:
     parser.add_argument("--np", nargs="*", type=int, default=[1, 2])
     parser.add_argument("--only", nargs="*", choices=list(METHODS))
     parser.add_argument("--no-peer", action="store_true")
+    parser.add_argument("--peer-seconds", type=float, help="how long DeepXDE may try; --seconds")
     parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
     options = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
@@ -131,7 +134,7 @@ def main() -> int:
             curves[label] = ours(optimizer, np_, options.seconds, cores)
     if not options.no_peer:
         try:
-            curves |= peer(options.seconds, cores)
+            curves |= peer(options.peer_seconds or options.seconds, cores)
         except machine.SetupError as error:
             machine.say(str(error))
             return 3

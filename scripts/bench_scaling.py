@@ -70,10 +70,16 @@ def schrodinger(points: int, modes: tuple[str, ...], **aims: float) -> Case:
     return Case(title, "schrodinger", 200, settings, modes, aims)
 
 
-def unet(size: int, steps: int, modes: tuple[str, ...] = ("weak", "strong"), **aims: float) -> Case:
-    settings = {**unet_settings(size), "optimizer": ADAM}
+def unet(
+    size: int,
+    steps: int,
+    modes: tuple[str, ...] = ("weak", "strong"),
+    buckets: int = 1,
+    **aims: float,
+) -> Case:
+    settings = {**unet_settings(size), "optimizer": ADAM, "processes.buckets": buckets}
     settings |= {"sampling.held_out": 0, "training.levels": None}
-    title = f"U-Net at {size} x {size}"
+    title = f"U-Net at {size} x {size}" + (f", {buckets} buckets" if buckets > 1 else "")
     return Case(title, f"poisson_kl_{size}", steps, settings, modes, aims)
 
 
@@ -96,6 +102,7 @@ CASES = {
     "schrodinger_4000": schrodinger(4000, ("weak",), weak=0.92),
     "schrodinger_8000": schrodinger(8000, ("strong",), strong=0.85),
     "unet_256": unet(256, 24, weak=0.97),
+    "unet_256_buckets": unet(256, 24, ("weak",), buckets=4),
     "unet_1024": unet(1024, 8, ("weak",), weak=0.97),
     "normal": second_order(
         "Gauss-Newton, normal", {"name": "gauss_newton", "solver": "normal"}, 15, 0.85
