@@ -8,10 +8,14 @@ import numpy as np
 from scipy import linalg
 
 from pdehvd.comm.group import Group, Solo
+from pdehvd.numerics.triangle import sum_lower
 
 # Columns of a block: wide enough for matrix products to run at full speed, and so narrow that the
-# others do not wait long for the rank that factors one.
-_WIDTH = 192
+# others do not wait long for the rank that factors one. Small matrices have narrower ones, so that
+# each rank has a few.
+_WIDTH, _LEAST, _FEW = 192, 32, 4
+# Below this a rank factors a matrix sooner than it receives the blocks of others.
+_SMALL = 768
 
 
 class NotPositiveError(ArithmeticError):
@@ -22,15 +26,16 @@ class BlockColumns:
     """The lower triangle of a symmetric matrix A [M, M] in block columns, divided over ranks.
 
     Block k holds some columns from their diagonal on, [M - start, stop - start]; what is above the
-    diagonal inside a block is not defined. Ranks take turns: block k belongs to rank k mod ranks.
-    One process has a single block.
+    diagonal inside a block is not defined. Ranks take turns, up and down, so that all have about
+    as many entries. One process has a single block.
     """
 
     def __init__(self, size: int, dtype: np.dtype, group: Group) -> None:
         self.size = size
         self.dtype = dtype
         self.group = group
-        count = max(1, round(size / _WIDTH)) if group.size > 1 else 1
+        count = max(1, round(size / _WIDTH), min(_FEW * group.size, size // _LEAST))
+        count = count if group.size > 1 else 1
         ends = [size * number // count for number in range(count + 1)]
         self.spans = list(pairwise(ends))
         self.own: dict[int, np.ndarray] = {}
@@ -53,9 +58,9 @@ class BlockColumns:
 
     @classmethod
     def sum(cls, lower: np.ndarray, group: Group) -> BlockColumns:
-        """Return the sum over ranks of matrices [M, M]; one collective."""
-        if group.size == 1:
-            return cls.whole(lower)
+        """Return the sum over ranks of matrices [M, M], a small one whole; one collective."""
+        if group.size == 1 or len(lower) < _SMALL:
+            return cls.whole(sum_lower(group, lower))
         result = cls.zeros(len(lower), lower.dtype, group)
         parts: list[list[np.ndarray]] = [[] for _ in range(group.size)]
         for number, (start, stop) in enumerate(result.spans):
@@ -71,7 +76,8 @@ class BlockColumns:
 
     def owner(self, number: int) -> int:
         """Return the rank that has a block."""
-        return number % self.group.size
+        turn, place = divmod(number, self.group.size)
+        return self.group.size - 1 - place if turn % 2 else place
 
     def shape(self, number: int) -> tuple[int, int]:
         """Return the rows and the columns of a block."""

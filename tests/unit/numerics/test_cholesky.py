@@ -37,13 +37,14 @@ def test_an_indefinite_matrix_is_told():
 def test_ranks_divide_the_matrix_and_agree(ranks, dtype, monkeypatch):
     """Forty columns in blocks of about six; each rank adds its part of the matrix."""
     monkeypatch.setattr(cholesky, "_WIDTH", 6)
+    monkeypatch.setattr(cholesky, "_SMALL", 0)
     parts = RANDOM.standard_normal((ranks, 40, 40)).astype(dtype)
     parts = parts @ parts.transpose(0, 2, 1)
     damping = dtype(0.5)
 
     def work(group):
         matrix = BlockColumns.sum(parts[group.rank], group)
-        assert set(matrix.own) == set(range(group.rank, len(matrix.spans), ranks))
+        assert all(matrix.owner(number) == group.rank for number in matrix.own)
         factor = Factor(matrix, damping)
         return factor.solve(RIGHT.astype(dtype)), factor.condition
 
@@ -57,8 +58,27 @@ def test_ranks_divide_the_matrix_and_agree(ranks, dtype, monkeypatch):
         assert condition == pytest.approx(whole.condition, rel=tight)
 
 
+@pytest.mark.parametrize(("ranks", "size"), [(2, 600), (2, 4000), (3, 1200)])
+def test_ranks_have_about_as_many_entries(ranks, size):
+    def entries(group):
+        matrix = BlockColumns.zeros(size, np.dtype(np.float32), group)
+        return sum(block.size for block in matrix.own.values()), len(matrix.own)
+
+    found, blocks = zip(*Crew(ranks).run(entries), strict=True)
+    assert max(found) < 1.1 * min(found) and min(blocks) >= 4
+    assert sum(found) < 1.2 * size * (size + 1) / 2
+
+
+def test_small_matrices_are_whole_on_every_rank():
+    lower = np.tril(MATRIX)
+    found = Crew(2).run(lambda group: BlockColumns.sum((group.rank + 1) * lower, group).own[0])
+    for whole in found:
+        np.testing.assert_allclose(np.tril(whole), 3 * lower)
+
+
 def test_all_ranks_learn_that_a_later_block_is_indefinite(monkeypatch):
     monkeypatch.setattr(cholesky, "_WIDTH", 6)
+    monkeypatch.setattr(cholesky, "_SMALL", 0)
     matrix = np.diag(np.concatenate([np.ones(20), [-1.0], np.ones(19)]))
 
     def work(group):
