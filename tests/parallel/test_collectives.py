@@ -67,6 +67,15 @@ def test_arrays_of_one_rank_and_of_each(collectives):
             np.testing.assert_array_equal(found[f"part{source}"], part)
 
 
+def test_a_matrix_is_factored_together(collectives):
+    size = len(collectives)
+    roots = [np.random.default_rng(r).standard_normal((900, 40)) for r in range(size)]
+    matrix = sum(root @ root.T for root in roots) + np.eye(900)
+    for found in collectives:
+        np.testing.assert_array_equal(found["solved"], collectives[0]["solved"])
+        np.testing.assert_allclose(found["solved"], np.linalg.solve(matrix, np.ones(900)))
+
+
 def test_hooks_stay_close_to_the_global_mean(tmp_path):
     folders = [tmp_path / name for name in ("one", "two")]
     for folder in folders:
