@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from launcher import load, run_worker
+from worker_names import EXACT_METHODS
 
 
 def ran(size, scenario, folder, *arguments):
@@ -29,7 +30,7 @@ def same_bits(one, other, names):
         assert one[name].tobytes() == other[name].tobytes(), name
 
 
-@pytest.mark.parametrize("method", ["phases", "normal", "fields"])
+@pytest.mark.parametrize("method", ["phases", *EXACT_METHODS, "fields"])
 def test_the_trajectory_has_the_same_bits_on_four_processes_and_on_one(one, four, method):
     names = [name for name in one if name.startswith(f"{method}/")]
     assert f"{method}/theta" in names and f"{method}/errors" in names

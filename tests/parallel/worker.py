@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from worker_names import SECOND_ORDER
+from worker_names import EXACT_METHODS, SECOND_ORDER
 
 from pdehvd.comm import launch
 from pdehvd.comm.spec import ProcessesSpec
@@ -195,16 +195,18 @@ def field_trained(group: Group, settings: list[str]) -> Arrays:
 
 
 def exact(group: Group) -> Arrays:
-    """Sums that know no order: Adam and SSBroyden, Gauss and Newton, a generative model."""
+    """Sums that know no order: Adam and SSBroyden, other methods, a generative model."""
     found = prefixed("phases", _kept(fitted(load_config(EXACT)[0], group)))
     without_xla()
-    newton = ["optimizer={name: gauss_newton, solver: normal}", "training.steps=8"]
+    share_traces()
+    parts = build_parts(load_config(EXACT, ["training.steps=8"])[0], group)
+    for name in EXACT_METHODS:
+        settings = ["training.steps=8", f"optimizer={SECOND_ORDER[name]}"]
+        config, _ = load_config(EXACT, settings)
+        own = replace(parts, phases=build_phases(config, parts.objective))
+        found |= prefixed(name, _kept(_fitted(own, config)[1]))
     fields = ["aggregation=exact", "model.depth=1", "training.steps=2"]
-    for name, config in {
-        "normal": load_config(EXACT, newton)[0],
-        "fields": load_config(FIELDS, fields)[0],
-    }.items():
-        found |= prefixed(name, _kept(fitted(config, group)))
+    found |= prefixed("fields", _kept(fitted(load_config(FIELDS, fields)[0], group)))
     for name, settings in {"exact": [], "plain": ["aggregation=global_mean"]}.items():
         objective = build_parts(load_config(EXACT, settings)[0], group).objective
         ones = tf.ones([len(objective.terms)], tf.float64)

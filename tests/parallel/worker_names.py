@@ -16,3 +16,4 @@ SECOND_ORDER = {
     "value: 1.0e-2, scaling: {rule: sqrt, reference_batch: 50}, warmup: 10}}",
     "phases": "[{name: adam, steps: 10, learning_rate: 1e-2}, {name: lbfgs}]",
 }
+EXACT_METHODS = ("normal", "kernel", "cg", "kfac", "lbfgs", "soap")
