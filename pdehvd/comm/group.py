@@ -92,10 +92,6 @@ class Group(ABC):
     def broadcast_numpy(self, values: np.ndarray, source: int, name: str) -> np.ndarray:
         """Return the array of rank `source`; all have one shape; outside `tf.function`."""
 
-    @abstractmethod
-    def exchange_numpy(self, parts: Sequence[np.ndarray], name: str) -> list[np.ndarray]:
-        """Send parts[r] [n_r] to each rank r; return what each sent here, outside `tf.function`."""
-
     def barrier(self) -> None:
         """Return when every process has come here."""
         self.sum_numpy(np.zeros(1), "barrier")
@@ -155,9 +151,6 @@ class Solo(Group):
 
     def broadcast_numpy(self, values: np.ndarray, source: int, name: str) -> np.ndarray:
         return values
-
-    def exchange_numpy(self, parts: Sequence[np.ndarray], name: str) -> list[np.ndarray]:
-        return list(parts)
 
     def close(self) -> None:
         pass

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import horovod.tensorflow as hvd
 import numpy as np
@@ -32,9 +31,6 @@ class HorovodGroup(Group):
             _OnHost(lambda t, name, rank=rank: hvd.broadcast(t, root_rank=rank, name=name))
             for rank in range(self.size)
         ]
-        self._host_exchange = _OnHost(
-            lambda t, splits, name: hvd.alltoall(t, splits=splits, name=name)
-        )
 
     def _all_sum(self, flat: tf.Tensor, name: str) -> tf.Tensor:
         return hvd.allreduce(flat, op=hvd.Sum, name=f"sum.{name}")
@@ -89,40 +85,34 @@ class HorovodGroup(Group):
         return self.broadcast_numpy(buffer, 0, "bytes.data").tobytes() if buffer.size else b""
 
     def gather_numpy(self, rows: np.ndarray, name: str) -> np.ndarray:
-        return self._host_gather(f"host.gather.{name}", rows)
+        return self._host_gather(rows, f"host.gather.{name}")
 
     def sum_numpy(self, values: np.ndarray, name: str) -> np.ndarray:
-        return self._host_sum(f"host.sum.{name}", values)
+        return self._host_sum(values, f"host.sum.{name}")
 
     def broadcast_numpy(self, values: np.ndarray, source: int, name: str) -> np.ndarray:
-        return self._host_broadcasts[source](f"host.broadcast.{name}.{source}", values)
-
-    def exchange_numpy(self, parts: Sequence[np.ndarray], name: str) -> list[np.ndarray]:
-        counts = np.array([len(part) for part in parts], np.int32)
-        rows = np.concatenate(list(parts))
-        received, counts = self._host_exchange(f"host.exchange.{name}", rows, counts)
-        return np.split(received, np.cumsum(counts)[:-1])
+        return self._host_broadcasts[source](values, f"host.broadcast.{name}.{source}")
 
     def close(self) -> None:
         hvd.shutdown()
 
 
 class _OnHost:
-    """A collective on NumPy arrays; compiled once for each name, and dtypes and shapes of rows."""
+    """A collective on NumPy arrays; compiled once per (name, dtype, shape of a row)."""
 
-    def __init__(self, collective: Callable[..., Any]) -> None:
+    def __init__(self, collective: Callable[[tf.Tensor, str], tf.Tensor]) -> None:
         self._collective = collective
         self._compiled: dict[tuple[object, ...], tf.types.experimental.PolymorphicFunction] = {}
 
-    def __call__(self, name: str, *arrays: np.ndarray) -> Any:
-        arrays = tuple(np.asarray(array) for array in arrays)
-        key = (name, *((array.dtype.name, array.shape[1:]) for array in arrays))
+    def __call__(self, array: np.ndarray, name: str) -> np.ndarray:
+        array = np.asarray(array)
+        key = (name, array.dtype.name, array.shape[1:])
         if key not in self._compiled:
-            signature = [tf.TensorSpec([None, *x.shape[1:]], x.dtype) for x in arrays]
+            signature = tf.TensorSpec([None, *array.shape[1:]], array.dtype)
             self._compiled[key] = tf.function(
-                lambda *tensors: self._collective(*tensors, name), input_signature=signature
+                lambda tensor: self._collective(tensor, name), input_signature=[signature]
             )
-        return tf.nest.map_structure(lambda tensor: tensor.numpy(), self._compiled[key](*arrays))
+        return self._compiled[key](array).numpy()
 
 
 def abort(code: int) -> None:

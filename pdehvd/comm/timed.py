@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
@@ -97,9 +97,6 @@ class TimedGroup(Group):
 
     def broadcast_numpy(self, values: np.ndarray, source: int, name: str) -> np.ndarray:
         return self._timed_on_host(lambda: self.group.broadcast_numpy(values, source, name))
-
-    def exchange_numpy(self, parts: Sequence[np.ndarray], name: str) -> list[np.ndarray]:
-        return self._timed_on_host(lambda: self.group.exchange_numpy(parts, name))
 
     def close(self) -> None:
         self.group.close()

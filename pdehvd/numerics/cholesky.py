@@ -59,19 +59,13 @@ class BlockColumns:
     @classmethod
     def sum(cls, lower: np.ndarray, group: Group) -> BlockColumns:
         """Return the sum over ranks of matrices [M, M], a small one whole; one collective."""
+        lower = sum_lower(group, lower)
         if group.size == 1 or len(lower) < _SMALL:
-            return cls.whole(sum_lower(group, lower))
+            return cls.whole(lower)
         result = cls.zeros(len(lower), lower.dtype, group)
-        parts: list[list[np.ndarray]] = [[] for _ in range(group.size)]
-        for number, (start, stop) in enumerate(result.spans):
-            parts[result.owner(number)].append(lower[start:, start:stop].reshape(-1))
-        nothing = np.zeros(0, lower.dtype)
-        received = group.exchange_numpy([np.concatenate([nothing, *part]) for part in parts], "sum")
-        place = 0
-        for block in result.own.values():
-            for part in received:
-                block += part[place : place + block.size].reshape(block.shape)
-            place += block.size
+        for number, block in result.own.items():
+            start, stop = result.spans[number]
+            block[...] = lower[start:, start:stop]
         return result
 
     def owner(self, number: int) -> int:
@@ -105,7 +99,8 @@ class Factor:
             else:
                 block[np.diag_indices(block.shape[1])] += damping
                 _factor(block)
-            block = group.broadcast_numpy(block, matrix.owner(number), "cholesky")
+            sent = group.broadcast_numpy(block.reshape(-1), matrix.owner(number), "cholesky")
+            block = sent.reshape(block.shape)
             if np.isnan(block[0, 0]):
                 raise NotPositiveError(f"a pivot is not positive at damping {damping:.3g}")
             self._blocks.append(block)

@@ -283,9 +283,6 @@ def collectives(group: Group) -> Arrays:
     )
     rows = np.arange(4.0).reshape(2, 2) + 10 * rank
     result["last_rows"] = group.broadcast_numpy(rows, size - 1, "last")
-    parts = [np.full(rank + to, 100.0 * rank + to) for to in range(size)]
-    for source, part in enumerate(group.exchange_numpy(parts, "parts")):
-        result[f"part{source}"] = part
     root = np.random.default_rng(rank).standard_normal((900, 40))
     result["solved"] = Factor(BlockColumns.sum(root @ root.T, group), 1.0).solve(np.ones(900))
     result["empty"] = np.array(len(group.broadcast_bytes(b"" if rank == 0 else b"x")))

@@ -47,6 +47,3 @@ class Rank(Solo):
 
     def broadcast_numpy(self, values, source, name):
         return self.crew.meet(self.rank, values.copy())[source]
-
-    def exchange_numpy(self, parts, name):
-        return [sent[self.rank] for sent in self.crew.meet(self.rank, parts)]
