@@ -31,7 +31,9 @@ def speed(rows: Mapping[str, Sequence[Row]]) -> Figure:
         panels[0, 1].plot(across, [row.throughput for row in found], **style)
         panels[1, 0].plot(across, [row.speed_up for row in found], **style)
         panels[1, 1].plot(across, [row.efficiency for row in found], **style)
-    panels[1, 0].plot([1, most], [1, most], color=INK, lw=0.8, ls=":", label="ideal")
+    # A straight line, which a logarithmic axis bends.
+    ideal = np.geomspace(1, most, 50)
+    panels[1, 0].plot(ideal, ideal, color=INK, lw=0.8, ls=":", label="ideal")
     panels[1, 1].axhline(1, color=INK, lw=0.8, ls=":")
     titles = ("ms per step", "points per second", "speed-up", "efficiency")
     notes = ("", "", "T1/Tp strong, p T1/Tp weak", "T1/(p Tp) strong, T1/Tp weak")
@@ -115,7 +117,7 @@ def prediction(curves: Sequence[Curve], rows: Mapping[str, Sequence[Row]]) -> Fi
     panels[0].set_title("efficiency, 90 % of resamplings")
     panels[0].legend()
     for axes in panels:
-        axes.set_xscale("log", base=2)
+        _processes(axes, sorted({step.processes for curve in curves for step in curve.steps}))
         axes.set_xlabel("processes")
         axes.grid(True)
     return picture
@@ -127,7 +129,8 @@ def _stacked(axes: Axes, curve: Curve) -> None:
     heights = [[getattr(step, part) * 1e3 for step in curve.steps] for part in parts]
     axes.stackplot(across, heights, labels=parts, colors=COLOURS[: len(parts)], alpha=0.85)
     axes.set_title(f"{curve.mode}: ms per step")
-    axes.legend(loc="upper left")
+    falls = curve.steps[0].total > curve.steps[-1].total
+    axes.legend(loc="upper right" if falls else "upper left")
 
 
 def _processes(axes: Axes, counts: Sequence[int]) -> None:
