@@ -27,10 +27,7 @@ class HorovodGroup(Group):
         self._is_first = tf.Variable(self.rank == 0, trainable=False)
         self._host_gather = _OnHost(lambda t, name: hvd.allgather(t, name=name))
         self._host_sum = _OnHost(lambda t, name: hvd.allreduce(t, op=hvd.Sum, name=name))
-        self._host_broadcasts = [
-            _OnHost(lambda t, name, rank=rank: hvd.broadcast(t, root_rank=rank, name=name))
-            for rank in range(self.size)
-        ]
+        self._host_broadcasts = [_OnHost(_broadcast_from(rank)) for rank in range(self.size)]
 
     def _all_sum(self, flat: tf.Tensor, name: str) -> tf.Tensor:
         return hvd.allreduce(flat, op=hvd.Sum, name=f"sum.{name}")
@@ -95,6 +92,13 @@ class HorovodGroup(Group):
 
     def close(self) -> None:
         hvd.shutdown()
+
+
+def _broadcast_from(source: int) -> Callable[[tf.Tensor, str], tf.Tensor]:
+    def broadcast(tensor: tf.Tensor, name: str) -> tf.Tensor:
+        return hvd.broadcast(tensor, root_rank=source, name=name)
+
+    return broadcast
 
 
 class _OnHost:
