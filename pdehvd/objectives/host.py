@@ -127,10 +127,11 @@ class HostObjective:
     def _whole(self) -> Batch:
         """The points of all ranks; few numbers beside what is computed from them."""
         group = self._calls.objective.group
+        # Columns have any names; collectives must not.
         return [
             {
-                name: tf.constant(group.gather_numpy(column.numpy(), f"whole.{index}.{name}"))
-                for name, column in data.items()
+                name: tf.constant(group.gather_numpy(column.numpy(), f"whole.{index}.{number}"))
+                for number, (name, column) in enumerate(data.items())
             }
             for index, data in enumerate(self._batch)
         ]
