@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import shlex
 import statistics
 import sys
 import tempfile
@@ -200,6 +201,8 @@ def table(case: Case, curves: Curves) -> list[str]:
 
 def draw(found: dict[str, Curves], path: Path) -> None:
     """Draw, for each case, errors against the batch and against time."""
+    from matplotlib.ticker import NullFormatter
+
     from pdehvd.experiment.style import figure, line_style, log_axis, styled
 
     with styled():
@@ -221,7 +224,9 @@ def draw(found: dict[str, Curves], path: Path) -> None:
             left.axhline(median(base)[0] * KEPT, color="#888888", linewidth=0.8)
             left.set(xscale="log", xlabel="batch, times the reference", title=CASES[name].title)
             right.set(xscale="log", xlabel="seconds", title="the largest batch, against time")
+            left.set_xticks(sorted({f for _, f in curves}), sorted({f for _, f in curves}))
             for axes in (left, right):
+                axes.xaxis.set_minor_formatter(NullFormatter())
                 log_axis(axes)
                 axes.set_ylabel("relative L2 error")
             left.legend()
@@ -242,8 +247,8 @@ def main() -> int:
     found = {name: study(CASES[name], options) for name in options.cases}
     lines = ["## Large batches", ""]
     lines += [
-        f"`scripts/study_large_batch.py`, {options.seeds} seeds, "
-        f"{options.share:g} of the steps, one thread."
+        f"`{shlex.join(['.venv/bin/python', 'scripts/study_large_batch.py', *sys.argv[1:]])}`, "
+        "one thread."
     ]
     lines += ["", "![Errors of large batches](pictures/large_batch.png)", ""]
     for name, curves in found.items():

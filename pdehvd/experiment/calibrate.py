@@ -141,7 +141,7 @@ def _pace(seconds: Sequence[float], single: Sequence[np.ndarray]) -> list[float]
     middle = np.argsort(seconds)[len(seconds) // 4 : len(seconds) - len(seconds) // 4]
     steps = np.concatenate([single[call] for call in middle])
     if not steps.size:
-        return [1.0]
+        return [1.0] * _QUANTILES
     found = np.quantile(steps, (np.arange(_QUANTILES) + 0.5) / _QUANTILES)
     return [float(one) for one in found / found.mean()]
 

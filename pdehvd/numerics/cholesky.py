@@ -58,7 +58,10 @@ class BlockColumns:
 
     @classmethod
     def sum(cls, lower: np.ndarray, group: Group) -> BlockColumns:
-        """Return the sum over ranks of matrices [M, M], a small one whole; one collective."""
+        """Return the sum over ranks of matrices [M, M], a small one whole; one collective.
+
+        The sum takes the place of `lower`.
+        """
         lower = sum_lower(group, lower)
         if group.size == 1 or len(lower) < _SMALL:
             return cls.whole(lower)

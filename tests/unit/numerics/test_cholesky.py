@@ -43,7 +43,7 @@ def test_ranks_divide_the_matrix_and_agree(ranks, dtype, monkeypatch):
     damping = dtype(0.5)
 
     def work(group):
-        matrix = BlockColumns.sum(parts[group.rank], group)
+        matrix = BlockColumns.sum(parts[group.rank].copy(), group)
         assert all(matrix.owner(number) == group.rank for number in matrix.own)
         factor = Factor(matrix, damping)
         return factor.solve(RIGHT.astype(dtype)), factor.condition
