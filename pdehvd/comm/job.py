@@ -98,10 +98,10 @@ class Job:
         most = max(self._hosts.values()) if self._hosts else self.np
         threads = self.processes.threads or max(1, node_cores() // most)
         told = {_NOTE: str(self._note), _RESTARTS: str(self.deaths)}
-        if not self._hosts:
+        closed = not self._hosts
+        if closed:
             # Elsewhere it would be the number of another process; ranks end with their daemon.
             told[LAUNCHER] = str(os.getpid())
-        closed = not self._hosts
         environment = launch_environment({**os.environ, **told}, threads, closed=closed)
         # A session of its own, or the terminal's Ctrl-C would kill mpirun before ranks can save.
         return subprocess.Popen(command, env=environment, start_new_session=True)

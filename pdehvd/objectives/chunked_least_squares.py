@@ -65,10 +65,6 @@ class ChunkedLeastSquares(LeastSquares):
         parts = np.stack([part.gram(directions) for part in self._parts])
         return self._objective.host_total(parts, "gram")
 
-    def agreed(self, vector: np.ndarray) -> np.ndarray:
-        # The sum with other ranks' zeros would turn -0 into 0, but not on one process.
-        return super().agreed(vector) + vector.dtype.type(0)
-
     def normal(self) -> BlockColumns:
         bound = float(np.max([part.entry_bound() for part in self._parts]))
         products = (pack_lower(part.normal().own[0]) for part in self._parts)

@@ -103,10 +103,7 @@ class LeastSquares:
 
     def agreed(self, vector: np.ndarray) -> np.ndarray:
         """Return rank 0's vector, where unlike processors may have rounded differently."""
-        if self._group.size == 1:
-            return vector
-        own = vector if self._group.rank == 0 else np.zeros_like(vector)
-        return self._group.sum_numpy(own, "agreed")
+        return self._group.broadcast_numpy(vector, 0, "agreed")
 
     def normal(self) -> BlockColumns:
         """Return J^T J [P, P]; one collective."""

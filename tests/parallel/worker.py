@@ -112,6 +112,12 @@ def share_traces() -> None:
     stepper.HostCalls = cache(stepper.HostCalls)
 
 
+def with_method(parts: Parts, config: Config) -> Arrays:
+    """Train the objective of some parts with the optimizer of a config."""
+    own = replace(parts, phases=build_phases(config, parts.objective))
+    return _kept(_fitted(own, config)[1])
+
+
 def invariance(group: Group) -> Arrays:
     """The same config in both precisions, compiled on as many processes as there are cores."""
     if group.size > 2:
@@ -152,9 +158,7 @@ def second_order(group: Group) -> Arrays:
     found["start"] = evaluate(theta, objective.batch(0), first).loss.numpy()
     for name, optimizer in SECOND_ORDER.items():
         settings = [*few, f"optimizer={optimizer}"]
-        config, _ = load_config(PROBLEM, settings)
-        own = replace(parts, phases=build_phases(config, objective))
-        found |= prefixed(name, _kept(_fitted(own, config)[1]))
+        found |= prefixed(name, with_method(parts, load_config(PROBLEM, settings)[0]))
         if name == "lamb":
             accumulated = [*settings, "training.micro_batches=4"]
             found |= prefixed("accumulated", trained(group, accumulated))
@@ -202,9 +206,7 @@ def exact(group: Group) -> Arrays:
     parts = build_parts(load_config(EXACT, ["training.steps=8"])[0], group)
     for name in EXACT_METHODS:
         settings = ["training.steps=8", f"optimizer={SECOND_ORDER[name]}"]
-        config, _ = load_config(EXACT, settings)
-        own = replace(parts, phases=build_phases(config, parts.objective))
-        found |= prefixed(name, _kept(_fitted(own, config)[1]))
+        found |= prefixed(name, with_method(parts, load_config(EXACT, settings)[0]))
     fields = ["aggregation=exact", "model.depth=1", "training.steps=2"]
     found |= prefixed("fields", _kept(fitted(load_config(FIELDS, fields)[0], group)))
     for name, settings in {"exact": [], "plain": ["aggregation=global_mean"]}.items():

@@ -27,12 +27,13 @@ class Crew:
         with ThreadPoolExecutor(self.size) as pool:
             return list(pool.map(member, range(self.size)))
 
-    def meet(self, rank, values):
-        """Return what every rank brought."""
-        self.board[rank] = values
+    def meet(self, rank, name, values):
+        """Return what every rank brought to the collective of this name."""
+        self.board[rank] = name, values
         self.barrier.wait()
-        found = list(self.board)
+        names, found = zip(*self.board, strict=True)
         self.barrier.wait()
+        assert len(set(names)) == 1
         return found
 
 
@@ -43,7 +44,7 @@ class Rank(Solo):
         self.rank, self.size, self.crew = rank, crew.size, crew
 
     def sum_numpy(self, values, name):
-        return sum(self.crew.meet(self.rank, values.copy()))
+        return sum(self.crew.meet(self.rank, name, values.copy()))
 
     def broadcast_numpy(self, values, source, name):
-        return self.crew.meet(self.rank, values.copy())[source]
+        return self.crew.meet(self.rank, name, values.copy())[source]

@@ -1,9 +1,8 @@
 """The divided symmetric matrix against a plain one."""
 
-import threading
-
 import numpy as np
 import pytest
+from crew import Crew, Rank
 
 from pdehvd.comm.group import Solo
 from pdehvd.numerics import linalg
@@ -12,41 +11,6 @@ from pdehvd.numerics.linalg import SymmetricMatrix, symmetric_bytes
 RANDOM = np.random.default_rng(11)
 # Full and broken strips, and a single row.
 SIZES = [1, 31, 64, 101]
-
-
-class Rank(Solo):
-    """One of several ranks that are threads of this process."""
-
-    def __init__(self, rank, size, barrier, sent):
-        self.rank, self.size, self._barrier, self._sent = rank, size, barrier, sent
-
-    def sum_numpy(self, values, name):
-        self._sent[self.rank] = name, values
-        self._barrier.wait()
-        names, arrays = zip(*self._sent, strict=True)
-        assert len(set(names)) == 1
-        total = sum(arrays)
-        self._barrier.wait()
-        return total
-
-
-def together(size, work):
-    """Return work(group) of every rank."""
-    barrier, sent, results = threading.Barrier(size), [None] * size, [None] * size
-
-    def run(rank):
-        try:
-            results[rank] = work(Rank(rank, size, barrier, sent))
-        except Exception:
-            barrier.abort()
-            raise
-
-    threads = [threading.Thread(target=run, args=(rank,)) for rank in range(size)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 def updates(size, count):
@@ -108,7 +72,7 @@ def test_ranks_hold_the_same_matrix_in_parts(monkeypatch, ranks, count):
         matrix, plain = updated(group, size, count)
         return dense(matrix), plain, sum(strip.values.size for strip in matrix._strips)
 
-    results = together(ranks, work)
+    results = Crew(ranks).run(work)
     alone = SymmetricMatrix(size, np.dtype(np.float64), Solo())
     whole = sum(strip.values.size for strip in alone._strips)
     assert sum(held for *_, held in results) == whole
@@ -120,7 +84,7 @@ def test_ranks_hold_the_same_matrix_in_parts(monkeypatch, ranks, count):
 def test_large_matrices_are_shared_evenly(monkeypatch):
     monkeypatch.setattr(linalg, "_DIVIDED", 500)
     for size, parts in ((499, 1.0), (1000, 1 / 3)):
-        groups = [Rank(rank, 3, None, None) for rank in range(3)]
+        groups = [Rank(rank, Crew(3)) for rank in range(3)]
         held = [SymmetricMatrix(size, np.dtype(np.float64), group)._buffer.size for group in groups]
         whole = SymmetricMatrix(size, np.dtype(np.float64), Solo())._buffer.size
         assert max(held) < 1.05 * parts * whole
@@ -130,7 +94,7 @@ def test_large_matrices_are_shared_evenly(monkeypatch):
 def test_a_checkpoint_goes_on_with_any_number_of_ranks(monkeypatch, before, after):
     monkeypatch.setattr(linalg, "_DIVIDED", 1)
     size = 70
-    arrays = together(before, lambda group: updated(group, size, 20)[0].gathered())[-1]
+    arrays = Crew(before).run(lambda group: updated(group, size, 20)[0].gathered())[-1]
     more = updates(size, 3)
 
     def restored(group):
@@ -142,7 +106,7 @@ def test_a_checkpoint_goes_on_with_any_number_of_ranks(monkeypatch, before, afte
     _, plain = updated(Solo(), size, 20)
     for scale, vectors, core in more:
         plain = scale * plain + vectors @ core @ vectors.T
-    for found in together(after, restored):
+    for found in Crew(after).run(restored):
         np.testing.assert_allclose(found, plain, rtol=0, atol=1e-11 * np.abs(plain).max())
 
 
