@@ -16,6 +16,8 @@ from pathlib import Path
 import machine
 import numpy as np
 
+from pdehvd.comm.single_copy import mechanism
+
 CONFIGS = Path(machine.ROOT, "configs")
 DRIVER = Path(machine.ROOT, "scripts", "peer_deepxde.py")
 ONE_THREAD = {
@@ -217,7 +219,7 @@ def run_peer(
             environ |= {
                 "OMPI_ALLOW_RUN_AS_ROOT": "1",
                 "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-                "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
+                "OMPI_MCA_btl_vader_single_copy_mechanism": mechanism(),
             }
             # The driver pins each process itself.
             mpirun = [str(python.with_name("mpirun")), "-np", str(np_), "--bind-to", "none"]

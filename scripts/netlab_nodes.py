@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pdehvd.comm.single_copy import mechanism
+
 PREFIX = "pdenet"
 HUB, BRIDGE = f"{PREFIX}-hub", "bridge"
 SUBNET = "10.213.7"
@@ -128,7 +130,7 @@ def mpirun(counts: Sequence[int], agent: Path, program: Sequence[str]) -> list[s
         "oob_tcp_if_include": f"{SUBNET}.0/24",
         "btl": "self,vader,tcp",
         "btl_tcp_if_include": f"{SUBNET}.0/24",
-        "btl_vader_single_copy_mechanism": "none",
+        "btl_vader_single_copy_mechanism": mechanism(),
         "pml": "ob1",
         "mpi_yield_when_idle": "1",
     }

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pdehvd.comm import single_copy
 from pdehvd.comm.loopback import library
 from pdehvd.comm.orphan import watch_launcher
 from pdehvd.comm.silence import silent_stderr
@@ -243,8 +244,7 @@ def launch_environment(
         "OMPI_MCA_oob_tcp_disable_ipv6_family": "1",
         "OMPI_MCA_btl": "self,vader" if closed else "self,vader,tcp",
         "OMPI_MCA_pml": "ob1",
-        # Containers forbid the single-copy system call; Open MPI then complains per process.
-        "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
+        "OMPI_MCA_btl_vader_single_copy_mechanism": single_copy.mechanism() if closed else "none",
         "OMPI_MCA_btl_base_warn_component_unused": "0",
         # After SIGTERM; a rank that fails must end the others within seconds.
         "OMPI_MCA_odls_base_sigkill_timeout": "2",

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from pdehvd.comm.group import Group
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.cholesky import NotPositiveError
+from pdehvd.numerics.memory import keep_freed
 from pdehvd.objectives.host import HostObjective, Point
 from pdehvd.objectives.least_squares import LeastSquares
 from pdehvd.optimizers.base import (
@@ -206,6 +207,8 @@ class GaussNewton(OptimizerSpec):
 
     def build(self, group: Group) -> GaussNewtonMethod:
         """Return the optimizer."""
+        if self.solver != "cg":
+            keep_freed()
         return GaussNewtonMethod(self)
 
     def bytes_needed(self, size: int, rows: int, ranks: int) -> float:
