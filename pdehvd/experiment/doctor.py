@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pdehvd.comm import launch
+from pdehvd.comm import launch, single_copy
 from pdehvd.comm.probe import MARK, measure
 from pdehvd.comm.remains import end_session
 from pdehvd.comm.spec import ProcessesSpec
@@ -119,7 +119,10 @@ def _mpi(built: dict[str, Any]) -> Finding:
         return Finding("MPI", FAILED, f"mpi4py cannot be imported: {built['mpi_error']}", install)
     told = subprocess.run([mpirun, "--version"], capture_output=True, text=True, check=False)
     version = (told.stdout.splitlines() or ["an mpirun that does not tell its version"])[0]
-    found = f"{version} ({mpirun}); library {built['mpi']}"
+    how = (
+        "one copy" if single_copy.allowed() else "a shared buffer, for the kernel forbids one copy"
+    )
+    found = f"{version} ({mpirun}); library {built['mpi']}; messages by {how}"
     advice = "--np knows Open MPI 4; start the processes with your own launcher instead"
     return verdict("MPI", "Open MPI" in version and " 4." in version, found, advice, WARNING)
 
