@@ -262,8 +262,7 @@ def _draw(place: _Place, summary: dict[str, Any]) -> None:
 
 
 def _summary(config: Config, parts: Any, place: _Place, outcome: Outcome) -> dict[str, Any]:
-    state, points = outcome.state, parts.objective.points
-    speed = outcome.seconds_per_step
+    state = outcome.state
     return {
         "status": outcome.status,
         "reason": outcome.reason,
@@ -272,12 +271,12 @@ def _summary(config: Config, parts: Any, place: _Place, outcome: Outcome) -> dic
         "threads_per_process": place.threads,
         "precision": config.precision,
         "parameters": parts.objective.size,
-        "points": points,
+        "points": parts.objective.points,
         "steps": state.step,
         "seconds": state.seconds,
         "restarts": job.restarts(),
-        "seconds_per_step": speed,
-        "points_per_second": points / speed if speed > 0 else math.nan,
+        "seconds_per_step": outcome.clock.per_step,
+        "points_per_second": outcome.clock.points_per_second,
         "loss": outcome.loss,
         "relative_l2": outcome.errors,
         "best": {"step": state.best_step, "value": state.best},

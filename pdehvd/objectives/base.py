@@ -53,6 +53,10 @@ class Objective(ABC):
     def size(self) -> int:
         """Number of parameters P."""
 
+    def points_at(self, step: int) -> int:
+        """Return the number of points of the step after `step` steps: `points`, or fewer."""
+        return self.points
+
     @property
     def samples_curvature(self) -> bool:
         """Whether the curvature can be sampled."""

@@ -62,6 +62,10 @@ class GenerativeObjective(Objective):
         self._slopes = tf.function(self.law.losses_and_slopes, jit_compile=True, autograph=False)
         self._values = tf.function(self._imposed_losses, jit_compile=True, autograph=False)
 
+    def points_at(self, step: int) -> int:
+        axes = len(self.problem.coordinates)
+        return int(self.problem.samples.batch * self.schedule.resolution(step) ** axes)
+
     @cached_property
     def curvature(self) -> Curvature:
         """The Hessian of the samples' losses; most optimizers never ask for it."""

@@ -14,17 +14,23 @@ class Clock:
 
     steps: int = 0
     seconds: float = 0.0
+    points: int = 0
     calls: int = 0
 
-    def add(self, steps: int, seconds: float) -> None:
+    def add(self, steps: int, points: int, seconds: float) -> None:
         self.calls += 1
         if self.calls > 1:
             self.steps += steps
+            self.points += points
             self.seconds += seconds
 
     @property
     def per_step(self) -> float:
         return self.seconds / self.steps if self.steps else math.nan
+
+    @property
+    def points_per_second(self) -> float:
+        return self.points / self.seconds if self.seconds > 0 else math.nan
 
 
 @dataclass

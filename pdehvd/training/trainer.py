@@ -44,7 +44,7 @@ class Outcome:
     state: TrainState
     loss: float
     errors: dict[str, float]
-    seconds_per_step: float
+    clock: Clock
 
 
 class Trainer:
@@ -113,7 +113,7 @@ class Trainer:
         status, reason = ending or ("completed", f"{self.spec.steps} steps done")
         if status != "diverged":
             state = self._finish(state, recent, output)
-        return Outcome(status, reason, state, recent.loss, recent.errors, recent.total.per_step)
+        return Outcome(status, reason, state, recent.loss, recent.errors, recent.total)
 
     def _call(
         self, state: TrainState, batch: Batch, recent: Recent, started: float
@@ -127,8 +127,10 @@ class Trainer:
         recent.loss, recent.losses = called.loss, called.losses
         recent.facts = called.facts
         now, done = time.monotonic(), called.done
-        recent.total.add(done, now - before)
-        recent.since_log.add(done, now - before)
+        # No call goes beyond the steps with one batch, so all have as many points.
+        points = done * self.parts.objective.points_at(state.step)
+        recent.total.add(done, points, now - before)
+        recent.since_log.add(done, points, now - before)
         state = replace(
             state,
             step=state.step + done,
@@ -213,7 +215,7 @@ class Trainer:
     def _log(self, state: TrainState, recent: Recent, output: Output) -> None:
         """Write a row of metrics and move the progress bar."""
         objective, pace = self.parts.objective, recent.since_log.per_step
-        rate = objective.points / pace
+        rate = recent.since_log.points_per_second
         row: dict[str, Any] = {"step": state.step, "seconds": state.seconds}
         row["loss/total"] = recent.loss
         row |= _named("loss", objective.terms, recent.losses)

@@ -129,6 +129,8 @@ def test_batches_follow_the_levels_and_are_drawn_ahead(tmp_path):
         drawn, direct = ahead.batch(step, None)[0], objective.batch(step)[0]
         assert drawn["nu"].shape == (3, resolution, resolution)
         np.testing.assert_array_equal(drawn["nu"], direct["nu"])
+        assert objective.points_at(step) == drawn["nu"].numpy().size
+    assert objective.points == objective.points_at(3)
     # Going back, as a resumed run does, gives the same batch.
     np.testing.assert_array_equal(ahead.batch(1, None)[0]["nu"], objective.batch(1)[0]["nu"])
 

@@ -78,6 +78,9 @@ def test_things_happen_when_they_are_due(fit):
     )
     assert TrainState.from_bytes(read_checkpoint(folder)).step == 45
     assert rows[-1]["relative_l2/u"] == pytest.approx(outcome.errors["u"])
+    # 16 points of the equation and one of the condition.
+    paces = [row["seconds_per_step"] * row["points_per_second"] for row in rows]
+    assert paces[1:] == pytest.approx([17] * 5)
 
 
 def test_steps_per_call_do_not_change_the_run(fit):
