@@ -43,7 +43,7 @@ class ChunkedGenerativeObjective(GenerativeObjective):
     def batch(self, round_: int, selection: np.ndarray | None = None) -> Batch:
         indices = self.problem.samples.indices(round_)
         start, stop = self.chunks.span(len(indices))
-        resolution = self.schedule.resolution(round_ * self.problem.samples.every)
+        resolution = self._round_resolution(round_)
         return [
             self.tensors(self.problem.draw(own, resolution, TRAINING))
             for own in np.split(indices[start:stop], self.chunks.own)

@@ -63,8 +63,12 @@ class GenerativeObjective(Objective):
         self._values = tf.function(self._imposed_losses, jit_compile=True, autograph=False)
 
     def points_at(self, step: int) -> int:
-        axes = len(self.problem.coordinates)
-        return int(self.problem.samples.batch * self.schedule.resolution(step) ** axes)
+        resolution = self._round_resolution(step // self.problem.samples.every)
+        return int(self.problem.samples.batch * resolution ** len(self.problem.coordinates))
+
+    def _round_resolution(self, round_: int) -> int:
+        """Return the resolution of a round's batch: that of the round's first step."""
+        return self.schedule.resolution(round_ * self.problem.samples.every)
 
     @cached_property
     def curvature(self) -> Curvature:
@@ -104,7 +108,7 @@ class GenerativeObjective(Objective):
     def batch(self, round_: int, selection: np.ndarray | None = None) -> Batch:
         indices = self.problem.samples.indices(round_)
         start, stop = self.group.shard(len(indices))
-        resolution = self.schedule.resolution(round_ * self.problem.samples.every)
+        resolution = self._round_resolution(round_)
         return [self.tensors(self.problem.draw(indices[start:stop], resolution, TRAINING))]
 
     def tensors(self, sample: Sample) -> dict[str, tf.Tensor]:

@@ -135,6 +135,16 @@ def test_batches_follow_the_levels_and_are_drawn_ahead(tmp_path):
     np.testing.assert_array_equal(ahead.batch(1, None)[0]["nu"], objective.batch(1)[0]["nu"])
 
 
+def test_a_round_has_the_points_of_its_first_step(tmp_path):
+    levels = "training.levels={resolutions: [4, 8], shares: [3, 3]}"
+    rounds = ["sampling.every=2", "training.steps=6"]
+    objective = objective_of(DARCY, tmp_path, levels, *rounds)
+    # The level changes after three steps, in the middle of a round.
+    for step in range(6):
+        drawn = objective.batch(step // 2)[0]["nu"].numpy()
+        assert objective.points_at(step) == drawn.size
+
+
 def test_moving_averages_keep_what_the_momentum_says(tmp_path):
     objective = objective_of(DARCY, tmp_path, "model.norm={name: batch, momentum: 0.75}")
     old, fresh = tf.constant([0.0, 4.0], tf.float64), tf.constant([8.0, 0.0], tf.float64)
