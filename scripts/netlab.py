@@ -133,7 +133,7 @@ def main() -> int:
         return 3
     measured, shapes = measure(options)
     text = []
-    for library in ("horovod", "mpi4py"):
+    for library in ("mpi", "horovod", "mpi4py"):
         body = rows(measured, shapes, library)
         text.append(f"{library}, {options.np} ranks: {within(body)}\n\n{table(body)}")
     print("\n\n".join(text))

@@ -30,6 +30,9 @@ class Aggregation(Spec):
     chunked: ClassVar[bool] = False
     # Whether parts of a gradient can leave by themselves.
     bucketed: ClassVar[bool] = False
+    # Whether XLA can take what it does on several processes, where the group's sums are inside
+    # compiled programs. On one process XLA takes all hooks.
+    compiles: ClassVar[bool] = True
 
     @abstractmethod
     def combine(
@@ -78,6 +81,8 @@ class Adasum(Aggregation):
     Not invariant to the number of processes: that is its purpose. Needs MPI and a power of two.
     """
 
+    compiles: ClassVar[bool] = False
+
     name: Literal["adasum"] = "adasum"
 
     def combine(
@@ -101,6 +106,8 @@ class Adasum(Aggregation):
 @register("aggregation")
 class HalfPrecision(Aggregation):
     """Gradients travel as float16, scaled by a global power of two; losses do not."""
+
+    compiles: ClassVar[bool] = False
 
     name: Literal["fp16"] = "fp16"
 

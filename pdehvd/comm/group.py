@@ -22,13 +22,23 @@ class Group(ABC):
     size: int
     local_rank: int
     local_size: int
+    library = "none"
+    """What adds: `horovod`, `horovod-gloo`, `mpi`, or `none` where there is nothing to add."""
+    compiles = False
+    """Whether sums and maxima can be part of a program that XLA compiles."""
+    times_itself = False
+    """Whether the group itself takes the time of its collectives."""
 
     def shard(self, count: int) -> tuple[int, int]:
         """Return this process's half-open range of `count` items."""
         return shard(count, self.rank, self.size)
 
     def sum(self, tensors: Sequence[tf.Tensor], name: str) -> list[tf.Tensor]:
-        """Return the sum over ranks of each tensor of static shape; one collective per dtype."""
+        """Return the sum over ranks of each tensor of static shape; one collective per dtype.
+
+        Collectives of one graph must depend on each other, or come from one another's results:
+        in a compiled program nothing else keeps their order.
+        """
         return self._packed(tensors, lambda flat, tag: self._all_sum(flat, tag), name)
 
     def maximum(self, tensors: Sequence[tf.Tensor], name: str) -> list[tf.Tensor]:
@@ -92,6 +102,10 @@ class Group(ABC):
     def broadcast_numpy(self, values: np.ndarray, source: int, name: str) -> np.ndarray:
         """Return the array of rank `source`; all have one shape; outside `tf.function`."""
 
+    def taken(self) -> np.ndarray:
+        """Return the seconds of the collectives since the last call, and start anew."""
+        return np.zeros(0)
+
     def barrier(self) -> None:
         """Return when every process has come here."""
         self.sum_numpy(np.zeros(1), "barrier")
@@ -113,6 +127,8 @@ class Solo(Group):
     size = 1
     local_rank = 0
     local_size = 1
+    compiles = True
+    times_itself = True
 
     def sum(self, tensors: Sequence[tf.Tensor], name: str) -> list[tf.Tensor]:
         return list(tensors)

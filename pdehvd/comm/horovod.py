@@ -1,9 +1,7 @@
-"""The Horovod group: the only module that imports horovod."""
+"""The Horovod group: the only one that imports horovod."""
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 
 import horovod.tensorflow as hvd
@@ -23,6 +21,7 @@ class HorovodGroup(Group):
         self.local_rank = hvd.local_rank()
         self.local_size = hvd.local_size()
         self.mpi = bool(hvd.mpi_enabled())
+        self.library = "horovod" if self.mpi else "horovod-gloo"
         # A constant would let the graph optimizer drop a collective on some ranks only, and hang.
         self._is_first = tf.Variable(self.rank == 0, trainable=False)
         self._host_gather = _OnHost(lambda t, name: hvd.allgather(t, name=name))
@@ -117,14 +116,3 @@ class _OnHost:
                 lambda tensor: self._collective(tensor, name), input_signature=[signature]
             )
         return self._compiled[key](array).numpy()
-
-
-def abort(code: int) -> None:
-    """End every process of the job at once with exit code `code`."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if hvd.is_initialized() and hvd.mpi_enabled():
-        from mpi4py import MPI
-
-        MPI.COMM_WORLD.Abort(code)
-    os._exit(code)

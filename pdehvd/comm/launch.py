@@ -7,17 +7,18 @@ import shutil
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pdehvd.comm import single_copy
-from pdehvd.comm.loopback import library
+from pdehvd.comm import loopback, single_copy
 from pdehvd.comm.orphan import watch_launcher
 from pdehvd.comm.silence import silent_stderr
 from pdehvd.errors import ConfigError, EnvironmentFault
 
 if TYPE_CHECKING:
     from pdehvd.comm.group import Group
+    from pdehvd.comm.one_shard import OneShard
     from pdehvd.comm.spec import ProcessesSpec
 
 LOOPBACK = "lo"
@@ -110,13 +111,12 @@ def settle_threads(arguments: list[str]) -> None:
 
 
 def configure_threads(processes: ProcessesSpec) -> int:
-    """Set this process's threads, GPU and Horovod's settings; return the number of threads.
+    """Set this process's threads and GPU; return the number of threads.
 
     Must come before TensorFlow computes anything and before `join`.
     """
     threads = threads_per_process(processes)
     os.environ.update(thread_environment(threads))
-    tell_horovod(processes)
     if joined():
         # A launcher's pseudo-terminal says nothing about where its output goes.
         os.environ.setdefault("PDEHVD_TERMINAL", "0")
@@ -138,15 +138,24 @@ def _choose_gpu(tf: Any) -> None:
         tf.config.set_visible_devices(gpus[_first(_LOCAL_RANK_VARIABLES, 0) % len(gpus)], "GPU")
 
 
-def join() -> Group:
-    """Return the group of this job: Horovod's with several processes, `Solo` with one.
+def join(processes: ProcessesSpec) -> Group:
+    """Return the group of this job: `Solo` with one process, else that of `collectives`.
 
-    Raises `EnvironmentFault` where a launcher started several processes and Horovod is missing.
+    Raises `EnvironmentFault` where a launcher started several processes and neither MPI alone nor
+    Horovod can be used, or not the one that was asked for.
     """
     if world_size() == 1:
         from pdehvd.comm.group import Solo
 
         return Solo()
+    tell_horovod(processes)
+    if processes.collectives != "horovod" and (group := _mpi()):
+        return group
+    if processes.collectives == "mpi":
+        raise EnvironmentFault(
+            "processes.collectives: mpi was asked for, and not every process can do that: it needs "
+            "MPI, mpi4py, mpicxx and no GPU; pdehvd doctor says more, and `auto` takes Horovod"
+        )
     # Horovod over Gloo replaces these handlers; a run must keep its own.
     kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -156,10 +165,41 @@ def join() -> Group:
             f"{world_size()} processes were started, but Horovod cannot be used: {error}. "
             "Install it with scripts/build_horovod.py, or start one process"
         ) from error
-    group = HorovodGroup()
+    horovod = HorovodGroup()
     for number, handler in kept.items():
         signal.signal(number, handler)
-    return group
+    return horovod
+
+
+def _mpi() -> Group | None:
+    """Return the group of MPI alone; None, on all ranks alike, where one cannot be in it."""
+    if not starts_mpi():
+        return None
+    try:
+        from pdehvd.comm import mpi
+    except (ImportError, RuntimeError):
+        return None
+    from pdehvd.comm.xla_calls import calls
+
+    return mpi.join(calls())
+
+
+def library(processes: ProcessesSpec) -> str:
+    """Return what will add on this machine when mpirun starts several processes: see `Group`."""
+    from pdehvd.comm.xla_calls import calls
+
+    return "mpi" if processes.collectives != "horovod" and calls() else "horovod"
+
+
+def one_shard(size: int, processes: ProcessesSpec) -> OneShard:
+    """Return one process that does the work of a rank of `size`, as `join` would have it do."""
+    from pdehvd.comm.one_shard import OneCompiledShard, OneShard
+    from pdehvd.comm.xla_calls import calls
+
+    known = calls()
+    if known is None or library(processes) != "mpi":
+        return OneShard(size)
+    return OneCompiledShard(size, known)
 
 
 def open_door() -> str:
@@ -176,10 +216,11 @@ def abort(code: int) -> None:
     """End every process of the job at once; ranks that wait in a collective would wait for ever."""
     sys.stdout.flush()
     sys.stderr.flush()
-    if "horovod.tensorflow" in sys.modules:
-        from pdehvd.comm.horovod import abort as abort_all
+    if starts_mpi():
+        with suppress(ImportError, RuntimeError):
+            from pdehvd.comm.mpi import abort as abort_all
 
-        abort_all(code)
+            abort_all(code)
     os._exit(code)
 
 
@@ -260,7 +301,7 @@ def launch_environment(
     if live:
         settings |= {"COLUMNS": str(shutil.get_terminal_size().columns)}
     settings = {**settings, **environment, **thread_environment(threads)}
-    if settings.get("OMPI_MCA_oob_tcp_if_include") == LOOPBACK and (preloaded := library()):
+    if settings.get("OMPI_MCA_oob_tcp_if_include") == LOOPBACK and (preloaded := loopback.library()):
         # Open MPI advertises the loopback address then, but still listens on all of them.
         given = settings.get("LD_PRELOAD", "").split(":")
         settings["LD_PRELOAD"] = ":".join(dict.fromkeys([str(preloaded), *filter(None, given)]))

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pdehvd.comm import launch
+from pdehvd.comm.spec import ProcessesSpec
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
     from pdehvd.comm.group import Group
+    from pdehvd.comm.xla_calls import XlaCalls
 
 DTYPES = ("float32", "float64")
 BATCHES = 5
@@ -49,8 +51,10 @@ def measure(largest: int, say: Callable[[str], None] = lambda text: None) -> dic
     raw = _raw_mpi() if launch.starts_mpi() else None
     if raw is not None:
         samples += _each("mpi4py", largest, raw, say)
-    group = launch.join()
-    samples += _each(_library(group), largest, _Horovod(group), say)
+        inside = _inside_xla(raw)
+        samples += _each("mpi", largest, inside, say) if inside else []
+    group = launch.join(ProcessesSpec(collectives="horovod"))
+    samples += _each(group.library, largest, _Horovod(group), say)
     facts = {
         "processes": group.size,
         "hosts": max(1, group.size // group.local_size),
@@ -80,35 +84,71 @@ class _Loop(ABC):
         """Return rank 0's number on all ranks."""
 
 
-class _Horovod(_Loop):
+class _InTensorFlow(_Loop):
     """As a step has it: one packed allreduce inside `tf.function`, each needs the one before."""
 
-    def __init__(self, group: Group) -> None:
-        self.group = group
+    compiled: bool
+
+    @abstractmethod
+    def repeat(self, tensor: tf.Tensor, count: tf.Tensor, name: str) -> tf.Tensor:
+        """Return something that needs `count` allreduces of a tensor."""
 
     def prepare(self, size: int, dtype: str) -> None:
         import tensorflow as tf
 
-        self.tf, group = tf, self.group
+        self.tf = tf
         name = f"net.{dtype}.{size}"
-
-        def repeat(tensor: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-            def body(i: tf.Tensor, tensor: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-                return i + 1, group.sum([tensor], name)[0]
-
-            start = tf.zeros([], tf.int32), tensor
-            return tf.while_loop(lambda i, _: i < count, body, start, parallel_iterations=1)[1]
-
-        self.repeat = tf.function(repeat, autograph=False)
+        self.repeated = tf.function(
+            lambda tensor, count: self.repeat(tensor, count, name),
+            jit_compile=self.compiled,
+            autograph=False,
+        )
         self.tensor = tf.zeros([size // np.dtype(dtype).itemsize], dtype)
 
     def run(self, count: int) -> float:
         before = time.perf_counter()
-        self.repeat(self.tensor, self.tf.constant(count))[0].numpy()
+        self.repeated(self.tensor, self.tf.constant(count)).numpy()
         return time.perf_counter() - before
+
+    def loop(self, step: Callable[[tf.Tensor], tf.Tensor], start: tf.Tensor, count: tf.Tensor):  # type: ignore[no-untyped-def]
+        """Return what `count` steps, one after the other, make of the start."""
+        tf = self.tf
+        return tf.while_loop(
+            lambda i, _: i < count,
+            lambda i, one: (i + 1, step(one)),
+            (tf.zeros([], tf.int32), start),
+            parallel_iterations=1,
+        )[1]
+
+
+class _Horovod(_InTensorFlow):
+    """Horovod's allreduce."""
+
+    compiled = False
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+
+    def repeat(self, tensor: tf.Tensor, count: tf.Tensor, name: str) -> tf.Tensor:
+        return self.loop(lambda one: self.group.sum([one], name)[0], tensor, count)[:1]
 
     def agree(self, number: float) -> float:
         return float(np.frombuffer(self.group.broadcast_bytes(np.float64(number).tobytes()))[0])
+
+
+class _InXLA(_InTensorFlow):
+    """MPI's allreduce inside a compiled program, from memory of its own as a gradient has it."""
+
+    compiled = True
+
+    def __init__(self, calls: XlaCalls, mpi: _MPI) -> None:
+        self.calls, self.mpi = calls, mpi
+
+    def repeat(self, tensor: tf.Tensor, count: tf.Tensor, name: str) -> tf.Tensor:
+        return self.loop(lambda one: self.calls.sum(tensor, one)[:1], tensor[:1], count)
+
+    def agree(self, number: float) -> float:
+        return self.mpi.agree(number)
 
 
 class _MPI(_Loop):
@@ -140,8 +180,17 @@ def _raw_mpi() -> _MPI | None:
     return _MPI(MPI)
 
 
-def _library(group: Group) -> str:
-    return "horovod" if getattr(group, "mpi", False) else "horovod-gloo"
+def _inside_xla(mpi: _MPI) -> _InXLA | None:
+    """Return MPI inside compiled programs, or None where a rank cannot do that."""
+    from mpi4py import MPI
+
+    from pdehvd.comm.xla_calls import calls
+
+    known = calls()
+    if not mpi.world.allreduce(known is not None, MPI.LAND) or known is None:
+        return None
+    known.join(MPI._addressof(mpi.world))
+    return _InXLA(known, mpi)
 
 
 def _each(

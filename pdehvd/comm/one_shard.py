@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from pdehvd.comm.group import Group, Solo
 from pdehvd.comm.timed import CAPACITY
+from pdehvd.comm.xla_calls import MARK, MARK_OF_STEP, TYPES, XlaCalls
 
 
 class OneShard(Solo):
@@ -18,6 +19,8 @@ class OneShard(Solo):
     training. Counts the collectives and their bytes, and notes when the gradient of each step
     is ready.
     """
+
+    compiles = False
 
     def __init__(self, size: int) -> None:
         self.size, self.rank = size, size - 1
@@ -63,3 +66,25 @@ class OneShard(Solo):
                     counted.append(self._steps.assign(index + 1))
         with tf.control_dependencies(counted):
             return tf.identity(tensor)
+
+
+class OneCompiledShard(OneShard):
+    """The same where sums are inside compiled programs: `calls` count and note there."""
+
+    compiles = True
+
+    def __init__(self, size: int, calls: XlaCalls) -> None:
+        super().__init__(size)
+        self._calls = calls
+        calls.steps()
+
+    def counted(self) -> tuple[int, int]:
+        return self._calls.counted()
+
+    def single_steps(self) -> np.ndarray:
+        return np.diff(self._calls.steps())
+
+    def _count(self, tensor: tf.Tensor, is_step: bool = False) -> tf.Tensor:
+        if tensor.dtype not in TYPES:
+            return super()._count(tensor, is_step)
+        return self._calls(tensor, MARK_OF_STEP if is_step else MARK)

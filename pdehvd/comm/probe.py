@@ -74,7 +74,7 @@ def measure(group: Group) -> dict[str, Any]:
     """Return what the processes of a job find out together; every rank calls it."""
     return {
         "size": group.size,
-        "controller": "MPI" if getattr(group, "mpi", False) else "Gloo",
+        "library": group.library,
         "ranks": [json.loads(text) for text in gather_texts(group, json.dumps(_rank(group)), "r")],
         "wrong": _wrong(group),
         "seconds": {size: _seconds(group, size) for size in _SIZES},
@@ -98,15 +98,22 @@ def _rank(group: Group) -> dict[str, Any]:
 
 
 def _wrong(group: Group) -> list[str]:
-    """Return the types in which a sum of unequal numbers over the ranks is wrong on any rank."""
+    """Return the types in which a sum of unequal numbers over the ranks is wrong on any rank.
+
+    On arrays as between steps, and on tensors as within them.
+    """
+    import tensorflow as tf
+
     count = 1001
     index = np.arange(1, count + 1)
     expected = index * (group.size * (group.size + 1) // 2)
     faults = []
     for dtype in ("float32", "float64", "int64"):
         own = (index * (group.rank + 1)).astype(dtype)
-        total = group.sum_numpy(own, f"doctor.{dtype}")
-        bad = np.array([float(not np.array_equal(total, expected.astype(dtype)))])
+        summed = tf.function(lambda t, n=f"doctor.in.{dtype}": group.sum([t], n)[0])
+        totals = [group.sum_numpy(own, f"doctor.{dtype}"), summed(own).numpy()]
+        right = all(np.array_equal(total, expected.astype(dtype)) for total in totals)
+        bad = np.array([float(not right)])
         if group.gather_numpy(bad, f"doctor.bad.{dtype}").any():
             faults.append(dtype)
     return faults
@@ -145,8 +152,8 @@ def main(what: str) -> None:
     from pdehvd.comm import launch
     from pdehvd.comm.spec import ProcessesSpec
 
-    launch.configure_threads(ProcessesSpec(threads=1))
-    group = launch.join()
+    launch.configure_threads(spec := ProcessesSpec(threads=1))
+    group = launch.join(spec)
     answer = measure(group)
     if group.rank == 0:
         print(MARK + json.dumps(answer), flush=True)

@@ -77,12 +77,19 @@ class ProcessesSpec(Spec):
         le=4096,
         description="threads per process; null: cores divided by processes",
     )
+    collectives: Literal["auto", "mpi", "horovod"] = Field(
+        default="auto",
+        description="what adds over processes: MPI's own calls inside compiled programs, or "
+        "Horovod; auto: MPI where the processes were started by it, compute on processors and "
+        "have an MPI compiler, otherwise Horovod",
+    )
     cycle_time: float = Field(
         default=0.1,
         gt=0,
         le=1000,
         allow_inf_nan=False,
-        description="how often Horovod looks for work, in milliseconds (HOROVOD_CYCLE_TIME)",
+        description="how often Horovod looks for work, in milliseconds (HOROVOD_CYCLE_TIME), where "
+        "it adds",
     )
     fusion: float | None = Field(
         default=None,

@@ -23,17 +23,19 @@ class TimedGroup(Group):
     others, Horovod's cycle and the transfer. The order of collectives is that of all ranks.
     """
 
+    times_itself = True
+
     def __init__(self, group: Group) -> None:
         self.group = group
         self.rank, self.size = group.rank, group.size
         self.local_rank, self.local_size = group.local_rank, group.local_size
+        self.library = group.library
         with tf.device("CPU:0"):
             self._seconds = tf.Variable(tf.zeros([CAPACITY], tf.float64), trainable=False)
             self._count = tf.Variable(0, trainable=False)
         self._on_host: list[float] = []
 
     def taken(self) -> np.ndarray:
-        """Return the seconds of the collectives since the last call, and start anew."""
         inside = self._seconds.numpy()[: int(self._count.numpy())]
         found = np.concatenate([inside, self._on_host])
         self._count.assign(0)

@@ -92,7 +92,7 @@ def measure_here(config: Config, source: Source, counts: Sequence[int]) -> list[
     launch.configure_threads(config.processes)
     found = []
     for count in counts:
-        group: Group = Solo() if count == 1 else OneShard(count)
+        group: Group = Solo() if count == 1 else launch.one_shard(count, config.processes)
         try:
             found.append(_timed(config, group))
         except ConfigError as error:

@@ -23,6 +23,14 @@ _ODD_CLOCK = 0.5
 _BUILD = "Build Horovod again in this environment: python scripts/build_horovod.py --install"
 
 
+_LIBRARIES = {
+    "mpi": "MPI inside compiled programs",
+    "horovod": "Horovod over MPI",
+    "horovod-gloo": "Horovod over Gloo",
+    "none": "nobody else",
+}
+
+
 class _ProbeError(Exception):
     """A probe did not answer; the message says how it ended."""
 
@@ -133,8 +141,8 @@ def _job(np: int) -> list[Finding]:
     command = ["mpirun"]
     try:
         if launch.joined():
-            launch.configure_threads(ProcessesSpec(threads=1))
-            group = launch.join()
+            launch.configure_threads(spec := ProcessesSpec(threads=1))
+            group = launch.join(spec)
             measured = measure(group)
             group.close()
         else:
@@ -148,7 +156,7 @@ def _job(np: int) -> list[Finding]:
 
 
 def _sum(measured: dict[str, Any]) -> Finding:
-    found = f"{measured['size']} processes over {measured['controller']}"
+    found = f"{measured['size']} processes with {_LIBRARIES[measured['library']]}"
     wrong = ", ".join(measured["wrong"])
     good = "unequal float32, float64 and int64 add up exactly"
     advice = f"Sums of {wrong} are wrong: no result of many processes can be trusted. {_BUILD}"

@@ -19,15 +19,13 @@ from pdehvd.experiment.scaling import Curve, Step, Work, predict_curve
 from pdehvd.experiment.scaling_results import Row
 from pdehvd.experiment.topology import Crowd, Topology
 
-LIBRARY = "horovod"
-
 
 @dataclass(frozen=True)
 class Network:
     """The network of the processes that nobody has yet, as the command line names it.
 
     `between` is the measured network that joins nodes (or, where flat, all processes); `gigabits`
-    and `microseconds` are a slower link's rate and additional latency.
+    and `microseconds` are a slower link's rate and additional latency; `library` is what adds.
     """
 
     inside: net.Network
@@ -38,6 +36,13 @@ class Network:
     oversubscription: float = 1.0
     gigabits: float | None = None
     microseconds: float = 0.0
+    library: str = "horovod"
+
+    def added_by(self, library: str) -> Network:
+        """Return the same with what adds. Raises `ConfigError` where that was not measured."""
+        self.inside.links(library)
+        self.between.links(library)
+        return replace(self, library=library)
 
     def topology(
         self,
@@ -50,8 +55,8 @@ class Network:
 
         `crowds` are the numbers of processes that share cores, and how many share one.
         """
-        inside = self.inside.links(LIBRARY, dtype, near, drawn)
-        between = self.between.links(LIBRARY, dtype, near, drawn)
+        inside = self.inside.links(self.library, dtype, near, drawn)
+        between = self.between.links(self.library, dtype, near, drawn)
         return Topology(
             self.kind,
             tuple(self._limited(link) for link in between),
@@ -60,7 +65,7 @@ class Network:
             self.leaf,
             self.oversubscription,
             {
-                n: Crowd(each, self.inside.links(LIBRARY, dtype, near, drawn, n))
+                n: Crowd(each, self.inside.links(self.library, dtype, near, drawn, n))
                 for n, each in crowds.items()
             },
         )
@@ -81,10 +86,7 @@ def read(network: Path | None, between: Path | None, kind: str, **numbers: Any) 
             "--network FILE/net.json of pdehvd net --np 2",
         )
     inside = net.read(network)
-    inside.links(LIBRARY)
-    found = Network(inside, net.read(between) if between else inside, kind, **numbers)
-    found.between.links(LIBRARY)
-    return found
+    return Network(inside, net.read(between) if between else inside, kind, **numbers)
 
 
 def curves(

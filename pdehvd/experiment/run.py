@@ -94,8 +94,8 @@ def _train(
     watchdog: Watchdog,
 ) -> int:
     threads = launch.configure_threads(config.threaded)
-    group = launch.join()
-    if config.processes.profile and group.size > 1:
+    group = launch.join(config.processes)
+    if config.processes.profile and not group.times_itself:
         group = TimedGroup(group)
     with folder.Lock() as lock:
         try:
@@ -130,7 +130,7 @@ def _run(config: Config, parts: Any, place: _Place, resume: Path | None) -> int:
     if resume is None:
         # At once: a run that dies before its first step can be resumed like any other.
         _describe(config, place)
-    stepper = _profiled(config, parts, place.group)
+    stepper = ProfiledStepper(parts) if config.processes.profile else None
     trainer = Trainer(parts, config.training, place.watchdog.beat, stepper)
     state = trainer.fresh_state()
     if resume is not None:
@@ -166,13 +166,6 @@ def _describe(config: Config, place: _Place) -> None:
             place.directory / folder.ENVIRONMENT,
             folder.environment(place.group.size, place.threads),
         )
-
-
-def _profiled(config: Config, parts: Any, group: Group) -> ProfiledStepper | None:
-    """Return the stepper that takes times, where the config asks for it."""
-    if not config.processes.profile:
-        return None
-    return ProfiledStepper(parts, group if isinstance(group, TimedGroup) else None)
 
 
 def _cost(parts: Any, place: _Place) -> str:

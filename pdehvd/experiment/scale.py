@@ -40,6 +40,8 @@ def scale(
     """
     config, source = load_config(plan.config, plan.settings, plan.plugins)
     plan = _steps(plan, config)
+    if network is not None:
+        network = network.added_by(launch.library(config.processes))
     _check(plan, config, source, predicted)
     place = output or Path(config.output or "runs", config.name, "scaling")
     resolved = dump(config)

@@ -34,7 +34,7 @@ class Objective(ABC):
     `period` is the number of steps between new batches, None where the first one serves for ever;
     `points` the number of points at which fields are evaluated in a step, `batch_size` that of the
     equations' points or of samples. `compiled` says whether
-    XLA may take a whole step on one process, `least_squares` whether L is a sum of squares.
+    XLA may take a loop of whole steps, `least_squares` whether L is a sum of squares.
     """
 
     group: Group
@@ -43,7 +43,7 @@ class Objective(ABC):
     period: int | None
     points: int
     batch_size: int
-    compiled = True
+    compiled = False
     least_squares = False
     # Global number N of the residuals of a sum of squares.
     rows = 0

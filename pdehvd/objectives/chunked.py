@@ -28,7 +28,7 @@ class ChunkedObjective(PDEObjective):
     depends on it, and XLA never sees more of a step than one chunk.
     """
 
-    compiled = False
+    compiled = False  # type: ignore[assignment]
     aggregation: ExactSum
 
     def __init__(

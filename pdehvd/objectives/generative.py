@@ -33,8 +33,6 @@ class GenerativeObjective(Objective):
     by the network's values are.
     """
 
-    compiled = False
-
     def __init__(
         self,
         problem: ParametricProblem,

@@ -56,6 +56,11 @@ class PDEObjective(Objective):
         self._local_error = tf.function(self.equation_error, jit_compile=True, autograph=False)
 
     @property
+    def compiled(self) -> bool:  # type: ignore[override]
+        """Whether XLA may take a loop of whole steps, sums over processes included."""
+        return self.group.compiles and (self.group.size == 1 or self.aggregation.compiles)
+
+    @property
     def size(self) -> int:
         """Number of parameters P."""
         return self.network.size + len(self.problem.unknowns)

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pdehvd.comm.timed import TimedGroup
 from pdehvd.objectives.base import Batch
 from pdehvd.training.state import TrainState
 from pdehvd.training.stepper import Called, Parts, Stepper
@@ -31,21 +30,21 @@ class _Call(NamedTuple):
 
 
 class ProfiledStepper(Stepper):
-    """A stepper that remembers how long its calls and the collectives inside them took."""
+    """A stepper that remembers how long its calls and the collectives inside them took.
 
-    def __init__(self, parts: Parts, group: TimedGroup | None) -> None:
+    Its group must time itself.
+    """
+
+    def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
-        self._timed = group
         self._calls_made: list[_Call] = []
 
     def advance(self, state: TrainState, batch: Batch, count: int, flags: list[bool]) -> Called:
-        if self._timed is not None:
-            self._timed.taken()
+        self.group.taken()
         before = time.perf_counter()
         called = super().advance(state, batch, count, flags)
         seconds = time.perf_counter() - before
-        collectives = np.zeros(0) if self._timed is None else self._timed.taken()
-        self._calls_made.append(_Call(called.done, seconds, collectives))
+        self._calls_made.append(_Call(called.done, seconds, self.group.taken()))
         return called
 
     def facts(self, memory: float) -> dict[str, Any]:

@@ -155,15 +155,12 @@ class Stepper:
             done, theta, state, moments, loss, losses, facts = tf.while_loop(
                 goes_on, body, start, parallel_iterations=1
             )
-            # Not beside the steps, where it would be taken for their communication.
-            with tf.control_dependencies([done]):
-                flags = tf.identity(flags)
+            # Not beside the steps, whose collectives it would meet on other ranks.
+            flags = tf.where(done < 0, tf.zeros_like(flags), flags)
             (flags,) = self.group.sum([flags], "flags")
             return theta, state, moments, done, loss, losses, facts, flags
 
-        # One process can compile the whole loop; a collective cannot be inside XLA.
-        compiled = self.group.size == 1 and objective.compiled
-        return tf.function(steps, jit_compile=compiled, autograph=False)
+        return tf.function(steps, jit_compile=objective.compiled, autograph=False)
 
     def renewed(self, state: TrainState, batch: Batch) -> TrainState:
         """Return the state with weights from its gradients or kernels."""

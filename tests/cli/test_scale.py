@@ -21,7 +21,7 @@ NET = {
     "copy_bytes_per_second": 5e9,
     "samples": [
         {
-            "library": "horovod",
+            "library": "mpi",
             "dtype": dtype,
             "processes": 2,
             "hosts": 1,
@@ -50,6 +50,10 @@ NET = {
         (["--set", "modle.width=3"], "--set modle.width: modle: unknown key 'modle'"),
         (["--repeats", "0"], "repeats"),
         (["--predict", "64", "--network", "net.json"], "strong scaling of 32 points"),
+        (
+            ["--predict", "8", "--network", "net.json", "--set", "processes.collectives=horovod"],
+            "too few times of horovod in float32",
+        ),
     ],
 )
 def test_what_scale_refuses(here: Path, type_: Type, words: list[str], told: str) -> None:
@@ -104,7 +108,7 @@ def test_a_sweep_of_real_processes(here: Path) -> None:
     assert "oneDNN" not in measured.stderr
     network = json.loads((here / "n/net.json").read_text())
     libraries = {sample["library"] for sample in network["samples"]}
-    assert libraries == {"mpi4py", "horovod", "horovod-gloo"}
+    assert libraries == {"mpi4py", "mpi", "horovod", "horovod-gloo"}
     assert all(min(sample["seconds"]) > 0 for sample in network["samples"])
     assert (here / "n/net.png").read_bytes()[:4] == b"\x89PNG"
 

@@ -24,7 +24,12 @@ def environment() -> dict[str, str]:
 
 
 def run_worker(
-    np_: int, scenario: str, folder: Path, *arguments: str, worker: str = "worker.py"
+    np_: int,
+    scenario: str,
+    folder: Path,
+    *arguments: str,
+    worker: str = "worker.py",
+    collectives: str = "mpi",
 ) -> subprocess.CompletedProcess[str]:
     """Run a scenario of a worker on `np_` processes and return what it printed."""
     program = [sys.executable, str(HERE / worker), scenario, str(folder), *arguments]
@@ -33,7 +38,12 @@ def run_worker(
         whole = mpirun_command([], ONE_THREAD, np_)
         command = [*whole[: whole.index(sys.executable)], *program]
     return subprocess.run(
-        command, env=environment(), capture_output=True, text=True, timeout=600, check=False
+        command,
+        env={**environment(), "COLLECTIVES": collectives},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
     )
 
 

@@ -7,16 +7,19 @@ import pytest
 from launcher import load, run_worker
 
 
-def ranks(size, scenario, folder):
-    done = run_worker(size, scenario, folder)
+def ranks(size, scenario, folder, collectives="mpi"):
+    done = run_worker(size, scenario, folder, collectives=collectives)
     assert done.returncode == 0, done.stderr[-4000:]
     return [load(folder, rank) for rank in range(size)]
 
 
-@pytest.fixture(scope="module", params=[2, 3])
+@pytest.fixture(scope="module", params=[(2, "mpi"), (3, "mpi"), (2, "horovod")], ids=str)
 def collectives(request, tmp_path_factory):
-    size = request.param
-    return ranks(size, "collectives", tmp_path_factory.mktemp(f"collectives{size}"))
+    """What each rank found, with MPI's own calls (and Horovod for the rest) and with Horovod."""
+    size, library = request.param
+    found = ranks(size, "collectives", tmp_path_factory.mktemp(f"{library}{size}"), library)
+    assert {str(rank["library"]) for rank in found} == {library}
+    return found
 
 
 def test_sums_and_maxima(collectives):
@@ -55,6 +58,15 @@ def test_exchange(collectives):
     for rank, found in enumerate(collectives):
         np.testing.assert_array_equal(found["received"], [rank + 100.0 * r for r in range(size)])
         np.testing.assert_array_equal(found["counts"], np.ones(size))
+
+
+def test_sums_stay_in_the_loop_and_in_their_order(collectives):
+    size = len(collectives)
+    x = 0.0
+    for _ in range(5):
+        x = (x + size - 1) * 0.5 + size
+    for found in collectives:
+        np.testing.assert_array_equal(found["looped"], np.full(3, x))
 
 
 def test_arrays_of_one_rank(collectives):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from functools import cache
@@ -13,7 +14,8 @@ from worker_names import EXACT_METHODS, SECOND_ORDER
 from pdehvd.comm import launch
 from pdehvd.comm.spec import ProcessesSpec
 
-launch.configure_threads(ProcessesSpec(threads=1))
+PROCESSES = ProcessesSpec(threads=1, collectives=os.environ.get("COLLECTIVES", "mpi"))
+launch.configure_threads(PROCESSES)
 
 import tensorflow as tf  # noqa: E402
 
@@ -280,6 +282,8 @@ def collectives(group: Group) -> Arrays:
         }
 
     result = {name: tensor.numpy() for name, tensor in everything().items()}
+    result["looped"] = looped(group).numpy()
+    result["library"] = np.array(group.library)
     result["bytes"] = np.frombuffer(
         group.broadcast_bytes(b"from rank 0" if rank == 0 else b"x"), np.uint8
     )
@@ -291,9 +295,29 @@ def collectives(group: Group) -> Arrays:
     return result
 
 
+def looped(group: Group) -> tf.Tensor:
+    """Two sums a step, compiled where that can be; on all ranks but 0 no loop is needed for them.
+
+    A compiler that takes them out of the loop there, or turns them round, leaves ranks waiting.
+    """
+    ones = tf.ones([3], tf.float64)
+
+    def body(i: tf.Tensor, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        (second,) = group.sum([tf.ones([2, 2], tf.float64)], "second")
+        (first,) = group.sum([x if group.rank == 0 else ones], "first")
+        return i + 1, first * 0.5 + second[0, 0]
+
+    @tf.function(jit_compile=group.compiles, autograph=False)
+    def loop() -> tf.Tensor:
+        start = tf.constant(0), 0 * ones
+        return tf.while_loop(lambda i, _: i < 5, body, start, parallel_iterations=1)[1]
+
+    return loop()
+
+
 def main() -> None:
     scenario, folder = sys.argv[1], Path(sys.argv[2])
-    group = launch.join()
+    group = launch.join(PROCESSES)
     scenarios = (invariance, adaptive, second_order, generative, hooks, collectives)
     scenarios += (exact, exact_first, exact_rest)
     arrays = {f.__name__: f for f in scenarios}[scenario](group)

@@ -10,7 +10,8 @@ import numpy as np
 from pdehvd.comm import launch
 from pdehvd.comm.spec import ProcessesSpec
 
-launch.configure_threads(ProcessesSpec(threads=1))
+PROCESSES = ProcessesSpec(threads=1)
+launch.configure_threads(PROCESSES)
 
 import tensorflow as tf  # noqa: E402
 
@@ -48,7 +49,7 @@ def normalised(group: Group, dtype: str, sync: str) -> dict[str, np.ndarray]:
 
 
 def main() -> None:
-    group = launch.join()
+    group = launch.join(PROCESSES)
     arrays: dict[str, np.ndarray] = {}
     for dtype in ("float64", "float32"):
         for sync in ("global", "local"):

@@ -17,7 +17,7 @@ def alone(monkeypatch):
 
 def test_without_a_launcher_there_is_one_process(alone):
     assert not launch.joined() and launch.world_size() == 1 and launch.world_rank() == 0
-    assert isinstance(launch.join(), Solo)
+    assert isinstance(launch.join(ProcessesSpec()), Solo)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pdehvd.experiment.tables import show_findings
 
 MEASURED = {
     "size": 2,
-    "controller": "MPI",
+    "library": "mpi",
     "ranks": [
         {"host": "a", "local_rank": 0, "cores": 1, "gpu": "GPU:0", "gpus": 1},
         {"host": "a", "local_rank": 1, "cores": 1, "gpu": "GPU:0", "gpus": 1},
