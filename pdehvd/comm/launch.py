@@ -1,13 +1,11 @@
-"""Find or start the processes: mpirun, horovodrun, srun, or one process alone."""
+"""Find or start the processes: mpirun, horovodrun, srun."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +15,6 @@ from pdehvd.comm.silence import silent_stderr
 from pdehvd.errors import ConfigError, EnvironmentFault
 
 if TYPE_CHECKING:
-    from pdehvd.comm.group import Group
-    from pdehvd.comm.one_shard import OneShard
     from pdehvd.comm.spec import ProcessesSpec
 
 LOOPBACK = "lo"
@@ -91,13 +87,6 @@ def thread_environment(threads: int) -> dict[str, str]:
     return settings
 
 
-def tell_horovod(processes: ProcessesSpec) -> None:
-    """Set Horovod's cycle time and fusion threshold, where the user's environment does not."""
-    os.environ.setdefault("HOROVOD_CYCLE_TIME", str(processes.cycle_time))
-    if processes.fusion is not None:
-        os.environ.setdefault("HOROVOD_FUSION_THRESHOLD", str(round(processes.fusion * 2**20)))
-
-
 def settle_threads(arguments: list[str]) -> None:
     """Start `pdehvd` anew with `arguments` unless the libraries were loaded with one thread each.
 
@@ -138,70 +127,6 @@ def _choose_gpu(tf: Any) -> None:
         tf.config.set_visible_devices(gpus[_first(_LOCAL_RANK_VARIABLES, 0) % len(gpus)], "GPU")
 
 
-def join(processes: ProcessesSpec) -> Group:
-    """Return the group of this job: `Solo` with one process, else that of `collectives`.
-
-    Raises `EnvironmentFault` where a launcher started several processes and neither MPI alone nor
-    Horovod can be used, or not the one that was asked for.
-    """
-    if world_size() == 1:
-        from pdehvd.comm.group import Solo
-
-        return Solo()
-    tell_horovod(processes)
-    if processes.collectives != "horovod" and (group := _mpi()):
-        return group
-    if processes.collectives == "mpi":
-        raise EnvironmentFault(
-            "processes.collectives: mpi was asked for, and not every process can do that: it needs "
-            "MPI, mpi4py, mpicxx and no GPU; pdehvd doctor says more, and `auto` takes Horovod"
-        )
-    # Horovod over Gloo replaces these handlers; a run must keep its own.
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        from pdehvd.comm.horovod import HorovodGroup
-    except ImportError as error:
-        raise EnvironmentFault(
-            f"{world_size()} processes were started, but Horovod cannot be used: {error}. "
-            "Install it with scripts/build_horovod.py, or start one process"
-        ) from error
-    horovod = HorovodGroup()
-    for number, handler in kept.items():
-        signal.signal(number, handler)
-    return horovod
-
-
-def _mpi() -> Group | None:
-    """Return the group of MPI alone; None, on all ranks alike, where one cannot be in it."""
-    if not starts_mpi():
-        return None
-    try:
-        from pdehvd.comm import mpi
-    except (ImportError, RuntimeError):
-        return None
-    from pdehvd.comm.xla_calls import calls
-
-    return mpi.join(calls())
-
-
-def library(processes: ProcessesSpec) -> str:
-    """Return what will add on this machine when mpirun starts several processes: see `Group`."""
-    from pdehvd.comm.xla_calls import calls
-
-    return "mpi" if processes.collectives != "horovod" and calls() else "horovod"
-
-
-def one_shard(size: int, processes: ProcessesSpec) -> OneShard:
-    """Return one process that does the work of a rank of `size`, as `join` would have it do."""
-    from pdehvd.comm.one_shard import OneCompiledShard, OneShard
-    from pdehvd.comm.xla_calls import calls
-
-    known = calls()
-    if known is None or library(processes) != "mpi":
-        return OneShard(size)
-    return OneCompiledShard(size, known)
-
-
 def open_door() -> str:
     """Return a warning where this job's launcher waits for strangers too; empty where not."""
     if "HOROVOD_GLOO_RENDEZVOUS_ADDR" not in os.environ:
@@ -210,18 +135,6 @@ def open_door() -> str:
         "warning: horovodrun has opened a server without authentication on all interfaces of this "
         "machine (CVE-2024-10190, CVE-2026-31234); --np and mpirun open none"
     )
-
-
-def abort(code: int) -> None:
-    """End every process of the job at once; ranks that wait in a collective would wait for ever."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if starts_mpi():
-        with suppress(ImportError, RuntimeError):
-            from pdehvd.comm.mpi import abort as abort_all
-
-            abort_all(code)
-    os._exit(code)
 
 
 def check_cores(processes: ProcessesSpec, np: int) -> None:
@@ -301,7 +214,8 @@ def launch_environment(
     if live:
         settings |= {"COLUMNS": str(shutil.get_terminal_size().columns)}
     settings = {**settings, **environment, **thread_environment(threads)}
-    if settings.get("OMPI_MCA_oob_tcp_if_include") == LOOPBACK and (preloaded := loopback.library()):
+    stays = settings.get("OMPI_MCA_oob_tcp_if_include") == LOOPBACK
+    if stays and (preloaded := loopback.library()):
         # Open MPI advertises the loopback address then, but still listens on all of them.
         given = settings.get("LD_PRELOAD", "").split(":")
         settings["LD_PRELOAD"] = ":".join(dict.fromkeys([str(preloaded), *filter(None, given)]))

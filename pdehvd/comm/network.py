@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pdehvd.comm import launch
+from pdehvd.comm import join, launch
 from pdehvd.comm.spec import ProcessesSpec
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def measure(largest: int, say: Callable[[str], None] = lambda text: None) -> dic
         samples += _each("mpi4py", largest, raw, say)
         inside = _inside_xla(raw)
         samples += _each("mpi", largest, inside, say) if inside else []
-    group = launch.join(ProcessesSpec(collectives="horovod"))
+    group = join.group(ProcessesSpec(collectives="horovod"))
     samples += _each(group.library, largest, _Horovod(group), say)
     facts = {
         "processes": group.size,

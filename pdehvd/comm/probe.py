@@ -149,11 +149,11 @@ def main(what: str) -> None:
         answer = build()
         print(MARK + json.dumps(answer), flush=True)
         return
-    from pdehvd.comm import launch
+    from pdehvd.comm import join, launch
     from pdehvd.comm.spec import ProcessesSpec
 
     launch.configure_threads(spec := ProcessesSpec(threads=1))
-    group = launch.join(spec)
+    group = join.group(spec)
     answer = measure(group)
     if group.rank == 0:
         print(MARK + json.dumps(answer), flush=True)

@@ -80,8 +80,8 @@ class ProcessesSpec(Spec):
     collectives: Literal["auto", "mpi", "horovod"] = Field(
         default="auto",
         description="what adds over processes: MPI's own calls inside compiled programs, or "
-        "Horovod; auto: MPI where the processes were started by it, compute on processors and "
-        "have an MPI compiler, otherwise Horovod",
+        "Horovod; auto: MPI where the processes were started by it, compute on processors, have "
+        "an MPI compiler and send no buckets, otherwise Horovod",
     )
     cycle_time: float = Field(
         default=0.1,
@@ -141,6 +141,14 @@ class ProcessesSpec(Spec):
         description="write into summary.json how a step divides into computing, communication "
         "and waiting, and the memory of every process",
     )
+
+    @property
+    def wants_mpi(self) -> bool:
+        """Whether MPI's own calls are to add, where they can.
+
+        They wait for each other; only Horovod sends buckets while the rest is computed.
+        """
+        return self.collectives == "mpi" or (self.collectives == "auto" and self.buckets == 1)
 
     @property
     def survived(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pdehvd.comm import launch
+from pdehvd.comm import join, launch
 from pdehvd.comm.group import Group, Solo
 from pdehvd.comm.one_shard import OneShard
 from pdehvd.comm.spec import ProcessesSpec
@@ -92,7 +92,7 @@ def measure_here(config: Config, source: Source, counts: Sequence[int]) -> list[
     launch.configure_threads(config.processes)
     found = []
     for count in counts:
-        group: Group = Solo() if count == 1 else launch.one_shard(count, config.processes)
+        group: Group = Solo() if count == 1 else join.one_shard(count, config.processes)
         try:
             found.append(_timed(config, group))
         except ConfigError as error:

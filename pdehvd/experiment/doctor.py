@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pdehvd.comm import launch, single_copy
+from pdehvd.comm import join, launch, single_copy
 from pdehvd.comm.probe import MARK, measure
 from pdehvd.comm.remains import end_session
 from pdehvd.comm.spec import ProcessesSpec
@@ -142,7 +142,7 @@ def _job(np: int) -> list[Finding]:
     try:
         if launch.joined():
             launch.configure_threads(spec := ProcessesSpec(threads=1))
-            group = launch.join(spec)
+            group = join.group(spec)
             measured = measure(group)
             group.close()
         else:

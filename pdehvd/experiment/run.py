@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pdehvd.comm import job, launch
+from pdehvd.comm import job, join, launch
 from pdehvd.comm.group import Group
 from pdehvd.comm.timed import TimedGroup
 from pdehvd.comm.watchdog import Watchdog
@@ -94,7 +94,7 @@ def _train(
     watchdog: Watchdog,
 ) -> int:
     threads = launch.configure_threads(config.threaded)
-    group = launch.join(config.processes)
+    group = join.group(config.processes)
     if config.processes.profile and not group.times_itself:
         group = TimedGroup(group)
     with folder.Lock() as lock:
@@ -118,7 +118,7 @@ def _train(
                 time.sleep(_PATIENCE)
             text, code = told(error)
             print(f"rank {group.rank}: {text}", file=sys.stderr, flush=True)
-            launch.abort(code)
+            join.abort(code)
     group.close()
     return code
 
@@ -164,7 +164,8 @@ def _describe(config: Config, place: _Place) -> None:
         folder.write_text(place.directory / folder.CONFIG, dump(config))
         folder.write_json(
             place.directory / folder.ENVIRONMENT,
-            folder.environment(place.group.size, place.threads),
+            folder.environment(place.group.size, place.threads)
+            | {"collectives": place.group.library},
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from pdehvd.comm import launch
+from pdehvd.comm import join, launch
 from pdehvd.comm.spec import ScalingSpec
 from pdehvd.errors import ConfigError
 from pdehvd.experiment import calibrate, prediction, sweep
@@ -41,7 +41,7 @@ def scale(
     config, source = load_config(plan.config, plan.settings, plan.plugins)
     plan = _steps(plan, config)
     if network is not None:
-        network = network.added_by(launch.library(config.processes))
+        network = network.added_by(join.library(config.processes))
     _check(plan, config, source, predicted)
     place = output or Path(config.output or "runs", config.name, "scaling")
     resolved = dump(config)

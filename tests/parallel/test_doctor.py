@@ -21,7 +21,7 @@ def test_two_processes_add_numbers(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     found = checks(done.stdout)
     assert "failed" not in {check["status"] for check in found.values()}
-    assert found["sum over processes"]["found"].startswith("2 processes over MPI")
+    assert found["sum over processes"]["found"].startswith("2 processes with MPI")
     assert "4 MB" in found["time of a sum"]["found"]
     assert list(tmp_path.iterdir()) == []
 

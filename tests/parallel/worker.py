@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from worker_names import EXACT_METHODS, SECOND_ORDER
 
-from pdehvd.comm import launch
+from pdehvd.comm import join, launch
 from pdehvd.comm.spec import ProcessesSpec
 
 PROCESSES = ProcessesSpec(threads=1, collectives=os.environ.get("COLLECTIVES", "mpi"))
@@ -317,7 +317,7 @@ def looped(group: Group) -> tf.Tensor:
 
 def main() -> None:
     scenario, folder = sys.argv[1], Path(sys.argv[2])
-    group = launch.join(PROCESSES)
+    group = join.group(PROCESSES)
     scenarios = (invariance, adaptive, second_order, generative, hooks, collectives)
     scenarios += (exact, exact_first, exact_rest)
     arrays = {f.__name__: f for f in scenarios}[scenario](group)

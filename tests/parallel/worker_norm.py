@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pdehvd.comm import launch
+from pdehvd.comm import join, launch
 from pdehvd.comm.spec import ProcessesSpec
 
 PROCESSES = ProcessesSpec(threads=1)
@@ -49,7 +49,7 @@ def normalised(group: Group, dtype: str, sync: str) -> dict[str, np.ndarray]:
 
 
 def main() -> None:
-    group = launch.join(PROCESSES)
+    group = join.group(PROCESSES)
     arrays: dict[str, np.ndarray] = {}
     for dtype in ("float64", "float32"):
         for sync in ("global", "local"):

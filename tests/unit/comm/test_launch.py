@@ -1,9 +1,8 @@
-import os
 from pathlib import Path
 
 import pytest
 
-from pdehvd.comm import launch
+from pdehvd.comm import join, launch
 from pdehvd.comm.group import Solo
 from pdehvd.comm.spec import ProcessesSpec
 from pdehvd.errors import EnvironmentFault
@@ -17,7 +16,7 @@ def alone(monkeypatch):
 
 def test_without_a_launcher_there_is_one_process(alone):
     assert not launch.joined() and launch.world_size() == 1 and launch.world_rank() == 0
-    assert isinstance(launch.join(ProcessesSpec()), Solo)
+    assert isinstance(join.group(ProcessesSpec()), Solo)
 
 
 @pytest.mark.parametrize(
@@ -80,15 +79,3 @@ def test_exit_code_of_the_processes_is_returned(monkeypatch, tmp_path):
     fake.chmod(0o755)
     monkeypatch.setattr(launch, "find_mpirun", lambda: str(fake))
     assert launch.launch(["train"], ProcessesSpec(), 2) == 4
-
-
-def test_horovod_is_told_its_cycle_and_its_fusion_but_the_user_wins(monkeypatch):
-    own = {"HOROVOD_CYCLE_TIME": "7"}
-    monkeypatch.setattr(os, "environ", own)
-    launch.tell_horovod(ProcessesSpec())
-    assert own == {"HOROVOD_CYCLE_TIME": "7"}
-    launch.tell_horovod(ProcessesSpec(cycle_time=2, fusion=1.5))
-    assert own == {"HOROVOD_CYCLE_TIME": "7", "HOROVOD_FUSION_THRESHOLD": "1572864"}
-    monkeypatch.setattr(os, "environ", fresh := {})
-    launch.tell_horovod(ProcessesSpec(cycle_time=2))
-    assert fresh == {"HOROVOD_CYCLE_TIME": "2.0"}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pdehvd.comm import launch, xla_calls
+from pdehvd.comm import join, xla_calls
 from pdehvd.comm.one_shard import OneCompiledShard
 from pdehvd.comm.spec import ProcessesSpec
 from pdehvd.comm.xla_calls import MARK, MARK_OF_STEP, TYPES
@@ -68,12 +68,12 @@ def test_a_program_may_hold_calls_of_no_numbers(calls):
 
 
 def test_one_shard_is_what_runs_here_would_be(calls):
-    shard = launch.one_shard(3, ProcessesSpec())
+    shard = join.one_shard(3, ProcessesSpec())
     assert isinstance(shard, OneCompiledShard) and shard.compiles
-    assert (shard.rank, shard.size) == (2, 3) and launch.library(ProcessesSpec()) == "mpi"
+    assert (shard.rank, shard.size) == (2, 3) and join.library(ProcessesSpec()) == "mpi"
     with_horovod = ProcessesSpec(collectives="horovod")
-    plain = launch.one_shard(3, with_horovod)
-    assert not plain.compiles and launch.library(with_horovod) == "horovod"
+    plain = join.one_shard(3, with_horovod)
+    assert not plain.compiles and join.library(with_horovod) == "horovod"
 
 
 def test_one_shard_counts_what_its_steps_send(calls):
@@ -97,6 +97,6 @@ def test_one_shard_counts_what_its_steps_send(calls):
 def test_without_a_compiler_horovod_adds(monkeypatch):
     monkeypatch.setattr(xla_calls, "library", lambda: None)
     xla_calls.calls.cache_clear()
-    assert launch.library(ProcessesSpec()) == "horovod"
-    assert not launch.one_shard(2, ProcessesSpec()).compiles
+    assert join.library(ProcessesSpec()) == "horovod"
+    assert not join.one_shard(2, ProcessesSpec()).compiles
     xla_calls.calls.cache_clear()

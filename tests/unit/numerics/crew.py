@@ -3,6 +3,8 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
+
 from pdehvd.comm.group import Solo
 
 
@@ -45,6 +47,9 @@ class Rank(Solo):
 
     def sum_numpy(self, values, name):
         return sum(self.crew.meet(self.rank, name, values.copy()))
+
+    def gather_numpy(self, rows, name):
+        return np.concatenate(self.crew.meet(self.rank, name, rows.copy()))
 
     def broadcast_numpy(self, values, source, name):
         return self.crew.meet(self.rank, name, values.copy())[source]

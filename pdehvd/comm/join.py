@@ -1,0 +1,100 @@
+"""Join the processes of a job: MPI's own calls add, or Horovod, or there is one process alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from pdehvd.comm import launch
+from pdehvd.errors import EnvironmentFault
+
+if TYPE_CHECKING:
+    from pdehvd.comm.group import Group
+    from pdehvd.comm.one_shard import OneShard
+    from pdehvd.comm.spec import ProcessesSpec
+
+
+def group(processes: ProcessesSpec) -> Group:
+    """Return the group of this job: `Solo` with one process, else that of `collectives`.
+
+    Raises `EnvironmentFault` where a launcher started several processes and neither MPI alone nor
+    Horovod can be used, or not the one that was asked for.
+    """
+    if launch.world_size() == 1:
+        from pdehvd.comm.group import Solo
+
+        return Solo()
+    tell_horovod(processes)
+    if processes.wants_mpi and (by_mpi := _mpi()):
+        return by_mpi
+    if processes.collectives == "mpi":
+        raise EnvironmentFault(
+            "processes.collectives: mpi was asked for, and not every process can do that: it needs "
+            "MPI, mpi4py, mpicxx and no GPU; pdehvd doctor says more, and `auto` takes Horovod"
+        )
+    # Horovod over Gloo replaces these handlers; a run must keep its own.
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        from pdehvd.comm.horovod import HorovodGroup
+    except ImportError as error:
+        raise EnvironmentFault(
+            f"{launch.world_size()} processes were started, but Horovod cannot be used: {error}. "
+            "Install it with scripts/build_horovod.py, or start one process"
+        ) from error
+    horovod = HorovodGroup()
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+    return horovod
+
+
+def _mpi() -> Group | None:
+    """Return the group of MPI alone; None, on all ranks alike, where one cannot be in it."""
+    if not launch.starts_mpi():
+        return None
+    try:
+        from pdehvd.comm import mpi
+    except (ImportError, RuntimeError):
+        return None
+    from pdehvd.comm.xla_calls import calls
+
+    return mpi.join(calls())
+
+
+def library(processes: ProcessesSpec) -> str:
+    """Return what will add on this machine when mpirun starts several processes: see `Group`."""
+    from pdehvd.comm.xla_calls import calls
+
+    return "mpi" if processes.wants_mpi and calls() else "horovod"
+
+
+def one_shard(size: int, processes: ProcessesSpec) -> OneShard:
+    """Return one process that does the work of a rank of `size`, as `join` would have it do."""
+    from pdehvd.comm.one_shard import OneCompiledShard, OneShard
+    from pdehvd.comm.xla_calls import calls
+
+    known = calls()
+    if known is None or library(processes) != "mpi":
+        return OneShard(size)
+    return OneCompiledShard(size, known)
+
+
+def tell_horovod(processes: ProcessesSpec) -> None:
+    """Set Horovod's cycle time and fusion threshold, where the user's environment does not."""
+    os.environ.setdefault("HOROVOD_CYCLE_TIME", str(processes.cycle_time))
+    if processes.fusion is not None:
+        os.environ.setdefault("HOROVOD_FUSION_THRESHOLD", str(round(processes.fusion * 2**20)))
+
+
+def abort(code: int) -> None:
+    """End every process of the job at once; ranks that wait in a collective would wait for ever."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if launch.starts_mpi():
+        with suppress(ImportError, RuntimeError):
+            from pdehvd.comm.mpi import abort as abort_all
+
+            abort_all(code)
+    os._exit(code)
