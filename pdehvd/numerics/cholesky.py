@@ -38,23 +38,13 @@ class BlockColumns:
         count = count if group.size > 1 else 1
         ends = [size * number // count for number in range(count + 1)]
         self.spans = list(pairwise(ends))
-        self._whole: np.ndarray | None = None
-        self._own: dict[int, np.ndarray] = {}
-
-    @property
-    def own(self) -> dict[int, np.ndarray]:
-        """This rank's blocks by number."""
-        if not self._own and self._whole is not None:
-            for number, (start, stop) in enumerate(self.spans):
-                if self.owner(number) == self.group.rank:
-                    self._own[number] = np.ascontiguousarray(self._whole[start:, start:stop])
-        return self._own
+        self.own: dict[int, np.ndarray] = {}
 
     @classmethod
     def whole(cls, lower: np.ndarray) -> BlockColumns:
         """Return a matrix [M, M] that every rank has, and will factor, for itself."""
         result = cls(len(lower), lower.dtype, Solo())
-        result._whole = lower
+        result.own = {0: lower}
         return result
 
     @classmethod
@@ -63,7 +53,7 @@ class BlockColumns:
         result = cls(size, dtype, group)
         for number, (start, stop) in enumerate(result.spans):
             if result.owner(number) == group.rank:
-                result._own[number] = np.zeros((size - start, stop - start), dtype)
+                result.own[number] = np.zeros((size - start, stop - start), dtype)
         return result
 
     @classmethod
@@ -75,28 +65,11 @@ class BlockColumns:
         lower = sum_lower(group, lower)
         if group.size == 1 or len(lower) < _SMALL:
             return cls.whole(lower)
-        result = cls(len(lower), lower.dtype, group)
-        result._whole = lower
+        result = cls.zeros(len(lower), lower.dtype, group)
+        for number, block in result.own.items():
+            start, stop = result.spans[number]
+            block[...] = lower[start:, start:stop]
         return result
-
-    def complete(self) -> np.ndarray:
-        """Return the lower triangle [M, M] on every rank; one collective where it is divided.
-
-        What is above the diagonal is not defined.
-        """
-        if self._whole is None:
-            flat = [self.own[number].reshape(-1) for number in sorted(self.own)]
-            parts = self.group.gather_numpy(np.concatenate(flat), "complete")
-            self._whole = np.empty((self.size, self.size), self.dtype)
-            begin = 0
-            for rank in range(self.group.size):
-                for number, (start, stop) in enumerate(self.spans):
-                    if self.owner(number) == rank:
-                        end = begin + (self.size - start) * (stop - start)
-                        shape = self.shape(number)
-                        self._whole[start:, start:stop] = parts[begin:end].reshape(shape)
-                        begin = end
-        return self._whole
 
     def owner(self, number: int) -> int:
         """Return the rank that has a block."""

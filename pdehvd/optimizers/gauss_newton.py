@@ -30,8 +30,6 @@ from pdehvd.spec import register
 _LEAST_DAMPING = 1e-16
 _GRID = 2.0 ** -np.arange(31)
 _TRIES = 24
-# Dampings that are announced beyond the next one.
-_AHEAD = 2
 # The difference for the second derivative along a step, as a part of it, and the largest share of
 # the step that half the acceleration may have.
 _FAR, _BEND = 0.1, 0.375
@@ -70,7 +68,6 @@ class GaussNewtonMethod(HostOptimizer):
             "growth": np.array(2.0),
             "restarts": np.array(0),
             "steps": np.array(0),
-            "tries": np.array(1),
             "direction": np.zeros_like(theta),
         }
 
@@ -127,9 +124,7 @@ class GaussNewtonMethod(HostOptimizer):
         own = at.own - momentum * at.jvp(previous) if momentum else at.own
         damping, growth = float(state["damping"]), float(state["growth"])
         lengths = _GRID if self.spec.line_search else _GRID[:1]
-        if self.spec.adaptive and state["tries"] > 1:
-            solver.expect(ahead(damping, growth))
-        for tries in range(1, _TRIES + 1):
+        for _ in range(_TRIES):
             try:
                 solver.damp(damping)
             except NotPositiveError:
@@ -141,7 +136,7 @@ class GaussNewtonMethod(HostOptimizer):
                 direction = direction + bend + momentum * previous
                 length, lowest = best_length(objective, theta, -direction, lengths)
                 if lowest < goal:
-                    return Trial(direction, length, facts), self._relaxed(state, damping, tries)
+                    return Trial(direction, length, facts), self._relaxed(state, damping)
             if not self.spec.adaptive and not momentum:
                 break
             momentum, own = 0.0, at.own
@@ -165,21 +160,11 @@ class GaussNewtonMethod(HostOptimizer):
         small = np.linalg.norm(correction) <= _BEND * np.linalg.norm(direction)
         return correction if small else None
 
-    def _relaxed(self, state: State, damping: float, tries: int) -> State:
-        """Return the state with the damping after a step that was accepted at the last try."""
+    def _relaxed(self, state: State, damping: float) -> State:
+        """Return the state with the damping after an accepted step."""
         if self.spec.adaptive:
             damping = max(damping / 3, min(_LEAST_DAMPING, self.spec.damping))
-        changed = {"damping": damping, "growth": 2.0, "tries": tries}
-        return state | {name: np.array(value) for name, value in changed.items()}
-
-
-def ahead(damping: float, growth: float) -> list[float]:
-    """Return the next dampings that are tried while steps are rejected."""
-    found = [damping]
-    for _ in range(_AHEAD):
-        damping, growth = damping * growth, 2 * growth
-        found.append(damping)
-    return found
+        return {**state, "damping": np.array(damping), "growth": np.array(2.0)}
 
 
 def choose(size: int, rows: int) -> Literal["normal", "kernel", "cg"]:

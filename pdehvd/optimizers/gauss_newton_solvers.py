@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 
 import numpy as np
 
-from pdehvd.numerics.cholesky import BlockColumns, Factor
+from pdehvd.numerics.cholesky import Factor
 from pdehvd.numerics.damped import Nystrom, conjugate_gradients
-from pdehvd.numerics.foreseen import Foreseen, Sent
 from pdehvd.objectives.least_squares import LeastSquares
 
 Facts = dict[str, float]
@@ -20,10 +18,6 @@ class Solver(ABC):
 
     def __init__(self, at: LeastSquares) -> None:
         self.at = at
-
-    @abstractmethod
-    def expect(self, dampings: Sequence[float]) -> None:
-        """Learn which lambda are likely to be asked for, one after another."""
 
     @abstractmethod
     def damp(self, damping: float) -> None:
@@ -42,53 +36,41 @@ class Solver(ABC):
         return self.at.gradient if own is self.at.own else self.at.vjp(own)
 
 
-class Factored(Solver):
-    """Through the Cholesky factor of a matrix with lambda on its diagonal."""
-
-    def __init__(self, at: LeastSquares, matrix: BlockColumns) -> None:
-        super().__init__(at)
-        self._matrix = matrix
-        self._factor: Factor | Sent | None = None
-        self._foreseen: Foreseen | None = None
-
-    def expect(self, dampings: Sequence[float]) -> None:
-        if Foreseen.pays(self._matrix, dampings):
-            self._foreseen = Foreseen(self._matrix, dampings)
-
-    def damp(self, damping: float) -> None:
-        found = self._foreseen.at(damping) if self._foreseen else None
-        self._factor = found or Factor(self._matrix, damping)
-
-    @property
-    def factor(self) -> Factor | Sent:
-        """The factor of the last damping."""
-        assert self._factor is not None
-        return self._factor
-
-    @property
-    def facts(self) -> Facts:
-        return {"condition": self.factor.condition}
-
-
-class Normal(Factored):
+class Normal(Solver):
     """Through J^T J [P, P], for fewer parameters than rows: N P^2 + P^3 / 3 operations."""
 
     def __init__(self, at: LeastSquares) -> None:
-        super().__init__(at, at.normal())
+        super().__init__(at)
+        self._matrix = at.normal()
+
+    def damp(self, damping: float) -> None:
+        self._factor = Factor(self._matrix, damping)
 
     def solve(self, own: np.ndarray) -> np.ndarray:
-        return self.at.agreed(self.factor.solve(self._right(own)))
+        return self.at.agreed(self._factor.solve(self._right(own)))
+
+    @property
+    def facts(self) -> Facts:
+        return {"condition": self._factor.condition}
 
 
-class Kernel(Factored):
+class Kernel(Solver):
     """Through J J^T [N, N], for fewer rows than parameters: x = J^T (J J^T + lambda I)^-1 w."""
 
     def __init__(self, at: LeastSquares) -> None:
-        super().__init__(at, at.kernel())
+        super().__init__(at)
+        self._matrix = at.kernel()
+
+    def damp(self, damping: float) -> None:
+        self._factor = Factor(self._matrix, damping)
 
     def solve(self, own: np.ndarray) -> np.ndarray:
-        dual = self.factor.solve(self.at.gather(own))
+        dual = self._factor.solve(self.at.gather(own))
         return self.at.vjp(dual[self.at.place])
+
+    @property
+    def facts(self) -> Facts:
+        return {"condition": self._factor.condition}
 
 
 class ConjugateGradients(Solver):
@@ -107,9 +89,6 @@ class ConjugateGradients(Solver):
 
     def _product(self, direction: np.ndarray) -> np.ndarray:
         return self.at.gram(direction[None])[0]
-
-    def expect(self, dampings: Sequence[float]) -> None:
-        """Nothing can be prepared: there is no matrix to be factored."""
 
     def damp(self, damping: float) -> None:
         self._damping = damping

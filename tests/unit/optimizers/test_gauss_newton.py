@@ -8,10 +8,8 @@ from hosts import host_of
 from pydantic import ValidationError
 
 from pdehvd.comm.group import Solo
-from pdehvd.optimizers import gauss_newton
 from pdehvd.optimizers.base import StalledError
 from pdehvd.optimizers.gauss_newton import GaussNewton, choose
-from pdehvd.optimizers.gauss_newton_solvers import Normal
 
 CONFIG = """
 precision: float64
@@ -110,29 +108,3 @@ def test_the_smaller_matrix_is_chosen():
 def test_what_cannot_work_is_refused(wrong):
     with pytest.raises((ValidationError, ValueError)):
         GaussNewton(**wrong)
-
-
-def test_after_a_rejection_the_next_dampings_are_announced_in_their_order(host, monkeypatch):
-    steps = []
-
-    class Listening(Normal):
-        def __init__(self, at):
-            super().__init__(at)
-            steps.append({"expected": [], "asked": []})
-
-        def expect(self, dampings):
-            steps[-1]["expected"] = list(dampings)
-
-        def damp(self, damping):
-            steps[-1]["asked"].append(damping)
-            super().damp(damping)
-
-    monkeypatch.setattr(gauss_newton, "Normal", Listening)
-    run(GaussNewton(solver="normal", damping=1e-9), host, 12)
-    tries = [len(step["asked"]) for step in steps]
-    assert max(tries) > 1
-    for before, step in zip([1, *tries], steps, strict=False):
-        assert bool(step["expected"]) is (before > 1)
-        if step["expected"]:
-            count = min(len(step["asked"]), len(step["expected"]))
-            assert step["expected"][:count] == step["asked"][:count]
