@@ -66,6 +66,14 @@ def test_the_users_own_settings_win():
     assert again["LD_PRELOAD"].endswith(".so:/lib/malloc.so")
 
 
+def test_ranks_ask_for_large_pages_unless_the_user_says_otherwise():
+    assert launch.launch_environment({})["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=1"
+    own = {"GLIBC_TUNABLES": "glibc.malloc.arena_max=1"}
+    settings = launch.launch_environment(own, closed=False)
+    assert settings["GLIBC_TUNABLES"] == own["GLIBC_TUNABLES"]
+    assert "GLIBC_TUNABLES" in settings["OMPI_MCA_mca_base_env_list"].split(";")
+
+
 def test_missing_mpirun_is_told(monkeypatch, tmp_path):
     monkeypatch.setattr(launch.sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
