@@ -129,7 +129,10 @@ class LeastSquares:
         for piece in self.parameter_pieces(slabs, self.rows):
             for number, block in result.own.items():
                 start, stop = result.spans[number]
-                block += piece[:, start:].T @ piece[:, start:stop]
+                # BLAS is half as fast again with the narrow factor to the left.
+                product = piece[:, start:stop].T @ piece[:, start:]
+                square = len(product) == len(block)
+                block += product if square else product.T
         return result
 
     def products(self, own: Sequence[np.ndarray]) -> np.ndarray:
