@@ -25,9 +25,12 @@ import statistics
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netlab_nodes import PLACEMENTS, Lab, Shape, bits, clean, has_netem, namespaces, placement, said
+
+if TYPE_CHECKING:
+    from pdehvd.experiment.network_model import Link
 
 # Of 1514 bytes on the wire 1448 are the program's.
 PAYLOAD = 1448 / 1514
@@ -46,14 +49,29 @@ def medians(found: dict[str, Any], dtype: str = "float32") -> Times:
 
 
 def predicted(free: dict[str, Any], library: str, size: int, shape: Shape) -> float:
-    """Return the seconds of an allreduce from the times of the links at full speed."""
+    """Return the seconds of an allreduce from the times of the links at full speed.
+
+    T = max(T_free, n / r, T_free - n b + (n - B) / r) for n bytes sent, b seconds each at full
+    speed, over a bucket of B bytes that fills with r bytes per second: it fills while the sum has
+    other things to do, up to its size.
+    """
     from pdehvd.experiment.net import Network, joined
 
     links = Network.model_validate(joined([free])).links(library, near=size)
-    if shape.bits_per_second is not None:
-        goodput = shape.bits_per_second * PAYLOAD
-        links = tuple(link.limited(goodput, shape.delay * 1e-3) for link in links)
-    return min(link.seconds(free["processes"], size) for link in links)
+    return min(slowed(link, free["processes"], size, shape) for link in links)
+
+
+def slowed(link: Link, processes: int, size: int, shape: Shape) -> float:
+    """Return the seconds of an allreduce on a link that a bucket of tokens slows."""
+    from pdehvd.experiment.network_model import counts
+
+    often = counts(link.algorithm, processes, size)
+    full = link.seconds(processes, size) + often.latency * shape.delay * 1e-3
+    if shape.bits_per_second is None:
+        return full
+    rate = shape.bits_per_second / 8 * PAYLOAD
+    rest = full - often.sent * link.per_byte
+    return max(full, often.sent / rate, rest + (often.sent - shape.bucket * PAYLOAD) / rate)
 
 
 def rows(
@@ -92,6 +110,7 @@ def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--np", type=int, default=2, help="ranks, and nodes")
     parser.add_argument("--largest", default="4MB", help="the largest allreduce")
     parser.add_argument("--latency", type=float, default=0.0, help="ms that each link adds")
+    parser.add_argument("--repeats", type=int, default=1, help="rounds over all rates; medians")
     parser.add_argument("--json", type=Path, help="keep all times in this file")
     parser.add_argument("--clean", action="store_true", help="remove what was left, nothing else")
     parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
@@ -104,6 +123,8 @@ def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error(str(error))
     if options.np < 2 or options.np > 64:
         parser.error("--np: from 2 to 64")
+    if options.repeats < 1:
+        parser.error("--repeats: 1 or more")
     # What nothing slows is what the prediction starts from.
     options.rates = list(dict.fromkeys(["none", *options.rates]))
     return options
@@ -151,21 +172,43 @@ def main() -> int:
 def measure(
     options: argparse.Namespace,
 ) -> tuple[dict[tuple[str, str], dict[str, Any]], dict[str, Shape]]:
-    """Return what `pdehvd net` measured for every rate and placement."""
+    """Return what `pdehvd net` measured for every rate and placement.
+
+    Each round visits all rates, and every other one backwards: a machine's speed drifts.
+    """
     shapes = {
         rate: Shape(None if rate == "none" else rate, options.latency) for rate in options.rates
     }
-    measured = {}
+    measured: dict[tuple[str, str], dict[str, Any]] = {}
     with Lab(options.np) as lab:
-        for name, shape in shapes.items():
-            lab.shape(shape)
-            for place in PLACEMENTS:
-                print(f"{name}, {place} ...", file=sys.stderr, flush=True)
-                into = lab.folder / "net.json"
-                program = [sys.executable, "-m", "pdehvd", "net", "--largest", options.largest]
-                lab.run(placement(place, options.np), [*program, "--into", str(into)])
-                measured[name, place] = json.loads(into.read_text())
+        for turn in range(options.repeats):
+            for name, shape in list(shapes.items())[:: -1 if turn % 2 else 1]:
+                lab.shape(shape)
+                for place in PLACEMENTS:
+                    said = f"{turn + 1} of {options.repeats}: {name}, {place} ..."
+                    print(said, file=sys.stderr, flush=True)
+                    found = once(lab, placement(place, options.np), options.largest)
+                    measured[name, place] = together(measured.get((name, place)), found)
     return measured, shapes
+
+
+def once(lab: Lab, counts: Sequence[int], largest: str) -> dict[str, Any]:
+    """Return what `pdehvd net` measured with counts[i] ranks on node i."""
+    into = lab.folder / "net.json"
+    program = [sys.executable, "-m", "pdehvd", "net", "--largest", largest]
+    lab.run(counts, [*program, "--into", str(into)])
+    return dict(json.loads(into.read_text()))
+
+
+def together(before: dict[str, Any] | None, found: dict[str, Any]) -> dict[str, Any]:
+    """Return the measurement with the times of the rounds before added to each sample."""
+    if before is None:
+        return found
+    samples = [
+        {**new, "seconds": old["seconds"] + new["seconds"]}
+        for old, new in zip(before["samples"], found["samples"], strict=True)
+    ]
+    return {**found, "samples": samples}
 
 
 if __name__ == "__main__":

@@ -36,6 +36,14 @@ class Shape:
     def bits_per_second(self) -> float | None:
         return None if self.rate is None else bits(self.rate)
 
+    @property
+    def bucket(self) -> int:
+        """Bytes that pass at full speed: a millisecond of them.
+
+        At least 32 KiB, or large packets never pass.
+        """
+        return int(max(32 * 1024, (self.bits_per_second or 0.0) / 8 * 1e-3))
+
 
 def bits(rate: str) -> float:
     """Return the bits per second of a rate such as `100mbit`."""
@@ -80,16 +88,14 @@ def set_up(nodes: int) -> list[list[str]]:
 def shaping(nodes: int, shape: Shape) -> list[list[str]]:
     """Return the commands that slow both directions of every link.
 
-    The bucket holds a millisecond of bytes (at least 32 KiB, or large packets never pass), the
-    queue is long enough that nothing is dropped.
+    The queue is long enough that nothing is dropped.
     """
     commands = []
     for index in range(nodes):
         for place, device in ((node(index), "eth0"), (HUB, f"port{index}")):
             tc = ["tc", "-n", place, "qdisc"]
             if shape.rate is not None:
-                burst = int(max(32 * 1024, bits(shape.rate) / 8 * 1e-3))
-                bucket = ["tbf", "rate", shape.rate, "burst", str(burst), "limit", "64mb"]
+                bucket = ["tbf", "rate", shape.rate, "burst", str(shape.bucket), "limit", "64mb"]
                 commands.append([*tc, "replace", "dev", device, "root", "handle", "1:", *bucket])
             if shape.delay and device == "eth0":
                 parent = ["root"] if shape.rate is None else ["parent", "1:1"]

@@ -1,25 +1,30 @@
 """Batches 1, 8 and 64 times as large, with and without the rules: error, time, picture, table.
 
     .venv/bin/python scripts/study_large_batch.py [--cases burgers poisson_kl] [--factors 1 8 64]
-        [--share 1.0] [--seeds 3] [--write]
+        [--share 1.0] [--seeds 3] [--jobs 1] [--write]
 
 Every run sees as many points or samples as the others, so a batch k times as large does k times
 fewer steps; its rate falls along a cosine over them. `none` keeps the rate of the small batch, the
 others scale it and warm it up over a tenth of the steps. One process with one thread; errors are
 medians over the seeds, those of a run that diverges are infinite. Seconds are those of the steps,
-without compiling and evaluating. `--share` cuts the steps down, for a try.
+without compiling and evaluating. `--share` cuts the steps down, for a try; `--jobs` runs are made
+at a time, each on a core of its own.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import multiprocessing
+import os
 import shlex
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -158,20 +163,41 @@ def measured(config: dict[str, Any]) -> Curve:
 Curves = dict[tuple[str, int], list[Curve]]
 
 
-def study(case: Case, options: argparse.Namespace) -> Curves:
-    """Return the curves of all seeds by rule and factor; a factor of 1 needs no rule."""
+def study(
+    case: Case, options: argparse.Namespace, each: Callable[..., Iterable[Curve]] = map
+) -> Curves:
+    """Return the curves of all seeds by rule and factor; a factor of 1 needs no rule.
+
+    `each` is `map`, or that of several processes.
+    """
+    runs = [
+        (name, factor, seed)
+        for name in RULES
+        for factor in options.factors
+        if factor > 1 or name in ("none", "LAMB, sqrt, warm-up")
+        for seed in range(1, options.seeds + 1)
+    ]
+    configs = [settings(case, RULES[name], f, options.share, seed) for name, f, seed in runs]
     curves: Curves = {}
-    for name, rule in RULES.items():
-        for factor in options.factors:
-            if factor == 1 and name not in ("none", "LAMB, sqrt, warm-up"):
-                continue
-            found = []
-            for seed in range(options.seeds):
-                config = settings(case, rule, factor, options.share, seed + 1)
-                found.append(measured(config))
-                say(f"{case.title}: {name}, x {factor}, seed {seed + 1}: {found[-1].error:.3e}")
-            curves[name, factor] = found
+    for (name, factor, seed), curve in zip(runs, each(measured, configs), strict=True):
+        curves.setdefault((name, factor), []).append(curve)
+        say(f"{case.title}: {name}, x {factor}, seed {seed}: {curve.error:.3e}")
     return curves
+
+
+def pin(cores: SimpleQueue[int]) -> None:
+    """Keep this process on a core of its own."""
+    os.sched_setaffinity(0, {cores.get()})
+
+
+def all_studies(options: argparse.Namespace) -> dict[str, Curves]:
+    """Return the curves of all cases, with so many runs at a time."""
+    context = multiprocessing.get_context("spawn")
+    cores = context.SimpleQueue()
+    for core in sorted(os.sched_getaffinity(0))[: options.jobs]:
+        cores.put(core)
+    with ProcessPoolExecutor(options.jobs, context, pin, (cores,)) as pool:
+        return {name: study(CASES[name], options, pool.map) for name in options.cases}
 
 
 def median(found: Sequence[Curve]) -> tuple[float, float]:
@@ -240,11 +266,14 @@ def main() -> int:
     parser.add_argument("--factors", nargs="+", type=int, default=list(FACTORS))
     parser.add_argument("--share", type=float, default=1.0, help="of the steps")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
     parser.add_argument("--picture", type=Path, default=PICTURE)
     options = parser.parse_args()
     options.factors = sorted({1, *options.factors})
-    found = {name: study(CASES[name], options) for name in options.cases}
+    if not 1 <= options.jobs <= len(os.sched_getaffinity(0)):
+        parser.error(f"--jobs: from 1 to {len(os.sched_getaffinity(0))}, the cores")
+    found = all_studies(options)
     lines = ["## Large batches", ""]
     lines += [
         f"`{shlex.join(['.venv/bin/python', 'scripts/study_large_batch.py', *sys.argv[1:]])}`, "

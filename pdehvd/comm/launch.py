@@ -30,6 +30,10 @@ _LIBRARIES = (
 )
 _PATHS = ("PATH", "LD_LIBRARY_PATH", "PYTHON")
 
+# A sum over TCP sends and receives at once only if the receipt of one message need not queue behind
+# the other message, so each pair of ranks has two connections.
+_MESSAGES = {"OMPI_MCA_btl_tcp_links": "2"}
+
 # What a process with TensorFlow and Horovod needs before it holds any points.
 PROCESS_BYTES = 450 * 2**20
 
@@ -112,6 +116,8 @@ def configure_threads(processes: ProcessesSpec) -> int:
     if joined():
         # A launcher's pseudo-terminal says nothing about where its output goes.
         os.environ.setdefault("PDEHVD_TERMINAL", "0")
+        for name, value in _MESSAGES.items():
+            os.environ.setdefault(name, value)
         watch_launcher()
     with silent_stderr():
         import tensorflow as tf

@@ -19,6 +19,8 @@ import numpy as np
 from scipy.optimize import nnls
 
 ALGORITHMS = ("ring", "recursive doubling")
+# Octaves of sizes that say how latency and bandwidth compare, and that say what a size costs.
+_BROAD, _CLOSE = 3.0, 0.7
 
 
 class Sample(NamedTuple):
@@ -88,7 +90,8 @@ def fit(
 
     One size of job cannot tell a byte sent from a byte added, so `reduction` (s per byte) is
     measured apart and at most what fits. With `near` (bytes), samples count the more, the nearer
-    their size is to it: caches and protocols make no single line right from 1 KB to 256 MB.
+    their size is to it, and all costs are then scaled to what was measured at that size: caches
+    and protocols make no single line right from 1 KB to 256 MB.
     Raises `ValueError` for fewer than two different sizes on two or more processes.
     """
     used = [s for s in samples if s.processes > 1 and s.seconds > 0]
@@ -97,21 +100,25 @@ def fit(
     seconds = np.array([s.seconds for s in used])
     often = np.array([counts(algorithm, s.processes, s.bytes) for s in used])
     sizes = np.array([s.bytes for s in used], float)
-    weights = np.ones(len(used)) if near is None else _near(sizes, near)
+    weights = np.ones(len(used)) if near is None else _near(sizes, near, _BROAD)
     relative = (weights / seconds)[:, None]
     rest = weights * (1 - often[:, 2] * reduction / seconds)
     (latency, per_byte), _ = nnls(often[:, :2] * relative, rest)
     if per_byte == 0:
         # Adding is cheaper here than what was measured apart: the slope belongs to it alone.
         (latency, reduction), _ = nnls(often[:, [0, 2]] * relative, weights)
-    model = often @ np.array([latency, per_byte, reduction])
-    misfit = float(_weighted_median(np.abs(model / seconds - 1), weights))
-    return Link(algorithm, float(latency), float(per_byte), float(reduction), misfit)
+    costs = np.array([latency, per_byte, reduction])
+    misfit = float(_weighted_median(np.abs(often @ costs / seconds - 1), weights))
+    if near is not None:
+        off = np.log(seconds / (often @ costs))
+        costs *= np.exp(np.average(off, weights=_near(sizes, near, _CLOSE)))
+    latency, per_byte, reduction = map(float, costs)
+    return Link(algorithm, latency, per_byte, reduction, misfit)
 
 
-def _near(sizes: np.ndarray, near: float) -> np.ndarray:
-    """Return weights that fall to 0.6 at eight times or an eighth of a size, and never to 0."""
-    return np.exp(-0.5 * (np.log2(sizes / max(near, 1.0)) / 3) ** 2) + 1e-3
+def _near(sizes: np.ndarray, near: float, octaves: float) -> np.ndarray:
+    """Return weights that fall to 0.6 at so many octaves from a size, and never to 0."""
+    return np.exp(-0.5 * (np.log2(sizes / max(near, 1.0)) / octaves) ** 2) + 1e-3
 
 
 def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:

@@ -68,6 +68,15 @@ def test_sizes_near_the_one_asked_for_count_more():
     assert large.seconds(2, 2**26) == pytest.approx(2**27 * B, rel=0.05)
 
 
+def test_what_a_size_costs_is_what_was_measured_at_it():
+    # A jump at 16 KiB that no line has, as where a protocol changes.
+    samples = [Sample(2, n, (A + n * B) * (2 if n == 16384 else 1)) for n in SIZES]
+    for size in (4096, 16384, 2**20):
+        link, seconds = fit(samples, "ring", 0.0, near=size), dict(s[1:] for s in samples)[size]
+        assert link.seconds(2, size) == pytest.approx(seconds, rel=0.05)
+        assert link.latency > 0 and link.per_byte > 0
+
+
 @pytest.mark.parametrize(
     "samples", [[], [Sample(2, 1024, 1e-3)], [Sample(1, 1, 1), Sample(1, 2, 1)]]
 )

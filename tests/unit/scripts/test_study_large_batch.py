@@ -2,6 +2,9 @@
 
 import argparse
 import math
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 import study_large_batch as study
@@ -56,3 +59,15 @@ def test_a_small_batch_needs_no_rule(monkeypatch):
     curves = study.study(study.CASES["burgers"], options)
     assert {name for name, factor in curves if factor == 1} == {"none", "LAMB, sqrt, warm-up"}
     assert len(ran) == 2 * len(curves) and {config["seed"] for config in ran} == {1, 2}
+
+
+def test_a_run_stays_on_a_core_of_its_own():
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context, study.pin, (_cores(),)) as pool:
+        assert len(pool.submit(os.sched_getaffinity, 0).result()) == 1
+
+
+def _cores():
+    cores = multiprocessing.get_context("spawn").SimpleQueue()
+    cores.put(min(os.sched_getaffinity(0)))
+    return cores
