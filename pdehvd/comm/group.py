@@ -98,6 +98,11 @@ class Group(ABC):
     def sum_numpy(self, values: np.ndarray, name: str) -> np.ndarray:
         """Return the sum of an array over ranks; for set-up, outside `tf.function`."""
 
+    def sum_parts(self, values: np.ndarray, counts: Sequence[int], name: str) -> np.ndarray:
+        """Return this rank's part of the sum over ranks of a vector; rank r's has counts[r]."""
+        start = sum(counts[: self.rank])
+        return self.sum_numpy(values, name)[start : start + counts[self.rank]]
+
     @abstractmethod
     def broadcast_numpy(self, values: np.ndarray, source: int, name: str) -> np.ndarray:
         """Return the array of rank `source`; all have one shape; outside `tf.function`."""

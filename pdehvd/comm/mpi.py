@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -100,6 +100,17 @@ class MPIGroup(Group):
                 self._ranks.Allreduce(own[part], into[part])
 
         self._timed(add)
+        return total
+
+    def sum_parts(self, values: np.ndarray, counts: Sequence[int], name: str) -> np.ndarray:
+        if max(counts) > _LARGEST:
+            return super().sum_parts(values, counts, name)
+        parts = np.empty((self.size, counts[self.rank]), values.dtype)
+        sent, received = [values, counts], [parts, [parts.shape[1]] * self.size]
+        self._timed(lambda: self._ranks.Alltoallv(sent, received))
+        for part in parts[1:]:
+            parts[0] += part
+        total: np.ndarray = parts[0]
         return total
 
     def broadcast_numpy(self, values: np.ndarray, source: int, name: str) -> np.ndarray:

@@ -9,8 +9,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, PositiveInt, field_validator
 
 from pdehvd.errors import ConfigError
-from pdehvd.models.blocks import Unit
+from pdehvd.models.blocks import Entrance, Unit
 from pdehvd.models.norm import BatchNorm, Layer, NoNorm, Norm
+from pdehvd.models.stages import Stage
 from pdehvd.spec import Section, Spec
 
 Channels = Annotated[int, Field(ge=1, le=2**20)]
@@ -84,6 +85,25 @@ class Convolutional(Spec):
         shape = (1,) * len(last.shape)
         output = Unit(last.outputs, outputs, shape, Layer(NoNorm(), "output", self.output, dtype))
         return (*others, dataclasses.replace(last, layer=layer), output)
+
+    def rising(
+        self, depth: int, times: tuple[int, ...], dimension: int, outputs: int, dtype: str
+    ) -> list[Stage]:
+        """Return the stages from level `depth` up to the finest, which has the output behind it.
+
+        The images before, between and behind a stage's units have `times` a level's channels.
+        """
+        widths, compute = self.widths(depth), self.dtypes(dtype)[1]
+        stages = []
+        for level in reversed(range(depth)):
+            name, width = f"up_{level}", widths[level]
+            channels = tuple(width * factor for factor in times)
+            units = self.units(name, channels, dimension, compute)
+            if level == 0:
+                units = self.ending(units, outputs, dtype)
+            entrance = Entrance(self.up, widths[level + 1], width)
+            stages.append(Stage(name, level, units, entrance, self.remat))
+        return stages
 
 
 def check_dimension(dimension: int) -> None:

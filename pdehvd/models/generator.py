@@ -14,11 +14,9 @@ import tensorflow as tf
 from pydantic import Field, PositiveInt
 
 from pdehvd.errors import ConfigError
-from pdehvd.models.blocks import Entrance
 from pdehvd.models.convolutional import Convolutional, Depth, check_dimension
 from pdehvd.models.grid_network import GridNetwork, Shape
 from pdehvd.models.staged import RunStage, StagedNetwork
-from pdehvd.models.stages import Stage
 from pdehvd.spec import register
 
 Tensor = Any
@@ -36,7 +34,7 @@ class GeneratorNetwork(StagedNetwork):
         self._coarse = ((spec.base,) * dimension, spec.widths(spec.depth)[-1])
         filled = math.prod(self._coarse[0]) * self._coarse[1]
         first = (("dense/weight", (channels, filled)), ("dense/bias", (filled,)))
-        stages = _stages(spec, dimension, outputs, dtype)
+        stages = spec.rising(spec.depth, (1, 1), dimension, outputs, dtype)
         super().__init__(stages, channels, spec.dtypes(dtype), first)
 
     def check(self, shape: Shape) -> None:
@@ -61,19 +59,6 @@ class GeneratorNetwork(StagedNetwork):
         for stage in self.stages:
             image = run(stage, [image])
         return image
-
-
-def _stages(spec: Generator, dimension: int, outputs: int, dtype: str) -> list[Stage]:
-    widths, compute = spec.widths(spec.depth), spec.dtypes(dtype)[1]
-    stages = []
-    for level in reversed(range(spec.depth)):
-        name, width = f"up_{level}", widths[level]
-        units = spec.units(name, (width, width), dimension, compute)
-        if level == 0:
-            units = spec.ending(units, outputs, dtype)
-        entrance = Entrance(spec.up, widths[level + 1], width)
-        stages.append(Stage(name, level, units, entrance, spec.remat))
-    return stages
 
 
 @register("model")

@@ -28,8 +28,10 @@ class UNetwork(StagedNetwork):
     """Stages down to n / 2^depth nodes, and up again beside what the way down has seen."""
 
     def __init__(self, spec: UNet, dimension: int, channels: int, outputs: int, dtype: str) -> None:
-        stages = [*_down(spec, dimension, channels, dtype), *_up(spec, dimension, outputs, dtype)]
-        super().__init__(stages, channels, spec.dtypes(dtype))
+        down = _down(spec, dimension, channels, dtype)
+        # Beside each level's images are those that the way down has seen.
+        up = spec.rising(spec.depth, (2, 1, 1), dimension, outputs, dtype)
+        super().__init__([*down, *up], channels, spec.dtypes(dtype))
         self.depth = spec.depth
         self.instances = isinstance(spec.norm, InstanceNorm)
 
@@ -71,19 +73,6 @@ def _down(spec: UNet, dimension: int, channels: int, dtype: str) -> list[Stage]:
         name, above, width = f"down_{level}", widths[level - 1], widths[level]
         units = spec.units(name, (above, width, width), dimension, compute, stride)
         entrance = Entrance(pool, above, above) if pool else Entrance()
-        stages.append(Stage(name, level, units, entrance, spec.remat))
-    return stages
-
-
-def _up(spec: UNet, dimension: int, outputs: int, dtype: str) -> list[Stage]:
-    widths, compute = spec.widths(spec.depth), spec.dtypes(dtype)[1]
-    stages = []
-    for level in reversed(range(spec.depth)):
-        name, width = f"up_{level}", widths[level]
-        units = spec.units(name, (2 * width, width, width), dimension, compute)
-        if level == 0:
-            units = spec.ending(units, outputs, dtype)
-        entrance = Entrance(spec.up, widths[level + 1], width)
         stages.append(Stage(name, level, units, entrance, spec.remat))
     return stages
 

@@ -9,9 +9,9 @@ from itertools import combinations_with_replacement
 import numpy as np
 
 from pdehvd.comm.group import Solo
-from pdehvd.numerics.cholesky import BlockColumns
+from pdehvd.numerics.cholesky import BlockRows
 from pdehvd.numerics.kronecker import Pair
-from pdehvd.numerics.triangle import pack_lower, sum_lower, unpack_lower
+from pdehvd.numerics.triangle import pack_upper, sum_upper, unpack_upper
 from pdehvd.objectives.base import Batch
 from pdehvd.objectives.chunked import ChunkedObjective
 from pdehvd.objectives.least_squares import LeastSquares
@@ -65,15 +65,15 @@ class ChunkedLeastSquares(LeastSquares):
         parts = np.stack([part.gram(directions) for part in self._parts])
         return self._objective.host_total(parts, "gram")
 
-    def normal(self) -> BlockColumns:
+    def normal(self) -> BlockRows:
         bound = float(np.max([part.entry_bound() for part in self._parts]))
-        products = (pack_lower(part.normal().own[0]) for part in self._parts)
+        products = (pack_upper(part.normal().own[0]) for part in self._parts)
         total = self._objective.host_total_of_large(products, bound, "normal")
         size = len(self._theta)
         # A division over ranks would round by their number.
-        return BlockColumns.whole(unpack_lower(total, np.zeros((size, size), total.dtype)))
+        return BlockRows.whole(unpack_upper(total, np.zeros((size, size), total.dtype)))
 
-    def kernel(self) -> BlockColumns:
+    def kernel(self) -> BlockRows:
         """Return J J^T [N, N], the same bits on any number of ranks.
 
         Every rank linearizes all chunks, and multiplies its share of the pairs of chunks.
@@ -86,10 +86,10 @@ class ChunkedLeastSquares(LeastSquares):
         width = self._width
         total = np.zeros((self.rows, self.rows), self.own.dtype)
         for piece in self._pieces_of_all(parts):
-            for j, i in own:
+            for i, j in own:
                 down, along = slice(i * width, (i + 1) * width), slice(j * width, (j + 1) * width)
                 total[down, along] += piece[:, down].T @ piece[:, along]
-        return BlockColumns.whole(sum_lower(self._group, total) + self.own.dtype.type(0))
+        return BlockRows.whole(sum_upper(self._group, total) + self.own.dtype.type(0))
 
     def _pieces_of_all(self, parts: Sequence[LeastSquares]) -> Iterator[np.ndarray]:
         """Return parts of the transposed Jacobian [p, N], layer after layer."""

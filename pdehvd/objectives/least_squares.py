@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from pdehvd.comm.group import Group
-from pdehvd.numerics.cholesky import BlockColumns
+from pdehvd.numerics.cholesky import BlockRows
 from pdehvd.numerics.kronecker import Pair
 from pdehvd.objectives.base import Batch
 from pdehvd.objectives.chunks import REAL
@@ -105,18 +105,13 @@ class LeastSquares:
         """Return rank 0's vector, where unlike processors may have rounded differently."""
         return self._group.broadcast_numpy(vector, 0, "agreed")
 
-    def normal(self) -> BlockColumns:
+    def normal(self) -> BlockRows:
         """Return J^T J [P, P]; one collective."""
         size = len(self._theta)
-        total: np.ndarray | None = None
-        for piece in self._pieces(self.slabs, size):
-            jacobian = self._jacobian(piece, size)
-            product = jacobian @ jacobian.T
-            total = product if total is None else np.add(total, product, out=total)
-        assert total is not None
-        return BlockColumns.sum(total, self._group)
+        roots = (self._jacobian(piece, size) for piece in self._pieces(self.slabs, size))
+        return BlockRows.gram(roots, self._group)
 
-    def kernel(self) -> BlockColumns:
+    def kernel(self) -> BlockRows:
         """Return J J^T [N, N].
 
         Every rank linearizes all rows, which is cheap, and computes its own blocks, which are not.
@@ -125,15 +120,11 @@ class LeastSquares:
         if self._group.size > 1:
             slabs = self._linear.rows_and_slabs(self._theta, self._whole(), self._weights)[1]
         dtype = np.dtype(self._theta.dtype.as_numpy_dtype)
-        result = BlockColumns.zeros(self.rows, dtype, self._group)
+        result = BlockRows.zeros(self.rows, dtype, self._group)
         for piece in self.parameter_pieces(slabs, self.rows):
             for number, block in result.own.items():
                 start, stop = result.spans[number]
-                # BLAS is half as fast again with the narrow factor to the left. A square product
-                # is symmetric, and added as it is eight times as fast as transposed.
-                product = piece[:, start:stop].T @ piece[:, start:]
-                symmetric = len(product) == len(block)
-                block += product if symmetric else product.T
+                block += piece[:, start:stop].T @ piece[:, start:]
         return result
 
     def products(self, own: Sequence[np.ndarray]) -> np.ndarray:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from pdehvd.numerics.cholesky import BlockColumns, Factor
+from pdehvd.numerics.cholesky import BlockRows, Factor
 from pdehvd.numerics.damped import Nystrom, conjugate_gradients
 from pdehvd.objectives.least_squares import LeastSquares
 
@@ -39,7 +39,7 @@ class Solver(ABC):
 class Factored(Solver):
     """Through the Cholesky factor of a matrix with lambda on its diagonal."""
 
-    def __init__(self, at: LeastSquares, matrix: BlockColumns) -> None:
+    def __init__(self, at: LeastSquares, matrix: BlockRows) -> None:
         super().__init__(at)
         self._matrix = matrix
 

@@ -23,7 +23,7 @@ from pdehvd.comm.aggregation import Aggregation  # noqa: E402
 from pdehvd.comm.group import Group  # noqa: E402
 from pdehvd.experiment.build import build_parts, build_phases  # noqa: E402
 from pdehvd.experiment.config import Config, load_config  # noqa: E402
-from pdehvd.numerics.cholesky import BlockColumns, Factor  # noqa: E402
+from pdehvd.numerics.cholesky import BlockRows, Factor  # noqa: E402
 from pdehvd.training import stepper  # noqa: E402
 from pdehvd.training.checkpoint import Checkpoints  # noqa: E402
 from pdehvd.training.history import History  # noqa: E402
@@ -290,7 +290,8 @@ def collectives(group: Group) -> Arrays:
     rows = np.arange(4.0).reshape(2, 2) + 10 * rank
     result["last_rows"] = group.broadcast_numpy(rows, size - 1, "last")
     root = np.random.default_rng(rank).standard_normal((900, 40))
-    result["solved"] = Factor(BlockColumns.sum(root @ root.T, group), 1.0).solve(np.ones(900))
+    gram = BlockRows.gram([root], group)
+    result["solved"] = Factor(gram, 1.0).solve(np.ones(900))
     result["empty"] = np.array(len(group.broadcast_bytes(b"" if rank == 0 else b"x")))
     return result
 
