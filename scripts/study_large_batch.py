@@ -1,19 +1,20 @@
 """Batches 1, 8 and 64 times as large, with and without the rules: error, time, picture, table.
 
     .venv/bin/python scripts/study_large_batch.py [--cases burgers poisson_kl] [--factors 1 8 64]
-        [--share 1.0] [--seeds 3] [--jobs 1] [--write]
+        [--share 1.0] [--seeds 3] [--jobs 1] [--keep FILE] [--write]
 
 Every run sees as many points or samples as the others, so a batch k times as large does k times
 fewer steps; its rate falls along a cosine over them. `none` keeps the rate of the small batch, the
 others scale it and warm it up over a tenth of the steps. One process with one thread; errors are
 medians over the seeds, those of a run that diverges are infinite. Seconds are those of the steps,
 without compiling and evaluating. `--share` cuts the steps down, for a try; `--jobs` runs are made
-at a time, each on a core of its own.
+at a time, each on a core of its own. Runs that `--keep` finds in its file are not made again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import multiprocessing
 import os
@@ -41,6 +42,7 @@ FACTORS = (1, 8, 64)
 DIVERGED = 4
 # What the rules are allowed to lose against the small batch.
 KEPT = 1.1
+KEPT_LABEL = "batch x 1 and 10 %"
 
 
 class Rule(NamedTuple):
@@ -160,6 +162,33 @@ def measured(config: dict[str, Any]) -> Curve:
         return Curve(seconds.tolist(), rows["relative_l2/u"].tolist(), False)
 
 
+class Kept:
+    """Curves of runs that were made before, by config, in a file of JSON lines; or none."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        lines = path.read_text().splitlines() if path and path.exists() else []
+        rows = map(json.loads, lines)
+        self.curves = {self._key(row["config"]): Curve(**row["curve"]) for row in rows}
+
+    def __contains__(self, config: dict[str, Any]) -> bool:
+        return self._key(config) in self.curves
+
+    def __getitem__(self, config: dict[str, Any]) -> Curve:
+        return self.curves[self._key(config)]
+
+    def add(self, config: dict[str, Any], curve: Curve) -> Curve:
+        """Write down what a run has given, and return it."""
+        if self.path:
+            with self.path.open("a") as file:
+                print(json.dumps({"config": config, "curve": vars(curve)}), file=file)
+        return curve
+
+    @staticmethod
+    def _key(config: dict[str, Any]) -> str:
+        return json.dumps(config, sort_keys=True)
+
+
 Curves = dict[tuple[str, int], list[Curve]]
 
 
@@ -178,8 +207,12 @@ def study(
         for seed in range(1, options.seeds + 1)
     ]
     configs = [settings(case, RULES[name], f, options.share, seed) for name, f, seed in runs]
+    kept = Kept(options.keep)
+    missing = [config for config in configs if config not in kept]
+    found = iter(each(measured, missing))
     curves: Curves = {}
-    for (name, factor, seed), curve in zip(runs, each(measured, configs), strict=True):
+    for (name, factor, seed), config in zip(runs, configs, strict=True):
+        curve = kept[config] if config in kept else kept.add(config, next(found))
         curves.setdefault((name, factor), []).append(curve)
         say(f"{case.title}: {name}, x {factor}, seed {seed}: {curve.error:.3e}")
     return curves
@@ -247,7 +280,8 @@ def draw(found: dict[str, Curves], path: Path) -> None:
                 shown = curves[rule, sizes[-1]][0]
                 right.plot(shown.seconds, shown.errors, label=rule, **line_style(index))
             right.plot(base[0].seconds, base[0].errors, color="#888888", label="batch x 1")
-            left.axhline(median(base)[0] * KEPT, color="#888888", linewidth=0.8)
+            limit = median(base)[0] * KEPT
+            left.axhline(limit, color="#888888", linewidth=0.8, linestyle=":", label=KEPT_LABEL)
             left.set(xscale="log", xlabel="batch, times the reference", title=CASES[name].title)
             right.set(xscale="log", xlabel="seconds", title="the largest batch, against time")
             left.set_xticks(sorted({f for _, f in curves}), sorted({f for _, f in curves}))
@@ -255,7 +289,12 @@ def draw(found: dict[str, Curves], path: Path) -> None:
                 axes.xaxis.set_minor_formatter(NullFormatter())
                 log_axis(axes)
                 axes.set_ylabel("relative L2 error")
-            left.legend()
+        entries = {
+            label: line
+            for axes in panels[0]
+            for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        picture.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=3)
         picture.savefig(path)
 
 
@@ -267,6 +306,7 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=1.0, help="of the steps")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
+    parser.add_argument("--keep", type=Path, help="write every run here; make none of it again")
     parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
     parser.add_argument("--picture", type=Path, default=PICTURE)
     options = parser.parse_args()

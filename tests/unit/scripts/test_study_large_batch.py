@@ -47,7 +47,7 @@ def test_the_table_says_what_the_rules_keep(tmp_path):
     assert (tmp_path / "picture.png").stat().st_size > 5000
 
 
-def test_a_small_batch_needs_no_rule(monkeypatch):
+def test_a_small_batch_needs_no_rule(monkeypatch, tmp_path):
     ran = []
 
     def measured(config):
@@ -55,10 +55,13 @@ def test_a_small_batch_needs_no_rule(monkeypatch):
         return study.Curve([1.0], [0.5], False)
 
     monkeypatch.setattr(study, "measured", measured)
-    options = argparse.Namespace(factors=[1, 8], seeds=2, share=0.001)
+    options = argparse.Namespace(factors=[1, 8], seeds=2, share=0.001, keep=tmp_path / "runs")
     curves = study.study(study.CASES["burgers"], options)
     assert {name for name, factor in curves if factor == 1} == {"none", "LAMB, sqrt, warm-up"}
     assert len(ran) == 2 * len(curves) and {config["seed"] for config in ran} == {1, 2}
+    # What is kept is not run again.
+    assert study.study(study.CASES["burgers"], options) == curves
+    assert len(ran) == 2 * len(curves)
 
 
 def test_a_run_stays_on_a_core_of_its_own():
