@@ -185,10 +185,10 @@ def measure(
             for name, shape in list(shapes.items())[:: -1 if turn % 2 else 1]:
                 lab.shape(shape)
                 for place in PLACEMENTS:
-                    said = f"{turn + 1} of {options.repeats}: {name}, {place} ..."
-                    print(said, file=sys.stderr, flush=True)
+                    doing = f"{turn + 1} of {options.repeats}: {name}, {place} ..."
+                    print(doing, file=sys.stderr, flush=True)
                     found = once(lab, placement(place, options.np), options.largest)
-                    measured[name, place] = together(measured.get((name, place)), found)
+                    measured[name, place] = with_rounds(measured.get((name, place)), found)
     return measured, shapes
 
 
@@ -200,7 +200,7 @@ def once(lab: Lab, counts: Sequence[int], largest: str) -> dict[str, Any]:
     return dict(json.loads(into.read_text()))
 
 
-def together(before: dict[str, Any] | None, found: dict[str, Any]) -> dict[str, Any]:
+def with_rounds(before: dict[str, Any] | None, found: dict[str, Any]) -> dict[str, Any]:
     """Return the measurement with the times of the rounds before added to each sample."""
     if before is None:
         return found

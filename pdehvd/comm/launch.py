@@ -30,10 +30,6 @@ _LIBRARIES = (
 )
 _PATHS = ("PATH", "LD_LIBRARY_PATH", "PYTHON")
 
-# A sum over TCP sends and receives at once only if the receipt of one message need not queue behind
-# the other message, so each pair of ranks has two connections.
-_MESSAGES = {"OMPI_MCA_btl_tcp_links": "2"}
-
 # What a process with TensorFlow and Horovod needs before it holds any points.
 PROCESS_BYTES = 450 * 2**20
 
@@ -107,7 +103,7 @@ def settle_threads(arguments: list[str]) -> None:
 
 
 def configure_threads(processes: ProcessesSpec) -> int:
-    """Set this process's threads and GPU; return the number of threads.
+    """Set this process's threads, GPU and connections; return the number of threads.
 
     Must come before TensorFlow computes anything and before `join`.
     """
@@ -116,8 +112,9 @@ def configure_threads(processes: ProcessesSpec) -> int:
     if joined():
         # A launcher's pseudo-terminal says nothing about where its output goes.
         os.environ.setdefault("PDEHVD_TERMINAL", "0")
-        for name, value in _MESSAGES.items():
-            os.environ.setdefault(name, value)
+        # A sum over TCP sends and receives at once only if the receipt of one message need not
+        # queue behind the other message, so each pair of ranks has two connections.
+        os.environ.setdefault("OMPI_MCA_btl_tcp_links", "2")
         watch_launcher()
     with silent_stderr():
         import tensorflow as tf

@@ -103,7 +103,8 @@ class MPIGroup(Group):
         return total
 
     def sum_parts(self, values: np.ndarray, counts: Sequence[int], name: str) -> np.ndarray:
-        if max(counts) > _LARGEST:
+        # Places of parts are counted in 32 bits too.
+        if values.size > _LARGEST:
             return super().sum_parts(values, counts, name)
         parts = np.empty((self.size, counts[self.rank]), values.dtype)
         sent, received = [values, counts], [parts, [parts.shape[1]] * self.size]

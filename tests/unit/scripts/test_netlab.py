@@ -124,7 +124,7 @@ def test_a_bucket_that_is_full_before_the_next_sum_does_not_hide_the_latency():
 
 
 def test_rounds_are_added_up_sample_by_sample():
-    twice = netlab.together(netlab.together(None, free_network()), free_network(2e-9))
+    twice = netlab.with_rounds(netlab.with_rounds(None, free_network()), free_network(2e-9))
     once, again = free_network(), free_network(2e-9)
     assert twice["samples"][0]["seconds"] == [
         *once["samples"][0]["seconds"],
