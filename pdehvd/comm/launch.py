@@ -102,13 +102,16 @@ def settle_threads(arguments: list[str]) -> None:
         os.execve(sys.executable, command, {**os.environ, **wanted})
 
 
-def configure_threads(processes: ProcessesSpec) -> int:
+def configure_threads(processes: ProcessesSpec, images: bool = False) -> int:
     """Set this process's threads, GPU and connections; return the number of threads.
 
-    Must come before TensorFlow computes anything and before `join`.
+    `images` says that it computes on images. Must come before TensorFlow computes anything and
+    before `join`.
     """
     threads = threads_per_process(processes)
     os.environ.update(thread_environment(threads))
+    if images:
+        _prefer_wide_vectors()
     if joined():
         # A launcher's pseudo-terminal says nothing about where its output goes.
         os.environ.setdefault("PDEHVD_TERMINAL", "0")
@@ -124,6 +127,16 @@ def configure_threads(processes: ProcessesSpec) -> int:
         _choose_gpu(tf)
         tf.config.list_logical_devices()
     return threads
+
+
+def _prefer_wide_vectors() -> None:
+    """Let XLA fill registers of 512 bits where there are any; by itself it fills half of them.
+
+    Passes over images take a fifth less time then; those over points take more as often as less.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if "xla_cpu_prefer_vector_width" not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_prefer_vector_width=512".strip()
 
 
 def _choose_gpu(tf: Any) -> None:

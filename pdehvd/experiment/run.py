@@ -93,7 +93,7 @@ def _train(
     quiet: bool,
     watchdog: Watchdog,
 ) -> int:
-    threads = launch.configure_threads(config.threaded)
+    threads = launch.configure_threads(config.threaded, config.problem.kind == "grid")
     group = join.group(config.processes)
     if config.processes.profile and not group.times_itself:
         group = TimedGroup(group)

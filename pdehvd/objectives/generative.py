@@ -107,7 +107,8 @@ class GenerativeObjective(Objective):
         indices = self.problem.samples.indices(round_)
         start, stop = self.group.shard(len(indices))
         resolution = self._round_resolution(round_)
-        return [self.tensors(self.problem.draw(indices[start:stop], resolution, TRAINING))]
+        dtype = self.dtype.as_numpy_dtype
+        return [self.tensors(self.problem.draw(indices[start:stop], resolution, TRAINING, dtype))]
 
     def tensors(self, sample: Sample) -> dict[str, tf.Tensor]:
         """Return samples as tensors in the run's precision."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import sympy
+from numpy.typing import DTypeLike
 
 from pdehvd.problems.coefficients import Family
 from pdehvd.problems.levels import Schedule, constant
@@ -16,6 +18,8 @@ from pdehvd.problems.samples import SampleSet
 Loss = Literal["ritz", "galerkin", "residual"]
 Difference = Literal["central", "backward", "forward"]
 TRAINING, HELD_OUT = 0, 1
+# Samples are drawn in groups of about this many numbers.
+_GROUP = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -90,10 +94,16 @@ class ParametricProblem:
         """Return the nodes' coordinates along each axis."""
         return tuple(np.linspace(low, high, resolution) for low, high in self.bounds)
 
-    def draw(self, indices: np.ndarray, resolution: int, stream: int = TRAINING) -> Sample:
+    def draw(
+        self,
+        indices: np.ndarray,
+        resolution: int,
+        stream: int = TRAINING,
+        dtype: DTypeLike = np.float64,
+    ) -> Sample:
         """Return samples by their numbers; `stream` HELD_OUT are those of the evaluation."""
         axes, families = self.axes(resolution), self.families[stream]
-        fields = {name: family.sample(indices, axes) for name, family in families.items()}
+        fields = {name: _drawn(family, indices, axes, dtype) for name, family in families.items()}
         # One field at least has its full size: it tells the resolution.
         first = next(iter(fields))
         full = (len(indices), *self.shape(resolution))
@@ -112,3 +122,18 @@ class ParametricProblem:
     def schedule(self) -> Schedule:
         """Return the schedule that stays at the problem's resolution."""
         return constant(self.resolution)
+
+
+def _drawn(
+    family: Family, indices: np.ndarray, axes: Sequence[np.ndarray], dtype: DTypeLike
+) -> np.ndarray:
+    """Return samples [B, *n]; a few at a time, as in double precision they need more memory."""
+    few = max(1, _GROUP // math.prod(len(axis) for axis in axes))
+    first = family.sample(indices[:few], axes)
+    if len(indices) <= few:
+        return first.astype(dtype, copy=False)
+    fields = np.empty((len(indices), *first.shape[1:]), dtype)
+    fields[:few] = first
+    for start in range(few, len(indices), few):
+        fields[start : start + few] = family.sample(indices[start : start + few], axes)
+    return fields

@@ -53,7 +53,7 @@ def lone(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(LAUNCHERS):
             monkeypatch.delenv(name)
-    monkeypatch.setattr(launch, "configure_threads", lambda processes: 1)
+    monkeypatch.setattr(launch, "configure_threads", lambda *_: 1)
     monkeypatch.setattr(cli, "_PATIENCE", 0.0)
 
 

@@ -39,7 +39,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("generative")
     (folder / "tiny.yaml").write_text(CONFIG)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(launch, "configure_threads", lambda processes: 1)
+        patch.setattr(launch, "configure_threads", lambda *_: 1)
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         patch.chdir(folder)
         assert cli.main(["train", "tiny.yaml", "--quiet"]) == 0

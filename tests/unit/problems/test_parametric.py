@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from pdehvd.errors import ConfigError
 from pdehvd.experiment.config import register_builtin, root_model
+from pdehvd.problems import family
 from pdehvd.problems.family import HELD_OUT
 
 BASE = {
@@ -48,6 +49,16 @@ def test_held_out_samples_are_others():
     assert trained.shape == (3, 8, 8)
     assert not np.allclose(trained, held)
     assert np.array_equal(problem.draw(numbers[1:], 8).fields["nu"], trained[1:])
+
+
+def test_samples_drawn_in_groups_are_the_same(monkeypatch):
+    problem, numbers = built(), np.arange(5)
+    whole = problem.draw(numbers, 8).fields["nu"]
+    monkeypatch.setattr(family, "_GROUP", 2 * 8 * 8)
+    assert np.array_equal(problem.draw(numbers, 8).fields["nu"], whole)
+    single = problem.draw(numbers, 8, dtype=np.float32).fields["nu"]
+    assert single.dtype == np.float32
+    assert np.array_equal(single, whole.astype(np.float32))
 
 
 def test_inputs_that_are_constant_get_their_full_size():
