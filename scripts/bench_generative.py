@@ -8,9 +8,10 @@ it, the same network by Keras's `fit` and its convolutions alone (peer_keras.py)
 turn in one call, in processes of its own with one thread, each on its own core. Numbers are medians
 over the repeats, ratios are medians of the ratios of neighbouring runs. Steps are timed from end to
 end, so that drawing samples counts (Keras has them drawn before); the first steps, which compile,
-do not. Two processes share the batch of one (strong scaling). Of Keras's ways to compile the faster
-is what we compare with. Memory is the most that a process ever has, with the pictures at the end of
-a run.
+do not. Two processes share the batch of one (strong scaling); beside that stands what the
+convolutions alone gain when two processes take half a batch each and exchange nothing. Of Keras's
+ways to compile the faster is what we compare with. Memory is the most that a process ever has, with
+the pictures at the end of a run.
 
 --levels measures instead the time to an error with coarse levels first, as in the config, and
 without.
@@ -84,7 +85,7 @@ class Speed(Table):
         say(f"{size} x {size}")
         settings = unet_settings(size)
         self.size, self.batch = size, settings["sampling.batch"]
-        self.sides = [f"ours {n}" for n in options.np]
+        self.np, self.sides = options.np, [f"ours {n}" for n in options.np]
         runs = Runs(size, options.steps[size], settings, options.cores)
         ways: tuple[str, ...] = KERAS
         for _ in range(options.repeats):
@@ -93,7 +94,7 @@ class Speed(Table):
             found |= {way: run for way, run in keras.items() if run is not None}
             # What did not fit once is not tried again.
             ways = tuple(way for way in ways if way in found)
-            found["floor"] = runs.convolutions()
+            found |= {floor(n): runs.convolutions(n) for n in options.np}
             self.rounds.append(found)
         self.way = min(ways, key=lambda way: self.seconds(way) or 0, default="no way")
 
@@ -106,6 +107,7 @@ class Speed(Table):
             f"{self.rounds[0]['ours 1'].parameters}",
             *map(number, seconds),
             *(f"**{number(self.ratio('ours 1', side))}**" for side in self.sides[1:]),
+            *(number(self.ratio("floor", floor(n))) for n in self.np[1:]),
             *(number(self.batch / one) for one in seconds),
             *(number(self.memory(side), ".0f") for side in self.sides),
         ]
@@ -162,6 +164,11 @@ class Remat(Table):
         return off / on, (off - self.base) / (on - self.base)
 
 
+def floor(np_: int) -> str:
+    """Return what the convolutions alone on some cores are called."""
+    return "floor" if np_ == 1 else f"floor {np_}"
+
+
 def number(value: float | None, form: str = ".3g", none: str = "-") -> str:
     """Return a number as a cell."""
     return none if value is None else f"{value:{form}}"
@@ -184,6 +191,8 @@ def reached(speeds: Sequence[Speed], remat: Remat | None) -> list[list[str]]:
     if all("ours 2" in speed.sides for speed in speeds):
         aim = "speed-up of at least 1.8 on 2 processes"
         rows.append([aim, each(lambda speed: speed.ratio("ours 1", "ours 2"))])
+        limit = "what the convolutions alone reach, with nothing to exchange"
+        rows.append([limit, each(lambda speed: speed.ratio("floor", floor(2)))])
     if remat is not None:
         over = [f"{number(remat.ratio(s, 'floor'))} with remat {s}" for s in ("on", "off")]
         rows.append([f"at most 1.25 times the convolutions at {remat.size}", ", ".join(over)])
@@ -221,6 +230,7 @@ def speed(options: argparse.Namespace) -> list[str]:
     own = ["size", "batch", "parameters"]
     own += [f"s per step, {n} process{'es' if n > 1 else ''}" for n in options.np]
     own += [f"speed-up on {n}" for n in options.np[1:]]
+    own += [f"of the convolutions alone on {n}" for n in options.np[1:]]
     own += [f"samples per s, {n}" for n in options.np]
     own += [f"MiB per process, {n}" for n in options.np]
     beside = ["size, one process", "s per step", "Keras as it compiles", "Keras without XLA"]

@@ -9,6 +9,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,9 +101,22 @@ class Runs:
         run = Run(statistics.median(times), peak, summary["parameters"])
         return _told(f"ours on {np_} {dict(more or {})}", run)
 
-    def convolutions(self) -> Run:
-        """Time the convolutions alone, forward and backward."""
-        return self._peer("convolutions")
+    def convolutions(self, np_: int = 1) -> Run:
+        """Time the convolutions alone, forward and backward; on several cores shards of a batch.
+
+        The shards side by side exchange nothing, so they tell what the machine allows.
+        """
+        shards = [
+            Runs(self.size, self.steps, {**self.settings, "sampling.batch": batch}, [core])
+            for batch, core in zip(self._shards(np_), self.cores, strict=False)
+        ]
+        with ThreadPoolExecutor(np_) as pool:
+            runs = list(pool.map(lambda shard: shard._peer("convolutions"), shards))
+        return max(runs, key=lambda run: run.seconds)
+
+    def _shards(self, np_: int) -> list[int]:
+        batch = self.settings["sampling.batch"]
+        return [batch // np_ + (rank < batch % np_) for rank in range(np_)]
 
     def keras(self, way: str) -> Run | None:
         """Time `fit` of Keras; None where it needs more memory than there is."""
