@@ -106,7 +106,7 @@ class Speed(Table):
             f"{self.batch}",
             f"{self.rounds[0]['ours 1'].parameters}",
             *map(number, seconds),
-            *(f"**{number(self.ratio('ours 1', side))}**" for side in self.sides[1:]),
+            *(bold(self.ratio("ours 1", side)) for side in self.sides[1:]),
             *(number(self.ratio("floor", floor(n))) for n in self.np[1:]),
             *(number(self.batch / one) for one in seconds),
             *(number(self.memory(side), ".0f") for side in self.sides),
@@ -118,9 +118,9 @@ class Speed(Table):
             f"{self.size}",
             number(self.seconds("ours 1")),
             *(number(self.seconds(way), none="does not fit") for way in KERAS),
-            f"**{number(self.ratio(self.way, 'ours 1'))}**",
+            bold(self.ratio(self.way, "ours 1")),
             number(self.seconds("floor")),
-            f"**{number(self.ratio('ours 1', 'floor'))}**",
+            bold(self.ratio("ours 1", "floor")),
             *(number(self.memory(side), ".0f") for side in ("ours 1", self.way, "floor")),
         ]
 
@@ -174,6 +174,11 @@ def number(value: float | None, form: str = ".3g", none: str = "-") -> str:
     return none if value is None else f"{value:{form}}"
 
 
+def bold(value: float | None) -> str:
+    """Return a ratio as a cell."""
+    return number(value) if value is None else f"**{number(value)}**"
+
+
 def lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Return a Markdown table."""
     return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
@@ -183,7 +188,8 @@ def reached(speeds: Sequence[Speed], remat: Remat | None) -> list[list[str]]:
     """Return rows of what was to be reached and what was seen."""
 
     def each(value: Callable[[Speed], float | None]) -> str:
-        return ", ".join(f"{number(value(speed))} at {speed.size}" for speed in speeds)
+        known = ((value(speed), speed.size) for speed in speeds)
+        return ", ".join(f"{number(ratio)} at {size}" for ratio, size in known if ratio is not None)
 
     rows = [
         ["not slower than Keras: at least 1", each(lambda speed: speed.ratio(speed.way, "ours 1"))]
