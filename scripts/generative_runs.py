@@ -17,6 +17,8 @@ from typing import Any
 import bench_cases
 import machine
 
+from pdehvd.comm.grid import shard
+
 PEER = Path(machine.ROOT, "scripts", "peer_keras.py")
 # Seconds that a single run may take.
 LIMIT = 3600.0
@@ -106,17 +108,14 @@ class Runs:
 
         The shards side by side exchange nothing, so they tell what the machine allows.
         """
-        shards = [
-            Runs(self.size, self.steps, {**self.settings, "sampling.batch": batch}, [core])
-            for batch, core in zip(self._shards(np_), self.cores, strict=False)
-        ]
+        shards = []
+        for rank, core in enumerate(self.cores[:np_]):
+            start, stop = shard(self.settings["sampling.batch"], rank, np_)
+            settings = {**self.settings, "sampling.batch": stop - start}
+            shards.append(Runs(self.size, self.steps, settings, [core]))
         with ThreadPoolExecutor(np_) as pool:
-            runs = list(pool.map(lambda shard: shard._peer("convolutions"), shards))
+            runs = list(pool.map(lambda runs: runs._peer("convolutions"), shards))
         return max(runs, key=lambda run: run.seconds)
-
-    def _shards(self, np_: int) -> list[int]:
-        batch = self.settings["sampling.batch"]
-        return [batch // np_ + (rank < batch % np_) for rank in range(np_)]
 
     def keras(self, way: str) -> Run | None:
         """Time `fit` of Keras; None where it needs more memory than there is."""

@@ -89,7 +89,7 @@ def measure_here(config: Config, source: Source, counts: Sequence[int]) -> list[
     Raises `ConfigError` for what is wrong with the config, `PdehvdError` for an optimizer whose
     own work is divided over processes in a way that one process alone cannot do.
     """
-    launch.configure_threads(config.processes)
+    launch.configure_threads(config.processes, config.problem.kind == "grid")
     found = []
     for count in counts:
         group: Group = Solo() if count == 1 else join.one_shard(count, config.processes)

@@ -91,27 +91,27 @@ def doubled(image: Tensor, kind: str) -> Tensor:
     Bilinear takes 3/4 of the nearest and 1/4 of the next pixel along each axis, and repeats the
     pixels at the ends.
     """
-    if kind == "bilinear" and image.dtype == tf.float32 and len(image.shape) == 4:
-        return _resized(image)
-    if image.shape.num_elements() < COMPILED_FROM:
-        return _doubled((kind,), image)
+    small = image.shape.num_elements() < COMPILED_FROM
+
+    def passed(function: Callable[..., Tensor], image: Tensor) -> Tensor:
+        return function((kind,), image) if small else compiled(function, (kind,))(image)
 
     @tf.custom_gradient
     def run(image: Tensor) -> tuple[Tensor, Any]:
-        return compiled(_doubled, (kind,))(image), compiled(_doubled_adjoint, (kind,))
+        single = kind == "bilinear" and image.dtype == tf.float32 and len(image.shape) == 4
+        larger = _resized(image) if single else passed(_doubled, image)
+        return larger, lambda g: passed(_doubled_adjoint, g)
 
     return run(image)
 
 
-@tf.custom_gradient
-def _resized(image: Tensor) -> tuple[Tensor, Any]:
+def _resized(image: Tensor) -> Tensor:
     """Return a plane in single precision at twice its resolution.
 
     By an operation that needs nothing beside its result: XLA's program holds three times as much.
     """
     size = [2 * n for n in image.shape[1:3]]
-    larger = tf.raw_ops.ResizeBilinear(images=image, size=size, half_pixel_centers=True)
-    return larger, compiled(_doubled_adjoint, ("bilinear",))
+    return tf.raw_ops.ResizeBilinear(images=image, size=size, half_pixel_centers=True)
 
 
 def coarsened(image: Tensor) -> Tensor:
@@ -120,11 +120,8 @@ def coarsened(image: Tensor) -> Tensor:
     Node j of n lies at node 2 j + j / (n - 1) of 2 n.
     """
     for axis in range(1, len(image.shape) - 1):
-        shape = [*image.shape]
-        n = shape[axis] // 2
-        first, second = tf.unstack(
-            tf.reshape(image, [*shape[:axis], n, 2, *shape[axis + 1 :]]), axis=axis + 1
-        )
+        n = image.shape[axis] // 2
+        first, second = _pair(image, axis)
         weight = _along(np.arange(n) / (n - 1), image, axis)
         image = first + weight * (second - first)
     return image
@@ -187,11 +184,18 @@ def _interleaved(pair: Sequence[Tensor], axis: int) -> Tensor:
     return tf.reshape(tf.stack(pair, axis=axis + 1), shape)
 
 
+def _pair(image: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """Return the two images whose pixels are in turn along an axis."""
+    shape = [*image.shape]
+    shape[axis : axis + 1] = shape[axis] // 2, 2
+    first, second = tf.unstack(tf.reshape(image, shape), axis=axis + 1)
+    return first, second
+
+
 def _doubled_adjoint(options: tuple[str], g: Tensor) -> Tensor:
     for axis in range(1, len(g.shape) - 1):
-        shape, n = [*g.shape], g.shape[axis] // 2
-        pairs = tf.reshape(g, [*shape[:axis], n, 2, *shape[axis + 1 :]])
-        first, second = tf.unstack(pairs, axis=axis + 1)
+        n = g.shape[axis] // 2
+        first, second = _pair(g, axis)
         g = first + second
         if options[0] == "bilinear":
             # What leans on the pixel after, and on the one before; ends lean on themselves.

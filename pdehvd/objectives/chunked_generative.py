@@ -15,7 +15,7 @@ from pdehvd.objectives.base import Batch, Evaluation
 from pdehvd.objectives.chunks import Chunks
 from pdehvd.objectives.generative import GenerativeObjective
 from pdehvd.objectives.lockstep import in_lockstep
-from pdehvd.problems.family import TRAINING, ParametricProblem
+from pdehvd.problems.family import ParametricProblem
 from pdehvd.problems.levels import Schedule
 
 
@@ -43,11 +43,8 @@ class ChunkedGenerativeObjective(GenerativeObjective):
     def batch(self, round_: int, selection: np.ndarray | None = None) -> Batch:
         indices = self.problem.samples.indices(round_)
         start, stop = self.chunks.span(len(indices))
-        resolution = self._round_resolution(round_)
-        return [
-            self.tensors(self.problem.draw(own, resolution, TRAINING))
-            for own in np.split(indices[start:stop], self.chunks.own)
-        ]
+        own = np.split(indices[start:stop], self.chunks.own)
+        return [self._drawn(chunk, round_) for chunk in own]
 
     def evaluate(self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor) -> Evaluation:
         """Return the global loss, gradient and moments; two collectives besides those of norms."""

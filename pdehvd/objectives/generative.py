@@ -106,9 +106,12 @@ class GenerativeObjective(Objective):
     def batch(self, round_: int, selection: np.ndarray | None = None) -> Batch:
         indices = self.problem.samples.indices(round_)
         start, stop = self.group.shard(len(indices))
-        resolution = self._round_resolution(round_)
-        dtype = self.dtype.as_numpy_dtype
-        return [self.tensors(self.problem.draw(indices[start:stop], resolution, TRAINING, dtype))]
+        return [self._drawn(indices[start:stop], round_)]
+
+    def _drawn(self, indices: np.ndarray, round_: int) -> dict[str, tf.Tensor]:
+        """Return the samples of these numbers at the round's resolution."""
+        resolution, dtype = self._round_resolution(round_), self.dtype.as_numpy_dtype
+        return self.tensors(self.problem.draw(indices, resolution, TRAINING, dtype))
 
     def tensors(self, sample: Sample) -> dict[str, tf.Tensor]:
         """Return samples as tensors in the run's precision."""

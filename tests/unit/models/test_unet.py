@@ -206,14 +206,14 @@ def test_half_precision_is_close_and_keeps_sums_and_parameters():
 def test_doubling_and_its_adjoint(monkeypatch, kind, smallest, dtype, rounding):
     monkeypatch.setattr(convolutions, "COMPILED_FROM", smallest)
     random = np.random.default_rng(0)
-    x = tf.constant(random.standard_normal((2, 4, 6, 3)), dtype)
-    g = tf.constant(random.standard_normal((2, 8, 12, 3)), dtype)
+    x = tf.constant(random.standard_normal((2, 4, 6, 1)), dtype)
+    g = tf.constant(random.standard_normal((2, 8, 12, 1)), dtype)
     with tf.GradientTape() as tape:
         tape.watch(x)
         larger = convolutions.doubled(x, kind)
     assert larger.dtype == dtype
     method = "nearest" if kind == "nearest" else "bilinear"
-    np.testing.assert_allclose(larger, tf.image.resize(x, [8, 12], method), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(larger, tf.image.resize(x, [8, 12], method), rtol=1e-5)
     inner = tf.reduce_sum(larger * g).numpy()
     found = tf.reduce_sum(tape.gradient(larger, x, g) * x).numpy()
     assert found == pytest.approx(inner, rel=rounding)
