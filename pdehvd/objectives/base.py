@@ -34,7 +34,8 @@ class Objective(ABC):
     `period` is the number of steps between new batches, None where the first one serves for ever;
     `points` the number of points at which fields are evaluated in a step, `batch_size` that of the
     equations' points or of samples. `compiled` says whether
-    XLA may take a loop of whole steps, `least_squares` whether L is a sum of squares.
+    XLA may take a loop of whole steps, `least_squares` whether L is a sum of squares, `signed`
+    whether L may be negative: an energy.
     """
 
     group: Group
@@ -45,6 +46,7 @@ class Objective(ABC):
     batch_size: int
     compiled = False
     least_squares = False
+    signed = False
     # Global number N of the residuals of a sum of squares.
     rows = 0
 
@@ -94,6 +96,20 @@ class Objective(ABC):
     @abstractmethod
     def evaluate(self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor) -> Evaluation:
         """Return the global loss and gradient."""
+
+    @abstractmethod
+    def whole_losses(
+        self,
+        theta: tf.Tensor,
+        moments: tf.Tensor,
+        round_: int | None,
+        selection: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return each term's loss [T] on all of a round's batch, by this process alone.
+
+        Without a round: on as many points or samples that no round has. What a config gives point
+        by point is the same in both. No collective.
+        """
 
     @abstractmethod
     def losses_at(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import sympy
@@ -10,6 +11,9 @@ import tensorflow as tf
 
 from pdehvd.numerics import stencils
 from pdehvd.objectives.discrete import DiscreteLaw, Fields, Tensor, compiled
+
+# Keeps the signs apart from all else that is drawn from a seed.
+_KEY = 0x63757276
 
 _Factor = dict[tuple[int, int], Tensor]
 
@@ -124,3 +128,18 @@ def semidefinite_factor(matrix: _Factor, size: int) -> _Factor:
 def _less(value: Tensor, parts: list[Tensor]) -> Tensor:
     """Return a tensor less all of some others."""
     return value - tf.add_n(parts) if parts else value
+
+
+def random_signs(seed: int, number: int, places: Sequence[int], count: int) -> np.ndarray:
+    """Return 1 or -1 for each of `count` rows of the samples at `places`, [b, count] int8.
+
+    A function of (seed, number, place) alone, and so of no rank.
+    """
+    signs = np.empty((len(places), count), np.int8)
+    for row, place in zip(signs, places, strict=True):
+        key = np.random.SeedSequence(seed, spawn_key=(_KEY, number, place))
+        words = np.random.Philox(key=key.generate_state(2, np.uint64)).random_raw(-(-count // 64))
+        row[:] = np.unpackbits(words.astype("<u8").view(np.uint8))[:count]
+    signs *= 2
+    signs -= 1
+    return signs

@@ -13,17 +13,16 @@ from pdehvd.comm.group import Group
 from pdehvd.models.grid_network import GridNetwork
 from pdehvd.models.network import Layout
 from pdehvd.models.norm import Reduce
+from pdehvd.objectives import whole
 from pdehvd.objectives.base import Batch, Evaluation, Objective
-from pdehvd.objectives.curvature import Curvature
+from pdehvd.objectives.curvature import Curvature, random_signs
 from pdehvd.objectives.discrete import DiscreteLaw
 from pdehvd.objectives.parts import Data, cut, sum_in_parts
-from pdehvd.problems.family import TRAINING, ParametricProblem, Sample
+from pdehvd.problems.family import HELD_OUT, TRAINING, ParametricProblem, Sample
 from pdehvd.problems.levels import Schedule
 
 LATENT = "latent numbers"
 SIGNS = "random signs"
-# Keeps the signs apart from all else that is drawn from a seed.
-_CURVATURE = 0x63757276
 
 
 class GenerativeObjective(Objective):
@@ -54,6 +53,7 @@ class GenerativeObjective(Objective):
         self.terms = problem.terms
         self.schedule = schedule or problem.schedule()
         self.period = problem.samples.every
+        self.signed = problem.loss == "ritz"
         self.batch_size = problem.items
         self.points = problem.samples.batch * problem.resolution ** len(problem.coordinates)
         self.law = DiscreteLaw(problem, self.dtype)
@@ -97,11 +97,8 @@ class GenerativeObjective(Objective):
         return self.network.initial_moments().astype(self.dtype.as_numpy_dtype)
 
     def averaged(self, moments: tf.Tensor, fresh: tf.Tensor | None) -> tf.Tensor:
-        return moments if fresh is None else moments + (fresh - moments) * self._renewal
-
-    @property
-    def _renewal(self) -> tf.Tensor:
-        return tf.constant(1 - self.network.momentum, self.dtype)
+        renewal = tf.constant(1 - self.network.momentum, self.dtype)
+        return moments if fresh is None else moments + (fresh - moments) * renewal
 
     def batch(self, round_: int, selection: np.ndarray | None = None) -> Batch:
         indices = self.problem.samples.indices(round_)
@@ -161,14 +158,26 @@ class GenerativeObjective(Objective):
         gradients = tape.gradient(loss, parameters, unconnected_gradients=none)
         return list(gradients), parts, moments
 
+    def whole_losses(
+        self,
+        theta: tf.Tensor,
+        moments: tf.Tensor,
+        round_: int | None,
+        selection: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return the mean loss [1] of all of a round's samples, or of held-out ones."""
+        drawn = np.arange(self.batch_size), HELD_OUT, self.problem.resolution
+        if round_ is not None:
+            drawn = self.problem.samples.indices(round_), TRAINING, self._round_resolution(round_)
+        return whole.mean_loss(self, theta, moments, *drawn)
+
     def losses_at(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
         def share(theta: tf.Tensor, data: Mapping[str, tf.Tensor]) -> tf.Tensor:
             raw, _ = self._trained(self.network.split(theta), data, self._reduce)
             return self._weighted_loss(raw, data, weights)
 
         def one(theta: tf.Tensor) -> tf.Tensor:
-            parts = self.micro_batches
-            return sum_in_parts(lambda part: (share(theta, part[0]),), batch, parts)[0]
+            return sum_in_parts(lambda part: (share(theta, part[0]),), batch, self.micro_batches)[0]
 
         # One after another: their normalisations have collectives of the same names.
         local = tf.map_fn(one, thetas, parallel_iterations=1)
@@ -179,19 +188,10 @@ class GenerativeObjective(Objective):
         return [self._signed(batch[0], range(start, stop), number)]
 
     def _signed(self, data: Data, places: Sequence[int], number: int) -> Data:
-        """Return the samples at `places` of the global batch with a sign for every row of theirs.
-
-        Signs are functions of (seed, number, place) alone, and so of no rank.
-        """
+        """Return the samples at `places` of the global batch, with signs for their rows."""
         count = self.curvature.count(self._resolution(data))
-        signs = np.empty((len(places), count), np.int8)
-        for row, place in zip(signs, places, strict=True):
-            key = np.random.SeedSequence(
-                self.problem.samples.seed, spawn_key=(_CURVATURE, number, place)
-            ).generate_state(2, np.uint64)
-            words = np.random.Philox(key=key).random_raw(-(-count // 64))
-            row[:] = np.unpackbits(words.astype("<u8").view(np.uint8))[:count]
-        return {**data, SIGNS: tf.constant(2 * signs - 1)}
+        signs = random_signs(self.problem.samples.seed, number, places, count)
+        return {**data, SIGNS: tf.constant(signs)}
 
     def curvature_sample(self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
         (part,) = sum_in_parts(

@@ -12,7 +12,7 @@ import tensorflow as tf
 from pdehvd.comm.aggregation import Aggregation
 from pdehvd.comm.group import Group
 from pdehvd.models.network import Layout, Network
-from pdehvd.objectives import term_gradients
+from pdehvd.objectives import term_gradients, whole
 from pdehvd.objectives.base import Batch, Evaluation, Objective
 from pdehvd.objectives.parts import Data, count_parts, sum_in_parts
 from pdehvd.objectives.point_law import PointLaw
@@ -51,6 +51,9 @@ class PDEObjective(Objective):
         self.law = PointLaw(problem, network)
         self._local = tf.function(self.contributions, jit_compile=True, autograph=False)
         self._local_losses = tf.function(self._losses_of, jit_compile=True, autograph=False)
+        self._whole_losses = tf.function(
+            lambda theta, batch: whole.losses(self, theta, batch), autograph=False
+        )
         self._of_losses: Callable[..., tf.Tensor] = term_gradients.of_losses
         self._of_signed_sums: Callable[..., tf.Tensor] = term_gradients.of_signed_sums
         self._local_error = tf.function(self.equation_error, jit_compile=True, autograph=False)
@@ -182,6 +185,18 @@ class PDEObjective(Objective):
         gradient, losses = self._local(theta, batch, weights)
         gradient, losses = self.aggregation.combine(self.group, gradient, losses)
         return Evaluation(tf.reduce_sum(weights * losses), losses, gradient)
+
+    def whole_losses(
+        self,
+        theta: tf.Tensor,
+        moments: tf.Tensor,
+        round_: int | None,
+        selection: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return each term's loss [T] on all of a round's points, or on fresh ones."""
+        batch = whole.batch(self, round_, selection)
+        values: np.ndarray = self._whole_losses(theta, batch).numpy().astype(np.float64)
+        return values
 
     def losses_at(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
         """Return the global losses [K] at several thetas [K, P]; one collective for all."""

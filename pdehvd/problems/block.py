@@ -74,6 +74,9 @@ class Source(Protocol):
     def items(self, round_: int, start: int, stop: int) -> Items:
         """Return the global items start..stop of a resampling round."""
 
+    def fresh(self) -> Source:
+        """Return a source that has other items in the round `FRESH`; itself where all are given."""
+
 
 @dataclass(frozen=True)
 class Term:

@@ -52,6 +52,10 @@ class Sampler(ABC):
             return np.zeros((stop - start, dimension))
         return self._rows(dimension, count, start, stop, key)
 
+    def varied(self) -> Sampler:
+        """Return a sampler whose points differ from key to key."""
+        return self
+
     @abstractmethod
     def _rows(self, dimension: int, count: int, start: int, stop: int, key: Key) -> np.ndarray:
         """Return the rows; `dimension` and `stop - start` are at least one."""
@@ -79,6 +83,9 @@ class Grid(Sampler):
                 sizes[axis] -= 1
                 break
         return sizes
+
+    def varied(self) -> Sampler:
+        return Uniform(self.seed)
 
     def total(self, dimension: int, count: int) -> int:
         """Return the number of cells: the largest near-cubic grid of at most `count`."""

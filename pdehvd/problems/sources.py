@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from pdehvd.problems.block import Items
 from pdehvd.problems.geometry import Domain
 from pdehvd.problems.regions import Region
 from pdehvd.problems.sampling import Sampler
+
+# The round of fresh points: one that no training reaches.
+FRESH = 2**62
 
 Columns = Mapping[str, np.ndarray]
 Function = Callable[[Columns], np.ndarray]
@@ -30,6 +33,10 @@ class RegionSource:
 
     def items(self, round_: int, start: int, stop: int) -> Items:
         return self._drawn(self.count, round_, start, stop)
+
+    def fresh(self) -> RegionSource:
+        """Return a source whose items in the round `FRESH` are in no other round."""
+        return replace(self, sampler=self.sampler.varied())
 
     def candidate_items(self, round_: int, start: int, stop: int) -> Items:
         """Return candidates start..stop of a round, from which residuals choose."""
@@ -64,6 +71,9 @@ class PeriodicSource:
     def count(self) -> int:
         return self.lower.count
 
+    def fresh(self) -> PeriodicSource:
+        return replace(self, lower=self.lower.fresh())
+
     def items(self, round_: int, start: int, stop: int) -> Items:
         below = self.lower.items(round_, start, stop).x
         above = below.copy()
@@ -83,6 +93,9 @@ class GivenSource:
     @property
     def count(self) -> int:
         return len(self.x)
+
+    def fresh(self) -> GivenSource:
+        return self
 
     def items(self, round_: int, start: int, stop: int) -> Items:
         return Items(
@@ -110,6 +123,9 @@ class IntegralSource:
     @property
     def points_per_item(self) -> int:
         return len(self.nodes)
+
+    def fresh(self) -> IntegralSource:
+        return self
 
     def items(self, round_: int, start: int, stop: int) -> Items:
         x = np.repeat(self.others[start:stop], len(self.nodes), axis=0)
