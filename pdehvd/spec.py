@@ -18,7 +18,7 @@ from pydantic import (
     ValidationInfo,
 )
 from pydantic.fields import FieldInfo
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, to_jsonable_python
 
 from pdehvd.errors import ConfigError, nearest
 
@@ -32,6 +32,28 @@ class Spec(BaseModel):
     # What a problem, a model, a sampling or a reference is for: networks of coordinates ("points")
     # or networks that map fields on a grid ("grid").
     kind: ClassVar[str] = "points"
+
+    def plain(self) -> dict[str, Any]:
+        """Return what validates to an equal spec: plain data under YAML's keys, the name first.
+
+        A null is left out where it is the default.
+        """
+        data = {
+            field.alias or name: _plain(getattr(self, name))
+            for name, field in type(self).model_fields.items()
+            if getattr(self, name) is not None or field.default is not None
+        }
+        return {key: data[key] for key in sorted(data, key=lambda key: key != "name")}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Spec):
+        return value.plain()
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return to_jsonable_python(value, inf_nan_mode="constants")
 
 
 SpecClass = TypeVar("SpecClass", bound=type[Spec])

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from pdehvd.comm.silence import import_tensorflow
@@ -17,7 +16,7 @@ from pdehvd.errors import ConfigError
 from pdehvd.experiment.messages import explain
 from pdehvd.experiment.overrides import override
 from pdehvd.experiment.plugins import load_plugins
-from pdehvd.experiment.yaml_source import Source, read_source
+from pdehvd.experiment.yaml_source import Source, read_source, write
 from pdehvd.spec import Section, Spec, registered
 from pdehvd.training.spec import TrainingSpec
 
@@ -177,18 +176,4 @@ def validate(source: Source) -> Config:
 
 def dump(config: Config) -> str:
     """Return the resolved config as YAML; reading it back gives an equal config."""
-    data = config.model_dump(mode="json", exclude_none=True)
-    # A null matters only where it was put in place of another default.
-    if Config.model_validate(data) != config:
-        data = config.model_dump(mode="json")
-    return yaml.safe_dump(_name_first(data), sort_keys=False, allow_unicode=True, width=100)
-
-
-def _name_first(data: Any) -> Any:
-    """Return the data with every section's name in front, as people write it."""
-    if isinstance(data, list):
-        return [_name_first(item) for item in data]
-    if not isinstance(data, dict):
-        return data
-    head = {"name": data["name"]} if "name" in data else {}
-    return {**head, **{key: _name_first(value) for key, value in data.items() if key != "name"}}
+    return write(config.plain())

@@ -17,9 +17,8 @@ from html import escape
 from pathlib import Path
 from typing import IO, Any
 
-import yaml
-
 from pdehvd.errors import ConfigError, EnvironmentFault, PdehvdError
+from pdehvd.experiment.yaml_source import write
 
 _RUN = "run: "
 _ERRORS: dict[int, type[PdehvdError]] = {2: ConfigError, 3: EnvironmentFault}
@@ -145,7 +144,7 @@ def _config_file(config: Path | str | Mapping[str, Any]) -> Iterator[Path]:
     if not isinstance(config, Mapping):
         yield Path(config)
         return
-    text = yaml.safe_dump({"name": "run", **config}, sort_keys=False, allow_unicode=True)
+    text = write({"name": "run", **config})
     with tempfile.NamedTemporaryFile(
         "w", prefix=".pdehvd-", suffix=".yaml", dir=Path.cwd(), encoding="utf-8", delete=False
     ) as file:

@@ -82,8 +82,22 @@ _PLAIN = (
         list("-+.0123456789"),
     ),
 )
+
+
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's writer, which also quotes a text that YAML 1.2 would read as a number."""
+
+    def text(self, text: str) -> yaml.Node:
+        """Escape the rarer line ends, which single quotes would lose."""
+        style = '"' if re.search("[\x85\u2028\u2029]", text) else None
+        return self.represent_scalar(_TAG + "str", text, style)
+
+
+_Dumper.add_representer(str, _Dumper.text)
+
 for _name, _pattern, _first in _PLAIN:
-    _Loader.add_implicit_resolver(_TAG + _name, re.compile(f"^(?:{_pattern})$"), _first)
+    for _class in (_Loader, _Dumper):
+        _class.add_implicit_resolver(_TAG + _name, re.compile(f"^(?:{_pattern})$"), _first)
 
 
 def read_source(path: str | File) -> Source:
@@ -109,6 +123,11 @@ def parse_value(text: str, name: str) -> Any:
     builder = _Builder(name, numbered=False)
     node = builder.compose(text)
     return None if node is None else builder.build(node, ())
+
+
+def write(data: Mapping[str, Any]) -> str:
+    """Return plain data as YAML, which reads back the same."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 def _number(text: str) -> float:
