@@ -40,7 +40,7 @@ def _found(run: Path, plugin: Sequence[Path] | None) -> Path:
 
 
 def evaluate(run: RunFolder, plugin: Plugins = None) -> None:
-    """Print a run's errors against its reference solution."""
+    """Print a run's errors against its reference solution, and its residuals on fresh points."""
     found = _found(run, plugin)
     from pdehvd.experiment.evaluate import evaluate as measure
     from pdehvd.experiment.tables import show_errors

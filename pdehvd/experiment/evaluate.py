@@ -1,4 +1,4 @@
-"""Errors of a run against its reference."""
+"""What there is to measure of a run: errors against its reference, residuals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ import numpy as np
 from pdehvd.errors import ConfigError
 from pdehvd.experiment.directory import EVALUATION, write_json
 from pdehvd.experiment.evaluate_samples import evaluate_samples
-from pdehvd.experiment.opened import RunLike, free_constants, opened, predict, true_unknowns, truth
+from pdehvd.experiment.opened import (
+    RunLike,
+    Trained,
+    free_constants,
+    opened,
+    predict,
+    true_unknowns,
+    truth,
+)
 from pdehvd.experiment.trained_grid import TrainedOnGrid
 from pdehvd.problems.evaluation import error_sums, evaluation_points, relative_l2, time_slices
 
@@ -19,23 +27,27 @@ POINTS = 40_000
 
 
 def evaluate(run: RunLike, count: int = POINTS) -> dict[str, Any]:
-    """Compare a run with its reference on a dense set, write `evaluation.json` and return it.
+    """Measure a run on a dense set, write `evaluation.json` and return it.
 
-    For each field: relative_l2 = sqrt(sum (u - ref)^2) / sqrt(sum ref^2), maximum_error =
-    max |u - ref|, rmse = sqrt(mean (u - ref)^2). A field that is determined up to a constant is
-    first moved by the mean difference at each time. Of an unknown: |value - true| / |true|.
-    A generative model is measured on its held-out samples, see `evaluate_samples`.
-    Raises ConfigError where the run has no reference.
+    `residuals`: of each term the root mean square on the `trained` points, and on as many `fresh`
+    ones; of an energy its mean. With a reference also, for each field: relative_l2 =
+    sqrt(sum (u - ref)^2) / sqrt(sum ref^2), maximum_error = max |u - ref|, rmse =
+    sqrt(mean (u - ref)^2). A field that is determined up to a constant is first moved by the mean
+    difference at each time. Of an unknown: |value - true| / |true|. A generative model is measured
+    on its held-out samples, see `evaluate_samples`.
     """
     trained = opened(run)
-    if trained.reference is None:
-        raise ConfigError(
-            "this run has no reference solution to compare with",
-            ("problem", "reference"),
-            "a reference such as {name: exact, u: sin(x)} in the config",
-        )
-    if isinstance(trained, TrainedOnGrid):
-        return evaluate_samples(trained)
+    result: dict[str, Any] = {"unknowns": {n: {"value": v} for n, v in trained.unknowns.items()}}
+    if trained.reference is not None:
+        on_grid = isinstance(trained, TrainedOnGrid)
+        result = evaluate_samples(trained) if on_grid else _at_points(trained, count)
+    result["residuals"] = {name: pair._asdict() for name, pair in trained.residuals().items()}
+    write_json(Path(trained.directory) / EVALUATION, result)
+    return result
+
+
+def _at_points(trained: Trained, count: int) -> dict[str, Any]:
+    """Return the errors of fields and unknowns against the reference."""
     points = evaluation_points(trained.problem.domain, count)
     slices, slice_count = time_slices(trained.problem.domain, points)
     values, truths = predict(trained, points), truth(trained, points)
@@ -59,7 +71,6 @@ def evaluate(run: RunLike, count: int = POINTS) -> dict[str, Any]:
         }
         for name, true in true_unknowns(trained).items()
     }
-    write_json(Path(trained.directory) / EVALUATION, result)
     return result
 
 

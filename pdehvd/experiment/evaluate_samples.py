@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from pdehvd.experiment.directory import EVALUATION, write_json
 from pdehvd.experiment.trained_grid import TrainedOnGrid
 from pdehvd.training.sample_evaluator import GAP, H1, L2, measures
 
@@ -19,7 +17,7 @@ TIMED, LARGE = 3, 300_000
 
 
 def evaluate_samples(trained: TrainedOnGrid) -> dict[str, Any]:
-    """Compare a run with its reference on the held-out samples, write and return the measures.
+    """Compare a run with its reference on the held-out samples.
 
     relative_l2 and relative_h1 are means over samples of |u - v| / |v| in the norms of finite
     elements, worst_relative_l2 the largest; energy_gap = mean (E(u) - E(v)) / |E(v)|;
@@ -52,7 +50,6 @@ def evaluate_samples(trained: TrainedOnGrid) -> dict[str, Any]:
     }
     if problem.loss != "residual":
         result["energy_gap"] = {field: float(table[:, GAP].mean())}
-    write_json(Path(trained.directory) / EVALUATION, result)
     return result
 
 

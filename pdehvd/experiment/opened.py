@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from pdehvd.experiment.fresh_residuals import TermResidual
+
 CHUNK = 65_536
 
 
@@ -29,6 +31,10 @@ class Trained(Protocol):
     @property
     def summary(self) -> dict[str, Any]:
         """What the run wrote about itself."""
+
+    def residuals(self) -> dict[str, TermResidual]:
+        """Return each term's residual on the trained points and on fresh ones."""
+        ...
 
     def predict(self, points: np.ndarray) -> Mapping[str, np.ndarray]:
         """Return every field, [N], at points [N, D]."""

@@ -47,11 +47,12 @@ def print_table(
 
 
 def show_errors(errors: Mapping[str, Any]) -> None:
-    """Print what `evaluate` returned: errors by field, and of unknowns."""
+    """Print what `evaluate` returned: errors by field and of unknowns, residuals by term."""
     measures = [name for name in MEASURES if name in errors]
     fields = list(dict.fromkeys(field for name in measures for field in errors[name]))
     rows = [[field, *(_number(errors[name].get(field)) for name in measures)] for field in fields]
-    print_table(["field", *(name.replace("_", " ") for name in measures)], rows)
+    if rows:
+        print_table(["field", *(name.replace("_", " ") for name in measures)], rows)
     seconds = errors.get("seconds")
     if seconds:
         print(
@@ -67,6 +68,16 @@ def show_errors(errors: Mapping[str, Any]) -> None:
                 for name, facts in unknowns.items()
             ],
         )
+    if not rows:
+        print("there is no reference to compare with")
+    show_residuals(errors.get("residuals", {}))
+
+
+def show_residuals(residuals: Mapping[str, Mapping[str, float]]) -> None:
+    """Print what each term leaves on the points of its training and on fresh ones."""
+    print("residuals, root mean square (of an energy: the mean)")
+    rows = [[name, _number(at["trained"]), _number(at["fresh"])] for name, at in residuals.items()]
+    print_table(["term", "trained points", "fresh points"], rows)
 
 
 def show_cost(cost: Cost) -> None:

@@ -10,6 +10,7 @@ from pdehvd.comm.group import Solo
 from pdehvd.experiment import directory as folder
 from pdehvd.experiment.build import build_objective, build_problem, build_reference
 from pdehvd.experiment.config import Config
+from pdehvd.experiment.fresh_residuals import TermResidual, fresh_residuals
 from pdehvd.training.checkpoint import read_state
 from pdehvd.training.history import read
 
@@ -43,6 +44,10 @@ class TrainedRun:
     def reference(self) -> Any:
         """The reference solution, or None."""
         return build_reference(self.config, self.problem)
+
+    def residuals(self) -> dict[str, TermResidual]:
+        """Return each term's residual on the trained points and on fresh ones."""
+        return fresh_residuals(self.objective, self._state)
 
     @property
     def unknowns(self) -> dict[str, float]:

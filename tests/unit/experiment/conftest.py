@@ -6,6 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from pdehvd.experiment.fresh_residuals import TermResidual
+
 EXTRA = 0.02
 
 
@@ -48,6 +50,9 @@ class FakeRun:
         return {
             name: function(points) + wave + self.shift for name, function in self.functions.items()
         }
+
+    def residuals(self):
+        return {"equation/momentum": TermResidual(1e-3, 2e-3)}
 
     def module(self):
         import tensorflow as tf

@@ -1,10 +1,12 @@
 import json
+import re
 
 import numpy as np
 import pytest
 
 from pdehvd.errors import ConfigError
 from pdehvd.experiment.evaluate import evaluate
+from pdehvd.experiment.tables import show_errors
 
 
 def test_errors_are_those_of_the_definition(fake, tmp_path):
@@ -35,11 +37,17 @@ def test_a_constant_counts_unless_the_reference_leaves_it_free(fake):
     assert free["up_to_constant"] == ["u"]
 
 
-def test_a_run_without_reference_says_so(fake, tmp_path):
-    with pytest.raises(ConfigError, match="no reference solution") as caught:
-        evaluate(fake(reference=False))
-    assert caught.value.path == ("problem", "reference")
-    assert not (tmp_path / "evaluation.json").exists()
+def test_a_run_without_reference_has_its_residuals(fake, tmp_path, capsys):
+    run = fake(reference=False)
+    run.unknowns = {"nu": 0.011}
+    result = evaluate(run)
+    assert result["residuals"] == {"equation/momentum": {"trained": 1e-3, "fresh": 2e-3}}
+    assert json.loads((tmp_path / "evaluation.json").read_text()) == result
+    show_errors(result)
+    printed = capsys.readouterr().out
+    assert "no reference" in printed
+    assert re.search(r"equation/momentum +0.001 +0.002", printed)
+    assert re.search(r"nu +0.011", printed)
 
 
 def test_points_where_the_reference_is_unknown_are_counted(fake):
