@@ -22,6 +22,8 @@ def reading(file: Path | str) -> Iterator[None]:
     """Turn whatever a reader of files raises into a `ConfigError` that names the file."""
     try:
         yield
+    except ConfigError:
+        raise
     except Exception as error:  # the libraries that read files fail in ways of their own
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise ConfigError(f"cannot read {file}: {' '.join(reason.split())[:_LONGEST]}") from error

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from pdehvd.errors import ConfigError, Path, nearest
 from pdehvd.numerics.expressions import parse_number, symbol
 from pdehvd.problems.block import Language, Source, Term
-from pdehvd.problems.data import read_table
+from pdehvd.problems.data import open_table
 from pdehvd.problems.geometry import Domain
 from pdehvd.problems.regions import Region
 from pdehvd.problems.sources import (
@@ -183,13 +183,16 @@ def _periodic(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]
 def _data(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]]:
     names, fields = site.domain.names, site.language.fields
     try:
-        header = read_table(str(spec.data))
-        measured = spec.fields or [field for field in fields if field in header]
+        file = open_table(str(spec.data))
+        measured = spec.fields or [field for field in fields if field in file.names]
         if not measured:
             raise ConfigError(
-                f"{spec.data} has no column of a field", (), "one of " + ", ".join(fields)
+                f"{spec.data} has no column of a field, but {', '.join(filter(None, file.names))}",
+                (),
+                "one of " + ", ".join(fields),
+                next((near for near in map(file.near, fields) if near), ""),
             )
-        table = read_table(str(spec.data), [*names, *measured])
+        table = file.rows([*names, *measured])
     except ConfigError as error:
         raise error.within(*site.path, "data") from error
     for i, field in enumerate(measured):

@@ -1,73 +1,141 @@
-"""Tables of measured values from CSV, NPZ or HDF5 files, checked before they are used."""
+"""Tables of measured values from text, NPZ or HDF5 files, checked before they are used."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
-import pandas as pd
 
 from pdehvd.errors import ConfigError, nearest
-from pdehvd.problems.archives import read_hdf5, read_npz, reading, real
+from pdehvd.problems.archives import MAXIMUM_BYTES, read_hdf5, read_npz, reading, real
+from pdehvd.problems.text_table import TextTable
 
 
-def read_table(path: str | Path, columns: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-    """Read named columns, each a finite float64 array [N].
+class _Columns(Protocol):
+    """The columns of a file, whatever its kind."""
 
-    CSV files have a header line; NPZ and HDF5 files hold one array per column. Nothing pickled
-    is ever loaded. Without `columns`, all are read.
-    Raises `ConfigError` for a file that is missing, unreadable, empty, lacks a column, has columns
-    of different lengths, or holds something that is not a finite number.
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names in the order of the file."""
+
+    def numbers(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return columns in float64."""
+        ...
+
+
+class Table:
+    """The named columns of a file; only those that are asked for have to be numbers."""
+
+    def __init__(self, file: Path, columns: _Columns) -> None:
+        self.file = file
+        self._columns = columns
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(self._columns.names)
+
+    def near(self, name: str) -> str:
+        """Return the column that `name` likely means: in other letters, or with its unit."""
+        for other in self.names:
+            bare = other.split("[")[0].split("(")[0].strip()
+            if name.casefold() in (other.casefold(), bare.casefold()):
+                return other
+        return nearest(name, self.names)
+
+    def columns(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return columns, each a finite float64 array [N], of its own length in NPZ and HDF5.
+
+        Raises `ConfigError` for a column that is missing, empty, or holds something that is not
+        a finite number.
+        """
+        for name in names:
+            if name not in self.names:
+                raise ConfigError(
+                    f"{self.file} has no column '{name}'",
+                    (),
+                    "columns " + ", ".join(filter(None, self.names)),
+                    self.near(name),
+                )
+        result = self._columns.numbers(names)
+        for name, values in result.items():
+            bad = np.flatnonzero(~np.isfinite(values))
+            if bad.size:
+                raise ConfigError(
+                    f"{self.file}: column '{name}' has {bad.size} values that are not finite, "
+                    f"the first in row {bad[0] + 1}"
+                )
+            if not values.size:
+                raise ConfigError(f"{self.file} holds no rows")
+        return result
+
+    def rows(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return columns of one length. Raises `ConfigError` as `columns`, or where they differ."""
+        result = self.columns(names)
+        lengths = {name: len(values) for name, values in result.items()}
+        if len(set(lengths.values())) > 1:
+            raise ConfigError(f"{self.file}: the columns differ in length: {lengths}")
+        return result
+
+
+def open_table(path: str | Path) -> Table:
+    """Return the table in a file: text with a line of names, or NPZ or HDF5 with arrays by name.
+
+    Nothing pickled is ever loaded. Raises `ConfigError` for a file that is missing, unreadable or
+    no table: the message names the row, the numbers of values and what separates them.
     """
     file = Path(path)
     if not file.is_file():
         raise ConfigError(f"there is no data file {file}", (), "a CSV, NPZ or HDF5 file")
-    readers = {".csv": _read_csv, ".npz": read_npz, ".h5": read_hdf5, ".hdf5": read_hdf5}
+    text = dict.fromkeys((".csv", ".tsv", ".txt", ".dat"), _read_text)
+    readers: dict[str, Callable[[Path], _Columns]] = {
+        **text,
+        ".npz": lambda file: _Arrays(file, read_npz(file)),
+        ".h5": lambda file: _Arrays(file, read_hdf5(file)),
+        ".hdf5": lambda file: _Arrays(file, read_hdf5(file)),
+    }
     reader = readers.get(file.suffix.lower())
     if reader is None:
         raise ConfigError(
             f"cannot read {file.name}", (), "a file that ends in " + ", ".join(readers)
         )
     with reading(file):
-        table = reader(file)
-    return _checked(file, table, columns)
+        return Table(file, reader(file))
 
 
-def _read_csv(file: Path) -> dict[str, np.ndarray]:
-    frame = pd.read_csv(file, skipinitialspace=True, comment="#")
-    return {str(name).strip(): frame[name].to_numpy() for name in frame.columns}
+def read_table(path: str | Path, columns: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+    """Return named columns of a file, all without `columns`; see `open_table` and `Table.rows`."""
+    table = open_table(path)
+    return table.rows(table.names if columns is None else columns)
 
 
-def _checked(
-    file: Path, table: dict[str, np.ndarray], columns: Sequence[str] | None
-) -> dict[str, np.ndarray]:
-    """Return the wanted columns as float64, or say what is wrong with the file."""
-    result: dict[str, np.ndarray] = {}
-    for name in table if columns is None else columns:
-        if name not in table:
-            raise ConfigError(
-                f"{file} has no column '{name}'",
-                (),
-                "columns " + ", ".join(table),
-                nearest(name, table),
-            )
-        try:
-            values = real(table[name]).reshape(-1)
-        except (TypeError, ValueError) as error:
-            raise ConfigError(
-                f"{file}: column '{name}' holds something that is not a number"
-            ) from error
-        bad = np.flatnonzero(~np.isfinite(values))
-        if bad.size:
-            raise ConfigError(
-                f"{file}: column '{name}' has {bad.size} values that are not finite, "
-                f"the first in row {bad[0] + 1}"
-            )
-        result[name] = values
-    lengths = {name: len(values) for name, values in result.items()}
-    if len(set(lengths.values())) > 1:
-        raise ConfigError(f"{file}: the columns differ in length: {lengths}")
-    if not lengths or not next(iter(lengths.values())):
-        raise ConfigError(f"{file} holds no rows")
-    return result
+class _Arrays:
+    """Arrays of an archive as columns."""
+
+    def __init__(self, file: Path, arrays: Mapping[str, np.ndarray]) -> None:
+        self._file = file
+        self._arrays = arrays
+        self.names = tuple(arrays)
+        if not arrays:
+            raise ConfigError(f"{file} holds no rows")
+
+    def numbers(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return arrays in float64, flattened."""
+        result = {}
+        for name in names:
+            try:
+                result[name] = real(self._arrays[name]).reshape(-1)
+            except (TypeError, ValueError) as error:
+                raise ConfigError(
+                    f"{self._file}: column '{name}' holds something that is not a number"
+                ) from error
+        return result
+
+
+def _read_text(file: Path) -> TextTable:
+    size = file.stat().st_size
+    if size > MAXIMUM_BYTES:
+        raise ValueError(f"it has {size / 2**30:.3g} GiB; expected at most {MAXIMUM_BYTES >> 30}")
+    return TextTable(file, file.read_bytes())

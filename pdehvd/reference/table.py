@@ -17,7 +17,7 @@ from scipy.interpolate import (
 from scipy.spatial import QhullError
 
 from pdehvd.errors import ConfigError
-from pdehvd.problems.data import read_table
+from pdehvd.problems.data import Table, open_table
 from pdehvd.reference.base import Reference, ReferenceSpec
 from pdehvd.spec import DataFile, register
 
@@ -123,13 +123,15 @@ class File(ReferenceSpec):
     ) -> TableReference:
         """Return the reference. Raises ConfigError for a file that does not fit the problem."""
         try:
-            columns = {name: self._column(name) for name in coordinates}
-            held = self.fields or self._held(fields)
-            values = {name: self._column(name) for name in held}
+            table = open_table(self.path)
+            held = self.fields or self._held(table, fields)
+            found = table.columns([*coordinates, *held])
         except ConfigError as error:
             raise error.within("path") from None
         try:
-            interpolators = self._interpolators(list(columns.values()), values)
+            columns = [found[name] for name in coordinates]
+            values = {name: found[name] for name in held}
+            interpolators = self._interpolators(columns, values)
         except (QhullError, ValueError) as error:
             if isinstance(error, ConfigError):
                 raise
@@ -141,23 +143,11 @@ class File(ReferenceSpec):
             ) from error
         return TableReference(interpolators, self.values(constants))
 
-    def _column(self, name: str) -> np.ndarray:
-        return read_table(self.path, [name])[name]
-
-    def _held(self, fields: Sequence[str]) -> list[str]:
+    def _held(self, table: Table, fields: Sequence[str]) -> list[str]:
         """Return the fields that the file has."""
-        held = []
-        problem = ConfigError("")
-        for name in fields:
-            try:
-                self._column(name)
-            except ConfigError as error:
-                problem = error
-            else:
-                held.append(name)
-        if not held:
-            raise problem
-        return held
+        held = [name for name in fields if name in table.names]
+        # Without any, the error names the first.
+        return held or list(fields[:1])
 
     def _interpolators(
         self, columns: Axes, values: Mapping[str, np.ndarray]

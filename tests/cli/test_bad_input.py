@@ -210,13 +210,20 @@ def test_mistakes_told_by_the_processes(here: Path, type_: Type) -> None:
 
 DATA = {
     "nothing.csv": (None, "there is no data file"),
-    "short.csv": ("x,t\n0,0\n", "has no column of a field; expected one of u"),
-    "torn.csv": ("x,t,u\n0,0\n", "not finite"),
+    "short.csv": ("x,t\n0,0\n", "has no column of a field, but x, t; expected one of u"),
+    "torn.csv": (
+        "x,t,u\n0,0\n",
+        "row 1 (line 2) has 2 values between commas, the header has 3 names",
+    ),
     "empty.csv": ("x,t,u\n", "holds no rows"),
     "nan.csv": ("x,t,u\n0,0,1\n0,0.5,nan\n", "not finite, the first in row 2"),
-    "text.csv": ("x,t,u\n0,0,warm\n", "not a number"),
+    "text.csv": ("x,t,u\n0,0,warm\n", "column 'u' holds 'warm' in row 1 (line 2)"),
     "outside.csv": ("x,t,u\n0,7,1\n", "row 1 lies outside the domain"),
-    "data.txt": ("x,t,u\n0,0,1\n", "expected a file that ends in"),
+    "capital.csv": (
+        "x,T,u\n0,0,1\n",
+        "has no column 't'; expected columns x, T, u; did you mean 'T'",
+    ),
+    "data.xls": ("x,t,u\n0,0,1\n", "expected a file that ends in"),
 }
 
 

@@ -1,0 +1,162 @@
+"""Tables in text files, as spreadsheets, R, MATLAB, NumPy and instruments write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from pdehvd.errors import ConfigError
+from pdehvd.problems.text_lines import NAMES, cells, decoded, lines, separator_of
+from pdehvd.problems.text_numbers import (
+    BadCellError,
+    is_number,
+    is_units,
+    numbers,
+    shows_decimal_comma,
+)
+
+# So many rows decide by what values are separated; all of them are checked afterwards.
+_SAMPLE = 100
+_COMMAS = "; numbers with a decimal comma need semicolons or tabs between them"
+
+
+class TextTable:
+    """A header of names and rows of as many values; columns become numbers when asked for."""
+
+    def __init__(self, file: Path, data: bytes) -> None:
+        self.file = file
+        self.rows, self._lines, comment = lines(decoded(data))
+        if self.rows:
+            self._take_header(comment)
+        if self.rows and is_units(cells(self.rows[0], self.separator)):
+            self._drop_first()
+        if not self.rows:
+            raise ConfigError(f"{file} holds no rows")
+        # R writes the names of rows in front, under no name.
+        self._skip = 1 if self._has_row_names() else 0
+        self._check_counts()
+
+    def numbers(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return columns in float64, [N] each. Raises `ConfigError` for what is no number."""
+        for name in names:
+            if self.names.count(name) > 1:
+                raise ConfigError(
+                    f"{self.file} has {self.names.count(name)} columns '{name}'",
+                    (),
+                    "one of each name",
+                )
+        places = [self.names.index(name) + self._skip for name in names]
+        fast = self._parsed_fast(places)
+        if fast is not None:
+            return dict(zip(names, fast, strict=True))
+        table = self._cells
+        try:
+            columns = zip(names, places, strict=True)
+            return numbers({name: [row[place] for row in table] for name, place in columns})
+        except BadCellError as error:
+            raise ConfigError(
+                f"{self.file}: column '{error.column}' {error} in {self._where(error.row)}",
+                (),
+                error.expected,
+            ) from error
+
+    def _take_header(self, comment: str) -> None:
+        first, sample = self.rows[0], self.rows[1 : _SAMPLE + 1]
+        self.separator = separator_of(first, sample)
+        self._quoted = '"' in first
+        names = cells(first, self.separator)
+        if not all(is_number(name) for name in names if name):
+            self._drop_first()
+        else:
+            # The first row holds values: NumPy writes the names in a comment above it.
+            self.separator = separator_of(comment, [first, *sample])
+            names = cells(comment, self.separator)
+            if not comment or len(names) != self._count(first) or all(map(is_number, names)):
+                raise ConfigError(
+                    f"{self.file} has no header: its first row is '{first.strip()[:60]}'",
+                    (),
+                    "a first row with the names of the columns, such as x,t,u",
+                )
+        self.names = tuple(names)
+
+    def _drop_first(self) -> None:
+        del self.rows[0], self._lines[0]
+
+    def _has_row_names(self) -> bool:
+        """Say whether each row begins with a quoted name more than the quoted header has."""
+        if not self._quoted:
+            return False
+        for row in self.rows:
+            values = cells(row, self.separator)
+            all_quoted = row.count('"') >= 2 * len(values)
+            named = row.lstrip().startswith('"') and not all_quoted
+            if not named or len(values) != len(self.names) + 1:
+                return False
+        return True
+
+    def _count(self, text: str) -> int:
+        if '"' in text or self.separator == " ":
+            return len(cells(text, self.separator))
+        return text.count(self.separator) + 1
+
+    @cached_property
+    def _counts(self) -> np.ndarray:
+        """The number of values in each row [N]."""
+        return np.array([self._count(row) for row in self.rows])
+
+    def _check_counts(self) -> None:
+        """Raise `ConfigError` for a row that does not fit the header.
+
+        Empty values at the end, which spreadsheets leave there, may be more or fewer.
+        """
+        wanted = len(self.names) + self._skip
+        least = wanted - _empty_at_end(self.names)
+        for row in np.flatnonzero(self._counts != wanted):
+            values = cells(self.rows[row], self.separator)
+            if least <= len(values) and len(values) - _empty_at_end(values) <= wanted:
+                continue
+            raise ConfigError(
+                f"{self.file}: {self._where(int(row))} has {_many(len(values), 'value')} between "
+                f"{NAMES[self.separator]}, the header has {_many(len(self.names), 'name')}",
+                (),
+                "a value for each name" + (_COMMAS if self.separator == "," else ""),
+            )
+
+    def _where(self, row: int) -> str:
+        return f"row {row + 1} (line {self._lines[row]})"
+
+    @cached_property
+    def _cells(self) -> list[list[str]]:
+        """The values of each row, filled up with empty ones."""
+        table = [cells(row, self.separator) for row in self.rows]
+        wanted = len(self.names) + self._skip
+        return [row + [""] * (wanted - len(row)) for row in table]
+
+    def _parsed_fast(self, places: Sequence[int]) -> list[np.ndarray] | None:
+        """Return columns of plain numbers by NumPy's parser, or None where there is more to it."""
+        text, rows = "\n".join(self.rows), self.rows
+        if '"' in text or np.ptp(self._counts):
+            return None
+        if self.separator != "," and "," in text:
+            sample = [cells(row, self.separator) for row in rows[:_SAMPLE]]
+            shown = any(shows_decimal_comma(row[place]) for row in sample for place in places)
+            if "." in text or not shown:
+                return None
+            rows = text.replace(",", ".").split("\n")
+        mark = None if self.separator == " " else self.separator
+        try:
+            found = np.loadtxt(rows, delimiter=mark, usecols=places, comments=None, ndmin=2)
+        except ValueError:
+            return None
+        return list(np.ascontiguousarray(found.T))
+
+
+def _empty_at_end(values: Sequence[str]) -> int:
+    return next((i for i, value in enumerate(reversed(values)) if value), len(values))
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
