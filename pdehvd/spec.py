@@ -123,7 +123,10 @@ class Section:
 def _resolved(path: str, info: ValidationInfo) -> str:
     """Make a path absolute: relative ones start from the folder of the config file."""
     folder = (info.context or {}).get("folder", ".")
-    return str((Path(folder) / Path(path).expanduser()).resolve())
+    try:
+        return str((Path(folder) / Path(path).expanduser()).resolve())
+    except RuntimeError as error:
+        raise ValueError(f"'{path}': this machine does not know whose folder ~ is") from error
 
 
 DataFile = Annotated[str, AfterValidator(_resolved)]

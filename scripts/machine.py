@@ -5,6 +5,7 @@ Standard library only, and syntax that old Pythons parse (see environment.py).
 
 import contextlib
 import fcntl
+import importlib.util
 import os
 import re
 import shutil
@@ -43,19 +44,29 @@ def say(text):
 
 
 def cache_folder():
-    """Return the user's cache folder of this project, made if needed."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    folder = os.path.join(base, "pdehvd")
-    try:
-        os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError as error:
-        raise SetupError(
-            "the cache folder {} cannot be written ({}); set XDG_CACHE_HOME to one that can".format(
-                folder, error.strerror
-            )
-        ) from None
+    """Return the cache folder of this project, made if needed: see pdehvd/caches.py."""
+    failures = []
+    for folder in map(str, _cache_places()):
+        try:
+            os.makedirs(folder, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+        except OSError as error:
+            failures.append("{} ({})".format(folder, error.strerror))
+    raise SetupError(
+        "the cache folder {} cannot be written; set XDG_CACHE_HOME to one that can".format(
+            " or ".join(failures) or "of a user without a home"
+        )
+    )
+
+
+def _cache_places():
+    """Return where caches may be; the file is loaded alone, for its package is not installed."""
+    path = os.path.join(ROOT, "pdehvd", "caches.py")
+    spec = importlib.util.spec_from_file_location("pdehvd_caches", path)
+    caches = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(caches)
+    return caches.places("")
 
 
 @contextlib.contextmanager

@@ -169,8 +169,7 @@ def net(
     if counts or not launch.joined():
         counts = counts or [2]
         network.check(counts, most, available_memory())
-        if output is not None:
-            network.folder_for(output)
+        output = network.folder_for(output)
         found = network.measure(counts, most)
     else:
         here = network.measure_here(most)

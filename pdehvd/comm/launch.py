@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pdehvd import caches
 from pdehvd.comm import loopback, single_copy
 from pdehvd.comm.orphan import watch_launcher
 from pdehvd.comm.silence import silent_stderr
@@ -230,6 +231,9 @@ def launch_environment(
     settings |= {"PDEHVD_TERMINAL": "1" if live else "0"}
     if live:
         settings |= {"COLUMNS": str(shutil.get_terminal_size().columns)}
+    if caches.home() is None:
+        # Open MPI crashes where neither this variable nor the system names a home.
+        settings |= {"HOME": "/"}
     settings = {**settings, **environment, **thread_environment(threads)}
     stays = settings.get("OMPI_MCA_oob_tcp_if_include") == LOOPBACK
     if stays and (preloaded := loopback.library()):

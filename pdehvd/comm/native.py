@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from pdehvd import caches
+
 
 def library(
     source: Path, compilers: Sequence[str], flags: Sequence[str] = (), key: str = ""
@@ -22,11 +24,11 @@ def library(
     """
     told = f"{platform.machine()} {' '.join(flags)} {key}".encode()
     digest = hashlib.sha256(source.read_bytes() + told).hexdigest()[:16]
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    target = Path(base) / "pdehvd" / "lib" / f"{source.stem}-{digest}.so"
-    with suppress(OSError):
-        if _ours(target) or _compile(source, target, compilers, flags):
-            return target
+    for folder in caches.places("lib"):
+        target = folder / f"{source.stem}-{digest}.so"
+        with suppress(OSError):
+            made = _ours(target) or _compile(source, target, compilers, flags)
+            return target if made else None
     return None
 
 
@@ -39,7 +41,7 @@ def _ours(file: Path) -> bool:
 
 
 def _compile(source: Path, target: Path, compilers: Sequence[str], flags: Sequence[str]) -> bool:
-    target.parent.mkdir(parents=True, exist_ok=True)
+    caches.make(target.parent)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     for compiler in compilers:
         if shutil.which(compiler) is None:

@@ -41,12 +41,17 @@ def create(output: Path, name: str) -> Path:
                 continue
         point_latest(output, directory)
     except OSError as error:
-        raise ConfigError(
-            f"cannot write to {output}: {error.strerror}",
-            ("output",),
-            "a folder that can be written",
-        ) from error
+        raise unwritable(output, error).within("output") from error
     return directory
+
+
+def unwritable(place: Path, error: OSError) -> ConfigError:
+    """Return the error that says how to choose another folder for what a command writes."""
+    return ConfigError(
+        f"cannot write to {place}: {error.strerror}",
+        (),
+        "a folder that can be written: --output DIR",
+    )
 
 
 def point_latest(output: Path, directory: Path) -> None:

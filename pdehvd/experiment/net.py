@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import statistics
 import sys
@@ -204,9 +205,8 @@ def folder_for(output: Path | None) -> Path:
         raise ConfigError(f"{place} holds a measurement already", (), "another --output")
     try:
         place.mkdir(parents=True, exist_ok=True)
-        writable = os.access(place, os.W_OK)
+        if not os.access(place, os.W_OK):
+            raise PermissionError(errno.EACCES, "Permission denied")
     except OSError as error:
-        raise ConfigError(f"cannot write to {place}: {error.strerror}", (), "a folder") from error
-    if not writable:
-        raise ConfigError(f"cannot write to {place}", (), "a folder that can be written")
+        raise folder.unwritable(place, error) from error
     return place

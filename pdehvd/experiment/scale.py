@@ -106,9 +106,7 @@ def _folder(place: Path) -> None:
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(
-            f"cannot write to {place}: {error.strerror}", (), "a folder that can be written"
-        ) from error
+        raise folder.unwritable(place, error) from error
 
 
 def _warn(counts: Sequence[int]) -> None:

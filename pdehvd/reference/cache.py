@@ -12,15 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from pdehvd import __version__
+from pdehvd import __version__, caches
 
 Arrays = dict[str, np.ndarray]
-
-
-def folder() -> Path:
-    """Return the cache folder, `${XDG_CACHE_HOME:-~/.cache}/pdehvd/references`."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "pdehvd" / "references"
 
 
 def cached(name: str, definition: Mapping[str, Any], compute: Callable[[], Arrays]) -> Arrays:
@@ -30,17 +24,21 @@ def cached(name: str, definition: Mapping[str, Any], compute: Callable[[], Array
     or written only costs the computation; other processes never see half a file.
     """
     text = json.dumps([__version__, name, dict(definition)], sort_keys=True)
-    path = folder() / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npz"
-    with contextlib.suppress(Exception), np.load(path, allow_pickle=False) as stored:
-        return {key: stored[key] for key in stored.files}
+    file = f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npz"
+    paths = [folder / file for folder in caches.places("references")]
+    for path in paths:
+        with contextlib.suppress(Exception), np.load(path, allow_pickle=False) as stored:
+            return {key: stored[key] for key in stored.files}
     arrays = compute()
-    with contextlib.suppress(OSError):
-        _write(path, arrays)
+    for path in paths:
+        with contextlib.suppress(OSError):
+            _write(path, arrays)
+            break
     return arrays
 
 
 def _write(path: Path, arrays: Arrays) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    caches.make(path.parent)
     # Not by mkstemp: the person's umask, not this program, says who may read.
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
     try:

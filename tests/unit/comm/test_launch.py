@@ -118,3 +118,10 @@ def test_exit_code_of_the_processes_is_returned(monkeypatch, tmp_path):
     fake.chmod(0o755)
     monkeypatch.setattr(launch, "find_mpirun", lambda: str(fake))
     assert launch.launch(["train"], ProcessesSpec(), 2) == 4
+
+
+def test_open_mpi_gets_a_home_where_there_is_none(monkeypatch):
+    monkeypatch.setattr(launch.caches, "home", lambda: None)
+    assert launch.launch_environment({})["HOME"] == "/"
+    monkeypatch.setattr(launch.caches, "home", lambda: Path("/home/me"))
+    assert "HOME" not in launch.launch_environment({})

@@ -122,7 +122,7 @@ def test_a_crafted_cache_is_computed_anew(
         return {"u": np.ones(2)}
 
     cache.cached("heat", {}, compute)
-    (file,) = cache.folder().iterdir()
+    (file,) = (tmp_path / "pdehvd/references").iterdir()
     archive(file, trap, "u")
     assert cache.cached("heat", {}, compute)["u"].tolist() == [1.0, 1.0]
     assert len(calls) == 2 and not trap.exists()
@@ -136,7 +136,9 @@ def test_the_cache_follows_the_umask(tmp_path: Path, monkeypatch: pytest.MonkeyP
             cache.cached("heat", {"mask": mask}, lambda: {"u": np.ones(2)})
         finally:
             os.umask(previous)
-        modes = [stat.S_IMODE(file.stat().st_mode) for file in cache.folder().iterdir()]
+        modes = [
+            stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "pdehvd/references").iterdir()
+        ]
         assert mode in modes and len(modes) == (1 if mask == 0o077 else 2)
 
 
