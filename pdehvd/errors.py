@@ -5,7 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from pdehvd.synonyms import SYNONYMS, folded
+
 Path = tuple[str | int, ...]
+# The share of letters in common that makes a name worth proposing.
+_ALIKE = 0.62
 
 
 class PdehvdError(Exception):
@@ -54,6 +58,29 @@ class DisagreementError(PdehvdError):
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """Return the valid name most like `name`, or an empty string."""
-    matches = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
-    return matches[0] if matches else ""
+    """Return the valid name that was most likely meant, or an empty string.
+
+    That is a `same` name, or else the one that is spelt most alike.
+    """
+    known = list(valid)
+    found = same(name, known)
+    if found:
+        return found
+    letters = {folded(one): one for one in reversed(known)}
+    alike = difflib.get_close_matches(folded(name), list(letters), n=5, cutoff=_ALIKE)
+    # Two letters that changed places are the most common slip.
+    swapped = (one for one in alike if sorted(one) == sorted(folded(name)))
+    return letters[next(swapped, alike[0])] if alike else ""
+
+
+def same(name: str, valid: Iterable[str]) -> str:
+    """Return the valid name that says the same: in other letters, or in another program's words."""
+    letters = {folded(one): one for one in reversed(list(valid))}
+    meant = (folded(name), *(folded(one) for one in SYNONYMS.get(folded(name), ())))
+    return next((letters[one] for one in meant if one in letters), "")
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 process`, `2 processes`, `1,024 points`."""
+    plural = "es" if noun.endswith(("s", "x", "ch", "sh")) else "s"
+    return f"{number:,} {noun}{'' if number == 1 else plural}"

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from pdehvd.errors import ConfigError, Path, nearest
+from pdehvd.errors import ConfigError, Path, counted, nearest, same
 from pdehvd.experiment.files import LocatedError
 from pdehvd.experiment.keys import valid_keys
 from pdehvd.experiment.yaml_source import Source
@@ -43,6 +43,7 @@ _EXPECTED = {
     "string_too_short": "text of at least {min_length} characters",
     "string_too_long": "text of at most {max_length} characters",
 }
+_MAPPINGS = ("dict_type", "mapping_type", "model_type", "model_attributes_type")
 
 
 @dataclass
@@ -144,17 +145,58 @@ def _told(
     if isinstance(cause, ConfigError):
         return cause.within(*path)
     if kind == "extra_forbidden":
-        keys = valid_keys(model, data, path[:-1], [tag for _, tag in finding.branches])
-        near = nearest(str(path[-1]), keys)
-        spelling.add((*path[:-1], near))
-        return ConfigError(f"unknown key '{path[-1]}'", path, "one of " + ", ".join(keys), near)
+        tags = [tag for _, tag in finding.branches]
+        error = _unknown(path, model, data, valid_keys(model, data, path[:-1], tags))
+        spelling.add((*path[:-1], error.nearest))
+        return error
     if kind == "missing":
-        if path in spelling:
-            return None
-        return ConfigError(f"the key '{path[-1]}' is missing", path[:-1])
+        return None if path in spelling else _missing(path)
     if kind in ("value_error", "assertion_error"):
         return ConfigError(" ".join(str(cause).split()), path)
+    if details["input"] is None and kind in _MAPPINGS:
+        # What was meant to lie under the key most likely stands on its own level.
+        return ConfigError("nothing stands under this key", path, f"{_expected(details)}, indented")
+    if kind in ("too_long", "too_short"):
+        return _length(details, path)
     return ConfigError(f"got {_shown(details['input'])}", path, _expected(details), _near(details))
+
+
+def _unknown(path: Path, model: type[BaseModel], data: Any, keys: Sequence[str]) -> ConfigError:
+    """Return the error of a key that stands where it means nothing."""
+    key = str(path[-1])
+    message, valid = f"unknown key '{key}'", "one of " + ", ".join(keys)
+    near = same(key, keys)
+    top = same(key, model.model_fields) if len(path) > 1 and not near else ""
+    if top:
+        return ConfigError(f"{message} here: '{top}' stands at the top of the file", path, valid)
+    near = near or _elsewhere(key, path[:-1], model, data) or nearest(key, keys)
+    return ConfigError(message, path, valid, near)
+
+
+def _elsewhere(key: str, path: Path, model: type[BaseModel], data: Any) -> str:
+    """Return the full path of a key that another section knows, or an empty string."""
+    sections = [section for section in model.model_fields if path[:1] != (section,)]
+    known = {
+        section: valid_keys(model, {section: None, **data}, (section,)) for section in sections
+    }
+    dotted = [f"{section}.{one}" for section in sections for one in known[section]]
+    found = [f"{section}.{same(key, known[section])}" for section in sections]
+    likely = (one for one in found if one in dotted and not one.endswith(".name"))
+    return same(key, dotted) or next(likely, "")
+
+
+def _missing(path: Path) -> ConfigError:
+    if isinstance(path[-1], int):
+        return ConfigError(f"got {counted(path[-1], 'value')}", path[:-1], "more values")
+    return ConfigError(f"the key '{path[-1]}' is missing", path[:-1])
+
+
+def _length(details: ErrorDetails, path: Path) -> ConfigError:
+    """Return the error of a list with too many or too few values."""
+    context = details["ctx"]
+    most, least = context.get("max_length"), context.get("min_length")
+    expected = f"at most {most}" if least is None else f"at least {least}"
+    return ConfigError(f"got {counted(context['actual_length'], 'value')}", path, expected)
 
 
 def _expected(details: ErrorDetails) -> str:
@@ -174,8 +216,8 @@ def _expected(details: ErrorDetails) -> str:
 
 def _near(details: ErrorDetails) -> str:
     """Return the allowed text most like the one given, where a choice was expected."""
-    value = details["input"]
-    if details["type"] not in ("literal_error", "enum") or not isinstance(value, str):
+    value = str(details["input"])
+    if details["type"] not in ("literal_error", "enum"):
         return ""
     choices = [part for part in str(details["ctx"]["expected"]).split("'") if part.strip(" ,or")]
     return nearest(value, choices)

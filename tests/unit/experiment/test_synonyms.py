@@ -1,0 +1,78 @@
+"""Names that were meant: other letters, other programs' words, slips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pdehvd.errors import nearest
+from pdehvd.experiment.config import prepare
+from pdehvd.experiment.listing import schema
+from pdehvd.numerics.functions import CONSTANTS, FUNCTIONS
+from pdehvd.spec import registered
+from pdehvd.synonyms import SYNONYMS, folded
+
+prepare()
+REGIONS = {"interior", "boundary"}
+OPTIMIZERS = sorted(registered("optimizer"))
+
+
+def words(tree: Any) -> Iterator[str]:
+    """Yield the keys and the choices of a JSON Schema."""
+    if isinstance(tree, list):
+        for item in tree:
+            yield from words(item)
+    elif isinstance(tree, dict):
+        yield from tree.get("properties", {})
+        yield from (word for word in tree.get("enum", []) if isinstance(word, str))
+        if isinstance(tree.get("const"), str):
+            yield tree["const"]
+        for item in tree.values():
+            yield from words(item)
+
+
+def test_every_synonym_stands_for_something_that_exists() -> None:
+    known = {*words(schema()), *FUNCTIONS, *CONSTANTS, *REGIONS}
+    dotted = {"sampling.equations", "sampling.conditions", "training.steps"}
+    known |= {one for one in dotted if set(one.split(".")) <= known}
+    missing = {word: meant for word, meant in SYNONYMS.items() if not set(meant) <= known}
+    assert not missing
+    assert all(word == folded(word) for word in SYNONYMS)
+
+
+@pytest.mark.parametrize(
+    ("given", "valid", "meant"),
+    [
+        ("U", ["x", "t", "u"], "u"),
+        ("T", ["x", "t", "u"], "t"),
+        ("L-BFGS", OPTIMIZERS, "lbfgs"),
+        ("L-BFGS-B", OPTIMIZERS, "lbfgs"),
+        ("lbfgs-b", OPTIMIZERS, "lbfgs"),
+        ("adma", OPTIMIZERS, "adam"),
+        ("ADAM", OPTIMIZERS, "adam"),
+        ("Adam W", OPTIMIZERS, "adamw"),
+        ("levenberg_marquardt", OPTIMIZERS, "gauss_newton"),
+        ("Gauss-Newton", OPTIMIZERS, "gauss_newton"),
+        ("RMSProp", OPTIMIZERS, "rmsprop"),
+        ("ssboryden", OPTIMIZERS, "ssbroyden"),
+        ("lr", ["name", "learning_rate"], "learning_rate"),
+        ("maxIter", ["steps", "max_seconds"], "steps"),
+        ("hidden_layers", ["width", "depth", "layers"], "depth"),
+        ("circle", ["rectangle", "disk"], "disk"),
+        ("batch_size", ["name", "batch"], "batch"),
+        ("batch_size", ["name", "equations"], "equations"),
+        ("qqq", OPTIMIZERS, ""),
+        ("", OPTIMIZERS, ""),
+        ("lr", [], ""),
+        ("u_XX", ["u", "u_x", "u_xx"], "u_xx"),
+    ],
+)
+def test_the_name_that_was_meant(given: str, valid: list[str], meant: str) -> None:
+    assert nearest(given, valid) == meant
+
+
+def test_a_name_as_it_is_comes_before_all_others() -> None:
+    assert nearest("step", ["piecewise", "heaviside", "step"]) == "step"
+    assert nearest("X_1", ["x1", "x_1"]) == "x1"
