@@ -43,6 +43,7 @@ class Spec(BaseModel):
             for name, field in type(self).model_fields.items()
             if getattr(self, name) is not None or field.default is not None
         }
+        data |= _plain(self.model_extra or {})
         return {key: data[key] for key in sorted(data, key=lambda key: key != "name")}
 
 

@@ -45,12 +45,9 @@ _TABLE: dict[tuple[str, ...], str] = {
     ("on",): "where region location subset",
     ("equal",): "value values rhs target",
     ("file", "data"): "csv npz hdf5 table dataset",
-    (
-        "training.steps",
-        "steps",
-    ): "epochs epoch numepochs nepochs maxepochs iterations iteration iters numiterations "
-    "niterations numiters niters niter maxiter maxiters maxiterations maxsteps numsteps nsteps "
-    "trainingsteps totalsteps",
+    ("training.steps", "steps"): "epochs epoch numepochs nepochs maxepochs iterations iteration "
+    "iters numiterations niterations numiters niters niter maxiter maxiters maxiterations maxsteps "
+    "numsteps nsteps trainingsteps totalsteps",
     ("batch", "sampling.equations", "equations"): "batchsize minibatch minibatchsize",
     ("log_every",): "displayevery printevery logfrequency logfreq loginterval",
     ("checkpoint_every",): "saveevery savefrequency savefreq checkpointfreq checkpointinterval "

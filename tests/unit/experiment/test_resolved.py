@@ -24,6 +24,7 @@ from pdehvd.spec import Section, Spec, registered
 prepare()
 root_model()
 
+CONFIGS = sorted((Path(__file__).parents[3] / "configs").glob("*.yaml"))
 SQUARE = {"rectangle": {"from": [0, 0], "to": [1, 1]}}
 PDE = {
     "coordinates": {"x": [-1, 1], "t": [0, "2*pi"]},
@@ -53,6 +54,7 @@ TOGETHER: dict[str, list[dict[str, Any]]] = {
         }
         for law in ({"energy": "a*u_x^2"}, {"residual": "u_x"})
     ],
+    "Exact": [{}, {"u": "sin(x)", "w": 1.5}],
     "StopAtSpec": [{"loss": 0.1}, {"relative_l2": 1e-2}],
     "Piecewise": [{"boundaries": [10], "values": [0.1, 0.01]}],
 }
@@ -224,6 +226,21 @@ def same(one: Any, other: Any) -> bool:
 @given(st.dictionaries(TEXT, TREES))
 def test_plain_data_read_back(data: dict[str, Any]) -> None:
     assert same(data, parse_source(write(data), "again").data)
+
+
+@pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.stem)
+def test_every_config_reads_back(file: Path) -> None:
+    config, source = load_config(file)
+    again = parse_source(dump(config), "again")
+    assert Config.model_validate(again.data) == config
+    missing = [path for path in source.marks if path not in again.marks and kept(path)]
+    assert not missing
+
+
+def kept(path: tuple[str | int, ...]) -> bool:
+    """Whether a key of a file must appear in the resolved config under the same path."""
+    shortened = {"learning_rate", "optimizer", "fourier", "warmup"}
+    return not shortened & set(path[:-1]) and not any(isinstance(part, int) for part in path)
 
 
 def test_texts_that_look_like_other_types_read_back() -> None:
