@@ -57,6 +57,10 @@ class DisagreementError(PdehvdError):
     """The ranks of a run differ in what must be the same; every rank raises the same message."""
 
 
+class OutsideDomainWarning(UserWarning):
+    """Values were asked for at points where a network has not been trained."""
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return the valid name that was most likely meant, or an empty string.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pdehvd.errors import ConfigError, nearest
+from pdehvd.experiment.export_model import save_model
 from pdehvd.experiment.export_samples import writer
 from pdehvd.experiment.grids import Grid, cells, sample
 from pdehvd.experiment.opened import RunLike, Trained, opened, span
@@ -33,8 +33,8 @@ def export(
 
     vtk: a grid as .vtu, the time of a 1-D problem as second axis; with two or three space
     coordinates and time a folder of .vtu files and the .pvd that lists them, or one .vtu at
-    `time`. npz: axes, fields and `inside` on the whole grid. savedmodel: `predict`, x [N, D] ->
-    fields. `resolution` is the number of points a coordinate. Without `output` it goes to
+    `time`. npz: axes, fields and `inside` on the whole grid. savedmodel: see `save_model`.
+    `resolution` is the number of points a coordinate. Without `output` it goes to
     `exports/` in the run directory, over an earlier export; any other file is never written over.
     A generative model exports its held-out samples, see `export_samples`.
     Raises ConfigError for an unknown format, an existing output, or a domain the format lacks.
@@ -55,7 +55,7 @@ def export(
         name, write = writer(trained, format)
         return _write(_target(trained.directory, output, name), write)
     if format == "savedmodel":
-        name, write = "savedmodel", lambda path: _savedmodel(trained, path)
+        name, write = "savedmodel", lambda path: save_model(trained, path)
     elif format == "npz":
         fixed = _at(trained, time)
         name, write = "fields.npz", lambda path: _npz(sample(trained, resolution, fixed), path)
@@ -161,16 +161,3 @@ def _series(trained: Trained, resolution: int | None, folder: Path) -> None:
         + "\n  </Collection>\n</VTKFile>\n",
         encoding="utf-8",
     )
-
-
-def _savedmodel(trained: Trained, folder: Path) -> None:
-    """Write the network with a note of what its columns mean."""
-    import tensorflow as tf
-
-    # TensorFlow's own message for a folder that cannot be made is no OSError.
-    folder.mkdir()
-    module = trained.module()
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.predict})
-    problem = trained.problem
-    note = {"coordinates": list(problem.coordinates), "fields": list(problem.fields)}
-    (folder / "pdehvd.json").write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")

@@ -12,12 +12,11 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import IO, Any
 
 from pdehvd.errors import ConfigError, EnvironmentFault, PdehvdError
+from pdehvd.experiment.stored_run import Run
 from pdehvd.experiment.yaml_source import write
 
 _RUN = "run: "
@@ -29,82 +28,6 @@ _NOISE = re.compile(
     r"WARNING: All log messages|[IWE]\d{4} \d\d:|To enable the following|"
     r"\d{4}-\d\d-\d\d \S+: [IWE] "
 )
-
-
-class Run:
-    """A run directory as an object: what it wrote, and its network as a function."""
-
-    def __init__(self, directory: Path | str, plugins: Sequence[Path | str] = ()) -> None:
-        self.directory = Path(directory)
-        self.plugins = tuple(Path(plugin) for plugin in plugins)
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """What the run says about itself; empty while it has not ended."""
-        from pdehvd.experiment.directory import SUMMARY, read_json
-
-        return read_json(self.directory / SUMMARY)
-
-    @property
-    def history(self) -> Any:
-        """The metrics as a pandas frame, a row for each logged step."""
-        from pdehvd.training.history import read
-
-        return read(self.directory)
-
-    @property
-    def errors(self) -> dict[str, float]:
-        """The relative L2 error of each field at the end; empty without a reference."""
-        return dict(self.summary.get("relative_l2", {}))
-
-    @cached_property
-    def trained(self) -> Any:
-        """The network with its problem and its reference, read from the newest checkpoint."""
-        from pdehvd.comm.silence import import_tensorflow
-
-        import_tensorflow()
-        from pdehvd.experiment.trained import open_run
-
-        return open_run(self.directory, self.plugins)
-
-    def predict(self, points: Any) -> dict[str, Any]:
-        """Return every field, [N], at points [N, D]; the columns are the coordinates in order.
-
-        A generative model takes its inputs instead, [B, *n] by name, and gives the field [B, *n].
-        """
-        import numpy as np
-
-        if isinstance(points, Mapping):
-            return {self.trained.problem.field: self.trained.predict(points)}
-        points = np.asarray(points, dtype=np.float64)
-        names = self.trained.problem.coordinates
-        if points.ndim != 2 or points.shape[1] != len(names):
-            raise ConfigError(
-                f"points have the shape {points.shape}",
-                (),
-                f"[N, {len(names)}], the columns {', '.join(names)}",
-            )
-        return self.trained.predict(points)
-
-    def plot(self) -> dict[str, Any]:
-        """Show the pictures in a notebook and return them as matplotlib figures by name."""
-        from pdehvd.experiment.plots import figures, png
-
-        pictures = figures(self.trained)
-        if _in_notebook():
-            from IPython.display import Image, display
-
-            for picture in pictures.values():
-                display(Image(png(picture)))
-        return pictures
-
-    def __repr__(self) -> str:
-        errors = ", ".join(f"{name} {error:.3g}" for name, error in self.errors.items())
-        status = self.summary.get("status", "unfinished")
-        return f"Run({str(self.directory)!r}, {status}{', relative L2 ' if errors else ''}{errors})"
-
-    def _repr_html_(self) -> str:
-        return f"<code>{escape(repr(self))}</code>"
 
 
 def train(
@@ -212,13 +135,3 @@ def _error(code: int, complaint: str) -> PdehvdError:
     error = _ERRORS.get(code, PdehvdError)(text)
     error.exit_code = code
     return error
-
-
-def _in_notebook() -> bool:
-    """Say whether pictures can be shown where this runs."""
-    if "IPython" not in sys.modules:
-        return False
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    return shell is not None and hasattr(shell, "kernel")

@@ -60,16 +60,22 @@ def opened(run: RunLike) -> Any:
     return open_run(Path(run))
 
 
-def predict(trained: Trained, points: np.ndarray) -> dict[str, np.ndarray]:
-    """Return every field in float64, [N], at points [N, D], a chunk at a time."""
+def in_chunks(trained: Trained, points: np.ndarray) -> dict[str, np.ndarray]:
+    """Return every field, [N], at points [N, D], a chunk at a time."""
     parts = [
         trained.predict(points[start : start + CHUNK])
         for start in range(0, max(len(points), 1), CHUNK)
     ]
     return {
-        field: np.concatenate([np.asarray(part[field], dtype=np.float64) for part in parts])
+        field: np.concatenate([np.asarray(part[field]) for part in parts])
         for field in trained.problem.fields
     }
+
+
+def predict(trained: Trained, points: np.ndarray) -> dict[str, np.ndarray]:
+    """Return every field in float64, [N], at points [N, D]."""
+    values = in_chunks(trained, points)
+    return {field: value.astype(np.float64) for field, value in values.items()}
 
 
 def truth(trained: Trained, points: np.ndarray) -> dict[str, np.ndarray]:

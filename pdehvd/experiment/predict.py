@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pdehvd.errors import ConfigError, nearest
+from pdehvd.experiment.given_fields import check_field, check_takes_fields
 from pdehvd.experiment.opened import RunLike, opened
 from pdehvd.experiment.trained_grid import TrainedOnGrid
 from pdehvd.problems.archives import read_hdf5, read_npz, reading, real
@@ -24,14 +25,11 @@ def predict_field(run: RunLike, file: Path, output: Path | None = None) -> tuple
     trained = opened(run)
     if not isinstance(trained, TrainedOnGrid):
         raise ConfigError("this run's network maps points, not fields", (), "a parametric problem")
-    if trained.objective.network.latent:
-        raise ConfigError(
-            f"{trained.config.model.name} maps latent numbers, not fields", (), "a unet"
-        )
+    check_takes_fields(trained)
     fields = _read(Path(file), trained.problem.inputs)
     try:
         for name, field in fields.items():
-            _check(trained, name, field)
+            check_field(trained, name, field, field.shape)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error.message}", ("field",), error.expected) from error
     target = Path(output) if output else Path(file).with_name(f"{Path(file).stem}.solution.npz")
@@ -68,31 +66,6 @@ def _write(
         raise ConfigError(
             f"cannot write {target}: {error.strerror or error}", ("output",)
         ) from error
-
-
-def _check(trained: TrainedOnGrid, name: str, field: np.ndarray) -> None:
-    """Raise `ConfigError` for a field that the network cannot take."""
-    problem = trained.problem
-    dimension = len(problem.coordinates)
-    if field.ndim != dimension or len(set(field.shape)) != 1:
-        raise ConfigError(
-            f"the field '{name}' has the shape {field.shape}",
-            (),
-            f"{dimension} equal sides, such as {problem.shape(problem.resolution)}",
-        )
-    trained.objective.network.check(field.shape)
-    with np.errstate(over="ignore"):
-        known = np.isfinite(field.astype(trained.config.precision))
-    if not known.all():
-        raise ConfigError(
-            f"the field '{name}' has values that {trained.config.precision} does not hold"
-        )
-    if problem.families[0][name].positive and field.min() <= 0:
-        raise ConfigError(
-            f"the field '{name}' has values down to {field.min():.3g}",
-            (),
-            "values above 0, as in the training",
-        )
 
 
 def _read(file: Path, inputs: tuple[str, ...]) -> dict[str, np.ndarray]:

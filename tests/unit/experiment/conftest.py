@@ -33,7 +33,7 @@ class FakeRun:
 
     def __init__(self, directory, domain, functions, reference=True, shift=0.0, free=()):
         self.directory = directory
-        self.config = SimpleNamespace(name="fake")
+        self.config = SimpleNamespace(name="fake", problem=SimpleNamespace(geometry=None))
         fields = tuple(functions)
         self.problem = SimpleNamespace(coordinates=domain.names, fields=fields, domain=domain)
         self.functions, self.shift = functions, shift

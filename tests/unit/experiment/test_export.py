@@ -86,7 +86,21 @@ def test_savedmodel_predicts_without_pdehvd(fake):
     x = tf.constant([[1.0, 2.0], [3.0, 4.0]], tf.float64)
     np.testing.assert_allclose(loaded.predict(x)["u"], [5.0, 11.0])
     np.testing.assert_allclose(loaded.signatures["serving_default"](x=x)["u"], [5.0, 11.0])
-    assert json.loads((folder / "pdehvd.json").read_text())["coordinates"] == ["x", "t"]
+    note = json.loads((folder / "pdehvd.json").read_text())
+    assert note["coordinates"] == ["x", "t"]
+    assert note["domain"] == {"bounds": {"x": [-1, 1], "t": [0, 1]}, "geometry": None}
+
+
+def test_savedmodel_gives_nan_outside_the_bounds_where_it_is_asked_to(fake):
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(export(fake("line_time"), "savedmodel")))
+    x = tf.constant(
+        [[1.0, 1.0], [1.0 + 1e-16, 1.0], [1.1, 1.0], [0.0, -0.1], [np.nan, 0]], tf.float64
+    )
+    right = [3.0, 3.0, np.nan, np.nan, np.nan]
+    np.testing.assert_array_equal(loaded.bounded(x)["u"], right)
+    np.testing.assert_array_equal(loaded.signatures["bounded"](x=x)["u"], right)
 
 
 def test_an_earlier_export_is_replaced_but_nothing_else(fake, tmp_path):
