@@ -52,12 +52,13 @@ def _note(trained: Trained) -> dict[str, Any]:
     """Return what a program needs to know that has the SavedModel alone."""
     problem, geometry = trained.problem, trained.config.problem.geometry
     bounds = dict(zip(problem.coordinates, problem.domain.bounds.tolist(), strict=True))
+    hole = "" if geometry is None else ", and values where domain.geometry leaves parts of them out"
     return {
         "coordinates": list(problem.coordinates),
         "fields": list(problem.fields),
         "domain": {"bounds": bounds, "geometry": None if geometry is None else geometry.plain()},
         "signatures": {
             "serving_default": "x [N, D], a column for each coordinate -> the fields [N]",
-            "bounded": "the same, with NaN outside domain.bounds",
+            "bounded": f"the same, with NaN outside domain.bounds{hole}",
         },
     }

@@ -67,11 +67,12 @@ def _columns(given: Any, names: Sequence[str]) -> dict[str, Any] | None:
         return {name: given[name] for name in names}
     faults = {"lack": missing, "hold": surplus, "hold twice": twice}
     said = [f"{verb} {', '.join(map(repr, found))}" for verb, found in faults.items() if found]
-    near = nearest(missing[0], map(str, surplus)) if missing else ""
     given_as = ", ".join(map(repr, labels)) or "nothing"
-    hint = f"; '{near}' is '{missing[0]}'?" if near else ""
     raise ConfigError(
-        f"points {' and '.join(said)}{hint} (given: {given_as})", (), _expected(names)
+        f"points {' and '.join(said)} (given: {given_as})",
+        (),
+        _expected(names),
+        nearest(str(surplus[0]), missing) if surplus else "",
     )
 
 

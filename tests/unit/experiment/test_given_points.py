@@ -83,7 +83,7 @@ def test_what_is_masked_is_no_number():
         ({0.5, 1.0}, "points: a set"),
         ({}, "points lack 'x', 't' .given: nothing"),
         ({"x": [0]}, "points lack 't'"),
-        ({"x": [0], "T": [1]}, "lack 't' and hold 'T'; 'T' is 't'"),
+        ({"x": [0], "tt": [1]}, "lack 't' and hold 'tt'.*did you mean 't'"),
         ({"x": [0], "t": [1], "y": [2]}, "points hold 'y'"),
         (pd.DataFrame([[0, 1]]), "lack 'x', 't' and hold 0, 1"),
         (pd.DataFrame([[0, 1, 2]], columns=["x", "t", "x"]), "hold twice 'x'"),
