@@ -41,13 +41,17 @@ class _Planned(Solo):
 
 @dataclass(frozen=True)
 class Cost:
-    """Estimates for `processes`; memory in MiB a process, work in GFLOP a step of all together."""
+    """Estimates for `processes`; memory in MiB a process, work in GFLOP a step of all together.
+
+    `notes` are sentences about the problem that a user must read before the training.
+    """
 
     processes: int
     parameters: int
     blocks: tuple[BlockCost, ...]
     memory: float
     work: float
+    notes: tuple[str, ...] = ()
 
     @property
     def points(self) -> int:
@@ -98,7 +102,8 @@ def _cost(config: Config, objective: PDEObjective, processes: int) -> Cost:
     layers = sum(shape[-1] for shape in matrices)
     values = 3 * layers * math.ceil(rows / processes) + 5 * objective.size
     work = 6 * rows * sum(math.prod(shape) for shape in matrices)
-    return Cost(processes, objective.size, blocks, values * size / 2**20, work / 1e9)
+    memory = values * size / 2**20
+    return Cost(processes, objective.size, blocks, memory, work / 1e9, problem.notes)
 
 
 def _grid_cost(objective: GenerativeObjective, processes: int) -> Cost:

@@ -147,6 +147,8 @@ def _run(config: Config, parts: Any, place: _Place, resume: Path | None) -> int:
     progress = Progress(config.training.steps, quiet=quiet, start=state.step)
     started = "resumed at step " + str(state.step) if resume else "started"
     place.say(f"{config.name} {started}: {_cost(parts, place)}; {place.directory}")
+    for note in parts.objective.problem.notes:
+        place.say(note)
     with progress, history:
         outcome = trainer.fit(state, Output(history, progress, checkpoints))
     place.watchdog.relax()
@@ -266,6 +268,7 @@ def _summary(config: Config, parts: Any, place: _Place, outcome: Outcome) -> dic
         "precision": config.precision,
         "parameters": parts.objective.size,
         "points": parts.objective.points,
+        "notes": list(parts.objective.problem.notes),
         "steps": state.step,
         "seconds": state.seconds,
         "restarts": job.restarts(),

@@ -92,6 +92,8 @@ def show_cost(cost: Cost) -> None:
         f"estimated: {cost.memory:,.1f} MiB for values of a step on each process "
         f"(besides TensorFlow's own), {cost.work:.3g} GFLOP a step"
     )
+    for note in cost.notes:
+        print(note)
 
 
 def show_names(names: Mapping[str, Sequence[tuple[str, str]]]) -> None:

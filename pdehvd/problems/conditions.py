@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import sympy
@@ -12,8 +12,8 @@ from pydantic import Field, model_validator
 from pdehvd.errors import ConfigError, Path, nearest
 from pdehvd.numerics.expressions import parse_number, symbol
 from pdehvd.problems.block import Language, Source, Term
-from pdehvd.problems.data import open_table
 from pdehvd.problems.geometry import Domain
+from pdehvd.problems.measured import read_measured
 from pdehvd.problems.regions import Region
 from pdehvd.problems.sources import (
     GivenSource,
@@ -100,12 +100,13 @@ class ConditionSpec(Spec):
 
 @dataclass(frozen=True)
 class Site:
-    """What a condition needs to know of its problem."""
+    """What a condition needs to know of its problem; `notes` is where it says what surprises."""
 
     language: Language
     domain: Domain
     path: Path
     region_source: Callable[[Region], RegionSource]
+    notes: list[str] = field(default_factory=list)
 
 
 def build_condition(name: str, spec: ConditionSpec, site: Site) -> tuple[Source, Term]:
@@ -181,38 +182,12 @@ def _periodic(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]
 
 
 def _data(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]]:
-    names, fields = site.domain.names, site.language.fields
     try:
-        file = open_table(str(spec.data))
-        measured = spec.fields or [field for field in fields if field in file.names]
-        if not measured:
-            raise ConfigError(
-                f"{spec.data} has no column of a field, but {', '.join(filter(None, file.names))}",
-                (),
-                "one of " + ", ".join(fields),
-                next((near for near in map(file.near, fields) if near), ""),
-            )
-        table = file.rows([*names, *measured])
+        found = read_measured(str(spec.data), spec.fields, site.language.fields, site.domain)
     except ConfigError as error:
-        raise error.within(*site.path, "data") from error
-    for i, field in enumerate(measured):
-        if field not in fields:
-            raise ConfigError(
-                f"'{field}' is no field",
-                (*site.path, "fields", i),
-                "one of " + ", ".join(fields),
-                nearest(field, fields),
-            )
-    x = np.stack([table[name] for name in names], 1)
-    outside = np.flatnonzero(~site.domain.contains(x))
-    if outside.size:
-        raise ConfigError(
-            f"{spec.data}: row {outside[0] + 1} lies outside the domain "
-            f"({outside.size} of {len(x)} rows do)",
-            (*site.path, "data"),
-        )
-    source = GivenSource(x, {f"measured_{field}": table[field] for field in measured})
-    return source, [symbol(field) - symbol(f"measured_{field}") for field in measured]
+        raise error.within(*site.path) from error
+    site.notes.extend(found.notes)
+    return found.source, [symbol(name) - symbol(f"measured_{name}") for name in found.fields]
 
 
 def _points(spec: ConditionSpec, site: Site, names: list[str]) -> np.ndarray:

@@ -24,6 +24,10 @@ class _Columns(Protocol):
         """Return columns in float64."""
         ...
 
+    def where(self, row: int) -> str:
+        """Return how a message calls a row, counted from 0."""
+        ...
+
 
 class Table:
     """The named columns of a file; only those that are asked for have to be numbers."""
@@ -36,6 +40,10 @@ class Table:
     def names(self) -> tuple[str, ...]:
         """Names of the columns."""
         return tuple(self._columns.names)
+
+    def where(self, row: int) -> str:
+        """Return how a message calls a row, counted from 0: with its line in a text file."""
+        return self._columns.where(row)
 
     def near(self, name: str) -> str:
         """Return the column that `name` likely means: in other letters, or with its unit."""
@@ -65,7 +73,7 @@ class Table:
             if bad.size:
                 raise ConfigError(
                     f"{self.file}: column '{name}' has {bad.size} values that are not finite, "
-                    f"the first in row {bad[0] + 1}"
+                    f"the first in {self.where(int(bad[0]))}"
                 )
             if not values.size:
                 raise ConfigError(f"{self.file} holds no rows")
@@ -132,6 +140,10 @@ class _Arrays:
                     f"{self._file}: column '{name}' holds something that is not a number"
                 ) from error
         return result
+
+    def where(self, row: int) -> str:
+        """Return the number of a row."""
+        return f"row {row + 1}"
 
 
 def _read_text(file: Path) -> TextTable:

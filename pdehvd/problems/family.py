@@ -70,6 +70,7 @@ class ParametricProblem:
     resolution: int
     samples: SampleSet
     held_out: int
+    notes: tuple[str, ...] = ()
 
     @property
     def fields(self) -> tuple[str, ...]:

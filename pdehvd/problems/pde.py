@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Literal
 
@@ -41,7 +41,10 @@ class Unknown:
 
 @dataclass(frozen=True)
 class PDEProblem:
-    """What must hold: blocks of residuals over a domain; the first holds the equations."""
+    """What must hold: blocks of residuals over a domain; the first holds the equations.
+
+    `notes` are sentences about it that a user must read before the training.
+    """
 
     language: Language
     domain: Domain
@@ -50,6 +53,7 @@ class PDEProblem:
     hard: Mapping[str, sympy.Expr]
     interior: RegionSource
     period: int | None
+    notes: tuple[str, ...] = ()
 
     @property
     def adaptive(self) -> Rad | None:
@@ -134,9 +138,9 @@ class PDESpec(Spec):
         blocks = [make_block("equations", interior, terms, language, hard)]
         blocks += self._conditions(language, hard, draw, wanted)
         period = sampler.every if isinstance(sampler, Rad) else sampling.resample_every
-        return PDEProblem(
-            language, domain, tuple(blocks), self._unknowns(constants), hard, interior, period
-        )
+        unknowns = self._unknowns(constants)
+        notes = tuple(draw.notes)
+        return PDEProblem(language, domain, tuple(blocks), unknowns, hard, interior, period, notes)
 
     def numbers(self) -> dict[str, float]:
         """Return the constants' values; each may use those above it."""
@@ -165,15 +169,15 @@ class PDESpec(Spec):
 
     def _hard(self, language: Language) -> dict[str, sympy.Expr]:
         result = {}
-        for field, text in self.hard.items():
-            if field not in language.fields:
+        for name, text in self.hard.items():
+            if name not in language.fields:
                 raise ConfigError(
-                    f"'{field}' is no field",
-                    ("hard", field),
+                    f"'{name}' is no field",
+                    ("hard", name),
                     "one of " + ", ".join(language.fields),
                 )
-            result[field] = language.function(
-                text, ("hard", field), (*language.coordinates, "network")
+            result[name] = language.function(
+                text, ("hard", name), (*language.coordinates, "network")
             )
         return result
 
@@ -224,6 +228,7 @@ class PDESpec(Spec):
                 draw.domain,
                 ("conditions", name),
                 partial(draw.source, count=count, stream=index + 1),
+                draw.notes,
             )
             source, term = build_condition(name, spec, site)
             blocks.append(make_block(name, source, [term], language, hard))
@@ -232,11 +237,15 @@ class PDESpec(Spec):
 
 @dataclass(frozen=True)
 class _Draw:
-    """Draws points of regions; `factor` multiplies all numbers of points."""
+    """Draws points of regions; `factor` multiplies all numbers of points.
+
+    `notes` collects what conditions have to say.
+    """
 
     domain: Domain
     sampler: Sampler
     factor: int
+    notes: list[str] = field(default_factory=list)
 
     def source(self, region: Region, count: int, stream: int) -> RegionSource:
         """Return the source of `count` points; each stream has random numbers of its own."""

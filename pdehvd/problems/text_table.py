@@ -58,10 +58,14 @@ class TextTable:
             return numbers({name: [row[place] for row in table] for name, place in columns})
         except BadCellError as error:
             raise ConfigError(
-                f"{self.file}: column '{error.column}' {error} in {self._where(error.row)}",
+                f"{self.file}: column '{error.column}' {error} in {self.where(error.row)}",
                 (),
                 error.expected,
             ) from error
+
+    def where(self, row: int) -> str:
+        """Return the number of a row, from 1, and that of its line."""
+        return f"row {row + 1} (line {self._lines[row]})"
 
     def _take_header(self, comment: str) -> None:
         first, sample = self.rows[0], self.rows[1 : _SAMPLE + 1]
@@ -119,14 +123,11 @@ class TextTable:
             if least <= len(values) and len(values) - _empty_at_end(values) <= wanted:
                 continue
             raise ConfigError(
-                f"{self.file}: {self._where(int(row))} has {_many(len(values), 'value')} between "
+                f"{self.file}: {self.where(int(row))} has {_many(len(values), 'value')} between "
                 f"{NAMES[self.separator]}, the header has {_many(len(self.names), 'name')}",
                 (),
                 "a value for each name" + (_COMMAS if self.separator == "," else ""),
             )
-
-    def _where(self, row: int) -> str:
-        return f"row {row + 1} (line {self._lines[row]})"
 
     @cached_property
     def _cells(self) -> list[list[str]]:

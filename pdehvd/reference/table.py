@@ -18,6 +18,7 @@ from scipy.spatial import QhullError
 
 from pdehvd.errors import ConfigError
 from pdehvd.problems.data import Table, open_table
+from pdehvd.problems.rounding import roundings
 from pdehvd.reference.base import Reference, ReferenceSpec
 from pdehvd.spec import DataFile, register
 
@@ -59,17 +60,19 @@ def _spline(axes: Axes, values: np.ndarray) -> Interpolator:
 
 
 def _on_grid(axes: Axes, values: np.ndarray, method: str) -> Interpolator:
-    """Return an interpolator that is NaN outside the grid, rounding aside."""
+    """Return an interpolator that is NaN outside the grid, the rounding of its axes aside."""
     if method == "cubic":
         inner = _spline(axes, values)
     else:
         inner = RegularGridInterpolator(axes, values, method=method)
     low = np.array([axis[0] for axis in axes])
     high = np.array([axis[-1] for axis in axes])
+    close = np.array([roundings(axis)[[0, -1]].max() for axis in axes])
+    close = np.minimum(close, 1e-3 * (high - low)) + 1e-9 * (high - low)
 
     def interpolate(points: np.ndarray) -> np.ndarray:
         nearest = np.clip(points, low, high)
-        outside = (np.abs(points - nearest) > 1e-9 * (high - low)).any(axis=1)
+        outside = (np.abs(points - nearest) > close).any(axis=1)
         return np.where(outside, np.nan, inner(nearest))
 
     return interpolate

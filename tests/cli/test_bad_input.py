@@ -218,7 +218,7 @@ DATA = {
     "empty.csv": ("x,t,u\n", "holds no rows"),
     "nan.csv": ("x,t,u\n0,0,1\n0,0.5,nan\n", "not finite, the first in row 2"),
     "text.csv": ("x,t,u\n0,0,warm\n", "column 'u' holds 'warm' in row 1 (line 2)"),
-    "outside.csv": ("x,t,u\n0,7,1\n", "row 1 lies outside the domain"),
+    "outside.csv": ("x,t,u\n0,7,1\n", "row 1 (line 2) lies outside the domain, by 6"),
     "capital.csv": (
         "x,T,u\n0,0,1\n",
         "has no column 't'; expected columns x, T, u; did you mean 'T'",

@@ -1,0 +1,90 @@
+"""Conditions at the points of a table of measured values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pdehvd.errors import ConfigError, nearest
+from pdehvd.problems.data import Table, open_table
+from pdehvd.problems.geometry import Domain
+from pdehvd.problems.rounding import Fitted, fitted
+from pdehvd.problems.sources import GivenSource
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Points with columns `measured_FIELD`, the fields, and what a user must know of them."""
+
+    source: GivenSource
+    fields: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def read_measured(
+    file: str, wanted: Sequence[str] | None, fields: Sequence[str], domain: Domain
+) -> Measured:
+    """Return the values of a file for the `wanted` fields, by default all that it has.
+
+    Points outside the domain by the rounding of their numbers are moved onto it.
+    Raises `ConfigError` at `data` or `fields`.
+    """
+    for i, field in enumerate(wanted or ()):
+        if field not in fields:
+            raise ConfigError(
+                f"'{field}' is no field",
+                ("fields", i),
+                "one of " + ", ".join(fields),
+                nearest(field, fields),
+            )
+    try:
+        table = open_table(file)
+        measured = tuple(wanted or _held(table, fields))
+        columns = table.rows([*domain.names, *measured])
+        points = fitted(domain, np.stack([columns[name] for name in domain.names], 1))
+        _check_inside(table, points)
+    except ConfigError as error:
+        raise error.within("data") from error
+    source = GivenSource(points.x, {f"measured_{field}": columns[field] for field in measured})
+    return Measured(source, measured, _notes(table, points))
+
+
+def _held(table: Table, fields: Sequence[str]) -> list[str]:
+    held = [field for field in fields if field in table.names]
+    if not held:
+        raise ConfigError(
+            f"{table.file} has no column of a field, but {', '.join(filter(None, table.names))}",
+            (),
+            "one of " + ", ".join(fields),
+            next((near for near in map(table.near, fields) if near), ""),
+        )
+    return held
+
+
+def _check_inside(table: Table, points: Fitted) -> None:
+    outside = np.flatnonzero(points.outside)
+    if not outside.size:
+        return
+    row = int(points.outside.argmax())
+    where, distance = table.where(row), f"{points.outside[row]:.3g}"
+    if outside.size == 1:
+        raise ConfigError(f"{table.file}: {where} lies outside the domain, by {distance}")
+    raise ConfigError(
+        f"{table.file}: {outside.size} of {len(points.x)} rows lie outside the domain, "
+        f"the farthest is {where}, by {distance}"
+    )
+
+
+def _notes(table: Table, points: Fitted) -> tuple[str, ...]:
+    count = int(np.count_nonzero(points.moved))
+    if not count:
+        return ()
+    lie, moved = f"{count} points lie", "were moved onto it, by at most"
+    if count == 1:
+        lie, moved = "1 point lies", "was moved onto it, by"
+    return (
+        f"{table.file.name}: {lie} outside the domain by rounding, and {moved} "
+        f"{points.moved.max():.2g}",
+    )
