@@ -20,3 +20,9 @@ Plugins = Annotated[
 Processes = Annotated[
     int | None, typer.Option("--np", metavar="N", min=1, help="number of processes")
 ]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force", help="write over files that exist; a run's own in its directory always are"
+    ),
+]

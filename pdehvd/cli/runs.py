@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from pdehvd.cli.options import Plugins, RunFolder
+from pdehvd.cli.options import Force, Plugins, RunFolder
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -72,14 +73,17 @@ def export(
         int | None, typer.Option(min=2, help="grid points along each coordinate")
     ] = None,
     time: Annotated[float | None, typer.Option(help="one time instead of all")] = None,
-    output: Annotated[Path | None, typer.Option(metavar="PATH", help="where to write")] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="where to write, instead of RUN/exports")
+    ] = None,
+    force: Force = False,
     plugin: Plugins = None,
 ) -> None:
     """Write a run's solution for other programs."""
     found = _found(run, plugin)
     from pdehvd.experiment.export import export as write
 
-    print(write(found, form.value, output, resolution, time))
+    print(write(found, form.value, output, resolution, time, force))
 
 
 def predict(
@@ -87,14 +91,25 @@ def predict(
     field: Annotated[
         Path, typer.Option("--field", metavar="FILE", help="inputs: .npz, .h5 or .png")
     ],
-    output: Annotated[
-        Path | None, typer.Option(metavar="FILE.npz", help="where the solution goes")
+    key: Annotated[
+        str | None, typer.Option(metavar="NAME", help="the array, if it is not called as the input")
     ] = None,
+    range_: Annotated[
+        str | None,
+        typer.Option("--range", metavar="LOW:HIGH", help="values of a picture's black and white"),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.npz", help="where to write, instead of FILE.solution.npz"),
+    ] = None,
+    force: Force = False,
     plugin: Plugins = None,
 ) -> None:
     """Solve for your own input field with a trained generative model."""
     found = _found(run, plugin)
     from pdehvd.experiment.predict import predict_field
 
-    for path in predict_field(found, field, output):
-        print(path)
+    answer = predict_field(found, field, output, key, range_, force)
+    if answer.said:
+        print(answer.said, file=sys.stderr)
+    print(answer.solution, answer.picture, sep="\n")

@@ -15,6 +15,7 @@ from pdehvd.experiment.export_model import save_model
 from pdehvd.experiment.export_samples import writer
 from pdehvd.experiment.grids import Grid, cells, sample
 from pdehvd.experiment.opened import RunLike, Trained, opened, span
+from pdehvd.experiment.outputs import SERIES, check_output
 from pdehvd.experiment.trained_grid import TrainedOnGrid
 
 FORMATS = ("npz", "savedmodel", "vtk")
@@ -28,6 +29,7 @@ def export(
     output: Path | str | None = None,
     resolution: int | None = None,
     time: float | None = None,
+    force: bool = False,
 ) -> Path:
     """Write a run as `vtk`, `npz` or `savedmodel` and return the path of what was written.
 
@@ -35,7 +37,8 @@ def export(
     coordinates and time a folder of .vtu files and the .pvd that lists them, or one .vtu at
     `time`. npz: axes, fields and `inside` on the whole grid. savedmodel: see `save_model`.
     `resolution` is the number of points a coordinate. Without `output` it goes to
-    `exports/` in the run directory, over an earlier export; any other file is never written over.
+    `exports/` in the run directory, over an earlier export; any other file is written over only
+    with `force`.
     A generative model exports its held-out samples, see `export_samples`.
     Raises ConfigError for an unknown format, an existing output, or a domain the format lacks.
     """
@@ -53,7 +56,7 @@ def export(
             message = "a generative model has its own grid"
             raise ConfigError(message, ("resolution",), "no resolution and no time")
         name, write = writer(trained, format)
-        return _write(_target(trained.directory, output, name), write)
+        return _write(_target(trained.directory, output, name, force), write)
     if format == "savedmodel":
         name, write = "savedmodel", lambda path: save_model(trained, path)
     elif format == "npz":
@@ -65,16 +68,14 @@ def export(
         fixed = _at(trained, time)
         _check_vtk(trained, fixed)
         name, write = "fields.vtu", lambda path: _vtu(sample(trained, resolution, fixed), path)
-    return _write(_target(trained.directory, output, name), write)
+    return _write(_target(trained.directory, output, name, force), write)
 
 
-def _target(directory: Path, output: Path | str | None, name: str) -> Path:
-    """Return where to write; an existing file that is no earlier export is an error."""
+def _target(directory: Path, output: Path | str | None, name: str, force: bool) -> Path:
+    """Return where to write. Raises `ConfigError` where something else exists there."""
     folder = Path(directory) / FOLDER
     target = folder / name if output is None else Path(output)
-    ours = folder.resolve() in target.resolve().parents
-    if os.path.lexists(target) and not ours:
-        raise ConfigError(f"{target} exists and is not written over", ("output",), "a new name")
+    check_output(target, force, folder)
     return target
 
 
@@ -155,7 +156,7 @@ def _series(trained: Trained, resolution: int | None, folder: Path) -> None:
         name = f"fields_{number:04d}.vtu"
         _vtu(sample(trained, resolution, {domain.time: float(when)}), folder / name)
         entries.append(f'    <DataSet timestep="{float(when)!r}" part="0" file="{name}"/>')
-    (folder / "fields.pvd").write_text(
+    (folder / SERIES).write_text(
         '<?xml version="1.0"?>\n<VTKFile type="Collection" version="0.1">\n  <Collection>\n'
         + "\n".join(entries)
         + "\n  </Collection>\n</VTKFile>\n",

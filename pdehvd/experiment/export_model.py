@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from pdehvd.experiment.opened import Trained
-
-NOTE = "pdehvd.json"
+from pdehvd.experiment.outputs import MODEL_NOTE
 
 
 def save_model(trained: Trained, folder: Path) -> None:
@@ -28,7 +27,7 @@ def save_model(trained: Trained, folder: Path) -> None:
     module.bounded = _bounded(module.predict, np.asarray(trained.problem.domain.bounds, float))
     signatures = {"serving_default": module.predict, "bounded": module.bounded}
     tf.saved_model.save(module, str(folder), signatures=signatures)
-    (folder / NOTE).write_text(json.dumps(_note(trained), indent=2) + "\n", encoding="utf-8")
+    (folder / MODEL_NOTE).write_text(json.dumps(_note(trained), indent=2) + "\n", encoding="utf-8")
 
 
 def _bounded(predict: Any, bounds: np.ndarray) -> Any:

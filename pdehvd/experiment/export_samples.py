@@ -12,6 +12,7 @@ import numpy as np
 from pdehvd.errors import ConfigError
 from pdehvd.experiment.evaluate_samples import truths
 from pdehvd.experiment.grids import cells
+from pdehvd.experiment.outputs import MODEL_NOTE
 from pdehvd.experiment.trained_grid import TrainedOnGrid
 
 MOST = 16
@@ -80,6 +81,12 @@ def _savedmodel(trained: TrainedOnGrid, folder: Path) -> None:
     module = trained.module()
     tf.saved_model.save(module, str(folder), signatures={"serving_default": module.predict})
     problem = trained.problem
-    note = {"coordinates": list(problem.coordinates), "inputs": list(problem.inputs)}
-    note["fields"] = list(problem.fields)
-    (folder / "pdehvd.json").write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+    bounds = dict(zip(problem.coordinates, problem.bounds.tolist(), strict=True))
+    note = {
+        "coordinates": list(problem.coordinates),
+        "inputs": list(problem.inputs),
+        "fields": list(problem.fields),
+        "domain": {"bounds": bounds},
+        "resolution": problem.resolution,
+    }
+    (folder / MODEL_NOTE).write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")

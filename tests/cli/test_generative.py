@@ -11,8 +11,9 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from pdehvd import cli
+from pdehvd import Run, cli
 from pdehvd.comm import launch
+from pdehvd.errors import ConfigError
 from tests.cli.conftest import Type, contents
 
 CONFIG = """\
@@ -115,7 +116,75 @@ def test_predict_answers_for_a_field(run: Path, type_: Type, ending: str) -> Non
         wanted = field[::-1].T if ending == "png" else field
         np.testing.assert_allclose(solution["nu"], wanted, atol=6e-3)
     assert (run / "field.solution.png").exists()
-    assert type_("predict", "run", "--field", str(file)).code == 2
+    assert ("'permeability', is taken" in answer.err) == (ending == "npz")
+    assert answer.out.split() == [str(run / f"field.solution.{end}") for end in ("npz", "png")]
+
+
+def test_predict_writes_over_files_only_where_it_is_asked_to(run: Path, type_: Type) -> None:
+    np.savez(run / "a.npz", nu=np.ones((8, 8)))
+    typed = ("predict", "run", "--field", "a.npz")
+    assert type_(*typed).code == 0
+    (run / "a.solution.png").write_bytes(b"precious")
+    before = contents(run)
+    answer = type_(*typed)
+    assert answer.code == 2 and "is not written over; expected a new name" in answer.err
+    assert contents(run) == before
+    assert type_(*typed, "--force").code == 0
+    assert (run / "a.solution.png").read_bytes() != b"precious"
+    for output, message in (("a.npz", "is the input itself"), ("a.txt", "a name in .npz")):
+        answer = type_(*typed, "--output", output, "--force")
+        assert answer.code == 2 and message in answer.err
+
+
+def test_predict_takes_the_array_that_is_meant_and_says_so(run: Path, type_: Type) -> None:
+    np.savez(run / "a.npz", k=np.full((8, 8), 2.0), other=np.ones((8, 8)))
+    typed = ("predict", "run", "--field", "a.npz")
+    answer = type_(*typed)
+    assert answer.code == 2 and "holds k, other, not nu; expected the array 'nu', or" in answer.err
+    answer = type_(*typed, "--key", "K")
+    assert answer.code == 2 and "key: a.npz holds k, other, not K" in answer.err
+    answer = type_(*typed, "--key", "k")
+    assert answer.code == 0 and not answer.err
+    with np.load("a.solution.npz") as solution:
+        np.testing.assert_array_equal(solution["nu"], np.full((8, 8), 2.0))
+
+
+def test_the_brightness_of_a_picture_goes_to_a_range(run: Path, type_: Type) -> None:
+    pixels = np.linspace(0, 1, 64).reshape(8, 8)
+    matplotlib.image.imsave(run / "a.png", pixels, cmap="gray", vmin=0, vmax=1)
+    typed = ("predict", "run", "--field", "a.png", "--force")
+    answer = type_(*typed)
+    assert answer.code == 2 and "values down to 0" in answer.err and "--range 0.1:10" in answer.err
+    for text in ("0.1", "a:b", "1:1", "0:nan", "1:2:3"):
+        assert type_(*typed, "--range", text).code == 2
+    assert "values down to -1" in type_(*typed, "--range", "-1:1").err
+    for text, low, high in (("0.1:10", 0.1, 10), ("10:0.1", 10, 0.1)):
+        assert type_(*typed, "--range", text).code == 0
+        with np.load("a.solution.npz") as solution:
+            wanted = low + (high - low) * pixels[::-1].T
+            np.testing.assert_allclose(solution["nu"], wanted, atol=0.05)
+            assert solution["nu"][0, -1] == pytest.approx(low)
+    np.savez(run / "a.npz", nu=pixels)
+    assert "is no picture" in type_("predict", "run", "--field", "a.npz", "--range", "1:2").err
+    assert "has no keys" in type_(*typed, "--key", "nu").err
+
+
+def test_python_predicts_fields_and_says_what_they_must_be(run: Path) -> None:
+    answers = Run("run")
+    one = np.ones((1, 8, 8))
+    u = answers.predict({"nu": np.concatenate([one, 3 * one])})["u"]
+    assert u.shape == (2, 8, 8) and np.all(u[:, 0] == 1)
+    for given, message in (
+        (one, r"given as ndarray; expected a mapping of 'nu' to arrays \[B, 8, 8\]"),
+        ({"mu": one}, "given as 'mu'"),
+        ({"nu": one[0]}, r"has the shape \(8, 8\); expected \[B, 8, 8\]"),
+        ({"nu": "a.npz"}, "something else than numbers"),
+        ({"nu": -one}, "values down to -1"),
+        ({"nu": one * np.nan}, "float32 does not hold"),
+        ({"nu": np.ones((1, 7, 7))}, "7 nodes cannot be halved"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            answers.predict(given)
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,21 @@ def test_an_earlier_export_is_replaced_but_nothing_else(fake, tmp_path):
     assert [path.name for path in (tmp_path / "exports").iterdir()] == ["fields.npz"]
 
 
+def test_force_writes_over_a_file_and_an_export_but_no_other_folder(fake, tmp_path):
+    run, folder = fake("plane_time"), tmp_path / "precious"
+    folder.mkdir()
+    (folder / "letter.txt").touch()
+    with pytest.raises(ConfigError, match="no export made"):
+        export(run, "vtk", folder, 3, force=True)
+    assert (folder / "letter.txt").exists()
+    series = export(run, "vtk", tmp_path / "series", 3)
+    with pytest.raises(ConfigError, match="a new name in --output, or --force"):
+        export(run, "vtk", series, 3)
+    assert export(run, "vtk", series, 4, force=True) == series
+    (tmp_path / "mine.npz").write_text("old")
+    assert "u" in np.load(export(run, "npz", tmp_path / "mine.npz", 3, force=True))
+
+
 def test_an_output_may_be_anywhere_new(fake, tmp_path):
     assert export(fake("line_time"), "npz", tmp_path / "new" / "a.npz", 3).exists()
 
