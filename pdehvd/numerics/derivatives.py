@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ import sympy
 from pdehvd.errors import nearest
 from pdehvd.numerics.functions import CONSTANTS, FUNCTIONS, symbol
 from pdehvd.numerics.syntax import ExpressionError, identifier, is_reserved, names_in
+from pdehvd.synonyms import folded
 
 MAX_ORDER = 4
 NETWORK = "network"
@@ -62,6 +64,38 @@ def partial_name(partial: Partial, coordinates: Sequence[str]) -> str:
     pairs = zip(coordinates, partial.orders, strict=True)
     suffix = "".join(name * order for name, order in pairs)
     return f"{partial.field}_{suffix}" if suffix else partial.field
+
+
+def likely_partial(name: str, fields: Sequence[str], coordinates: Sequence[str]) -> str:
+    """Return the derivative that `uxx`, `U_x`, `u_x_x` or `u_2x` stands for, or an empty string."""
+    axes = {folded(axis): axis for axis in coordinates}
+    letters = folded(name)
+    counted = re.sub(r"([2-4])([^\W\d])", lambda m: m[2] * int(m[1]), letters)
+    counted = re.sub(r"([^\W\d])([2-4])", lambda m: m[1] * int(m[2]), counted)
+    for text, field in itertools.product((letters, counted), sorted(fields, key=len, reverse=True)):
+        if text.startswith(folded(field)):
+            found = _split(text[len(folded(field)) :], list(axes))
+            if found and len(found) <= MAX_ORDER:
+                return f"{field}_{''.join(axes[axis] for axis in found)}"
+    head, _, tail = name.rpartition("_")
+    field, found = nearest(head, fields), _split(folded(tail), list(axes))
+    return f"{field}_{''.join(axes[axis] for axis in found)}" if field and found else ""
+
+
+def no_partial(name: str, fields: Sequence[str], coordinates: Sequence[str]) -> str:
+    """Return why a name such as `u_z` is no derivative of a field, or an empty string."""
+    for field in sorted(fields, key=len, reverse=True):
+        rest = name[len(field) + 1 :]
+        if not name.startswith(field + "_") or not rest.isalpha():
+            continue
+        if rest == "n":
+            return "the derivative along the normal is known only in conditions on a boundary"
+        while found := next((axis for axis in coordinates if rest.startswith(axis)), ""):
+            rest = rest[len(found) :]
+        axis = rest[0] if len(set(rest)) == 1 else rest
+        return f"'{axis}' is no coordinate" if axis else ""
+    head, _, tail = name.rpartition("_")
+    return f"'{head}' is no field" if fields and head and _split(tail, coordinates) else ""
 
 
 def field_symbols(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import sympy
@@ -22,8 +23,9 @@ from pdehvd.numerics.derivatives import (
     substitute_hard,
 )
 from pdehvd.numerics.functions import CONSTANTS, FUNCTIONS, constant_value, exact, symbol
+from pdehvd.numerics.notation import advise
 from pdehvd.numerics.parsing import Walker
-from pdehvd.numerics.syntax import ExpressionError, Source
+from pdehvd.numerics.syntax import MAX_LENGTH, ExpressionError, Source
 
 __all__ = [
     "CONSTANTS",
@@ -57,6 +59,26 @@ def _checked_size(source: Source, expr: Any) -> Any:
     return expr
 
 
+@contextmanager
+def _advice(
+    text: str,
+    what: str,
+    known: Collection[str],
+    fields: Collection[str] = (),
+    coordinates: Collection[str] = (),
+) -> Iterator[None]:
+    """Where a text cannot be read because it follows another program, say how it is written."""
+    try:
+        yield
+    except ExpressionError as error:
+        found = advise(text[:MAX_LENGTH], known, fields, coordinates)
+        if found is None:
+            raise
+        column = found.position + 1
+        message = f"{found.message} ({what}, column {column})"
+        raise ExpressionError(message, (), found.expected, "", column, text) from error
+
+
 def _number(value: Any, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise ExpressionError(f"{value!r} is no {what}", (), "a number or an expression")
@@ -70,22 +92,28 @@ def _number(value: Any, what: str) -> float:
 
 
 def parse(
-    text: str | int | float, symbols: Mapping[str, sympy.Basic], what: str = "expression"
+    text: str | int | float,
+    symbols: Mapping[str, sympy.Basic],
+    what: str = "expression",
+    fields: Sequence[str] = (),
+    coordinates: Sequence[str] = (),
 ) -> sympy.Expr:
     """Return a text such as `u_t + u*u_x - nu*u_xx` as a SymPy expression.
 
     Names come from `symbols`, and otherwise from pi, e and the functions of `FUNCTIONS`. Decimal
     numbers become exact fractions. `what` names the text in errors. No code is ever run: the text
     is read as a Python syntax tree, of which only whitelisted nodes are translated; lengths,
-    depths and numbers are bounded.
+    depths and numbers are bounded. `fields` and `coordinates` make errors say more.
 
     Raises ExpressionError with the column.
     """
     if not isinstance(text, str):
         _number(text, what)
         return exact(int(text) if isinstance(text, numbers.Integral) else float(text))
-    source = Source(text, what)
-    return _checked_size(source, Walker(source, symbols).value(source.tree).expr)
+    with _advice(text, what, symbols, fields, coordinates):
+        source = Source(text, what)
+        walker = Walker(source, symbols, fields, coordinates)
+        return _checked_size(source, walker.value(source.tree).expr)
 
 
 def parse_number(
@@ -111,5 +139,6 @@ def parse_relation(
     """
     if not isinstance(text, str):
         raise ExpressionError(f"{text!r} is no {what}", (), "a comparison such as 'x > 0'")
-    source = Source(text, what)
-    return _checked_size(source, Walker(source, symbols).condition(source.tree))
+    with _advice(text, what, symbols):
+        source = Source(text, what)
+        return _checked_size(source, Walker(source, symbols).condition(source.tree))

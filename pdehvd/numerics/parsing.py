@@ -10,8 +10,9 @@ from typing import Any, NoReturn
 
 import sympy
 
-from pdehvd.errors import nearest
+from pdehvd.errors import nearest, same
 from pdehvd.numerics.building import MAX_NUMBER, Builder
+from pdehvd.numerics.derivatives import likely_partial, no_partial
 from pdehvd.numerics.functions import CONSTANTS, FUNCTIONS, Value, Where, constant_value, exact
 from pdehvd.numerics.syntax import Source, identifier
 
@@ -43,8 +44,16 @@ def _product(inverse: Sequence[bool], factors: Sequence[float]) -> float:
 class Walker:
     """Turns a syntax tree into SymPy, node by node; everything not named here is refused."""
 
-    def __init__(self, source: Source, symbols: Mapping[str, sympy.Basic]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        symbols: Mapping[str, sympy.Basic],
+        fields: Sequence[str] = (),
+        coordinates: Sequence[str] = (),
+    ) -> None:
         self.source = source
+        self.fields = fields
+        self.coordinates = coordinates
         self.nodes = Builder(source)
         self.symbols = {identifier(name): value for name, value in symbols.items()}
 
@@ -119,12 +128,15 @@ class Walker:
 
     def _unknown(self, node: ast.expr, name: str) -> NoReturn:
         valid = [*self.symbols, *CONSTANTS]
-        head, _, tail = name.partition("_")
-        stem = nearest(head, valid) if tail else ""
-        likely = [f"{stem}_{tail}"] if stem and stem != head else []
-        guess = nearest(name, [*valid, *likely])
+        guess = same(name, valid) or likely_partial(name, self.fields, self.coordinates)
+        reason = "" if guess else no_partial(name, self.fields, self.coordinates)
         shown = ", ".join(valid[:20]) + (" ..." if len(valid) > 20 else "")
-        self.source.fail(f"unknown name '{name}'", node, f"one of {shown}", guess)
+        self.source.fail(
+            f"unknown name '{name}'" + (f": {reason}" if reason else ""),
+            node,
+            f"one of {shown}",
+            guess or ("" if reason else nearest(name, valid)),
+        )
 
     def _signed(self, node: ast.UnaryOp, depth: int) -> Value:
         inner = self.value(node.operand, depth + 1)

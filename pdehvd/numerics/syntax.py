@@ -164,7 +164,7 @@ class Source:
             last = len(self._origin) - 1
             index = min(error.offset - 1, last) if error.offset else last
             expected = ""
-            if re.search(r"[\d)]\s*[^\W\d]|\)\s*\(", self.text):
+            if re.search(r"[\d)]\s*[^\W\d]|\)\s*\(|\w\s+\w", self.text):
                 expected = "products written with *"
             self.fail(f"cannot be read: {error.msg}", self._origin[index], expected)
         except (ValueError, RecursionError, MemoryError):

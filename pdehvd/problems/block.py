@@ -37,7 +37,7 @@ class Language:
         names |= {name: exact(value) for name, value in self.constants.items()}
         try:
             names |= field_symbols(text, self.fields, self.coordinates, normal=normal)
-            expression = parse(text, names)
+            expression = parse(text, names, fields=self.fields, coordinates=self.coordinates)
         except ConfigError as error:
             raise error.within(*path) from error
         return expand_normals([expression], self.fields, self.space)[0] if normal else expression

@@ -166,7 +166,7 @@ class _Builder:
         names |= {name: exact(value) for name, value in self.constants.items()}
         try:
             names |= field_symbols(text, fields, self.coordinates)
-            return parse(text, names)
+            return parse(text, names, fields=fields, coordinates=self.coordinates)
         except ConfigError as error:
             raise error.within(*path) from error
 

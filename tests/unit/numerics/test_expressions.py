@@ -133,7 +133,8 @@ def test_an_unknown_name_gets_the_nearest_one_and_a_caret():
 
 def test_a_derivative_of_a_misspelt_field_names_the_right_one():
     with pytest.raises(ExpressionError) as caught:
-        parse("velocty_xx", {"velocity": symbol("velocity"), "x": x})
+        symbols = {"velocity": symbol("velocity"), "x": x}
+        parse("velocty_xx", symbols, fields=["velocity"], coordinates=["x"])
     assert caught.value.nearest == "velocity_xx"
 
 

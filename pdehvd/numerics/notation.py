@@ -1,0 +1,195 @@
+"""Notations of other programs, and how they are written here: for texts that cannot be read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from typing import NamedTuple
+
+from pdehvd.errors import same
+from pdehvd.numerics.functions import CONSTANTS, FUNCTIONS
+
+# What is written out of functions that do not exist here, x being the argument.
+_WRITTEN_OUT = {
+    "pow": "x^2",
+    "power": "x^2",
+    "square": "x^2",
+    "cbrt": "x^(1/3)",
+    "cot": "1/tan(x)",
+    "sec": "1/cos(x)",
+    "csc": "1/sin(x)",
+    "cosec": "1/sin(x)",
+    "sech": "1/cosh(x)",
+    "csch": "1/sinh(x)",
+    "coth": "1/tanh(x)",
+    "log10": "log(x)/log(10)",
+    "log2": "log(x)/log(2)",
+    "log1p": "log(1 + x)",
+    "expm1": "exp(x) - 1",
+    "relu": "max(x, 0)",
+    "sigmoid": "1/(1 + exp(-x))",
+}
+_SIGNS = {
+    "²": "^2",
+    "³": "^3",
+    "·": "*",
+    "×": "*",
+    "÷": "/",
+    "−": "-",
+    "–": "-",
+    "√": "sqrt(...)",
+    "π": "pi",
+    "≤": "<=",
+    "≥": ">=",
+    "!": "not",
+}
+_OF_DERIVATIVES = (
+    "grad|gradient|gradients|autograd|jacobian|hessian|diff|derivative|derivatives|partial|pd|d|D"
+)
+_FUNCTION = "|".join(FUNCTIONS)
+_NAME = r"[^\W\d]\w*"
+
+
+class Advice(NamedTuple):
+    """What is wrong at a position of a text, and what would be right."""
+
+    position: int
+    message: str
+    expected: str
+
+
+class _Names(NamedTuple):
+    """The names that the text may use; fields and coordinates where the place has some."""
+
+    known: Collection[str]
+    fields: Collection[str]
+    coordinates: Collection[str]
+
+    def derivatives(self) -> str:
+        field = next(iter(self.fields), "u")
+        axes = list(self.coordinates)[:2] or ["x", "y"]
+        names = [*(f"{field}_{axis}" for axis in axes), f"{field}_{axes[0] * 2}"]
+        return f"names such as {', '.join(names)}"
+
+
+_Rule = Callable[[re.Match[str], _Names], tuple[str, str] | None]
+
+
+def advise(
+    text: str,
+    known: Collection[str],
+    fields: Collection[str] = (),
+    coordinates: Collection[str] = (),
+) -> Advice | None:
+    """Return advice about the first foreign notation in a text, or None where there is none."""
+    names = _Names(known, fields, coordinates)
+    return min(_found(text, names), key=lambda advice: advice.position, default=None)
+
+
+def _found(text: str, names: _Names) -> Iterator[Advice]:
+    for pattern, rule in _RULES:
+        for match in re.finditer(pattern, text):
+            found = rule(match, names)
+            if found is not None:
+                yield Advice(match.start(), *found)
+                break
+
+
+def _derivative(match: re.Match[str], names: _Names) -> tuple[str, str] | None:
+    word = match.group().rstrip("( ")
+    if re.fullmatch(r"[\w\s/]+", word) and set(re.findall(_NAME, word)) <= set(names.known):
+        return None
+    return f"'{word}' is not how derivatives are written", names.derivatives()
+
+
+def _laplacian(match: re.Match[str], names: _Names) -> tuple[str, str] | None:
+    field = next(iter(names.fields), "u")
+    axes = [axis for axis in names.coordinates if axis not in ("t", "time")] or ["x", "y"]
+    expected = " + ".join(f"{field}_{axis * 2}" for axis in axes[:3])
+    return f"'{match.group().rstrip('( ')}' must be written out", f"for example {expected}"
+
+
+def _integral(match: re.Match[str], _: _Names) -> tuple[str, str] | None:
+    expected = "a condition such as {integral: u, over: x, equal: 1}"
+    return f"'{match.group().strip('( ')}': an integral is a condition of its own", expected
+
+
+def _attribute(match: re.Match[str], names: _Names) -> tuple[str, str] | None:
+    """Answer `np.sin(`, `math.pi`, `tf.gradients(`, `u.diff(`."""
+    last = match.group().rsplit(".", 1)[1].rstrip("( ")
+    if re.search(rf"\.({_OF_DERIVATIVES})(_\w+)?\b", match.group()):
+        return _derivative(match, names)
+    if last in _WRITTEN_OUT:
+        right = _WRITTEN_OUT[last]
+    else:
+        function = same(last, FUNCTIONS)
+        right = same(last, CONSTANTS) or (f"{function}(...)" if function else "")
+    word = match.group().rstrip("( ")
+    if not right:
+        return None
+    return f"'{word}' is a library's: write {right}", "functions by name alone"
+
+
+def _written_out(match: re.Match[str], names: _Names) -> tuple[str, str] | None:
+    name = match.group(1)
+    if name in names.known:
+        return None
+    return f"there is no function '{name}'", f"for example {_WRITTEN_OUT[name]}"
+
+
+def _called(match: re.Match[str], names: _Names) -> tuple[str, str] | None:
+    """Answer `u(x, t)` and `y(t - 1)`."""
+    name, arguments = match.groups()
+    derived = any(name.startswith(f"{field}_") for field in names.fields)
+    if name not in names.fields and not derived:
+        return None
+    if all(re.fullmatch(_NAME, part.strip()) for part in arguments.split(",")):
+        return f"'{name}' is called like a function", f"{name}, by its name alone"
+    message = f"'{name}' is taken at another point: delays and shifts are not known"
+    return message, f"{name}, by its name alone"
+
+
+def _subscript(_: re.Match[str], names: _Names) -> tuple[str, str] | None:
+    fields = ", ".join(list(names.fields)[:5] or ["u"])
+    return "not allowed in an expression: subscripts", f"names alone, such as {fields}"
+
+
+def _power_of_function(match: re.Match[str], _: _Names) -> tuple[str, str] | None:
+    name, power = match.groups()
+    return f"'{match.group()}' is a power of no number", f"{name}(...)^{power}"
+
+
+def _bare_function(match: re.Match[str], _: _Names) -> tuple[str, str] | None:
+    return f"'{match.group()}' lacks parentheses", f"{match.group(1)}(...)"
+
+
+def _choice(_: re.Match[str], __: _Names) -> tuple[str, str] | None:
+    return "a choice is written as a function", "where(condition, a, b)"
+
+
+def _bars(_: re.Match[str], __: _Names) -> tuple[str, str] | None:
+    return "'|' has no meaning", "abs(...), or 'or' between conditions"
+
+
+def _sign(match: re.Match[str], names: _Names) -> tuple[str, str] | None:
+    sign = match.group()
+    return None if sign in names.known else (f"the sign '{sign}' cannot be read", _SIGNS[sign])
+
+
+_RULES: tuple[tuple[str, _Rule], ...] = (
+    (rf"(?<![\w.])({_NAME})(\.{_NAME})+\s*\(?", _attribute),
+    (rf"(?<![\w.])({_OF_DERIVATIVES}|Derivative)\s*\(", _derivative),
+    (rf"\bd(\^?\d)?({_NAME})?\s*/\s*d\w+(\^\d)?", _derivative),
+    (rf"(?<!\w)d\d?{_NAME}_d{_NAME}|(?<!\w)d([^\W\d_])d([^\W\d_])(?!\w)", _derivative),
+    (rf"\w+_\s*\{{[^}}]*\}}?|(?<!['\"\w]){_NAME}['\"]+(?!\w)|∂\s*\w*|\\partial\b", _derivative),
+    (r"(?<!\w)(laplace|laplacian|lap|nabla|div|curl|rot|divergence)\s*\(|[∇Δ]", _laplacian),
+    (r"(?<!\w)(integrate|integral|int|quad)\s*\(|∫", _integral),
+    (rf"(?<![\w.])({'|'.join(_WRITTEN_OUT)})\s*\(", _written_out),
+    (rf"(?<![\w.])({_NAME})\s*\(([^()]*(?:\([^()]*\)[^()]*)*)\)", _called),
+    (rf"(?<![\w.]){_NAME}\s*\[", _subscript),
+    (rf"(?<![\w.])({_FUNCTION})\s*(?:\^|\*\*)\s*(\d+)\s*(?=\()", _power_of_function),
+    (rf"(?<![\w.])({_FUNCTION})\s+{_NAME}", _bare_function),
+    (r"(?<!\w)if(?!\w)|\?", _choice),
+    (r"\|", _bars),
+    ("[" + re.escape("".join(_SIGNS)) + "](?!=)", _sign),
+)
