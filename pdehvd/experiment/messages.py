@@ -155,7 +155,8 @@ def _told(
         return ConfigError(" ".join(str(cause).split()), path)
     if details["input"] is None and kind in _MAPPINGS:
         # What was meant to lie under the key most likely stands on its own level.
-        return ConfigError("nothing stands under this key", path, f"{_expected(details)}, indented")
+        expected = f"{_expected(details)}, indented further than the key"
+        return ConfigError("nothing stands below this key", path, expected)
     if kind in ("too_long", "too_short"):
         return _length(details, path)
     return ConfigError(f"got {_shown(details['input'])}", path, _expected(details), _near(details))

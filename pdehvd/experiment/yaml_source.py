@@ -16,6 +16,7 @@ import yaml
 
 from pdehvd.errors import ConfigError, Path
 from pdehvd.experiment.files import LocatedError, read_text
+from pdehvd.experiment.yaml_faults import explain, find_cut
 
 MAXIMUM_NODES = 100_000
 MAXIMUM_DEPTH = 40
@@ -156,16 +157,19 @@ class _Builder:
         self.numbered = numbered
         self.marks: dict[Path, Mark] = {}
         self._nodes = 0
+        self._text = ""
         # Not the length of the path: a mapping that merges itself stays where it is.
         self._depth = 0
 
     def compose(self, text: str) -> yaml.Node | None:
         """Parse the text; every fault of the syntax becomes one line."""
+        self._text = text
         try:
             return yaml.compose(text, Loader=_Loader)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            raise self._error(f"not valid YAML: {error.problem or error.context}", mark) from error
+            message, line = explain(text, error)
+            mark = Mark(self.name, line + 1) if self.numbered else Mark(self.name)
+            raise LocatedError(f"{mark}: {message}") from error
         except yaml.YAMLError as error:
             reason = str(error).splitlines()[0]
             raise LocatedError(f"{self.name}: not text that YAML allows: {reason}") from error
@@ -196,6 +200,11 @@ class _Builder:
             self._depth -= 1
 
     def _built(self, node: yaml.Node, path: Path) -> Any:
+        if isinstance(node, yaml.CollectionNode) and node.flow_style:
+            cut = find_cut(self._text, node)
+            if cut is not None:
+                place = ".".join(str(part) for part in (*path, *cut.below))
+                raise self.fault(f"{place}: {cut.message}" if place else cut.message, cut.node)
         if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":

@@ -102,6 +102,11 @@ def _derivative(match: re.Match[str], names: _Names) -> tuple[str, str] | None:
     return f"'{word}' is not how derivatives are written", names.derivatives()
 
 
+def _prime(match: re.Match[str], names: _Names) -> tuple[str, str] | None:
+    """Answer `u'`; other quotation marks hold text."""
+    return _derivative(match, names) if match[1] in names.known else None
+
+
 def _laplacian(match: re.Match[str], names: _Names) -> tuple[str, str] | None:
     field = next(iter(names.fields), "u")
     axes = [axis for axis in names.coordinates if axis not in ("t", "time")] or ["x", "y"]
@@ -181,7 +186,8 @@ _RULES: tuple[tuple[str, _Rule], ...] = (
     (rf"(?<![\w.])({_OF_DERIVATIVES}|Derivative)\s*\(", _derivative),
     (rf"\bd(\^?\d)?({_NAME})?\s*/\s*d\w+(\^\d)?", _derivative),
     (rf"(?<!\w)d\d?{_NAME}_d{_NAME}|(?<!\w)d([^\W\d_])d([^\W\d_])(?!\w)", _derivative),
-    (rf"\w+_\s*\{{[^}}]*\}}?|(?<!['\"\w]){_NAME}['\"]+(?!\w)|∂\s*\w*|\\partial\b", _derivative),
+    (r"\w+_\s*\{[^}]*\}?|∂\s*\w*|\\partial\b", _derivative),
+    (rf"(?<!['\"\w])({_NAME})['\"]+(?!\w)", _prime),
     (r"(?<!\w)(laplace|laplacian|lap|nabla|div|curl|rot|divergence)\s*\(|[∇Δ]", _laplacian),
     (r"(?<!\w)(integrate|integral|int|quad)\s*\(|∫", _integral),
     (rf"(?<![\w.])({'|'.join(_WRITTEN_OUT)})\s*\(", _written_out),
