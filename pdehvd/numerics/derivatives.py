@@ -108,19 +108,30 @@ def field_symbols(
 
     Raises ExpressionError for derivatives above order 4.
     """
-    given = [texts] if isinstance(texts, (str, int, float)) else list(texts)
-    names = dict.fromkeys(
-        name for text in given if isinstance(text, str) for name, _ in names_in(text)
-    )
-    normals = {f"{field}_n" for field in fields} if normal else set()
     found: dict[str, sympy.Symbol] = {}
-    for name in names:
+    for name in _names(texts):
         partial = partial_of(name, fields, coordinates)
         if partial is not None and any(partial.orders):
             found[name] = symbol(partial_name(partial, coordinates))
-        elif partial is None and name in normals:
-            found[name] = symbol(name)
+    if normal:
+        found |= {name: symbol(name) for name in normal_names(texts, fields, coordinates)}
     return found
+
+
+def normal_names(texts: Any, fields: Sequence[str], coordinates: Sequence[str]) -> list[str]:
+    """Return the normal derivatives, such as `u_n`, that texts name."""
+    normals = {f"{field}_n" for field in fields}
+    return [
+        name
+        for name in _names(texts)
+        if name in normals and partial_of(name, fields, coordinates) is None
+    ]
+
+
+def _names(texts: Any) -> list[str]:
+    given = [texts] if isinstance(texts, (str, int, float)) else list(texts)
+    names = (name for text in given if isinstance(text, str) for name, _ in names_in(text))
+    return list(dict.fromkeys(names))
 
 
 def check_names(

@@ -10,15 +10,16 @@ import sympy
 from pydantic import Field, model_validator
 
 from pdehvd.errors import ConfigError, Path, nearest
+from pdehvd.numerics.derivatives import normal_names
 from pdehvd.numerics.expressions import parse_number, symbol
 from pdehvd.problems.block import Language, Source, Term
 from pdehvd.problems.geometry import Domain
 from pdehvd.problems.measured import read_measured
+from pdehvd.problems.periodic import join_faces
 from pdehvd.problems.regions import Region
 from pdehvd.problems.sources import (
     GivenSource,
     IntegralSource,
-    PeriodicSource,
     RegionSource,
     gauss_legendre,
 )
@@ -149,15 +150,26 @@ def _on_region(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr
         region = site.domain.region(spec.on or [])
     except ConfigError as error:
         raise error.within(*site.path, "on") from error
-    residuals = _sides(spec, site, normal=True)
-    names = {str(symbol_) for residual in residuals for symbol_ in residual.free_symbols}
-    if any(name.startswith("normal__") for name in names) and not region.oriented:
-        raise ConfigError(
-            f"'{spec.on}' has no outward normal",
-            (*site.path, "equal"),
-            "a part of the boundary wherever a normal derivative is named",
-        )
-    return site.region_source(region), residuals
+    if not region.oriented:
+        _refuse_normals(spec, site, region)
+    return site.region_source(region), _sides(spec, site, normal=True)
+
+
+def _refuse_normals(spec: ConditionSpec, site: Site, region: Region) -> None:
+    """Raise `ConfigError` where a normal derivative is named on a region without normals."""
+    language = site.language
+    sides = spec.equal.items() if isinstance(spec.equal, dict) else ()
+    for left, right in sides:
+        where = (*site.path, "equal", left)
+        for text in (left, right):
+            names = normal_names(text, language.fields, language.coordinates)
+            if names:
+                raise ConfigError(
+                    f"'{names[0]}' on '{region.text}', which has no outward normal in space"
+                    f"{site.domain.no_normal(region)}",
+                    where,
+                    "a part of the boundary in space",
+                )
 
 
 def _periodic(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]]:
@@ -170,15 +182,17 @@ def _periodic(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]
             nearest(str(spec.periodic), names),
         )
     axis = names.index(spec.periodic)
-    low, high = site.domain.bounds[axis]
-    lower = site.region_source(site.domain.region(f"{spec.periodic} = {float(low)!r}"))
+    try:
+        source = join_faces(site.domain, axis, site.region_source)
+    except ConfigError as error:
+        raise error.within(*site.path, "periodic") from error
     quantities = spec.of or list(site.language.fields)
     side = symbol("side")
     residuals = [
         side * site.language.residual(text, (*site.path, "of", i))
         for i, text in enumerate(quantities)
     ]
-    return PeriodicSource(lower, axis, high - low), residuals
+    return source, residuals
 
 
 def _data(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +10,15 @@ import numpy as np
 
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.expressions import parse_number
+from pdehvd.problems.coordinates import find_parameters, find_time
+from pdehvd.problems.frame import Frame
 from pdehvd.problems.pieces import Points
-from pdehvd.problems.regions import Frame, Region, parse_region
+from pdehvd.problems.regions import Region, parse_region
 from pdehvd.problems.sequences import Key, Sampler, Uniform
 from pdehvd.problems.shapes import ShapeSpec
 from pdehvd.problems.shapes_csg import Leaf, Shape
 
 __all__ = ["Domain", "Points", "Region", "build_domain"]
-
-TIME_NAMES = ("t", "time")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +44,13 @@ class Domain:
 
     @property
     def space(self) -> tuple[str, ...]:
-        """Names of the other coordinates."""
-        return tuple(name for name in self.names if name != self.time)
+        """Names of the coordinates in which the domain has a boundary."""
+        return self.frame.space
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the coordinates that are neither time nor space."""
+        return self.frame.parameters
 
     @property
     def boundaries(self) -> tuple[str, ...]:
@@ -67,6 +72,22 @@ class Domain:
         Raises ConfigError where it names nothing of this domain.
         """
         return parse_region(self.frame, text)
+
+    def no_normal(self, region: Region) -> str:
+        """Return what a region without outward normals has fixed, to be read after a comma."""
+        fixed = {
+            name
+            for piece in region.pieces
+            if not piece.oriented
+            for name, (low, high) in zip(self.names, piece.box, strict=True)
+            if low == high
+        }
+        if fixed and not fixed & set(self.space):
+            what = {name: "time" if name == self.time else "a parameter" for name in self.names}
+            return ": " + ", ".join(
+                f"{name} is {what[name]}" for name in self.names if name in fixed
+            )
+        return ""
 
     def measure(self, region: Region) -> float:
         """Return length, area, volume ..., or the number of single points."""
@@ -108,13 +129,6 @@ def _interval(name: str, given: Any, constants: Mapping[str, float]) -> tuple[fl
     return ends[0], ends[1]
 
 
-def _time(names: Sequence[str]) -> str | None:
-    found = [name for name in names if name in TIME_NAMES]
-    if len(found) > 1:
-        raise ConfigError("both t and time are coordinates", ("coordinates",), "one of them")
-    return found[0] if found else None
-
-
 def _contained(name: str, given: tuple[float, float], shape: np.ndarray) -> None:
     close = 1e-9 * (shape[1] - shape[0])
     if given[0] > shape[0] + close or given[1] < shape[1] - close:
@@ -129,17 +143,21 @@ def build_domain(
     coordinates: Mapping[str, Sequence[Any] | None],
     geometry: ShapeSpec | None = None,
     constants: Mapping[str, float] | None = None,
+    time: str | None = None,
+    differentiated: Collection[str] = (),
 ) -> Domain:
     """Return the domain of the sections `coordinates:` and `geometry:`.
 
     A shape of dimension k takes the first k coordinates that are not time; their bounds are its
-    bounding box, and may be left out. Raises ConfigError.
+    bounding box, and may be left out. `time` names the time if it has an unusual name,
+    `differentiated` the coordinates by which equations differentiate; see `find_parameters`.
+    Raises ConfigError.
     """
     constants = constants or {}
     names = tuple(coordinates)
     if not names:
         raise ConfigError("there are no coordinates", ("coordinates",), "x: [low, high]")
-    time = _time(names)
+    time = find_time(names, time)
     shape, columns = _placed(names, time, geometry)
     bounds = np.zeros((len(names), 2))
     for axis, name in enumerate(names):
@@ -155,10 +173,12 @@ def build_domain(
         else:
             bounds[axis] = _interval(name, given, constants)
     bounds.flags.writeable = False
+    of_shape = [names[axis] for axis in columns]
+    parameters = find_parameters(names, time, of_shape, differentiated)
     if isinstance(shape, Leaf) and shape.is_box and not shape.names:
         # An upright box by itself needs no tests of containment.
         shape, columns = None, ()
-    domain = Domain(Frame(names, bounds, time, shape, columns, constants))
+    domain = Domain(Frame(names, bounds, time, shape, columns, constants, parameters))
     if shape is not None:
         _substantial(domain)
     return domain

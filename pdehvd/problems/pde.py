@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Literal
@@ -11,15 +11,17 @@ import sympy
 from pydantic import Field
 
 from pdehvd.errors import ConfigError
-from pdehvd.numerics.derivatives import check_names, partial_of
+from pdehvd.numerics.derivatives import Partial, check_names, partial_of
 from pdehvd.numerics.expressions import parse_number
 from pdehvd.problems.block import Block, Language, Term, make_block
 from pdehvd.problems.conditions import ConditionSpec, Site, Text, build_condition
+from pdehvd.problems.coordinates import differentiated_by, parameter_notes, partials_in
 from pdehvd.problems.geometry import Domain, build_domain
 from pdehvd.problems.regions import Region
 from pdehvd.problems.sampling import Rad, Sampler, SamplingSpec
 from pdehvd.problems.shapes import GeometrySpec
 from pdehvd.problems.sources import RegionSource
+from pdehvd.problems.time_doubts import TimeDoubts
 from pdehvd.spec import Section, Spec, register
 
 
@@ -92,6 +94,9 @@ class PDESpec(Spec):
 
     name: Literal["pde"] = "pde"
     coordinates: dict[str, list[Text] | None] = Field(min_length=1, description="name: [low, high]")
+    time: str | None = Field(
+        None, description="the coordinate that is time; `t` or `time` is without being named here"
+    )
     geometry: GeometrySpec | None = Field(None, description="a shape over some of the coordinates")
     fields: list[str] = Field(min_length=1, description="the unknown functions")
     constants: dict[str, Text] = Field(
@@ -128,8 +133,13 @@ class PDESpec(Spec):
         self, sampling: SamplingSpec, wanted: Mapping[str, int], seed: int, factor: int
     ) -> PDEProblem:
         constants = self.numbers()
-        domain = build_domain(self.coordinates, self.geometry, constants)
-        language = self._language(constants, domain)
+        self._check_names()
+        partials = self._partials()
+        differentiated = differentiated_by(partials, list(self.coordinates))
+        domain = build_domain(self.coordinates, self.geometry, constants, self.time, differentiated)
+        language = Language(
+            domain.names, tuple(self.fields), constants, tuple(self.unknowns), domain.space
+        )
         hard = self._hard(language)
         sampler = sampling.build(seed)
         draw = _Draw(domain, sampler, factor)
@@ -139,7 +149,7 @@ class PDESpec(Spec):
         blocks += self._conditions(language, hard, draw, wanted)
         period = sampler.every if isinstance(sampler, Rad) else sampling.resample_every
         unknowns = self._unknowns(constants)
-        notes = tuple(draw.notes)
+        notes = (*self._notes(domain, partials, terms), *draw.notes)
         return PDEProblem(language, domain, tuple(blocks), unknowns, hard, interior, period, notes)
 
     def numbers(self) -> dict[str, float]:
@@ -152,7 +162,7 @@ class PDESpec(Spec):
                 raise error.within("constants", name) from error
         return values
 
-    def _language(self, constants: Mapping[str, float], domain: Domain) -> Language:
+    def _check_names(self) -> None:
         groups = {
             "coordinates": self.coordinates,
             "fields": self.fields,
@@ -164,8 +174,29 @@ class PDESpec(Spec):
         except ConfigError as error:
             group = next(group for group, names in groups.items() if error.path[0] in names)
             raise error.within(group) from error
-        space = tuple(name for name in domain.names if name != domain.time)
-        return Language(domain.names, tuple(self.fields), constants, tuple(self.unknowns), space)
+
+    def _partials(self) -> list[Partial]:
+        """Return the derivatives that the equations name."""
+        found = []
+        for name, text in self.equations.items():
+            try:
+                found += partials_in([text], self.fields, list(self.coordinates))
+            except ConfigError as error:
+                raise error.within("equations", name) from error
+        return found
+
+    def _notes(
+        self, domain: Domain, partials: Sequence[Partial], terms: Sequence[Term]
+    ) -> tuple[str, ...]:
+        """Return what the program takes coordinates for, where that may surprise."""
+        texts = {
+            name: [spec.on] if isinstance(spec.on, str) else spec.on
+            for name, spec in self.conditions.items()
+            if spec.on is not None
+        }
+        equations = dict(zip(self.equations, (term.expressions[0] for term in terms), strict=True))
+        doubts = TimeDoubts(domain, tuple(self.fields), partials, equations, texts)
+        return (*parameter_notes(domain.parameters), *doubts.notes())
 
     def _hard(self, language: Language) -> dict[str, sympy.Expr]:
         result = {}

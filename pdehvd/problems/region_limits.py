@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,124 +10,109 @@ import numpy as np
 import sympy
 
 from pdehvd.errors import ConfigError
-from pdehvd.numerics.expressions import compile_numpy
-from pdehvd.problems.pieces import Filter
-from pdehvd.problems.shapes_csg import Shape
-
-CLOSE = 1e-9  # relative to the extent of a coordinate
+from pdehvd.problems.frame import Frame
+from pdehvd.problems.region_relations import Bound, settle, solve
 
 
-@dataclass(frozen=True)
-class Frame:
-    """What a text about regions may refer to: coordinates with bounds [D, 2], time, a shape."""
-
-    names: tuple[str, ...]
-    bounds: np.ndarray
-    time: str | None = None
-    shape: Shape | None = None
-    columns: tuple[int, ...] = ()
-    constants: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def boundaries(self) -> tuple[str, ...]:
-        """Return the names of boundaries that the geometry gives."""
-        leaves = self.shape.leaves() if self.shape else ()
-        return tuple(dict.fromkeys(name for leaf in leaves for name in leaf.names))
-
-    def show(self, axis: int) -> str:
-        """Return a coordinate with its bounds, for messages."""
-        low, high = self.bounds[axis]
-        return f"{self.names[axis]} in [{low:g}, {high:g}]"
+class Contradiction(ConfigError):  # noqa: N818 - no fault where alternatives remain
+    """Relations that hold nowhere together."""
 
 
 @dataclass
 class Limits:
-    """One conjunction taken apart: fixed coordinates, a smaller box, and what remains."""
+    """One conjunction taken apart: fixed coordinates, a smaller box, and what remains.
+
+    `outside` [D, 2] says which ends of the box a strict sign leaves out; `on_shape` holds the
+    relations that the box stands for, of coordinates of the shape.
+    """
 
     box: np.ndarray
+    outside: np.ndarray
     fixed: dict[int, float] = field(default_factory=dict)
     rest: list[Any] = field(default_factory=list)
     on_shape: list[Any] = field(default_factory=list)
 
+    def admit(self, axis: int, value: float) -> bool:
+        """Return whether a coordinate may have this value."""
+        low, high = self.box[axis]
+        at_open_end = (self.box[axis] == value) & self.outside[axis]
+        return bool(low <= value <= high and not at_open_end.any())
 
-def _linear(frame: Frame, relation: Any) -> tuple[int, float, int] | None:
-    """Solve a relation of one coordinate: (axis, value, direction); None where it is no such."""
-    if not isinstance(relation, (sympy.Eq, sympy.Ge, sympy.Gt, sympy.Le, sympy.Lt)):
-        return None
-    difference = relation.lhs - relation.rhs
-    symbols = sorted(difference.free_symbols, key=str)
-    if len(symbols) != 1:
-        return None
-    slope = sympy.diff(difference, symbols[0])
-    if slope.free_symbols or slope == 0:
-        return None
-    value = float(-difference.subs(symbols[0], 0) / slope)
-    if isinstance(relation, sympy.Eq):
-        return frame.names.index(str(symbols[0])), value, 0
-    upwards = isinstance(relation, (sympy.Ge, sympy.Gt)) == bool(slope > 0)
-    return frame.names.index(str(symbols[0])), value, 1 if upwards else -1
+    def at(self, axis: int, value: float) -> Limits:
+        """Return the same limits with one more coordinate fixed."""
+        box, outside = self.box.copy(), self.outside.copy()
+        box[axis], outside[axis] = value, False
+        return Limits(box, outside, {**self.fixed, axis: value}, self.rest, self.on_shape)
+
+    def remaining(self, frame: Frame, on_surface: bool) -> Any:
+        """Return the relation that points of the box, or of the shape's surface, must fulfil."""
+        relations = [*self.rest, *self.on_shape] if on_surface else self.rest
+        free = frame.columns if on_surface else ()
+        return settle(frame, sympy.And(*relations), self.box, free)
 
 
 def find_limits(frame: Frame, text: str, conjunction: Sequence[Any]) -> Limits:
-    limits = Limits(frame.bounds.copy())
+    """Return the limits of relations that hold together.
+
+    Raises ConfigError where one is outside the domain or fixes no coordinate, `Contradiction`
+    where they never hold together.
+    """
+    limits = Limits(frame.bounds.copy(), np.zeros((len(frame.names), 2), dtype=bool))
     for relation in conjunction:
-        found = _linear(frame, relation)
-        if found is None:
-            if isinstance(relation, sympy.Eq):
-                raise ConfigError(
-                    f"'{relation.lhs} = {relation.rhs}' does not fix one coordinate",
-                    expected="an equation such as "
-                    f"{frame.names[0]} = {frame.bounds[0, 0]:g}, or a named boundary",
-                )
-            limits.rest.append(relation)
-        elif found[2] == 0:
-            _fix(frame, limits, found[0], found[1])
+        bound = solve(frame, relation) if relation.is_Relational else None
+        if bound is not None and bound.fixes:
+            _fix(frame, limits, bound)
+        elif bound is not None and bound.direction:
+            _clip(frame, limits, relation, bound)
+        elif isinstance(relation, sympy.Eq):
+            raise ConfigError(
+                f"'{relation.lhs} = {relation.rhs}' does not fix one coordinate",
+                expected="an equation such as "
+                f"{frame.names[0]} = {frame.bounds[0, 0]:g}, or a named boundary",
+            )
         else:
-            _clip(frame, limits, relation, found)
-    for axis, value in limits.fixed.items():
-        if not limits.box[axis, 0] <= value <= limits.box[axis, 1]:
-            raise ConfigError(f"'{text.strip()}' never holds", expected=frame.show(axis))
-        limits.box[axis] = value
+            limits.rest.append(relation)
+    return _closed(frame, limits, text)
+
+
+def _closed(frame: Frame, limits: Limits, text: str) -> Limits:
+    """Return the limits with the coordinates fixed that have one value left."""
+    for axis, (low, high) in enumerate(limits.box.copy()):
+        value = limits.fixed.get(axis, float(low) if low == high else None)
+        if low > high or (value is not None and not limits.admit(axis, value)):
+            raise Contradiction(f"'{text.strip()}' never holds", expected=frame.show(axis))
+        if value is not None:
+            limits = limits.at(axis, value)
     return limits
 
 
-def _fix(frame: Frame, limits: Limits, axis: int, value: float) -> None:
+def _fix(frame: Frame, limits: Limits, bound: Bound) -> None:
+    axis, value = bound.axis, bound.value
     low, high = frame.bounds[axis]
-    close = CLOSE * (high - low)
     name = frame.names[axis]
-    if not low - close <= value <= high + close:
+    if not low <= value <= high:
         near = low if value < low else high
         raise ConfigError(
             f"{name} = {value:g} is outside {frame.show(axis)}", nearest=f"{name} = {near:g}"
         )
-    value = next((end for end in (low, high) if abs(value - end) <= close), value)
     if limits.fixed.setdefault(axis, value) != value:
-        raise ConfigError(f"{name} cannot be both {limits.fixed[axis]:g} and {value:g}")
+        raise Contradiction(f"{name} cannot be both {limits.fixed[axis]:g} and {value:g}")
 
 
-def _clip(frame: Frame, limits: Limits, relation: Any, found: tuple[int, float, int]) -> None:
-    axis, value, direction = found
-    if axis in frame.columns:
-        limits.on_shape.append(relation)
-    box = limits.box[axis]
-    if direction > 0:
-        box[0] = max(box[0], value)
-    else:
-        box[1] = min(box[1], value)
-    if box[0] > box[1]:
+def _clip(frame: Frame, limits: Limits, relation: Any, bound: Bound) -> None:
+    axis, value, upwards = bound.axis, bound.value, bound.above
+    side, far = (0, 1) if upwards else (1, 0)
+    beyond = (value - frame.bounds[axis, far]) * bound.direction
+    if beyond > 0 or (beyond == 0 and not bound.at):
         raise ConfigError(
-            f"{frame.names[axis]} {'above' if direction > 0 else 'below'} {value:g} is outside "
+            f"{frame.names[axis]} {'above' if upwards else 'below'} {value:g} is outside "
             f"{frame.show(axis)}",
             expected=frame.show(axis),
         )
-
-
-def make_filter(frame: Frame, relations: Sequence[Any]) -> Filter | None:
-    if not relations:
-        return None
-    evaluate = compile_numpy([sympy.And(*relations)], frame.names)
-
-    def keep(x: np.ndarray) -> np.ndarray:
-        return evaluate(dict(zip(frame.names, x.T, strict=True)))[0].astype(bool)
-
-    return keep
+    if axis in frame.columns:
+        limits.on_shape.append(relation)
+    ahead = (value - limits.box[axis, side]) * bound.direction
+    if ahead > 0:
+        limits.box[axis, side], limits.outside[axis, side] = value, not bound.at
+    elif ahead == 0:
+        limits.outside[axis, side] |= not bound.at

@@ -13,8 +13,10 @@ import sympy
 
 from pdehvd.errors import ConfigError, nearest
 from pdehvd.numerics.expressions import exact, parse_relation, symbol
+from pdehvd.numerics.syntax import names_in
+from pdehvd.problems.frame import Frame
 from pdehvd.problems.pieces import Piece, Points
-from pdehvd.problems.region_limits import Frame, find_limits
+from pdehvd.problems.region_limits import Contradiction, find_limits
 from pdehvd.problems.region_parts import boundary, inside
 from pdehvd.problems.sequences import Key, Sampler
 
@@ -160,38 +162,57 @@ def _parse(frame: Frame, text: str) -> list[Piece]:
             nearest=nearest(base, valid),
         )
     pieces: list[Piece] = []
-    for conjunction in _branches(frame, condition):
-        limits = find_limits(frame, text, conjunction)
+    refused: ConfigError | None = None
+    for conjunction in _branches(frame, condition, valid):
+        try:
+            limits = find_limits(frame, text, conjunction)
+        except Contradiction as error:
+            refused = error
+            continue
         if base in ("", "interior"):
             pieces += inside(frame, limits)
         else:
             pieces += boundary(frame, limits, "" if base == "boundary" else base)
     pieces = [piece for piece in pieces if piece.share > 0]
     if not pieces:
-        raise ConfigError(
+        raise refused or ConfigError(
             f"'{text.strip()}' leaves nothing of the domain, or too little to be sampled",
-            expected=", ".join(frame.show(axis) for axis in range(len(frame.names))),
+            expected=frame.show_all(),
         )
     return pieces
 
 
-def _branches(frame: Frame, condition: str | None) -> Iterator[tuple[Any, ...]]:
-    """Return the conjunctions whose union the condition is; one, where it fixes no coordinate."""
+def _branches(
+    frame: Frame, condition: str | None, names: Sequence[str]
+) -> Iterator[tuple[Any, ...]]:
+    """Return conjunctions that share no points, and whose union the condition is.
+
+    There is one, where the condition fixes no coordinate.
+    """
     if condition is None:
         yield ()
         return
+    late = [name for name, _ in names_in(condition) if name in names]
+    if late:
+        raise ConfigError(
+            f"'{late[0]}' stands behind a condition",
+            expected=f"the name first, then one condition: '{late[0]} and ...'",
+        )
     known: dict[str, Any] = {name: symbol(name) for name in frame.names}
     known |= {name: exact(value) for name, value in frame.constants.items()}
     relation = parse_relation(condition, known)
     if relation in (sympy.true, sympy.false):
         word = "always" if relation == sympy.true else "never"
         raise ConfigError(f"'{condition.strip()}' {word} holds", expected="a condition on a place")
+    relation = sympy.to_nnf(relation, simplify=False)
     if relation.has(sympy.Eq) and relation.has(sympy.Or):
         sizes = [len(part.args) for part in relation.atoms(sympy.Or)]
         if np.prod(sizes, dtype=object) > _BRANCHES:
             raise ConfigError(f"'{condition.strip()}' has too many alternatives")
         relation = sympy.to_dnf(relation)
-    for branch in (
-        relation.args if isinstance(relation, sympy.Or) and relation.has(sympy.Eq) else (relation,)
-    ):
-        yield branch.args if isinstance(branch, sympy.And) else (branch,)
+    alternatives = relation.has(sympy.Eq) and isinstance(relation, sympy.Or)
+    others: list[Any] = []
+    for branch in relation.args if alternatives else (relation,):
+        parts = branch.args if isinstance(branch, sympy.And) else (branch,)
+        yield (*parts, *others)
+        others.append(sympy.to_nnf(sympy.Not(branch), simplify=False))

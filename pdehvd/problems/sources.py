@@ -1,4 +1,4 @@
-"""Sources of items: sampled regions, periodic pairs, given points with data, quadrature lines."""
+"""Sources of items: sampled regions, given points with data, quadrature lines."""
 
 from __future__ import annotations
 
@@ -56,30 +56,6 @@ class RegionSource:
             return Items(points.x, {})
         columns = zip(self.domain.names, points.normals.T, strict=True)
         return Items(points.x, {f"normal__{name}": column for name, column in columns})
-
-
-@dataclass(frozen=True)
-class PeriodicSource:
-    """Pairs of opposite points; the column `side` is +1 on the lower face and -1 on the upper."""
-
-    lower: RegionSource
-    axis: int
-    length: float
-    points_per_item: int = 2
-
-    @property
-    def count(self) -> int:
-        return self.lower.count
-
-    def fresh(self) -> PeriodicSource:
-        return replace(self, lower=self.lower.fresh())
-
-    def items(self, round_: int, start: int, stop: int) -> Items:
-        below = self.lower.items(round_, start, stop).x
-        above = below.copy()
-        above[:, self.axis] += self.length
-        pairs = np.stack([below, above], 1).reshape(-1, below.shape[1])
-        return Items(pairs, {"side": np.tile([1.0, -1.0], len(below))})
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,185 @@
+"""What each coordinate is taken for: space, time, a parameter; and what is said about it."""
+
+import numpy as np
+import pytest
+
+import pdehvd.reference  # noqa: F401 - a problem may name one
+from pdehvd.errors import ConfigError
+from pdehvd.problems.pde import PDESpec
+from pdehvd.problems.sampling import SobolSpec
+
+SAMPLING = SobolSpec(equations=64, conditions=64)
+
+
+def built(coordinates, equation, **sections):
+    conditions = sections.pop("conditions", {"walls": {"on": "boundary", "equal": {"u": 0}}})
+    equations = equation if isinstance(equation, dict) else {"one": equation}
+    spec = PDESpec(
+        coordinates=coordinates,
+        fields=sections.pop("fields", ["u"]),
+        equations=equations,
+        conditions=conditions,
+        **sections,
+    )
+    return spec.build(SAMPLING, seed=1)
+
+
+def box(names, ends=(0, 1)):
+    return {name: list(ends) for name in names}
+
+
+def walls(problem):
+    """Return the faces (coordinate, value) on which the first condition has points."""
+    source = problem.blocks[1].source
+    items = source.items(0, 0, source.count)
+    normals = np.stack([items.extras[f"normal__{name}"] for name in problem.coordinates], 1)
+    axes = np.abs(normals).argmax(1)
+    assert np.allclose(np.linalg.norm(normals, axis=1), 1)
+    return {(problem.coordinates[axis], float(x[axis])) for axis, x in zip(axes, items.x)}  # noqa: B905
+
+
+@pytest.mark.parametrize(
+    ("coordinates", "equation", "space", "parameters"),
+    [
+        ("xa", "u_xx + a*pi^2*sin(pi*x)", "x", "a"),
+        ("ax", "u_xx + a", "x", "a"),
+        ("xab", "a*u_xx + b", "x", "ab"),
+        ("xta", "u_t - a*u_xx", "x", "a"),
+        ("xya", "u_xy + a", "xy", "a"),
+        ("xy", {"one": "u_x - v", "two": "v_y"}, "xy", ""),
+        # A derivative is in the text, whatever it is multiplied by.
+        ("xy", "u_xx + none*u_yy", "xy", ""),
+        ("xy", "u_x + (u_y - u_y)", "xy", ""),
+        # Without any derivative nothing tells space from parameters.
+        ("xy", "u - sin(x)*y", "xy", ""),
+        ("xt", "u_xx - t", "x", ""),
+    ],
+)
+def test_what_no_equation_differentiates_by_is_a_parameter(
+    coordinates, equation, space, parameters
+):
+    fields = ["u", "v"] if isinstance(equation, dict) else ["u"]
+    problem = built(box(coordinates), equation, fields=fields, constants={"none": 0})
+    assert problem.domain.space == tuple(space)
+    assert problem.domain.parameters == tuple(parameters)
+    assert walls(problem) == {(name, end) for name in space for end in (0.0, 1.0)}
+    assert problem.notes == tuple(
+        f"{name} is taken as a parameter: no equation differentiates by it; "
+        "'boundary' leaves its end faces out"
+        for name in parameters
+    )
+
+
+def test_coordinates_of_a_shape_are_space():
+    for shape in (
+        {"rectangle": {"from": [0, 0], "to": [1, 1]}},
+        {"disk": {"center": [0.5, 0.5], "radius": 0.5}},
+    ):
+        problem = built({"x": None, "y": None, "a": [0, 1]}, "u_xx - a", geometry=shape)
+        assert problem.domain.space == ("x", "y")
+        assert problem.domain.parameters == ("a",)
+
+
+def test_an_ordinary_equation_with_a_parameter_has_no_boundary():
+    with pytest.raises(ConfigError, match=r"no boundary in space.*parameters.*: a"):
+        built(box("ta"), "u_t + a*u")
+    problem = built(
+        box("ta"), "u_t + a*u", conditions={"start": {"on": "t = 0", "equal": {"u": "a"}}}
+    )
+    assert problem.domain.parameters == ("a",)
+
+
+def test_time_by_another_name():
+    problem = built(box(["x", "tau"]), "u_tau - u_xx", time="tau")
+    assert (problem.domain.time, problem.domain.space) == ("tau", ("x",))
+    assert walls(problem) == {("x", 0.0), ("x", 1.0)}
+    assert problem.notes == ()
+    # An explicit time leaves a coordinate called t to space.
+    problem = built(box(["t", "s"]), "u_s - u_tt", time="s")
+    assert problem.domain.space == ("t",)
+    with pytest.raises(ConfigError, match=r"'tua' is no coordinate.*did you mean 'tau'") as caught:
+        built(box(["x", "tau"]), "u_tau - u_xx", time="tua")
+    assert caught.value.path == ("problem", "time")
+
+
+@pytest.mark.parametrize(
+    ("names", "equation", "time"),
+    [
+        (["x", "tau"], "u_tau - u_xx", "tau"),
+        (["x", "s"], "u_s + u*u_x - 0.01*u_xx", "s"),
+        (["x", "y", "s"], "u_s - u_xx - u_yy", "s"),
+        (["s", "x"], "u_s + u*u_x + u_xxx", "s"),
+        (["x", "s"], "u_ss - c^2*u_xx", "s"),
+        (["s", "x", "y"], "u_ss - u_xx - u_yy + 0.1*u_s", "s"),
+        (["x", "s"], "u_ss + u_xxxx", "s"),
+        (["x", "tau"], "u_tautau - (1 + x)*u_xx", "tau"),
+    ],
+)
+def test_a_coordinate_that_may_be_time_is_named(names, equation, time):
+    problem = built(box(names), equation, constants={"c": 2})
+    (note,) = problem.notes
+    assert f"condition walls holds the faces {time} = 0 and {time} = 1" in note
+    assert note.endswith(f"write 'time: {time}' under problem")
+    settled = built(box(names), equation, constants={"c": 2}, time=time)
+    assert settled.notes == ()
+    assert not any(name == time for name, _ in walls(settled))
+
+
+def test_a_first_value_suggests_a_time():
+    conditions = {
+        "walls": {"on": "boundary", "equal": {"u": 0}},
+        "start": {"on": "s = 0", "equal": {"u": "sin(x)"}},
+    }
+    (note,) = built(box("xs"), "u_s + u_x", conditions=conditions).notes
+    assert "'time: s'" in note
+
+
+@pytest.mark.parametrize(
+    ("names", "equation"),
+    [
+        ("xy", "u_xx + u_yy"),
+        ("xyz", "u_xx + u_yy + u_zz + u"),
+        ("xy", "u_xxxx + 2*u_xxyy + u_yyyy"),
+        ("xy", "u_x + u_y"),
+        ("xy", "u_yy - u_xxxx"),
+        ("xt", "u_t - u_xx"),
+        ("xyt", "u_t + u_y - u_xx"),
+        ("x", "u_x + u"),
+    ],
+)
+def test_there_is_no_doubt_without_reason(names, equation):
+    assert built(box(names), equation).notes == ()
+
+
+def test_there_is_no_doubt_where_boundary_leaves_the_ends_out():
+    conditions = {"walls": {"on": ["x = 0", "x = 1"], "equal": {"u": 0}}}
+    assert built(box(["x", "tau"]), "u_tau - u_xx", conditions=conditions).notes == ()
+    conditions = {"walls": {"on": "boundary and 0 < tau < 1", "equal": {"u": 0}}}
+    assert built(box(["x", "tau"]), "u_tau - u_xx", conditions=conditions).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "equation", "on", "reason"),
+    [
+        ("xt", "u_t - u_xx", "t = 0", "t is time"),
+        ("xt", "u_t - u_xx", "t >= 1", "t is time"),
+        ("xt", "u_t - u_xx", ["x = 0", "t = 0"], "t is time"),
+        ("t", "u_t + u", "t = 0", "t is time"),
+        ("xa", "u_xx - a", "a = 1", "a is a parameter"),
+        ("xy", "u_xx + u_yy", "x = 0.5", "no outward normal"),
+        ("xy", "u_xx + u_yy", "interior", "no outward normal"),
+        ("xy", "u_xx + u_yy", "x = 0 and y = 0", "no outward normal"),
+        ("xyz", "u_xx + u_yy + u_zz", "x = 0 and y = 0", "no outward normal"),
+    ],
+)
+@pytest.mark.parametrize("equal", [{"u_n": 0}, {"u": "u_n"}, {"0*u_n": 1}])
+def test_a_normal_derivative_needs_a_normal(names, equation, on, reason, equal):
+    conditions = {"one": {"on": on, "equal": equal}}
+    with pytest.raises(ConfigError, match=reason) as caught:
+        built(box(names), equation, conditions=conditions)
+    assert caught.value.path[:4] == ("problem", "conditions", "one", "equal")
+
+
+def test_a_coordinate_called_n_gives_its_derivative():
+    conditions = {"one": {"on": "n = 0.5", "equal": {"u_n": 0}}}
+    assert built(box("xn"), "u_xx + u_nn", conditions=conditions)
