@@ -166,6 +166,7 @@ def environment(processes: int, threads: int) -> dict[str, Any]:
         "threads_per_process": threads,
         "packages": {name: package_version(name) for name in _PACKAGES},
         "command": ["pdehvd", *sys.argv[1:]],
+        "folder": os.getcwd(),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
 

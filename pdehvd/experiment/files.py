@@ -7,6 +7,8 @@ from pathlib import Path
 from pdehvd.errors import ConfigError, nearest
 
 MAXIMUM_BYTES = 1 << 20
+# How the name of a file begins that holds a config from Python while a run reads it.
+TEMPORARY = ".pdehvd-"
 
 
 class LocatedError(ConfigError):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pdehvd.errors import ConfigError, EnvironmentFault, PdehvdError
+from pdehvd.experiment.files import TEMPORARY
 from pdehvd.experiment.stored_run import Run
 from pdehvd.experiment.yaml_source import write
 
@@ -69,7 +70,7 @@ def _config_file(config: Path | str | Mapping[str, Any]) -> Iterator[Path]:
         return
     text = write({"name": "run", **config})
     with tempfile.NamedTemporaryFile(
-        "w", prefix=".pdehvd-", suffix=".yaml", dir=Path.cwd(), encoding="utf-8", delete=False
+        "w", prefix=TEMPORARY, suffix=".yaml", dir=Path.cwd(), encoding="utf-8", delete=False
     ) as file:
         file.write(text)
     try:

@@ -68,6 +68,13 @@ def cards(facts: Sequence[tuple[str, str]]) -> str:
     return f'<div class="cards">{inner}</div>'
 
 
+def note(text: str) -> str:
+    """Return a quiet sentence; what stands between backquotes is code."""
+    parts = escape(text).split("`")
+    marked = [f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts)]
+    return f'<p class="place">{"".join(marked)}</p>'
+
+
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table; the first cell of a row names it. Empty without rows."""
     if not rows:

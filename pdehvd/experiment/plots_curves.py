@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pdehvd.experiment.style import INK, figure, in_style, line_style, log_axis
 
@@ -53,7 +54,8 @@ def _losses(history: pd.DataFrame) -> Figure | None:
         _lines(axes, history, terms, "loss/", linewidth=1.1)
     if total:
         _line(axes, history, "loss/total", color=INK, linewidth=1.8, label="total", zorder=1.9)
-    _finish(axes, "loss", "Loss and its terms" if len(terms) > 1 else "Loss")
+    several = len(terms) > 1
+    _finish(axes, "loss", "Loss and its terms" if several else "Loss", legend=several)
     return picture
 
 
@@ -183,6 +185,7 @@ def _line(axes: Axes, history: pd.DataFrame, name: str, **style: Any) -> np.ndar
     steps, values = _series(history, name)
     marker = "o" if len(steps) <= FEW else None
     axes.plot(steps, values, marker=marker, markersize=2.8, **style)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return values
 
 

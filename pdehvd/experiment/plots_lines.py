@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pdehvd.experiment.opened import Trained, compared, predict, span, truth
 from pdehvd.experiment.style import COLOURS, INK, figure, in_style
@@ -28,9 +29,10 @@ def slices(trained: Trained, name: str, times: int = 4) -> Figure:
         points[:, time] = when
         _pair(axes, points[:, space], *compared(trained, points), name)
         axes.set_title(f"{domain.time} = {when:.4g}")
+        axes.xaxis.set_major_locator(MaxNLocator(3))
         axes.set_xlabel(domain.names[space])
     panels[0].set_ylabel(name)
-    _legend(picture, panels[0])
+    _legend(picture, panels[:1])
     return picture
 
 
@@ -58,7 +60,8 @@ def lines(trained: Trained) -> Figure:
             panels[-1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     panels[-1].set_xlabel(domain.names[0])
     panels[-1].margins(x=0.01)
-    _legend(picture, panels[0])
+    picture.align_ylabels(panels)
+    _legend(picture, panels[: len(fields)])
     return picture
 
 
@@ -79,6 +82,7 @@ def _pair(
     axes.margins(x=0.01)
 
 
-def _legend(picture: Figure, axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    picture.legend(handles, labels, loc="outside upper right", ncols=2)
+def _legend(picture: Figure, panels: np.ndarray) -> None:
+    """Explain the lines of all panels at once: a reference may know some of the fields only."""
+    lines = {line.get_label(): line for axes in panels for line in axes.get_lines()}
+    picture.legend(lines.values(), lines.keys(), loc="outside upper right", ncols=2)

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pdehvd.experiment.directory import EVALUATION, read_json
 from pdehvd.experiment.evaluate_samples import truths
@@ -85,6 +86,7 @@ def error_distribution(errors: list[float], field: str) -> Figure:
     axes.plot(np.arange(1, len(ordered) + 1), ordered, "o-", ms=3, color=COLOURS[0])
     mean = float(np.mean(ordered))
     axes.axhline(mean, color=COLOURS[1], linestyle="--", label=f"mean {mean:.2e}")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("held-out samples, in order of their error")
     axes.set_ylabel(f"relative L2 error of {field}")
     axes.set_yscale("log")

@@ -9,30 +9,21 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from pdehvd.experiment.captions import caption
 from pdehvd.experiment.directory import CONFIG, ENVIRONMENT, read_json, write_text
 from pdehvd.experiment.evaluate import evaluate
 from pdehvd.experiment.opened import RunLike, Trained, opened, true_unknowns
-from pdehvd.experiment.page import cards, code, folded, page, picture, section, table
+from pdehvd.experiment.page import cards, code, folded, note, page, picture, section, table
 from pdehvd.experiment.plots import plot
+from pdehvd.experiment.reproduce import NOTE, commands
 from pdehvd.experiment.tables import MEASURES
+from pdehvd.training.history import read
 
 FILE = "report.html"
-_CAPTIONS = {
-    "loss": "Total loss and the terms it is made of.",
-    "error": "Relative L2 error of each field against the reference.",
-    "learning_rate": "Learning rate of the optimizer.",
-    "method": "Damping, step length and effort of the optimizer.",
-    "unknowns": "Unknowns of the inverse problem while they are discovered.",
-    "weights": "Weights of the terms of the loss.",
-    "solution": "Solution and reference.",
-    "samples": "Held-out samples: inputs, network, reference and difference.",
-    "sample_errors": "Relative L2 errors of all held-out samples.",
-}
-
 
 _HEADS = {
     "relative_l2": "relative L2",
-    "worst_relative_l2": "worst sample",
+    "worst_relative_l2": "relative L2, worst sample",
     "relative_h1": "relative H1",
     "energy_gap": "energy gap",
     "maximum_error": "maximum",
@@ -50,18 +41,18 @@ def report(run: RunLike, summary: Mapping[str, Any] | None = None) -> Path:
     directory = Path(trained.directory)
     summary = trained.summary if summary is None else summary
     environment = read_json(directory / ENVIRONMENT)
-    errors = evaluate(trained) if trained.reference is not None else {}
-    pictures = [picture(path.read_bytes(), _caption(path.stem)) for path in plot(trained)]
+    errors = evaluate(trained)
     body = [
         _title(trained, summary),
         cards(_key_numbers(summary, errors)),
         section("Errors against the reference", _error_table(errors)),
         section("Unknowns", _unknown_table(trained)),
-        section("Pictures", "\n".join(pictures)),
-        section("How to reproduce", code(_commands(directory, summary, environment))),
+        section("Residuals", _residual_table(errors)),
+        section("Pictures", _pictures(trained, errors)),
+        section("How to reproduce", code(commands(directory, summary, environment)) + note(NOTE)),
         section("Configuration", _configuration(directory)),
         section("Summary", table((), _rows(summary))),
-        section("Environment", table((), _rows(environment))),
+        section("Environment", table((), _rows(_written(environment)))),
     ]
     path = directory / FILE
     write_text(path, page(f"{_name(trained)} - pdehvd", filter(None, body)))
@@ -100,8 +91,8 @@ def _key_numbers(summary: Mapping[str, Any], errors: Mapping[str, Any]) -> list[
 
 
 def _error_table(errors: Mapping[str, Any]) -> str:
-    if not errors:
-        return ""
+    if "relative_l2" not in errors:
+        return note("This run has no reference solution, so its errors are not known.")
     measures = [name for name in MEASURES if name in errors]
     free = errors["up_to_constant"]
     rows = [
@@ -111,14 +102,17 @@ def _error_table(errors: Mapping[str, Any]) -> str:
         )
         for field in errors["relative_l2"]
     ]
-    note = f"<p class='place'>Measured at {errors['points']:,} points.</p>"
+    where = f"Measured at {errors['points']:,} points"
+    if "samples" in errors:
+        where += f", the nodes of {errors['samples']:,} held-out samples"
+    notes = note(where + ".")
     if "seconds" in errors:
         network, solver = (errors["seconds"][name] for name in ("network", "reference"))
-        note += (
-            f"<p class='place'>One sample takes the network {network:.3g} s and the reference "
-            f"{solver:.3g} s, {solver / network:.3g} times as long.</p>"
+        notes += note(
+            f"One sample takes {network:.3g} s by the network and {solver:.3g} s by the solver of "
+            f"the reference, {solver / network:.3g} times as long."
         )
-    return note + table(("field", *(_HEADS[name] for name in measures)), rows)
+    return notes + table(("field", *(_HEADS[name] for name in measures)), rows)
 
 
 def _unknown_table(trained: Trained) -> str:
@@ -129,7 +123,35 @@ def _unknown_table(trained: Trained) -> str:
         error = abs(value - true) / abs(true) if true else math.nan
         known = ("", "") if true is None else (f"{true:.6g}", f"{error:.2e}")
         rows.append((name, f"{value:.6g}", *known))
-    return table(("unknown", "found", "true", "relative error"), rows)
+    columns = 4 if truths else 2
+    heads = ("unknown", "found", "true", "relative error")
+    return table(heads[:columns], [row[:columns] for row in rows])
+
+
+def _residual_table(errors: Mapping[str, Any]) -> str:
+    """Return the residual of every term on the trained points and on fresh ones."""
+    residuals = errors.get("residuals", {})
+    rows = [
+        (name.replace("/", ": "), _text(at["trained"]), _text(at["fresh"]))
+        for name, at in residuals.items()
+    ]
+    said = note("Root mean square of each term; of an energy, its mean.") if rows else ""
+    return said + table(("term", "on the trained points", "on as many fresh points"), rows)
+
+
+def _pictures(trained: Trained, errors: Mapping[str, Any]) -> str:
+    known = errors.get("relative_l2", {})
+    losses = [name for name in read(trained.directory).columns if name.startswith("loss/")]
+    terms = len(set(losses) - {"loss/total"})
+    return "\n".join(
+        picture(path.read_bytes(), caption(path.stem, known, terms)) for path in plot(trained)
+    )
+
+
+def _written(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the environment with its command as it is typed."""
+    command = environment.get("command")
+    return {**environment, "command": shlex.join(map(str, command))} if command else {**environment}
 
 
 def _configuration(directory: Path) -> str:
@@ -137,17 +159,6 @@ def _configuration(directory: Path) -> str:
     if not path.exists():
         return ""
     return folded("config.yaml, with every default", code(path.read_text(encoding="utf-8")))
-
-
-def _commands(directory: Path, summary: Mapping[str, Any], environment: Mapping[str, Any]) -> str:
-    """Return the command that made the run, and the one that repeats it from what it stored."""
-    lines = []
-    if environment.get("command"):
-        lines += ["# as it was started", shlex.join(map(str, environment["command"])), ""]
-    stored = shlex.quote(f"{directory.name}/{CONFIG}")
-    count = summary.get("processes", 1)
-    lines += ["# from this directory's own config", f"pdehvd train {stored} --np {count}"]
-    return "\n".join(lines)
 
 
 def _rows(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
@@ -184,12 +195,3 @@ def _time(seconds: Any) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
-def _caption(name: str) -> str:
-    kind, _, field = name.partition("_")
-    if kind == "solution" and field:
-        return f"{field}: solution, reference and their difference."
-    if kind == "slices":
-        return f"{field} at several times."
-    return _CAPTIONS.get(name, name)

@@ -118,3 +118,17 @@ def test_the_callers_matplotlib_is_left_as_it_was(fake, fill, tmp_path):
         before = dict(mpl.rcParams)
         plot(fake("line"))
         assert dict(mpl.rcParams) == before
+
+
+def test_a_legend_explains_the_lines_of_all_fields(fake):
+    run = fake("line", "uv")
+    run.reference.functions = {"v": run.functions["v"]}
+    (legend,) = figures(run)["solution"].legends
+    assert {text.get_text() for text in legend.get_texts()} == {"solution", "reference"}
+
+
+def test_steps_are_whole_numbers():
+    history = pd.DataFrame({"step": [1, 2, 3], "loss/total": [3.0, 2, 1], "unknown/a": [1.0, 2, 3]})
+    for picture in curves(history, {}).values():
+        ticks = picture.axes[0].get_xticks()
+        np.testing.assert_array_equal(ticks, np.round(ticks))

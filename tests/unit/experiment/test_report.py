@@ -3,6 +3,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from pdehvd.experiment.captions import caption
 from pdehvd.experiment.page import table
 from pdehvd.experiment.report import report
 
@@ -51,7 +52,7 @@ def test_the_page_shows_numbers_pictures_and_how_to_reproduce(written, tmp_path)
     page, text = written()
     assert "completed" in page.text and "2,000" in page.text and "123,456" in page.text
     assert "relative L2 error of u" in page.text
-    assert f"pdehvd train {tmp_path.name}/config.yaml --np 2" in page.text
+    assert f"pdehvd train {tmp_path.resolve()}/config.yaml --np 2" in page.text
     assert "pdehvd train 'a b.yaml'" in page.text
     assert "tensorflow" in page.text and "name: pde" in page.text
     assert text.count("<img") == 4
@@ -73,9 +74,40 @@ def test_text_from_the_run_cannot_become_markup(written):
     assert "<b>nu" in page.text
 
 
-def test_a_run_without_reference_has_no_error_table(written):
-    page, _ = written(reference=False)
-    assert "Errors against" not in page.text
+def captions(text):
+    return re.findall(r"<figcaption>(.*?)</figcaption>", text)
+
+
+def test_a_run_without_reference_says_so_and_names_none_elsewhere(written):
+    page, text = written(reference=False)
+    assert "has no reference solution" in page.text and "root mean square" not in page.text
+    assert captions(text)[0] == "The network&#x27;s solution."
+    assert "fresh points" in page.text and "equation: momentum" in page.text
+
+
+def test_captions_name_the_reference_where_there_is_one(written):
+    _, text = written()
+    assert captions(text)[0] == "The network&#x27;s solution, the reference, and the error."
+    assert "The loss and the terms that it is made of." in captions(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "with_", "without"),
+    [
+        ("solution_u", "the reference and their difference", "u: the network's solution."),
+        ("slices_u", "and the reference", "u at several times: the network's solution."),
+        ("samples", "reference and difference", "Held-out samples: inputs and network."),
+    ],
+)
+def test_a_caption_knows_which_fields_the_reference_has(name, with_, without):
+    assert with_ in caption(name, {"u"}, 1)
+    assert caption(name, set(), 1) == without
+    assert name == "samples" or caption(name, {"v"}, 1) == without
+
+
+def test_unknowns_without_true_values_have_no_empty_columns(written):
+    page, _ = written(lambda run: setattr(run, "unknowns", {"nu": 0.011}))
+    assert "0.011" in page.text and "relative error" not in page.text
 
 
 def test_unknowns_stand_beside_their_true_values(written):

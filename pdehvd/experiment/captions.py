@@ -1,0 +1,37 @@
+"""What stands below the pictures of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+_CAPTIONS = {
+    "error": "Relative error against the reference.",
+    "learning_rate": "Learning rate of the optimizer.",
+    "method": "What the optimizer does from step to step.",
+    "unknowns": "Unknowns of the inverse problem while they are discovered.",
+    "weights": "Weights of the terms of the loss.",
+    "sample_errors": "Relative L2 errors of the held-out samples.",
+}
+
+
+def caption(name: str, known: Collection[str], terms: int) -> str:
+    """Return the caption of a picture.
+
+    `known` are the fields of which the reference knows values, `terms` counts those of the loss.
+    """
+    kind, _, field = name.partition("_")
+    if name == "loss":
+        return "The loss and the terms that it is made of." if terms > 1 else "The loss."
+    if name == "samples":
+        return "Held-out samples: inputs and network" + (
+            ", reference and difference." if known else "."
+        )
+    if name == "solution":
+        return "The network's solution" + (", the reference, and the error." if known else ".")
+    if kind == "solution":
+        rest = ", the reference and their difference." if field in known else "."
+        return f"{field}: the network's solution{rest}"
+    if kind == "slices":
+        rest = ", and the reference." if field in known else "."
+        return f"{field} at several times: the network's solution{rest}"
+    return _CAPTIONS.get(name, name.replace("_", " "))
