@@ -231,6 +231,6 @@ def _alone() -> Iterator[None]:
     """Train in a process that has computed before, and draw nothing."""
     with (
         mock.patch("pdehvd.comm.launch.configure_threads", lambda *_: 1),
-        mock.patch("pdehvd.experiment.run._draw", lambda *given: None),
+        mock.patch("pdehvd.experiment.conclusion._draw", lambda *given: None),
     ):
         yield

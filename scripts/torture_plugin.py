@@ -19,7 +19,7 @@ from typing import Any
 import tensorflow as tf
 
 from pdehvd.comm import launch, xla_calls
-from pdehvd.experiment import run
+from pdehvd.experiment import conclusion, run
 from pdehvd.training import checkpoint, trainer
 from pdehvd.training.checkpoint import Checkpoints
 from pdehvd.training.history import History
@@ -146,7 +146,7 @@ class Death:
         self.before(History, "append", half)
 
     def _summary(self) -> None:
-        self.before(run, "_conclude", lambda *_: True)
+        self.before(run, "conclude", lambda *_: True)
 
     def _disk(self) -> None:
         """The system takes no more than a thousand bytes a file from the next checkpoint on."""
@@ -175,7 +175,7 @@ def _without_xla() -> None:
 
 def _without_pictures() -> None:
     """Draw nothing, for the same reason."""
-    run._draw = lambda place, summary: None
+    conclusion._draw = lambda place, summary: None
 
 
 _without_xla()

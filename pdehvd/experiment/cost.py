@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pdehvd.comm.group import Solo
 from pdehvd.comm.launch import check_cores
@@ -17,6 +17,7 @@ from pdehvd.experiment.build import (
     check_weights,
 )
 from pdehvd.experiment.config import Config
+from pdehvd.experiment.trust.judge import Judge
 from pdehvd.experiment.yaml_source import Source
 from pdehvd.numerics import jets
 from pdehvd.objectives.generative import GenerativeObjective
@@ -44,6 +45,7 @@ class Cost:
     """Estimates for `processes`; memory in MiB a process, work in GFLOP a step of all together.
 
     `notes` are sentences about the problem that a user must read before the training.
+    `warnings` are those that a run would begin with.
     """
 
     processes: int
@@ -52,6 +54,7 @@ class Cost:
     memory: float
     work: float
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def points(self) -> int:
@@ -70,7 +73,7 @@ def examine(config: Config, source: Source, processes: int = 1) -> Cost:
         problem = build_problem(config, processes)
         config.aggregation.check(_Planned(processes))
         objective = build_objective(config, problem, Solo())
-        build_reference(config, problem)
+        reference = build_reference(config, problem)
         check_weights(config, objective)
         check_memory(config, objective)
         build_phases(config, objective)
@@ -78,7 +81,8 @@ def examine(config: Config, source: Source, processes: int = 1) -> Cost:
         raise source.located(error) from error
     if isinstance(objective, GenerativeObjective):
         return _grid_cost(objective, processes)
-    return _cost(config, objective, processes)
+    warnings = tuple(caution.text for caution in Judge(config, problem, reference).before)
+    return replace(_cost(config, objective, processes), warnings=warnings)
 
 
 def _cost(config: Config, objective: PDEObjective, processes: int) -> Cost:

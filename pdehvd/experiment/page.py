@@ -90,6 +90,12 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f'<div class="box"><table>{top}<tbody>{body}</tbody></table></div>'
 
 
+def listed(texts: Sequence[str]) -> str:
+    """Return texts as the items of a list. Empty without texts."""
+    items = "".join(f"<li>{escape(text)}</li>" for text in texts)
+    return f'<div class="box"><ul>{items}</ul></div>' if items else ""
+
+
 def code(text: str) -> str:
     """Return text as it is, in fixed width."""
     return f'<div class="box"><pre>{escape(text)}</pre></div>'

@@ -13,7 +13,7 @@ from pdehvd.experiment.captions import caption
 from pdehvd.experiment.directory import CONFIG, ENVIRONMENT, read_json, write_text
 from pdehvd.experiment.evaluate import evaluate
 from pdehvd.experiment.opened import RunLike, Trained, opened, true_unknowns
-from pdehvd.experiment.page import cards, code, folded, note, page, picture, section, table
+from pdehvd.experiment.page import cards, code, folded, listed, note, page, picture, section, table
 from pdehvd.experiment.plots import plot
 from pdehvd.experiment.reproduce import NOTE, commands
 from pdehvd.experiment.tables import MEASURES
@@ -45,13 +45,14 @@ def report(run: RunLike, summary: Mapping[str, Any] | None = None) -> Path:
     body = [
         _title(trained, summary),
         cards(_key_numbers(summary, errors)),
+        section("Warnings", listed(summary.get("warnings", ()))),
         section("Errors against the reference", _error_table(errors)),
         section("Unknowns", _unknown_table(trained)),
         section("Residuals", _residual_table(errors)),
         section("Pictures", _pictures(trained, errors)),
         section("How to reproduce", code(commands(directory, summary, environment)) + note(NOTE)),
         section("Configuration", _configuration(directory)),
-        section("Summary", table((), _rows(summary))),
+        section("Summary", table((), _rows(_numbers(summary)))),
         section("Environment", table((), _rows(_written(environment)))),
     ]
     path = directory / FILE
@@ -159,6 +160,11 @@ def _configuration(directory: Path) -> str:
     if not path.exists():
         return ""
     return folded("config.yaml, with every default", code(path.read_text(encoding="utf-8")))
+
+
+def _numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the summary without the warnings, which stand in a section of their own."""
+    return {name: value for name, value in summary.items() if name != "warnings"}
 
 
 def _rows(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

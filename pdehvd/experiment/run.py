@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from pdehvd.comm import job, join, launch
 from pdehvd.comm.group import Group
@@ -20,8 +15,10 @@ from pdehvd.comm.watchdog import Watchdog
 from pdehvd.errors import ConfigError, DisagreementError
 from pdehvd.experiment import directory as folder
 from pdehvd.experiment.build import build_parts
+from pdehvd.experiment.conclusion import begin, conclude, peak_memory
 from pdehvd.experiment.config import Config, dump
 from pdehvd.experiment.failures import told
+from pdehvd.experiment.place import Place
 from pdehvd.experiment.sameness import check_same
 from pdehvd.experiment.trained import Trained, open_run
 from pdehvd.experiment.yaml_source import Source
@@ -32,11 +29,11 @@ from pdehvd.training.checkpoint import (
     read_checkpoint,
     state_of,
 )
-from pdehvd.training.history import History, read
+from pdehvd.training.history import History
 from pdehvd.training.profile import ProfiledStepper
 from pdehvd.training.progress import Progress
 from pdehvd.training.state import TrainState
-from pdehvd.training.trainer import Outcome, Output, Trainer
+from pdehvd.training.trainer import Output, Trainer
 
 __all__ = ["Trained", "open_run", "train"]
 
@@ -44,30 +41,6 @@ __all__ = ["Trained", "open_run", "train"]
 _PATIENCE = 5.0
 EXIT_CODES = {"completed": 0, "stalled": 0, "diverged": 4, "interrupted": 130}
 _LEAVING = 20.0
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where this process stands and where the run is written."""
-
-    group: Group
-    directory: Path
-    threads: int
-    quiet: bool
-    watchdog: Watchdog
-
-    @property
-    def writes(self) -> bool:
-        return self.group.rank == 0
-
-    def say(self, text: str) -> None:
-        """Print a line on rank 0 and keep it in log.txt."""
-        if not self.writes:
-            return
-        with open(self.directory / folder.LOG, "a", encoding="utf-8") as log:
-            log.write(f"{time.strftime('%H:%M:%S')} {text}\n")
-        if not self.quiet:
-            print(text, flush=True)
 
 
 def train(
@@ -105,7 +78,7 @@ def _train(
             check_same(group, config)
             parts = _together(group, lambda: build_parts(config, group), source)
             directory = _directory(config, group, resume, output, lock)
-            place = _Place(group, directory, threads, quiet, watchdog)
+            place = Place(group, directory, threads, quiet, watchdog)
             code = _run(config, parts, place, resume)
         except ConfigError:
             group.close()
@@ -123,7 +96,7 @@ def _train(
     return code
 
 
-def _run(config: Config, parts: Any, place: _Place, resume: Path | None) -> int:
+def _run(config: Config, parts: Any, place: Place, resume: Path | None) -> int:
     """Train from a fresh or a stored state, then look at the result."""
     history = History(place.directory, enabled=place.writes)
     checkpoints = Checkpoints(place.directory, config.training.keep, place.writes)
@@ -147,20 +120,19 @@ def _run(config: Config, parts: Any, place: _Place, resume: Path | None) -> int:
     progress = Progress(config.training.steps, quiet=quiet, start=state.step)
     started = "resumed at step " + str(state.step) if resume else "started"
     place.say(f"{config.name} {started}: {_cost(parts, place)}; {place.directory}")
-    for note in parts.objective.problem.notes:
-        place.say(note)
+    judge = begin(config, parts, place)
     with progress, history:
         outcome = trainer.fit(state, Output(history, progress, checkpoints))
     place.watchdog.relax()
     # Every rank takes part in it, and rank 0 alone writes.
-    profile = {} if stepper is None else {"profile": stepper.facts(_peak_memory())}
-    _conclude(config, parts, place, outcome, profile)
+    profile = {} if stepper is None else {"profile": stepper.facts(peak_memory())}
+    conclude(config, parts, place, outcome, profile, judge)
     # A launcher kills the others as soon as one rank ends with a code other than 0.
     place.group.barrier()
     return EXIT_CODES[outcome.status]
 
 
-def _describe(config: Config, place: _Place) -> None:
+def _describe(config: Config, place: Place) -> None:
     """Write the config and what surrounds the run."""
     if place.writes:
         folder.write_text(place.directory / folder.CONFIG, dump(config))
@@ -171,7 +143,7 @@ def _describe(config: Config, place: _Place) -> None:
         )
 
 
-def _cost(parts: Any, place: _Place) -> str:
+def _cost(parts: Any, place: Place) -> str:
     size, points = parts.objective.size, parts.objective.points
     processes = f"{place.group.size} processes x {place.threads} threads"
     return f"{size} parameters, {points} points, {processes}"
@@ -206,7 +178,7 @@ def _directory(
     return Path(answer[1:].decode())
 
 
-def _stored(place: _Place) -> TrainState | None:
+def _stored(place: Place) -> TrainState | None:
     """Return the newest checkpoint of a run; only rank 0 needs to see the files.
 
     None where the run died before it wrote any: it then starts from the beginning.
@@ -221,75 +193,3 @@ def _stored(place: _Place) -> TrainState | None:
     if answer[:1] == b"-":
         raise ConfigError(answer[1:].decode())
     return state_of(place.directory, answer[1:]) if answer else None
-
-
-def _conclude(
-    config: Config, parts: Any, place: _Place, outcome: Outcome, profile: dict[str, Any]
-) -> None:
-    """Write the summary on rank 0, then draw; a summary means that the numbers are complete."""
-    if not place.writes:
-        return
-    if math.isnan(outcome.loss) and outcome.status != "diverged":
-        # All steps had been done before: the loss is that of the last of them.
-        losses = read(place.directory).get("loss/total", [math.nan])
-        outcome = replace(outcome, loss=float(list(losses)[-1]))
-    summary = _summary(config, parts, place, outcome) | profile
-    if outcome.status != "diverged":
-        _draw(place, summary)
-    folder.write_json(place.directory / folder.SUMMARY, summary)
-    errors = ", ".join(f"{name} {error:.3e}" for name, error in outcome.errors.items())
-    place.say(
-        f"{outcome.status}: {outcome.reason}; loss {outcome.loss:.3e}"
-        + (f"; relative L2 {errors}" if errors else "")
-    )
-    for name, value in summary["unknowns"].items():
-        place.say(f"discovered {name} = {value:.8g}")
-    place.say(f"run: {place.directory}")
-
-
-def _draw(place: _Place, summary: dict[str, Any]) -> None:
-    """Draw the plots and the report; a picture that fails must not lose a run."""
-    from pdehvd.experiment import report
-
-    try:
-        report.report(place.directory, summary)
-    except Exception as error:
-        place.say(f"the plots could not be drawn: {type(error).__name__}: {error}")
-
-
-def _summary(config: Config, parts: Any, place: _Place, outcome: Outcome) -> dict[str, Any]:
-    state = outcome.state
-    return {
-        "status": outcome.status,
-        "reason": outcome.reason,
-        "name": config.name,
-        "processes": place.group.size,
-        "threads_per_process": place.threads,
-        "precision": config.precision,
-        "parameters": parts.objective.size,
-        "points": parts.objective.points,
-        "notes": list(parts.objective.problem.notes),
-        "steps": state.step,
-        "seconds": state.seconds,
-        "restarts": job.restarts(),
-        "seconds_per_step": outcome.clock.per_step,
-        "points_per_second": outcome.clock.points_per_second,
-        "loss": outcome.loss,
-        "relative_l2": outcome.errors,
-        "best": {"step": state.best_step, "value": state.best},
-        "unknowns": {
-            name: float(value) for name, value in parts.objective.unknowns(state.theta).items()
-        },
-        "peak_memory_mib": _peak_memory(),
-        "parameters_sha256": hashlib.sha256(
-            np.ascontiguousarray(state.theta.numpy()).tobytes()
-        ).hexdigest(),
-    }
-
-
-def _peak_memory() -> float:
-    """Return the largest resident memory of this process so far, in MiB."""
-    import resource
-
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return used / 2**20 if sys.platform == "darwin" else used / 2**10

@@ -94,6 +94,8 @@ def show_cost(cost: Cost) -> None:
     )
     for note in cost.notes:
         print(note)
+    for text in cost.warnings:
+        print(f"warning: {text}")
 
 
 def show_names(names: Mapping[str, Sequence[tuple[str, str]]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -26,6 +26,8 @@ class Measured(NamedTuple):
 class Evaluator(ABC):
     """Measures how far a state is from the reference; the same numbers on every rank."""
 
+    reference: Any
+
     @abstractmethod
     def __call__(self, state: TrainState) -> Measured:
         """Return the errors of a state; every rank calls it."""
@@ -45,6 +47,7 @@ class PointEvaluator(Evaluator):
         count: int = 10_000,
     ) -> None:
         domain = objective.problem.domain
+        self.reference = reference
         points = evaluation_points(domain, count)
         slices, self._slice_count = time_slices(domain, points)
         index, real = objective.pieces(len(points))

@@ -24,6 +24,7 @@ class SampleEvaluator(Evaluator):
 
     def __init__(self, objective: GenerativeObjective, reference: GridReference) -> None:
         problem = objective.problem
+        self.reference = reference
         self._objective = objective
         self._resolution = problem.resolution
         self._chunks = []

@@ -17,6 +17,7 @@ from pdehvd.cli import app
 from pdehvd.comm.group import Solo
 from pdehvd.experiment.build import build_parts
 from pdehvd.experiment.config import load_config
+from pdehvd.experiment.trust.judge import Judge
 from pdehvd.experiment.yaml_source import parse_source
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -93,6 +94,8 @@ def test_a_config_can_be_loaded_and_built(snippet, tmp_path):
     config, _ = load_config(path)
     parts = build_parts(config, Solo())
     parts.objective.batch(0)
+    reference = parts.evaluator and parts.evaluator.reference
+    assert Judge(config, parts.objective.problem, reference).before == []
 
 
 @pytest.mark.parametrize(("place", "command"), COMMANDS)

@@ -1,0 +1,139 @@
+"""What a run says of itself before its first step and after its last; rank 0 alone speaks."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pdehvd.comm import job
+from pdehvd.experiment import directory as folder
+from pdehvd.experiment.config import Config
+from pdehvd.experiment.place import Place
+from pdehvd.experiment.trust.caution import Caution
+from pdehvd.experiment.trust.judge import Judge, far_from_reference
+from pdehvd.training.history import read
+from pdehvd.training.trainer import Outcome
+
+
+def begin(config: Config, parts: Any, place: Place) -> Judge | None:
+    """Print notes and warnings about a problem; return who judges its result, on rank 0."""
+    if not place.writes:
+        return None
+    for note in parts.objective.problem.notes:
+        place.say(note)
+    reference = None if parts.evaluator is None else parts.evaluator.reference
+    judge = Judge(config, parts.objective.problem, reference)
+    _warn(place, _looked_at(place, lambda: judge.before))
+    return judge
+
+
+def _looked_at(place: Place, look: Callable[[], Sequence[Caution]]) -> Sequence[Caution]:
+    """Return warnings; one that cannot be computed must not lose a run."""
+    try:
+        return look()
+    except Exception as error:
+        place.say(f"the result could not be judged: {type(error).__name__}: {error}")
+        return []
+
+
+def _warn(place: Place, cautions: Sequence[Caution]) -> None:
+    for caution in cautions:
+        place.say(f"warning: {caution.text}")
+
+
+def conclude(
+    config: Config,
+    parts: Any,
+    place: Place,
+    outcome: Outcome,
+    profile: dict[str, Any],
+    judge: Judge | None,
+) -> None:
+    """Write the summary on rank 0, then draw; a summary means that the numbers are complete."""
+    if judge is None:
+        return
+    if math.isnan(outcome.loss) and outcome.status != "diverged":
+        # All steps had been done before: the loss is that of the last of them.
+        losses = read(place.directory).get("loss/total", [math.nan])
+        outcome = replace(outcome, loss=float(list(losses)[-1]))
+    cautions = _judged(judge, parts, place, outcome)
+    summary = _summary(config, parts, place, outcome) | profile
+    summary["warnings"] = [caution.text for caution in cautions]
+    if outcome.status != "diverged":
+        _draw(place, summary)
+    folder.write_json(place.directory / folder.SUMMARY, summary)
+    wrong = far_from_reference(outcome.errors)
+    errors = ", ".join(f"{name} {error:.3e}" for name, error in outcome.errors.items())
+    place.say(
+        f"{outcome.status}: {outcome.reason}; loss {outcome.loss:.3e}"
+        + (f"; relative L2 {errors}" if errors else "")
+        + (f"; {wrong}" if wrong else "")
+    )
+    _warn(place, cautions)
+    for name, value in summary["unknowns"].items():
+        place.say(f"discovered {name} = {value:.8g}")
+    place.say(f"run: {place.directory}")
+
+
+def _judged(judge: Judge, parts: Any, place: Place, outcome: Outcome) -> list[Caution]:
+    """Return the warnings of the problem, then those of its result."""
+    after: Sequence[Caution] = []
+    if outcome.status != "diverged":
+        after = _looked_at(
+            place, lambda: judge.after(parts.objective, outcome.state, outcome.errors)
+        )
+    return [*_looked_at(place, lambda: judge.before), *after]
+
+
+def _draw(place: Place, summary: dict[str, Any]) -> None:
+    """Draw the plots and the report; a picture that fails must not lose a run."""
+    from pdehvd.experiment import report
+
+    try:
+        report.report(place.directory, summary)
+    except Exception as error:
+        place.say(f"the plots could not be drawn: {type(error).__name__}: {error}")
+
+
+def _summary(config: Config, parts: Any, place: Place, outcome: Outcome) -> dict[str, Any]:
+    state = outcome.state
+    return {
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "name": config.name,
+        "processes": place.group.size,
+        "threads_per_process": place.threads,
+        "precision": config.precision,
+        "parameters": parts.objective.size,
+        "points": parts.objective.points,
+        "notes": list(parts.objective.problem.notes),
+        "steps": state.step,
+        "seconds": state.seconds,
+        "restarts": job.restarts(),
+        "seconds_per_step": outcome.clock.per_step,
+        "points_per_second": outcome.clock.points_per_second,
+        "loss": outcome.loss,
+        "relative_l2": outcome.errors,
+        "best": {"step": state.best_step, "value": state.best},
+        "unknowns": {
+            name: float(value) for name, value in parts.objective.unknowns(state.theta).items()
+        },
+        "peak_memory_mib": peak_memory(),
+        "parameters_sha256": hashlib.sha256(
+            np.ascontiguousarray(state.theta.numpy()).tobytes()
+        ).hexdigest(),
+    }
+
+
+def peak_memory() -> float:
+    """Return the largest resident memory of this process so far, in MiB."""
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / 2**20 if sys.platform == "darwin" else used / 2**10

@@ -1,0 +1,1 @@
+"""Whether a result can be trusted: warnings before and after training, each with its mending."""

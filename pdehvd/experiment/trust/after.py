@@ -1,0 +1,159 @@
+"""Warnings after training: answers that look right and are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from pdehvd.experiment.trust import mending
+from pdehvd.experiment.trust.before import balancing
+from pdehvd.experiment.trust.caution import Caution
+from pdehvd.experiment.trust.result import WRONG, Result
+from pdehvd.numerics.expressions import partial_of
+
+# A relative residual that looks right.
+CONVERGED = 1e-2
+# Fresh residuals over trained ones, and over the size of the term.
+OVERFITTED, VISIBLE = 10.0, 2e-2
+# Factor from its first guess at which an unknown has run away; share by which it has moved.
+AWAY, MOVED = 1e6, 1e-4
+ENOUGH_STEPS = 200
+# Shares of what is asked for: a field that is constant, or zero.
+FLAT, NOTHING = 1e-2, 2e-2
+EVERYWHERE = 0.8
+VARIES = 0.05
+# Residual of a condition over its size, and of the equations close to it over theirs.
+VIOLATED, LAYER = 0.3, 3.0
+# Weight of what must not be given up.
+STRONG = 100.0
+
+
+def after_training(result: Result) -> list[Caution]:
+    """Return all warnings about a trained state."""
+    return [caution for rule in _RULES for caution in rule(result)]
+
+
+def wrong_answer(result: Result) -> Iterator[Caution]:
+    """A large error beside small residuals."""
+    wrong = {field: error for field, error in result.errors.items() if error > WRONG}
+    small = all(not result.relative(term) > CONVERGED for term in result.residuals)
+    if wrong and small:
+        told = ", ".join(f"{field} by {error:.0%}" for field, error in wrong.items())
+        cause = (
+            f"the answer is wrong although the loss is small: against the reference it is off "
+            f"({told} of its size), while all residuals are below {CONVERGED:.0%} of theirs"
+        )
+        yield Caution("wrong_answer", cause, result.remedy(_more_points(result)))
+
+
+def overfitted(result: Result) -> Iterator[Caution]:
+    """Residuals that are small at the trained points alone."""
+    worst, ratio = "", OVERFITTED
+    for term, residual in result.residuals.items():
+        own = residual.fresh / max(residual.trained, 1e-300)
+        if own > ratio and result.relative(term, fresh=True) > VISIBLE:
+            worst, ratio = term, own
+    if worst:
+        residual = result.residuals[worst]
+        cause = (
+            f"`{worst.split('/')[-1]}` holds at the trained points only: its residual is "
+            f"{residual.fresh:.1e} at fresh points and {residual.trained:.1e} at the trained ones"
+        )
+        yield Caution("overfitted", cause, result.remedy(_more_points(result)))
+
+
+def _more_points(result: Result) -> mending.Lines:
+    """Return the sampling with four times as many points, drawn again now and then."""
+    config = result.scales.config
+    own = config.sampling
+    counts = {"equations": 4 * own.equations}
+    if isinstance(own.conditions, int):
+        counts["conditions"] = 4 * own.conditions
+    if own.name != "rad" and own.resample_every is None:
+        counts["resample_every"] = 500
+    return mending.sampling(config, **counts)
+
+
+def unknowns_at_edges(result: Result) -> Iterator[Caution]:
+    """Unknowns that ran away, or did not move."""
+    for name, (first, found) in result.unknowns.items():
+        ratio = abs(found / first) if first else 1.0
+        if not 1 / AWAY < ratio < AWAY:
+            cause = (
+                f"{name} ran from {first:.3g} to {found:.3g}: it left the range in which the "
+                "equations say anything about it, so this is no measurement"
+            )
+        elif first and abs(found / first - 1) < MOVED and result.steps >= ENOUGH_STEPS:
+            cause = f"{name} has not moved from its first guess {first:.3g}: nothing fixes it yet"
+        else:
+            continue
+        yield Caution("unknown_edge", cause, result.remedy(balancing(result.scales)))
+
+
+def constant_fields(result: Result) -> Iterator[Caution]:
+    """Fields that are constant where conditions, data or the reference ask for more."""
+    for name, size in result.scales.fields.items():
+        asked = size.high - size.low
+        if asked > 0 and result.variation(name) < FLAT * asked:
+            cause = (
+                f"{name} is constant over the domain ({result.values[name].mean():.3g}), while "
+                f"values from {size.low:.6g} to {size.high:.6g} are asked for"
+            )
+            yield Caution("constant", cause, result.remedy(balancing(result.scales)))
+
+
+def zero_fields(result: Result) -> Iterator[Caution]:
+    """Fields that vanish almost everywhere where zero solves the equations."""
+    open_ = result.scales.open
+    if not open_.zero_solves:
+        return
+    wrong = [term for term in open_.against_zero if _ignored(result, term)]
+    for name, size in result.scales.fields.items():
+        share = float((abs(result.values[name]) < NOTHING * size.largest).mean())
+        if wrong and size.largest > 0 and share > EVERYWHERE:
+            terms = ", ".join(f"`{term}`" for term in wrong)
+            cause = (
+                f"{name} is zero on {share:.0%} of the domain: zero solves the equations, and what "
+                f"{terms} asks for does not reach beyond its points"
+            )
+            weights = {term: STRONG for term in wrong}
+            lines = mending.weights(result.scales.config, weights)
+            yield Caution("zero", cause, result.remedy(lines))
+
+
+def _ignored(result: Result, condition: str) -> bool:
+    """Return whether a condition is violated, or left within a thin layer."""
+    term = next(t for t in result.residuals if t.split("/")[-1] == condition)
+    return result.relative(term) > VIOLATED or result.layers.get(condition, 0.0) > LAYER
+
+
+def varying_constants(result: Result) -> Iterator[Caution]:
+    """Fields that an equation asks to be constant along a coordinate, and that are not."""
+    problem = result.scales.problem
+    for term in problem.blocks[0].terms:
+        for expression in term.expressions:
+            partial = partial_of(str(expression), problem.fields, problem.coordinates)
+            if not expression.is_Symbol or partial is None or sum(partial.orders) != 1:
+                continue
+            along = problem.coordinates[partial.orders.index(1)]
+            varies = result.along(partial.field, along)
+            if varies > VARIES:
+                short = term.name.split("/")[-1]
+                cause = (
+                    f"{partial.field} must not depend on {along} (`{short}`), and varies along it "
+                    f"by {varies:.0%} of its size"
+                )
+                yield Caution(
+                    "not_constant",
+                    cause,
+                    mending.weights(result.scales.config, {term.name: STRONG}),
+                )
+
+
+_RULES: tuple[Callable[[Result], Iterator[Caution]], ...] = (
+    wrong_answer,
+    overfitted,
+    unknowns_at_edges,
+    constant_fields,
+    zero_fields,
+    varying_constants,
+)

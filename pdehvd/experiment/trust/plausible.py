@@ -1,0 +1,111 @@
+"""Plausible values of every name in an expression, before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import sympy
+
+from pdehvd.numerics.expressions import compile_numpy, partial_of
+from pdehvd.problems.block import Block, Items
+from pdehvd.problems.pde import PDEProblem
+
+ITEMS = 256
+_SEED = 20_260
+
+Columns = Mapping[str, np.ndarray]
+Range = tuple[float, float]
+
+
+def items_of(block: Block, count: int = ITEMS) -> Items:
+    """Return the first items of a block, the same whatever the number of processes."""
+    return block.source.items(0, 0, min(block.count, count))
+
+
+def columns_of(problem: PDEProblem, items: Items) -> dict[str, np.ndarray]:
+    """Return coordinates, data and first guesses of the unknowns by name, [n] or []."""
+    columns = dict(zip(problem.coordinates, items.x.T, strict=True)) | items.extras
+    return columns | {u.name: np.asarray(u.initial) for u in problem.unknowns}
+
+
+def evaluated(expressions: Sequence[sympy.Basic], columns: Columns) -> list[np.ndarray]:
+    """Return expressions [n] of columns; what the columns lack raises `ConfigError`."""
+    return compile_numpy(expressions, sorted(columns))(columns)
+
+
+def rms(values: np.ndarray) -> float:
+    """Return the root mean square of the finite values, 0 where there are none."""
+    known = values[np.isfinite(values)]
+    return float(np.sqrt(np.mean(known**2))) if known.size else 0.0
+
+
+@dataclass(frozen=True)
+class Plausible:
+    """Fields between `ranges`, derivatives of order k of size (high - low) (2 / length)^k."""
+
+    problem: PDEProblem
+    ranges: Mapping[str, Range]
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """Extents of the coordinates, [D]."""
+        return np.ptp(self.problem.domain.bounds, axis=1)
+
+    @property
+    def spans(self) -> dict[str, float]:
+        """The same by name."""
+        return dict(zip(self.problem.coordinates, self.lengths.tolist(), strict=True))
+
+    def size(self, name: str) -> float:
+        """Return the size of a field or derivative by its name."""
+        partial = partial_of(name, self.problem.fields, self.problem.coordinates)
+        assert partial is not None
+        low, high = self.ranges[partial.field]
+        if not any(partial.orders):
+            return max(abs(low), abs(high))
+        spread = (high - low) or abs(high)
+        return float(spread * np.prod((2 / self.lengths) ** np.array(partial.orders)))
+
+    def partials(self, expressions: Sequence[sympy.Expr]) -> list[str]:
+        """Return the names of fields and derivatives in expressions, sorted."""
+        names = {str(s) for expression in expressions for s in expression.free_symbols}
+        fields, coordinates = self.problem.fields, self.problem.coordinates
+        return sorted(n for n in names if partial_of(n, fields, coordinates) is not None)
+
+    def columns(self, block: Block, expressions: Sequence[sympy.Expr]) -> dict[str, np.ndarray]:
+        """Return plausible columns [n] for the expressions of a block, always the same."""
+        items = items_of(block)
+        columns = columns_of(self.problem, items)
+        random = np.random.default_rng(_SEED)
+        for name in self.partials(expressions):
+            if name in self.ranges:
+                columns[name] = random.uniform(*self.ranges[name], len(items.x))
+            else:
+                columns[name] = self.size(name) * random.uniform(-1, 1, len(items.x))
+        return columns
+
+    def term_size(self, block: Block, expression: sympy.Expr) -> float:
+        """Return the size of the largest summand of a residual of a block."""
+        columns = self.columns(block, [expression])
+        summands = evaluated(sympy.Add.make_args(expression), columns)
+        shape = (-1, block.source.points_per_item)
+        return max(rms(np.abs(values).reshape(shape).sum(1)) for values in summands)
+
+    def effects(self, block: Block, expression: sympy.Expr) -> dict[str, float]:
+        """Return by how much, on average, a residual grows with each field and derivative.
+
+        That is (R(+s) - R(-s)) / 2 where s is the size of the one and all others are plausible.
+        """
+        columns = self.columns(block, [expression])
+        result = {}
+        for name in self.partials([expression]):
+            size = np.asarray(self.size(name))
+            ends = [evaluated([expression], {**columns, name: end})[0] for end in (size, -size)]
+            half = (ends[0] - ends[1]) / 2
+            known = half[np.isfinite(half)]
+            sign = np.sign(known.mean()) if known.size else 0.0
+            result[name] = float(sign * rms(half))
+        return result

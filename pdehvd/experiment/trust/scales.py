@@ -1,0 +1,45 @@
+"""All that is known of a problem before training, gathered once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pdehvd.experiment.config import Config
+from pdehvd.experiment.trust.determined import Determined, determined
+from pdehvd.experiment.trust.motion import Motion, motions
+from pdehvd.experiment.trust.plausible import Plausible
+from pdehvd.experiment.trust.sizes import (
+    FieldSize,
+    TermSize,
+    field_sizes,
+    imposed_values,
+    plausible,
+    term_sizes,
+)
+from pdehvd.problems.pde import PDEProblem
+from pdehvd.reference.base import Reference
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Sizes of a problem's fields, terms and motions; pure numbers, the same on every process."""
+
+    config: Config
+    problem: PDEProblem
+    fields: Mapping[str, FieldSize]
+    names: Plausible
+    terms: tuple[TermSize, ...]
+    motions: tuple[Motion, ...]
+    open: Determined
+
+
+def gather(config: Config, problem: PDEProblem, reference: Reference | None) -> Scales:
+    """Return the scales of a problem with its reference, if it has one."""
+    fields = field_sizes(problem, imposed_values(problem, reference))
+    names = plausible(problem, fields)
+    weights = config.weighting.initial(problem.terms)
+    terms = term_sizes(problem, names, weights)
+    known = [name for name, size in fields.items() if size.largest > 0]
+    moves = motions(problem, names, known)
+    return Scales(config, problem, fields, names, terms, moves, determined(problem))
