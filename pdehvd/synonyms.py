@@ -120,6 +120,10 @@ _TABLE: dict[tuple[str, ...], str] = {
     ("intersection",): "csgintersection intersect",
     ("boundary",): "onboundary border edge edges wall walls",
     ("interior",): "inside bulk",
+    # Formats.
+    ("vtk",): "vtu vti vts pvd paraview",
+    ("savedmodel",): "tensorflow tf keras onnx",
+    ("npz",): "numpy npy",
     # Functions and numbers.
     ("log",): "ln loge",
     ("asin",): "arcsin",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import sys
 import time
 import traceback
@@ -30,12 +32,15 @@ machine.add_commands(app)
 
 # Ranks but 0 wait so long before they tell of a bad config, for rank 0 has most likely told it.
 _PATIENCE = 5.0
+# 128 + SIGPIPE, as shells report it.
+_READER_LEFT = 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code.
 
-    0 done, 1 failure, 2 bad input, 3 environment, 4 diverged, 130 interrupted.
+    0 done, 1 failure, 2 bad input, 3 environment, 4 diverged, 130 interrupted, 141 where the
+    program that read the output has left (as `head` does).
     """
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     debug = "--debug" in given
@@ -45,12 +50,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
             prog_name="pdehvd",
             standalone_mode=False,
         )
+        sys.stdout.flush()
         return int(result or 0)
     except KeyboardInterrupt:
         return 130
     except (Exception, SystemExit) as error:
+        # rich turns a closed pipe into a SystemExit of its own.
+        if isinstance(error.__context__, BrokenPipeError) or _nobody_reads():
+            return _READER_LEFT
         # A plug-in that leaves early must not look like a finished run.
         return _failed(error, debug)
+
+
+def _nobody_reads() -> bool:
+    """Return whether stdout is a pipe whose other end is closed; what is left goes nowhere."""
+    try:
+        stdout = os.dup(1)
+    except OSError:
+        return False
+    look = select.poll()
+    look.register(stdout, 0)
+    closed = any(event & select.POLLERR for _, event in look.poll(0))
+    os.close(stdout)
+    if closed:
+        # The interpreter flushes once more when it ends.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)
+    return closed
 
 
 def _failed(error: Exception | SystemExit, debug: bool) -> int:

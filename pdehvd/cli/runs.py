@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -20,14 +19,6 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(report)
     app.command()(export)
     app.command()(predict)
-
-
-class Format(str, Enum):
-    """What `export` can write."""
-
-    vtk = "vtk"
-    npz = "npz"
-    savedmodel = "savedmodel"
 
 
 def _found(run: Path, plugin: Sequence[Path] | None) -> Path:
@@ -68,7 +59,7 @@ def report(run: RunFolder, plugin: Plugins = None) -> None:
 
 def export(
     run: RunFolder,
-    form: Annotated[Format, typer.Option("--format", help="what to write")],
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="vtk, npz or savedmodel")],
     resolution: Annotated[
         int | None, typer.Option(min=2, help="grid points along each coordinate")
     ] = None,
@@ -80,10 +71,13 @@ def export(
     plugin: Plugins = None,
 ) -> None:
     """Write a run's solution for other programs."""
+    from pdehvd.experiment.outputs import check_format
+
+    check_format(form)
     found = _found(run, plugin)
     from pdehvd.experiment.export import export as write
 
-    print(write(found, form.value, output, resolution, time, force))
+    print(write(found, form, output, resolution, time, force))
 
 
 def predict(

@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from pdehvd.errors import ConfigError, nearest
+from pdehvd.errors import ConfigError
 from pdehvd.experiment.export_model import save_model
 from pdehvd.experiment.export_samples import writer
 from pdehvd.experiment.grids import Grid, cells, sample
 from pdehvd.experiment.opened import RunLike, Trained, opened, span
-from pdehvd.experiment.outputs import SERIES, check_output
+from pdehvd.experiment.outputs import SERIES, check_format, check_output
 from pdehvd.experiment.trained_grid import TrainedOnGrid
 
-FORMATS = ("npz", "savedmodel", "vtk")
 FOLDER = "exports"
 TIMES = 21
 
@@ -42,13 +41,7 @@ def export(
     A generative model exports its held-out samples, see `export_samples`.
     Raises ConfigError for an unknown format, an existing output, or a domain the format lacks.
     """
-    if format not in FORMATS:
-        raise ConfigError(
-            f"unknown format '{format}'",
-            ("format",),
-            "one of " + ", ".join(FORMATS),
-            nearest(format, FORMATS),
-        )
+    check_format(format)
     trained = opened(run)
     write: Callable[[Path], None]
     if isinstance(trained, TrainedOnGrid):

@@ -6,8 +6,12 @@ import errno
 import re
 import traceback
 from pathlib import Path
+from typing import Any
 
-from pdehvd.errors import EnvironmentFault, PdehvdError
+from pydantic import ValidationError
+
+from pdehvd.errors import ConfigError, EnvironmentFault, PdehvdError
+from pdehvd.experiment.messages import expected_of
 
 _LONGEST = 500
 # Names that a file holds may be of any length.
@@ -39,16 +43,25 @@ def _told(error: Exception | SystemExit) -> tuple[str, int]:
     if isinstance(error, PdehvdError):
         return str(error), error.exit_code
     # Errors of usage are told apart by this method, whichever Click the command line stands on.
-    usage = getattr(error, "format_message", None)
-    if usage is not None:
-        context = getattr(error, "ctx", None)
-        program = context.command_path if context else "pdehvd"
-        return f"{' '.join(usage().split())} (see {program} --help)", 2
+    if hasattr(error, "format_message"):
+        return _usage(error), ConfigError.exit_code
     if isinstance(error, OSError) and error.errno in _FULL:
         return _full(error), EnvironmentFault.exit_code
     if isinstance(error, MemoryError):
         return _too_large(error), EnvironmentFault.exit_code
     return _unexpected(error), 1
+
+
+def _usage(error: Any) -> str:
+    """Return what is wrong with the command line, and where to read about it."""
+    program = error.ctx.command_path if getattr(error, "ctx", None) else "pdehvd"
+    text = " ".join(error.format_message().split())
+    cause = error.__cause__
+    if isinstance(cause, ValidationError):
+        details = cause.errors(include_url=False)[0]
+        option = max(error.param.opts, key=len)
+        text = f"{option}: got '{details['input']}'; expected {expected_of(details)}"
+    return f"{text} (see {program} --help)"
 
 
 def _full(error: OSError) -> str:

@@ -155,11 +155,13 @@ def _told(
         return ConfigError(" ".join(str(cause).split()), path)
     if details["input"] is None and kind in _MAPPINGS:
         # What was meant to lie under the key most likely stands on its own level.
-        expected = f"{_expected(details)}, indented further than the key"
+        expected = f"{expected_of(details)}, indented further than the key"
         return ConfigError("nothing stands below this key", path, expected)
     if kind in ("too_long", "too_short"):
         return _length(details, path)
-    return ConfigError(f"got {_shown(details['input'])}", path, _expected(details), _near(details))
+    return ConfigError(
+        f"got {_shown(details['input'])}", path, expected_of(details), _near(details)
+    )
 
 
 def _unknown(path: Path, model: type[BaseModel], data: Any, keys: Sequence[str]) -> ConfigError:
@@ -200,8 +202,8 @@ def _length(details: ErrorDetails, path: Path) -> ConfigError:
     return ConfigError(f"got {counted(context['actual_length'], 'value')}", path, expected)
 
 
-def _expected(details: ErrorDetails) -> str:
-    """Return what would have been right."""
+def expected_of(details: ErrorDetails) -> str:
+    """Return what would have been right, in words such as `a whole number`."""
     context = details.get("ctx", {})
     if details["type"] in ("literal_error", "enum"):
         return str(context["expected"])
@@ -209,7 +211,7 @@ def _expected(details: ErrorDetails) -> str:
     if text is None:
         message = details["msg"].removeprefix("Input should be ")
         return message[:1].lower() + message[1:]
-    several = [text.format(**context), *(_expected(other) for other in context.get("also", []))]
+    several = [text.format(**context), *(expected_of(other) for other in context.get("also", []))]
     if "a number" in several:
         several = [one for one in several if one != "a whole number"]
     return " or ".join(dict.fromkeys(several))

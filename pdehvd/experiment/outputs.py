@@ -1,16 +1,27 @@
-"""The one rule on files that exist: a run's own are written over, others with --force only."""
+"""What exports may be: their formats, and the one rule on files that exist.
+
+A run's own files are written over, others with --force only.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, nearest
 
+FORMATS = ("npz", "savedmodel", "vtk")
 # What an export that is a folder holds, and no other folder: the note of a SavedModel, the list
 # of a series.
 MODEL_NOTE = "pdehvd.json"
 SERIES = "fields.pvd"
+
+
+def check_format(format: str) -> None:
+    """Raise `ConfigError` for a format that no export has."""
+    if format not in FORMATS:
+        expected, near = "one of " + ", ".join(FORMATS), nearest(format, FORMATS)
+        raise ConfigError(f"unknown format '{format}'", ("format",), expected, near)
 
 
 def check_output(target: Path, force: bool = False, own: Path | None = None) -> None:

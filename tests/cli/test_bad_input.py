@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -507,11 +510,16 @@ def test_plugins_that_fail(here: Path, type_: Type) -> None:
         (["trian", "x.yaml"], "No such command 'trian'"),
         (["train"], "Missing argument 'CONFIG'"),
         (["train", "small.yaml", "--npp", "2"], "No such option: --npp"),
-        (["train", "small.yaml", "--np", "0"], "Invalid value for '--np'"),
-        (["train", "small.yaml", "--np", "two"], "Invalid value for '--np'"),
+        (["train", "small.yaml", "--np", "0"], "--np: got '0'; expected a number of at least 1 ("),
+        (["train", "small.yaml", "--np", "-1"], "--np: got '-1'; expected a number of at least 1"),
+        (["train", "small.yaml", "--np", "two"], "--np: got 'two'; expected a whole number (see"),
+        (["check", "small.yaml", "--np", "1.5"], "--np: got '1.5'; expected a whole number (see"),
+        (["doctor", "--np", "0"], "--np: got '0'; expected a number of at least 1 (see pdehvd d"),
+        (["export", ".", "--format", "npz", "--time", "x"], "--time: got 'x'; expected a number"),
+        (["scale", "small.yaml", "--repeats", "0"], "--repeats: got '0'; expected a number of at"),
         (["train", "smal.yaml"], "there is no file smal.yaml; did you mean 'small.yaml'?"),
         (["train", "."], ". is a folder; expected a YAML file"),
-        (["export", ".", "--format", "vtx"], "Invalid value for '--format'"),
+        (["export", ".", "--format", "vtu"], "format: unknown format 'vtu'; expected one of npz"),
         (["list", "modle"], "unknown section 'modle'; expected one of problem"),
     ],
 )
@@ -524,4 +532,16 @@ def test_mistakes_on_the_command_line(
 
 
 def test_an_unknown_format_names_the_known_ones(here: Path, type_: Type) -> None:
-    assert "'vtk', 'npz', 'savedmodel'" in type_("export", ".", "--format", "vtx").err
+    told = type_("export", "no run", "--format", "vtu").err
+    assert told.endswith("expected one of npz, savedmodel, vtk; did you mean 'vtk'?\n")
+
+
+@pytest.mark.parametrize("command", ["schema", "list", "check small.yaml", "doctor --json"])
+def test_a_reader_that_leaves_ends_it_quietly(here: Path, command: str) -> None:
+    """As `| head -1` does, but sooner: nothing at all is read."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, "-m", "pdehvd", *command.split()]
+    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")

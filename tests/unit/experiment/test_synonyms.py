@@ -10,6 +10,7 @@ import pytest
 from pdehvd.errors import nearest
 from pdehvd.experiment.config import prepare
 from pdehvd.experiment.listing import schema
+from pdehvd.experiment.outputs import FORMATS
 from pdehvd.numerics.functions import CONSTANTS, FUNCTIONS
 from pdehvd.spec import registered
 from pdehvd.synonyms import SYNONYMS, folded
@@ -34,7 +35,7 @@ def words(tree: Any) -> Iterator[str]:
 
 
 def test_every_synonym_stands_for_something_that_exists() -> None:
-    known = {*words(schema()), *FUNCTIONS, *CONSTANTS, *REGIONS}
+    known = {*words(schema()), *FUNCTIONS, *CONSTANTS, *REGIONS, *FORMATS}
     dotted = {"sampling.equations", "sampling.conditions", "training.steps"}
     known |= {one for one in dotted if set(one.split(".")) <= known}
     missing = {word: meant for word, meant in SYNONYMS.items() if not set(meant) <= known}
