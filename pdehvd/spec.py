@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -21,6 +21,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, to_jsonable_python
 
 from pdehvd.errors import ConfigError, nearest
+from pdehvd.errors import Path as PathOfKeys
 
 
 class Spec(BaseModel):
@@ -121,14 +122,39 @@ class Section:
         return handler.generate_schema(section_type(self.name))
 
 
-def _resolved(path: str, info: ValidationInfo) -> str:
+class DataPath(str):
+    """The absolute path of a file that a config names."""
+
+    __slots__ = ()
+
+
+def _resolved(path: str, info: ValidationInfo) -> DataPath:
     """Make a path absolute: relative ones start from the folder of the config file."""
-    folder = (info.context or {}).get("folder", ".")
+    context = info.context or {}
     try:
-        return str((Path(folder) / Path(path).expanduser()).resolve())
+        full = (Path(context.get("folder", ".")) / Path(path).expanduser()).resolve()
     except RuntimeError as error:
         raise ValueError(f"'{path}': this machine does not know whose folder ~ is") from error
+    return DataPath(full if full.exists() else context.get("copies", {}).get(path, full))
 
 
 DataFile = Annotated[str, AfterValidator(_resolved)]
-"""A file named in a config, relative to it; validation gets `context={"folder": ...}`."""
+"""A file named in a config, relative to it; validation gets `context={"folder": ...}`.
+
+`copies` in the context says, by the path in the config, what stands for a file that is missing.
+"""
+
+
+def data_files(value: Any, path: PathOfKeys = ()) -> Iterator[tuple[PathOfKeys, DataPath]]:
+    """Yield the files that a spec names, each with its path in the YAML file."""
+    if isinstance(value, DataPath):
+        yield path, value
+    elif isinstance(value, Spec):
+        for name, field in type(value).model_fields.items():
+            yield from data_files(getattr(value, name), (*path, field.alias or name))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from data_files(item, (*path, key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from data_files(item, (*path, index))

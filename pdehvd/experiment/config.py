@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +13,8 @@ from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 from pdehvd.comm.silence import import_tensorflow
 from pdehvd.comm.spec import ProcessesSpec, ScalingSpec
 from pdehvd.errors import ConfigError
+from pdehvd.experiment.data_record import check_there, copies, missing_plugins
+from pdehvd.experiment.files import LocatedError
 from pdehvd.experiment.messages import explain
 from pdehvd.experiment.overrides import override
 from pdehvd.experiment.plugins import load_plugins
@@ -149,25 +151,47 @@ def _below(spec: type[Spec]) -> list[type[Spec]]:
 
 
 def load_config(
-    path: str | Path, settings: Sequence[str] = (), plugins: Sequence[str | Path] = ()
+    path: str | Path,
+    settings: Sequence[str] = (),
+    plugins: Sequence[str | Path] = (),
+    look: bool = False,
 ) -> tuple[Config, Source]:
     """Read and validate a config file.
 
     `settings` are `a.b=value` texts that go over the file; `plugins` are Python files that may
-    register more specs. Raises `ConfigError` with file, line and YAML path.
+    register more specs. To `look` at the run whose config it is, the copies that the run holds
+    stand for data files that are missing.
+    Raises `ConfigError` with file, line and YAML path.
     """
     source = override(read_source(path), settings)
     prepare(plugins)
-    return validate(source), source
+    try:
+        config = validate(source, copies(source.folder) if look else {})
+    except ConfigError as error:
+        missing = missing_plugins(source.folder)
+        if not missing:
+            raise
+        advice = "".join(f"\nthis run was trained with --plugin {file}" for file in missing)
+        raise LocatedError(f"{error}{advice}") from error
+    if not look:
+        try:
+            check_there(source.folder, config)
+        except ConfigError as error:
+            raise source.located(error) from error
+    return config, source
 
 
-def validate(source: Source) -> Config:
-    """Return the config of what was read. Raises `ConfigError` with a line per finding."""
+def validate(source: Source, copies: Mapping[str, str] | None = None) -> Config:
+    """Return the config of what was read; `copies` stand for data files that are missing.
+
+    Raises `ConfigError` with a line per finding.
+    """
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source.name).stem).lstrip("._-")
     data = {"name": stem or "run", **source.data}
     model = root_model()
+    context = {"folder": str(source.folder), "copies": copies or {}}
     try:
-        return model.model_validate(data, context={"folder": str(source.folder)})
+        return model.model_validate(data, context=context)
     except ValidationError as error:
         raise explain(error, source, model) from error
     except ConfigError as error:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from pdehvd.errors import ConfigError
 
+_PREFIX = "pdehvd_plugin_"
+
 
 def load_plugins(files: Sequence[str | Path]) -> None:
     """Import each file once, in order.
@@ -19,6 +21,12 @@ def load_plugins(files: Sequence[str | Path]) -> None:
     """
     for file in files:
         _load(Path(file))
+
+
+def loaded() -> list[Path]:
+    """Return the plug-in files that this process has imported, in order."""
+    modules = [module for name, module in sys.modules.items() if name.startswith(_PREFIX)]
+    return [Path(str(module.__file__)) for module in modules]
 
 
 def _load(file: Path) -> None:
@@ -33,7 +41,7 @@ def _load(file: Path) -> None:
         raise ConfigError(f"cannot read the plug-in {file}: {error.strerror}") from error
     # The name holds the content, so that a notebook sees an edited file and imports no file twice.
     digest = hashlib.sha256(str(path).encode() + b"\0" + content).hexdigest()[:12]
-    name = f"pdehvd_plugin_{file.stem}_{digest}"
+    name = f"{_PREFIX}{file.stem}_{digest}"
     if name in sys.modules:
         return
     spec = importlib.util.spec_from_file_location(name, path)

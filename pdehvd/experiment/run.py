@@ -16,7 +16,8 @@ from pdehvd.errors import ConfigError, DisagreementError
 from pdehvd.experiment import directory as folder
 from pdehvd.experiment.build import build_parts
 from pdehvd.experiment.conclusion import begin, conclude, peak_memory
-from pdehvd.experiment.config import Config, dump
+from pdehvd.experiment.config import Config
+from pdehvd.experiment.data_record import changes, write_config
 from pdehvd.experiment.failures import told
 from pdehvd.experiment.place import Place
 from pdehvd.experiment.sameness import check_same
@@ -112,6 +113,8 @@ def _run(config: Config, parts: Any, place: Place, resume: Path | None) -> int:
             with blaming(place.directory):
                 state = trainer.restored(stored)
         if place.writes:
+            for change in changes(place.directory, config):
+                place.say(change)
             folder.tidy(place.directory)
         checkpoints.tidy(state.step)
         history.truncate(state.step)
@@ -135,7 +138,7 @@ def _run(config: Config, parts: Any, place: Place, resume: Path | None) -> int:
 def _describe(config: Config, place: Place) -> None:
     """Write the config and what surrounds the run."""
     if place.writes:
-        folder.write_text(place.directory / folder.CONFIG, dump(config))
+        write_config(place.directory, config)
         folder.write_json(
             place.directory / folder.ENVIRONMENT,
             folder.environment(place.group.size, place.threads)

@@ -14,6 +14,7 @@ from pdehvd.comm.agreement import differing, gather_texts
 from pdehvd.comm.group import Group
 from pdehvd.errors import DisagreementError
 from pdehvd.experiment.config import Config, dump
+from pdehvd.experiment.data_record import digests
 from pdehvd.experiment.directory import package_version
 
 _PACKAGES = ("tensorflow", "keras", "horovod", "numpy", "scipy", "sympy")
@@ -44,6 +45,7 @@ def _facts(config: Config) -> dict[str, str]:
     plugins = sorted(name for name in sys.modules if name.startswith("pdehvd_plugin_"))
     facts = {
         "config": dump(config.model_copy(update={"output": None})),
+        "data file": digests(config) or "none",
         "plug-in": "\n".join(plugins) or "none",
         "pdehvd": f"{pdehvd.__version__}, source {_source()}",
         "Python": platform.python_version(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ import tensorflow as tf
 
 from pdehvd.experiment import directory as folder
 from pdehvd.experiment.config import Config, load_config
+from pdehvd.experiment.data_record import changes
 from pdehvd.experiment.trained_grid import TrainedOnGrid
 from pdehvd.experiment.trained_run import TrainedRun
 from pdehvd.objectives.objective import PDEObjective
 from pdehvd.problems.pde import PDEProblem
+from pdehvd.spec import data_files
 
 
 class Trained(TrainedRun):
@@ -22,7 +25,7 @@ class Trained(TrainedRun):
     objective: PDEObjective
 
     def __init__(self, directory: Path, config: Config, which: str = "latest") -> None:
-        super().__init__(directory, config, which)
+        super().__init__(directory, _without_missing_tables(config), which)
         self._solution = tf.function(
             lambda x: self.objective.solution(self._state.theta, x),
             input_signature=[
@@ -53,11 +56,27 @@ class Trained(TrainedRun):
         return module
 
 
+def _without_missing_tables(config: Config) -> Config:
+    """Return a config without the conditions whose tables are missing: a solution has no need."""
+    missing = {
+        keys[2]
+        for keys, file in data_files(config)
+        if keys[:2] == ("problem", "conditions") and not Path(file).exists()
+    }
+    if not missing:
+        return config
+    there = {name: c for name, c in config.problem.conditions.items() if name not in missing}
+    problem = config.problem.model_copy(update={"conditions": there})
+    return config.model_copy(update={"problem": problem})
+
+
 def open_run(
     directory: Path, plugins: tuple[Path, ...] = (), which: str = "latest"
 ) -> Trained | TrainedOnGrid:
     """Return the run in a directory. Raises `ConfigError` where it is no run."""
     found = folder.find(Path(directory))
-    config, _ = load_config(found / folder.CONFIG, plugins=plugins)
+    config, _ = load_config(found / folder.CONFIG, plugins=plugins, look=True)
+    for change in changes(found, config):
+        print(change, file=sys.stderr)
     kind = TrainedOnGrid if config.problem.kind == "grid" else Trained
     return kind(found, config, which)

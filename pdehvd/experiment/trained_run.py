@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from pdehvd.experiment import directory as folder
 from pdehvd.experiment.build import build_objective, build_problem, build_reference
 from pdehvd.experiment.config import Config
 from pdehvd.experiment.fresh_residuals import TermResidual, fresh_residuals
+from pdehvd.spec import data_files
 from pdehvd.training.checkpoint import read_state
 from pdehvd.training.history import read
 
@@ -42,7 +44,11 @@ class TrainedRun:
 
     @cached_property
     def reference(self) -> Any:
-        """The reference solution, or None."""
+        """The reference solution; None without one, or where its file is missing, with a word."""
+        missing = [f for _, f in data_files(self.config.problem.reference) if not Path(f).exists()]
+        if missing:
+            print(f"warning: no reference, for there is no file {missing[0]}", file=sys.stderr)
+            return None
         return build_reference(self.config, self.problem)
 
     def residuals(self) -> dict[str, TermResidual]:
