@@ -7,7 +7,7 @@ from collections.abc import Collection
 _CAPTIONS = {
     "error": "Relative error against the reference.",
     "learning_rate": "Learning rate of the optimizer.",
-    "method": "What the optimizer does from step to step.",
+    "method": "Numbers that the optimizer gives at its logged steps.",
     "unknowns": "Unknowns of the inverse problem while they are discovered.",
     "weights": "Weights of the terms of the loss.",
     "sample_errors": "Relative L2 errors of the held-out samples.",

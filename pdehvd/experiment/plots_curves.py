@@ -185,7 +185,7 @@ def _line(axes: Axes, history: pd.DataFrame, name: str, **style: Any) -> np.ndar
     steps, values = _series(history, name)
     marker = "o" if len(steps) <= FEW else None
     axes.plot(steps, values, marker=marker, markersize=2.8, **style)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return values
 
 

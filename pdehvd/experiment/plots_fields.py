@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,8 @@ from pdehvd.experiment.opened import Trained, compared, span
 from pdehvd.experiment.style import ERRORS, OUTSIDE, VALUES, figure, in_style
 
 PIXELS = 241
+# Letters in a line of a label beside a panel, and how many coordinates it names one by one.
+_PLACE, _NAMED = 32, 8
 WIDTH = 9.6
 
 
@@ -92,10 +96,22 @@ def sheet(trained: Trained, section: Section) -> Sheet | None:
         return {name: value.reshape(PIXELS, PIXELS) for name, value in full.items()}
 
     names = tuple(domain.names)
-    title = ", ".join(f"{names[index]} = {at:.4g}" for index, at in section.fixed.items())
+    title = _place({names[index]: at for index, at in section.fixed.items()})
     found = points[inside]
     values, truths = (on_grid(fields) for fields in compared(trained, found))
     return Sheet(section, bounds, title, _to_scale(domain, section), values, truths)
+
+
+def _place(fixed: Mapping[str, float]) -> str:
+    """Say where a section lies, as narrow as a panel: coordinates of one value share it."""
+    groups: dict[str, list[str]] = {}
+    for name, at in fixed.items():
+        groups.setdefault(f"{at:.4g}", []).append(name)
+    parts = [
+        f"{', '.join(names) if len(names) <= _NAMED else f'{len(names)} others'}~=~{at}"
+        for at, names in groups.items()
+    ]
+    return fill(", ".join(parts), _PLACE).replace("~", " ")
 
 
 def _to_scale(domain: Any, section: Section) -> bool:

@@ -46,6 +46,7 @@ def samples(
     inputs: dict[str, np.ndarray],
     solutions: np.ndarray,
     known: np.ndarray | None,
+    numbered: bool = True,
 ) -> Figure:
     """Draw samples in rows: inputs, solution, and reference and difference where known."""
     field, names = trained.problem.field, trained.problem.coordinates
@@ -71,7 +72,8 @@ def samples(
                 picture.colorbar(image, ax=axes, shrink=0.85, pad=0.02)
             if row == 0:
                 axes.set_title(title)
-        panels[row][0].set_ylabel(f"sample {row}\n{_vertical(trained)}")
+        number = f"sample {row}\n" if numbered else ""
+        panels[row][0].set_ylabel(number + _vertical(trained))
     for axes in panels[-1]:
         axes.set_xlabel(names[0])
     return picture
@@ -86,7 +88,7 @@ def error_distribution(errors: list[float], field: str) -> Figure:
     axes.plot(np.arange(1, len(ordered) + 1), ordered, "o-", ms=3, color=COLOURS[0])
     mean = float(np.mean(ordered))
     axes.axhline(mean, color=COLOURS[1], linestyle="--", label=f"mean {mean:.2e}")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlabel("held-out samples, in order of their error")
     axes.set_ylabel(f"relative L2 error of {field}")
     axes.set_yscale("log")

@@ -88,9 +88,8 @@ def _write(
     arrays = {**axes, **fields, trained.problem.field: u}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    image = png(
-        samples(trained, {name: field[None] for name, field in fields.items()}, u[None], None)
-    )
+    inputs = {name: field[None] for name, field in fields.items()}
+    image = png(samples(trained, inputs, u[None], None, numbered=False))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, buffer.getvalue())

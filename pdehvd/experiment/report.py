@@ -173,7 +173,7 @@ def _rows(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     for name, value in facts.items():
         if isinstance(value, Mapping):
             rows += _rows(value, f"{prefix}{name}.")
-        else:
+        elif value != []:
             rows.append((f"{prefix}{name}", _text(value)))
     return rows
 

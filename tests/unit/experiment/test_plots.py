@@ -129,6 +129,25 @@ def test_a_legend_explains_the_lines_of_all_fields(fake):
 
 def test_steps_are_whole_numbers():
     history = pd.DataFrame({"step": [1, 2, 3], "loss/total": [3.0, 2, 1], "unknown/a": [1.0, 2, 3]})
-    for picture in curves(history, {}).values():
-        ticks = picture.axes[0].get_xticks()
-        np.testing.assert_array_equal(ticks, np.round(ticks))
+    for logged in (history, history[:1]):
+        for picture in curves(logged, {}).values():
+            ticks = picture.axes[0].get_xticks()
+            np.testing.assert_array_equal(ticks, np.round(ticks))
+
+
+def test_the_place_of_a_section_is_short_however_many_coordinates_are_fixed(fake):
+    run = fake("plane")
+    wide, longest = type(run.problem.domain), lambda title: max(map(len, title.split("\n")))
+
+    def title(bounds):
+        names = [f"x{number}" for number in range(len(bounds))]
+        run.problem.domain = wide(names, bounds)
+        return sheet(run, sections(run.problem.domain)[1]).title
+
+    equal = title([[0, 1]] * 10)
+    assert (
+        equal.replace("\n", " ") == "x1, x3, x4, x5, x6, x7, x8, x9 = 0.5" and longest(equal) < 33
+    )
+    assert title([[0, 1]] * 50) == "48 others = 0.5"
+    different = title([[0, 1 + number] for number in range(10)])
+    assert different.startswith("x1 = 1, x3 = 2,") and longest(different) < 33
