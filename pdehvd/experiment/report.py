@@ -34,7 +34,7 @@ _HEADS = {
 def report(run: RunLike, summary: Mapping[str, Any] | None = None) -> Path:
     """Write `report.html`, a page without outside parts, and return its path.
 
-    Pictures are drawn (to `plots/`, as `plots.plot` does) and errors are measured anew. `summary`
+    Pictures are drawn (to `plots/`, as `plots.plot` does) and errors are measured again. `summary`
     stands for the run's own where that has not been written yet.
     """
     trained = opened(run)
