@@ -46,6 +46,11 @@ def home() -> Path | None:
     return None
 
 
+def missing_home() -> dict[str, str]:
+    """Return the variable that names a home where nothing else does: Open MPI crashes without."""
+    return {} if home() else {"HOME": "/"}
+
+
 def _may_be_made(folder: Path) -> bool:
     """Return whether the folder, or the nearest one above it that is there, can be written."""
     while not folder.exists() and folder != folder.parent:

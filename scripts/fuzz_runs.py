@@ -230,7 +230,7 @@ class Runs:
 def _alone() -> Iterator[None]:
     """Train in a process that has computed before, and draw nothing."""
     with (
-        mock.patch("pdehvd.comm.launch.configure_threads", lambda *_: 1),
+        mock.patch("pdehvd.comm.threads.configure_threads", lambda *_: 1),
         mock.patch("pdehvd.experiment.conclusion._draw", lambda *given: None),
     ):
         yield

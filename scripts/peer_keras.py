@@ -25,8 +25,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pdehvd.comm.launch import configure_threads
 from pdehvd.comm.spec import ProcessesSpec
+from pdehvd.comm.threads import configure_threads
 from pdehvd.experiment.build import build_grid_network, build_problem
 from pdehvd.experiment.config import Config, load_config
 from pdehvd.models.norm import BatchNorm

@@ -18,7 +18,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pdehvd.comm import launch, xla_calls
+from pdehvd.comm import join, ranks, xla_calls
 from pdehvd.experiment import conclusion, run
 from pdehvd.training import checkpoint, trainer
 from pdehvd.training.checkpoint import Checkpoints
@@ -39,7 +39,7 @@ class Death:
     def __init__(self, case: dict[str, Any]) -> None:
         self.victim, self.signal, self.moment = case["victim"], case["signal"], case["moment"]
         self.folder = Path(case["folder"])
-        self.mine = launch.world_rank() == (1 if self.victim == "rank 1" else 0)
+        self.mine = ranks.world_rank() == (1 if self.victim == "rank 1" else 0)
         self.over = False
 
     def come(self) -> None:
@@ -83,7 +83,7 @@ class Death:
         Stepper.advance = advance  # type: ignore[method-assign]
 
     def _join(self) -> None:
-        self.before(launch, "join", lambda: True)
+        self.before(join, "group", lambda processes: True)
 
     def _start(self) -> None:
         self.before(Trainer, "fresh_state", lambda trainer: True)

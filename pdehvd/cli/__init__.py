@@ -82,7 +82,7 @@ def _nobody_reads() -> bool:
 
 def _failed(error: Exception | SystemExit, debug: bool) -> int:
     """Tell on stderr what went wrong, and return the exit code."""
-    from pdehvd.comm.launch import world_rank
+    from pdehvd.comm.ranks import world_rank
     from pdehvd.experiment.failures import told
 
     if debug:

@@ -26,13 +26,13 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
 ) -> int:
     """Examine this machine, add numbers on N processes, and say what to do about each failure."""
-    from pdehvd.comm import launch
+    from pdehvd.comm import ranks
     from pdehvd.experiment.doctor import examine
     from pdehvd.experiment.tables import show_findings
 
-    size = launch.world_size() if launch.joined() else np or 2
+    size = ranks.world_size() if ranks.joined() else np or 2
     findings = examine(size, output)
-    if launch.world_rank() == 0:
+    if ranks.world_rank() == 0:
         show_findings(findings, as_json)
     return EnvironmentFault.exit_code if any(f.status == "failed" for f in findings) else 0
 

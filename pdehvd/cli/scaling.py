@@ -132,7 +132,7 @@ def shard_times(
     plugin: Plugins = None,
 ) -> None:
     """Time a step on one of N shards in this process; `scale --predict` starts some of them."""
-    from pdehvd.comm import launch
+    from pdehvd.comm import ranks
     from pdehvd.experiment.config import load_config
 
     loaded, source = load_config(config, settings or (), plugin or ())
@@ -140,7 +140,7 @@ def shard_times(
     from pdehvd.experiment.directory import write_json
 
     found = measure_here(loaded, source, numbers(np, "--np"))
-    if launch.world_rank() == 0:
+    if ranks.world_rank() == 0:
         write_json(into, {"shards": [one._asdict() for one in found]})
 
 
@@ -161,12 +161,12 @@ def net(
     from pdehvd.comm.silence import import_tensorflow
 
     import_tensorflow()
-    from pdehvd.comm import launch
+    from pdehvd.comm import ranks
     from pdehvd.experiment import net as network
     from pdehvd.experiment.directory import write_json
     from pdehvd.experiment.needs import available_memory
 
-    if counts or not launch.joined():
+    if counts or not ranks.joined():
         counts = counts or [2]
         network.check(counts, most, available_memory())
         output = network.folder_for(output)

@@ -38,16 +38,17 @@ def train(
     ] = None,
 ) -> int:
     """Train on this machine's processes, or as one of those that a launcher started."""
-    from pdehvd.comm import launch
+    from pdehvd.comm import launch, ranks
+    from pdehvd.comm.threads import settle_threads
     from pdehvd.experiment.directory import find
     from pdehvd.experiment.glance import processes_of, sums_exactly
 
-    joined, size = launch.joined(), launch.world_size()
+    joined, size = ranks.joined(), ranks.world_size()
     if joined and np not in (None, size):
         raise ConfigError(
             f"--np {np}, but the launcher has started {size} processes",
             (),
-            f"no --np, or --np {size}",
+            f"no --np, or --np {size}; where no launcher has, unset {ranks.announcing()}",
         )
     run = None if resume is None else find(resume)
     again = ["train", str(config), *_repeated("--set", settings), *_repeated("--plugin", plugin)]
@@ -57,12 +58,12 @@ def train(
     if not joined:
         processes, most = processes_of(config, settings or (), np, discovery)
         count = processes.np or 1
-        if count > most or not processes.oversubscribe:
+        if count > most:
             _examined(config, count, settings, plugin)
         if count > 1 or processes.survived:
             return launch.launch(again, processes, count)
     if sums_exactly(config, settings or ()):
-        launch.settle_threads(again)
+        settle_threads(again)
     from pdehvd.experiment.config import load_config
 
     loaded, source = load_config(config, settings or (), plugin or ())

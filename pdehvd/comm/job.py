@@ -13,8 +13,9 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from pdehvd.comm.elastic import LOCAL, Discovery
-from pdehvd.comm.launch import launch_environment, mpirun_command, node_cores
+from pdehvd.comm.launch import launch_environment, mpirun_command, shared_cores
 from pdehvd.comm.orphan import LAUNCHER
+from pdehvd.comm.ranks import OWN
 from pdehvd.comm.remains import end_session
 from pdehvd.errors import EnvironmentFault
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from pdehvd.comm.spec import ProcessesSpec
 
 _NOTE = "PDEHVD_NOTE"
-_RESTARTS = "PDEHVD_RESTARTS"
 _INTERRUPTED = 130
 # Done, bad input, environment, diverged, interrupted: starting again would change nothing.
 _FINAL = (0, 2, 3, 4, _INTERRUPTED)
@@ -47,7 +47,7 @@ def note_run(directory: Path) -> None:
 
 def restarts() -> int:
     """Return after how many deaths the launcher has started this job again."""
-    count = os.environ.get(_RESTARTS, "")
+    count = os.environ.get(OWN, "")
     return int(count) if count.isdigit() else 0
 
 
@@ -96,13 +96,13 @@ class Job:
         """Start the processes once."""
         command = mpirun_command(self.arguments, self.processes, self.np, hosts=self._hosts)
         most = max(self._hosts.values()) if self._hosts else self.np
-        threads = self.processes.threads or max(1, node_cores() // most)
-        told = {_NOTE: str(self._note), _RESTARTS: str(self.deaths)}
+        told = {_NOTE: str(self._note), OWN: str(self.deaths)}
         closed = not self._hosts
         if closed:
             # Elsewhere it would be the number of another process; ranks end with their daemon.
             told[LAUNCHER] = str(os.getpid())
-        environment = launch_environment({**os.environ, **told}, threads, closed=closed)
+        shares = shared_cores(self.processes, most)
+        environment = launch_environment(os.environ, {**shares, **told}, closed=closed)
         # A session of its own, or the terminal's Ctrl-C would kill mpirun before ranks can save.
         return subprocess.Popen(command, env=environment, start_new_session=True)
 

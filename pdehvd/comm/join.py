@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pdehvd.comm import launch
+from pdehvd.comm import company, ranks
 from pdehvd.errors import EnvironmentFault
 
 if TYPE_CHECKING:
@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 def group(processes: ProcessesSpec) -> Group:
     """Return the group of this job: `Solo` with one process, else that of `collectives`.
 
-    Raises `EnvironmentFault` where a launcher started several processes and neither MPI alone nor
-    Horovod can be used, or not the one that was asked for.
+    Raises `EnvironmentFault` where a launcher announced several processes and they are not there,
+    or neither MPI alone nor Horovod can be used, or not the one that was asked for.
     """
-    if launch.world_size() == 1:
+    if ranks.world_size() == 1:
         from pdehvd.comm.group import Solo
 
         return Solo()
+    company.check()
     tell_horovod(processes)
     if processes.wants_mpi and (by_mpi := _mpi()):
-        return by_mpi
+        return _whole(by_mpi)
     if processes.collectives == "mpi":
         raise EnvironmentFault(
             "processes.collectives: mpi was asked for, and not every process can do that: it needs "
@@ -41,18 +42,27 @@ def group(processes: ProcessesSpec) -> Group:
         from pdehvd.comm.horovod import HorovodGroup
     except ImportError as error:
         raise EnvironmentFault(
-            f"{launch.world_size()} processes were started, but Horovod cannot be used: {error}. "
+            f"{ranks.world_size()} processes were started, but Horovod cannot be used: {error}. "
             "Install it with scripts/build_horovod.py, or start one process"
         ) from error
     horovod = HorovodGroup()
     for number, handler in kept.items():
         signal.signal(number, handler)
-    return horovod
+    return _whole(horovod)
+
+
+def _whole(found: Group) -> Group:
+    """Return the group if it holds all that the launcher has announced; else raise."""
+    launcher = ranks.launcher()
+    if launcher is not None and found.size != ranks.world_size():
+        found.close()
+        raise company.alone(launcher)
+    return found
 
 
 def _mpi() -> Group | None:
     """Return the group of MPI alone; None, on all ranks alike, where one cannot be in it."""
-    if not launch.starts_mpi():
+    if not ranks.starts_mpi():
         return None
     try:
         from pdehvd.comm import mpi
@@ -92,7 +102,7 @@ def abort(code: int) -> None:
     """End every process of the job at once; ranks that wait in a collective would wait for ever."""
     sys.stdout.flush()
     sys.stderr.flush()
-    if launch.starts_mpi():
+    if ranks.starts_mpi():
         with suppress(ImportError, RuntimeError):
             from pdehvd.comm.mpi import abort as abort_all
 

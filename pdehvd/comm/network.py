@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pdehvd.comm import join, launch
+from pdehvd.comm import join, launch, ranks
 from pdehvd.comm.spec import ProcessesSpec
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def measure(largest: int, say: Callable[[str], None] = lambda text: None) -> dic
     Horovod's thread would share its core and its connections.
     """
     samples: list[dict[str, Any]] = []
-    raw = _raw_mpi() if launch.starts_mpi() else None
+    raw = _raw_mpi() if ranks.starts_mpi() else None
     if raw is not None:
         samples += _each("mpi4py", largest, raw, say)
         inside = _inside_xla(raw)

@@ -149,10 +149,11 @@ def main(what: str) -> None:
         answer = build()
         print(MARK + json.dumps(answer), flush=True)
         return
-    from pdehvd.comm import join, launch
+    from pdehvd.comm import join
     from pdehvd.comm.spec import ProcessesSpec
+    from pdehvd.comm.threads import configure_threads
 
-    launch.configure_threads(spec := ProcessesSpec(threads=1))
+    configure_threads(spec := ProcessesSpec(threads=1))
     group = join.group(spec)
     answer = measure(group)
     if group.rank == 0:

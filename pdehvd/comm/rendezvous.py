@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
-from pdehvd.comm.launch import thread_environment
+from pdehvd.comm.ranks import unplaced
+from pdehvd.comm.threads import thread_environment
 
 
 class Rendezvous:
@@ -85,7 +86,7 @@ def launch_gloo(command: Sequence[str], size: int, threads: int = 1) -> int:
     A process that fails ends the others, which would wait for it for ever.
     """
     with Rendezvous() as meeting:
-        common = {**os.environ, **thread_environment(threads), "PDEHVD_TERMINAL": "0"}
+        common = {**unplaced(os.environ), **thread_environment(threads), "PDEHVD_TERMINAL": "0"}
         children = [
             subprocess.Popen(list(command), env={**common, **meeting.environment(rank, size)})
             for rank in range(size)

@@ -15,6 +15,7 @@ from pdehvd.comm import join, launch
 from pdehvd.comm.group import Group, Solo
 from pdehvd.comm.one_shard import OneShard
 from pdehvd.comm.spec import ProcessesSpec
+from pdehvd.comm.threads import configure_threads, node_cores
 from pdehvd.errors import ConfigError, EnvironmentFault, PdehvdError
 from pdehvd.experiment import directory as folder
 from pdehvd.experiment.build import build_objective, build_phases, build_problem
@@ -74,7 +75,7 @@ def measure(
             for setting in (*settings, f"scaling.mode={mode}", "processes.threads=1"):
                 words += ["--set", setting]
             words += [word for plugin in plugins for word in ("--plugin", str(plugin))]
-            beside = min(max(counts), launch.node_cores())
+            beside = min(max(counts), node_cores())
             say(f"timing {beside} processes that do not wait for each other, {mode} ...")
             code = launch.launch(words, ProcessesSpec(threads=1), beside)
             if code:
@@ -89,7 +90,7 @@ def measure_here(config: Config, source: Source, counts: Sequence[int]) -> list[
     Raises `ConfigError` for what is wrong with the config, `PdehvdError` for an optimizer whose
     own work is divided over processes in a way that one process alone cannot do.
     """
-    launch.configure_threads(config.processes, config.problem.kind == "grid")
+    configure_threads(config.processes, config.problem.kind == "grid")
     found = []
     for count in counts:
         group: Group = Solo() if count == 1 else join.one_shard(count, config.processes)

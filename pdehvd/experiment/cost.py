@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from pdehvd.comm.group import Solo
-from pdehvd.comm.launch import check_cores
+from pdehvd.comm.threads import check_cores
 from pdehvd.errors import ConfigError
 from pdehvd.experiment.build import (
     build_objective,

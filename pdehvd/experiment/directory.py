@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pdehvd import __version__
+from pdehvd.comm.threads import node_cores
 from pdehvd.errors import ConfigError
 from pdehvd.training.durable import remove_leftovers, write_whole
 
@@ -161,7 +162,7 @@ def environment(processes: int, threads: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": _processor(),
-        "cores": os.cpu_count(),
+        "cores": node_cores(),
         "processes": processes,
         "threads_per_process": threads,
         "packages": {name: package_version(name) for name in _PACKAGES},

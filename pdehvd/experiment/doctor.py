@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pdehvd.comm import join, launch, single_copy
+from pdehvd.comm import join, launch, ranks, single_copy
 from pdehvd.comm.probe import MARK, measure
 from pdehvd.comm.remains import end_session
 from pdehvd.comm.spec import ProcessesSpec
+from pdehvd.comm.threads import configure_threads
 from pdehvd.errors import EnvironmentFault
 from pdehvd.experiment import surroundings
 from pdehvd.experiment.findings import FAILED, OK, WARNING, Finding, verdict
@@ -53,7 +54,7 @@ def examine(np: int, output: Path) -> list[Finding]:
         advice = "Run `python -c 'import tensorflow'`, and install what it misses: make setup"
         return [*found, Finding("TensorFlow", FAILED, str(error), advice)]
     found.append(_gpus(built))
-    if np == 1 and not launch.joined():
+    if np == 1 and not ranks.joined():
         return [*found, Finding("sum over processes", OK, "one process needs none")]
     found += [_horovod(built), _mpi(built)]
     if any(f.status == FAILED for f in found[-2:]):
@@ -138,10 +139,10 @@ def _mpi(built: dict[str, Any]) -> Finding:
 def _job(np: int) -> list[Finding]:
     """Return what real processes find when they compute together."""
     advice = "Run the command below by hand, and read what it says first"
-    command = ["mpirun"]
+    command: list[str] = []
     try:
-        if launch.joined():
-            launch.configure_threads(spec := ProcessesSpec(threads=1))
+        if ranks.joined():
+            configure_threads(spec := ProcessesSpec(threads=1))
             group = join.group(spec)
             measured = measure(group)
             group.close()
@@ -149,6 +150,8 @@ def _job(np: int) -> list[Finding]:
             spec = ProcessesSpec(threads=1, bind=False)
             command = launch.mpirun_command(["job"], spec, np, "pdehvd.comm.probe")
             measured = _answer(command, launch.launch_environment(os.environ))
+    except EnvironmentFault as error:
+        return [Finding("sum over processes", FAILED, str(error), "Start them together")]
     except _ProbeError as error:
         found = f"{np} processes could not add numbers: {error}"
         return [Finding("sum over processes", FAILED, found, f"{advice}: {' '.join(command)}")]

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from pdehvd.comm.grid import chunk_count
 from pdehvd.comm.spec import ProcessesSpec
+from pdehvd.comm.threads import check_cores
 from pdehvd.errors import ConfigError
 from pdehvd.experiment.overrides import override
 from pdehvd.experiment.yaml_source import Source, read_source
@@ -25,6 +26,7 @@ def processes_of(
 
     The section holds what the command line says about it: the number of processes, `max` for an
     elastic job, and the program that grants them.
+    Raises `ConfigError` where they need more cores than there are.
     Starting processes need not wait for TensorFlow here too: they validate the rest. Only a
     section with a mistake is validated in this process, to tell it.
     """
@@ -39,6 +41,10 @@ def processes_of(
 
         processes = load_config(config, settings)[0].processes
     processes = _told(processes, config.parent, np, discovery)
+    try:
+        check_cores(processes, processes.np or 1)
+    except ConfigError as error:
+        raise source.located(error) from error
     hook = _aggregation(source)
     if hook.get("name") == _EXACT:
         processes = processes.model_copy(update={"threads": 1})

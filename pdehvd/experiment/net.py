@@ -14,8 +14,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pdehvd.comm import launch, network, rendezvous
+from pdehvd.comm import launch, network, ranks, rendezvous
 from pdehvd.comm.spec import ProcessesSpec
+from pdehvd.comm.threads import configure_threads, node_cores
 from pdehvd.errors import ConfigError, EnvironmentFault
 from pdehvd.experiment import directory as folder
 from pdehvd.experiment.network_model import ALGORITHMS, Link, Sample, fit
@@ -96,7 +97,7 @@ def read(path: Path) -> Network:
 
 def check(counts: Sequence[int], largest: int, available: float) -> None:
     """Raise `ConfigError` for process counts that cannot be measured here."""
-    if launch.joined():
+    if ranks.joined():
         raise ConfigError(
             "the processes are those of the launcher", (), "no --np inside mpirun or srun"
         )
@@ -141,8 +142,8 @@ def _words(largest: int, into: Path) -> list[str]:
 
 def measure_here(largest: int) -> dict[str, Any] | None:
     """Measure as one of the processes that a launcher started; only rank 0 has the result."""
-    launch.configure_threads(ONE_THREAD)
-    rank = launch.world_rank()
+    configure_threads(ONE_THREAD)
+    rank = ranks.world_rank()
     found = network.measure(largest, _say if rank == 0 else lambda text: None)
     return found if rank == 0 else None
 
@@ -167,7 +168,7 @@ def joined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
         },
         "copy_bytes_per_second": sum(part["copy"] for part in parts) / len(parts),
         "link_bits_per_second": parts[0]["link"],
-        "cores": launch.node_cores(),
+        "cores": node_cores(),
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pdehvd.comm import job, join, launch
+from pdehvd.comm import job, join, ranks, threads
 from pdehvd.comm.group import Group
 from pdehvd.comm.timed import TimedGroup
 from pdehvd.comm.watchdog import Watchdog
@@ -67,19 +67,19 @@ def _train(
     quiet: bool,
     watchdog: Watchdog,
 ) -> int:
-    threads = launch.configure_threads(config.threaded, config.problem.kind == "grid")
+    count = threads.configure_threads(config.threaded, config.problem.kind == "grid")
     group = join.group(config.processes)
     if config.processes.profile and not group.times_itself:
         group = TimedGroup(group)
     with folder.Lock() as lock:
         try:
-            if group.rank == 0 and launch.open_door():
-                print(launch.open_door(), file=sys.stderr, flush=True)
+            if group.rank == 0 and ranks.open_door():
+                print(ranks.open_door(), file=sys.stderr, flush=True)
             watchdog.introduce(group)
             check_same(group, config)
             parts = _together(group, lambda: build_parts(config, group), source)
             directory = _directory(config, group, resume, output, lock)
-            place = Place(group, directory, threads, quiet, watchdog)
+            place = Place(group, directory, count, quiet, watchdog)
             code = _run(config, parts, place, resume)
         except ConfigError:
             group.close()

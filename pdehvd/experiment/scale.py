@@ -7,8 +7,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from pdehvd.comm import join, launch
+from pdehvd.comm import join
 from pdehvd.comm.spec import ScalingSpec
+from pdehvd.comm.threads import node_cores
 from pdehvd.errors import ConfigError
 from pdehvd.experiment import calibrate, prediction, sweep
 from pdehvd.experiment import directory as folder
@@ -63,12 +64,12 @@ def scale(
             return code
     else:
         calibrated(1)
-    found = rows(runs, plan.modes, launch.node_cores()) if runs else {}
+    found = rows(runs, plan.modes, node_cores()) if runs else {}
     curves = []
     if network is not None:
         timed = calibrations.merged()
         ones = [run["step"] for run in runs if run["processes"] == 1]
-        cores = launch.node_cores()
+        cores = node_cores()
         crowds = {n: n / cores for n in plan.counts if n > cores and network.kind == "flat"}
         curves = prediction.curves(timed, ones, counts, network, config, crowds)
     _write(place, fingerprint, runs, found, curves)
@@ -110,7 +111,7 @@ def _folder(place: Path) -> None:
 
 
 def _warn(counts: Sequence[int]) -> None:
-    cores = launch.node_cores()
+    cores = node_cores()
     crowded = [n for n in counts if n > cores]
     if crowded:
         listed = ", ".join(map(str, crowded))

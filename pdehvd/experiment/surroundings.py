@@ -16,8 +16,9 @@ import psutil
 from packaging.requirements import Requirement
 
 from pdehvd import __version__
-from pdehvd.comm import launch
+from pdehvd.comm import ranks
 from pdehvd.comm.loopback import library
+from pdehvd.comm.threads import node_cores
 from pdehvd.experiment.findings import FAILED, OK, WARNING, Finding, verdict
 
 _GIB = 2.0**30
@@ -97,11 +98,12 @@ def memory(np: int, each: float = 0.7) -> Finding:
 
 
 def cores(np: int) -> Finding:
-    """Return whether every process has a core."""
-    have = launch.node_cores()
-    found = f"{have} on this machine, load {os.getloadavg()[0]:.1f}"
+    """Return whether every process has a core, of those that this one may use."""
+    have, whole = node_cores(), os.cpu_count() or 1
+    granted = f"{have} of {whole} may be used here" if have < whole else f"{have} on this machine"
+    found = f"{granted}, load {os.getloadavg()[0]:.1f}"
     advice = f"{np} processes will take turns on {have} cores: use --np {have} at most for speed"
-    return verdict("cores", np <= have or launch.joined(), found, advice, WARNING)
+    return verdict("cores", np <= have or ranks.joined(), found, advice, WARNING)
 
 
 def network() -> Finding:

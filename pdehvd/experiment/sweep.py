@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pdehvd.comm import launch
+from pdehvd.comm import launch, ranks
 from pdehvd.comm.spec import ProcessesSpec
+from pdehvd.comm.threads import check_cores
 from pdehvd.errors import ConfigError, PdehvdError
 from pdehvd.experiment import directory as folder
 from pdehvd.training import history
@@ -85,12 +86,12 @@ class Sweep:
 
 def check(counts: Sequence[int], processes: ProcessesSpec, available: float) -> None:
     """Raise `ConfigError` for counts that this machine cannot start."""
-    if launch.joined():
+    if ranks.joined():
         raise ConfigError(
             "scale starts the processes itself", (), "no mpirun, horovodrun or srun around it"
         )
     most = max(counts)
-    launch.check_cores(processes.model_copy(update={"threads": 1}), most)
+    check_cores(processes.model_copy(update={"threads": 1}), most)
     fitting = int(available / launch.PROCESS_BYTES)
     if most > fitting:
         raise ConfigError(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pdehvd import Run, cli
-from pdehvd.comm import launch
+from pdehvd.comm import threads
 from pdehvd.errors import ConfigError
 from tests.cli.conftest import Type, contents
 
@@ -40,7 +40,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("generative")
     (folder / "tiny.yaml").write_text(CONFIG)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(launch, "configure_threads", lambda *_: 1)
+        patch.setattr(threads, "configure_threads", lambda *_: 1)
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         patch.chdir(folder)
         assert cli.main(["train", "tiny.yaml", "--quiet"]) == 0

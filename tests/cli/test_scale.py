@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from launcher import environment, pdehvd
 
-from pdehvd.comm import launch
+from pdehvd.comm import launch, threads
 from pdehvd.experiment import needs
 from tests.cli.conftest import Type, contents
 
@@ -74,9 +74,9 @@ def test_what_a_machine_cannot_start(
     typed = type_("net", "--np", "2", "--largest", "1GB")
     assert typed.code == 2 and "a smaller --largest" in typed.err
     forbidden = "processes.oversubscribe=false"
-    monkeypatch.setattr(launch, "node_cores", lambda: 1)
+    monkeypatch.setattr(threads, "node_cores", lambda: 1)
     typed = type_("scale", "small.yaml", "--np", "2", "--set", forbidden)
-    assert typed.code == 2 and "more than this machine's cores" in typed.err
+    assert typed.code == 2 and "2 processes need 2 cores, and 1 may be used here" in typed.err
 
 
 @pytest.mark.parametrize(

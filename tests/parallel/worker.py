@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from worker_names import EXACT_METHODS, SECOND_ORDER
 
-from pdehvd.comm import join, launch
+from pdehvd.comm import join, threads
 from pdehvd.comm.spec import ProcessesSpec
 
 PROCESSES = ProcessesSpec(threads=1, collectives=os.environ.get("COLLECTIVES", "mpi"))
-launch.configure_threads(PROCESSES)
+threads.configure_threads(PROCESSES)
 
 import tensorflow as tf  # noqa: E402
 

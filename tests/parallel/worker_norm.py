@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pdehvd.comm import join, launch
+from pdehvd.comm import join, threads
 from pdehvd.comm.spec import ProcessesSpec
 
 PROCESSES = ProcessesSpec(threads=1)
-launch.configure_threads(PROCESSES)
+threads.configure_threads(PROCESSES)
 
 import tensorflow as tf  # noqa: E402
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pdehvd.comm import launch
+from pdehvd.comm import threads
 from pdehvd.comm.spec import ProcessesSpec
 
-launch.configure_threads(ProcessesSpec(threads=1))
+threads.configure_threads(ProcessesSpec(threads=1))
 
 from mpi4py import MPI  # noqa: E402
 

@@ -35,8 +35,8 @@ def test_too_little_room_says_how_much_is_needed(tmp_path):
 def test_too_little_memory_and_too_few_cores(monkeypatch):
     assert surroundings.memory(2, each=1e6).status == FAILED
     assert surroundings.memory(2, each=0.0).status == OK
-    monkeypatch.setattr(surroundings.launch, "joined", lambda: False)
-    monkeypatch.setattr(surroundings.launch, "node_cores", lambda: 4)
+    monkeypatch.setattr(surroundings.ranks, "joined", lambda: False)
+    monkeypatch.setattr(surroundings, "node_cores", lambda: 4)
     crowded = surroundings.cores(5)
     assert crowded.status == WARNING and "--np 4" in crowded.advice
     assert surroundings.cores(4).status == OK

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pdehvd.comm import launch
+from pdehvd.comm import launch, ranks
 from pdehvd.comm.one_shard import OneShard
 from pdehvd.comm.spec import ProcessesSpec
 from pdehvd.errors import ConfigError
@@ -229,11 +229,11 @@ def test_runs_of_another_config_are_not_taken_over(tmp_path):
 
 
 def test_a_machine_refuses_what_it_cannot_start(monkeypatch):
-    monkeypatch.setattr(launch, "joined", lambda: False)
+    monkeypatch.setattr(ranks, "joined", lambda: False)
     enough = 8 * launch.PROCESS_BYTES
     sweep.check([1, 8], ProcessesSpec(), enough)
     with pytest.raises(ConfigError, match="at most 8 on this machine"):
         sweep.check([1, 9], ProcessesSpec(), enough)
-    monkeypatch.setattr(launch, "joined", lambda: True)
+    monkeypatch.setattr(ranks, "joined", lambda: True)
     with pytest.raises(ConfigError, match="starts the processes itself"):
         sweep.check([1], ProcessesSpec(), enough)
