@@ -1,0 +1,32 @@
+"""Starts two ranks under mpirun as a launch does, within a mask; each prints where it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+from pdehvd.comm import cores, launch, ranks, threads
+from pdehvd.comm.spec import ProcessesSpec
+
+
+def start(mask: str) -> int:
+    """Start the ranks from a process that keeps to these cores; return their exit code."""
+    os.sched_setaffinity(0, {int(core) for core in mask.split(",")})
+    whole = launch.mpirun_command([], ProcessesSpec(), 2)
+    command = [*whole[: whole.index(sys.executable)], sys.executable, __file__]
+    environment = launch.launch_environment(os.environ, launch.shared_cores(ProcessesSpec(), 2))
+    return subprocess.run(command, env=environment, check=False).returncode
+
+
+def say() -> None:
+    """Print the cores of every thread of this rank."""
+    count = threads.configure_threads(ProcessesSpec())
+    masks = {tuple(sorted(cores.mask(int(thread)))) for thread in os.listdir("/proc/self/task")}
+    place = {"rank": ranks.world_rank(), "threads": count, "masks": sorted(masks)}
+    print(json.dumps({**place, "together": threads.node_cores()}), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(start(sys.argv[1]) if len(sys.argv) > 1 else say())
