@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from pdehvd.comm import shared_memory
 from pdehvd.comm.elastic import LOCAL, Discovery
 from pdehvd.comm.launch import launch_environment, mpirun_command, shared_cores
 from pdehvd.comm.orphan import LAUNCHER
@@ -101,8 +102,10 @@ class Job:
         if closed:
             # Elsewhere it would be the number of another process; ranks end with their daemon.
             told[LAUNCHER] = str(os.getpid())
-        shares = shared_cores(self.processes, most)
-        environment = launch_environment(os.environ, {**shares, **told}, closed=closed)
+        if self.deaths == 0 and (text := shared_memory.warning(most)):
+            print(text, file=sys.stderr, flush=True)
+        told |= shared_cores(self.processes, most) | shared_memory.elsewhere(most)
+        environment = launch_environment(os.environ, told, closed=closed)
         # A session of its own, or the terminal's Ctrl-C would kill mpirun before ranks can save.
         return subprocess.Popen(command, env=environment, start_new_session=True)
 

@@ -79,7 +79,8 @@ def launch_environment(
     """Return the environment of a launch: patient on stop, and `closed` to the network.
 
     On one host no daemon and no message needs an interface that others can reach, and no batch
-    system has a say in it. `shares` are those of `shared_cores`; by default, of one thread each.
+    system has a say in it. `shares` are those of `shared_cores`, and what else is for these
+    processes alone; by default, one thread each.
     """
     settings = {
         "OMPI_MCA_mpi_yield_when_idle": "1",

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pdehvd import caches
-from pdehvd.comm import cores, ranks
+from pdehvd.comm import cores, ranks, shared_memory
 from pdehvd.comm.orphan import watch_launcher
 from pdehvd.comm.silence import silent_stderr
 from pdehvd.errors import ConfigError
@@ -75,7 +75,9 @@ def configure_threads(processes: ProcessesSpec, images: bool = False) -> int:
         # A sum over TCP sends and receives at once only if the receipt of one message need not
         # queue behind the other message, so each pair of ranks has two connections.
         os.environ.setdefault("OMPI_MCA_btl_tcp_links", "2")
-        os.environ |= caches.missing_home()
+        if ranks.local_rank() == 0 and (text := shared_memory.warning(ranks.local_size())):
+            print(text, file=sys.stderr, flush=True)
+        os.environ |= caches.missing_home() | shared_memory.elsewhere(ranks.local_size())
         watch_launcher()
     with silent_stderr():
         import tensorflow as tf

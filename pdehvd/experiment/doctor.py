@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pdehvd.comm import join, launch, ranks, single_copy
+from pdehvd.comm import join, launch, ranks, shared_memory, single_copy
 from pdehvd.comm.probe import MARK, measure
 from pdehvd.comm.remains import end_session
 from pdehvd.comm.spec import ProcessesSpec
@@ -41,7 +41,8 @@ def examine(np: int, output: Path) -> list[Finding]:
     found = [
         surroundings.python(),
         surroundings.packages(),
-        *surroundings.space(output),
+        surroundings.space(output),
+        surroundings.shared(np),
         surroundings.memory(np),
         surroundings.cores(np),
         surroundings.network(),
@@ -70,6 +71,7 @@ def _answer(command: list[str], environment: dict[str, str] | None = None) -> di
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        errors="replace",
         start_new_session=True,
     )
     try:
@@ -148,8 +150,10 @@ def _job(np: int) -> list[Finding]:
             group.close()
         else:
             spec = ProcessesSpec(threads=1, bind=False)
+            shares = launch.shared_cores(spec, np) | shared_memory.elsewhere(np)
+            environment = launch.launch_environment(os.environ, shares)
             command = launch.mpirun_command(["job"], spec, np, "pdehvd.comm.probe")
-            measured = _answer(command, launch.launch_environment(os.environ))
+            measured = _answer(command, environment)
     except EnvironmentFault as error:
         return [Finding("sum over processes", FAILED, str(error), "Start them together")]
     except _ProbeError as error:

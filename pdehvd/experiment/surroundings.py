@@ -16,7 +16,7 @@ import psutil
 from packaging.requirements import Requirement
 
 from pdehvd import __version__
-from pdehvd.comm import ranks
+from pdehvd.comm import ranks, shared_memory
 from pdehvd.comm.loopback import library
 from pdehvd.comm.threads import node_cores
 from pdehvd.experiment.findings import FAILED, OK, WARNING, Finding, verdict
@@ -60,26 +60,26 @@ def _version(package: str) -> str | None:
         return None
 
 
-def space(output: Path, needed: float = 1.0, shared: float = 16.0) -> list[Finding]:
-    """Return whether there is room: `needed` GiB for runs, `shared` MiB of shared memory."""
-    place = existing(output)
-    free = shutil.disk_usage(place).free / _GIB
-    findings = [
-        verdict(
-            "disk",
-            free >= needed,
-            f"{free:.1f} GiB free for {output}",
-            f"Make room for at least {needed:g} GiB, or choose another folder: --output DIR",
-        )
-    ]
-    memory = Path("/dev/shm")
-    if memory.is_dir():
-        have = shutil.disk_usage(memory).free / _MIB
-        advice = f"Processes exchange numbers there: make it {shared:g} MiB or more (--shm-size)"
-        findings.append(
-            verdict("shared memory", have >= shared, f"{have:,.0f} MiB free in {memory}", advice)
-        )
-    return findings
+def space(output: Path, needed: float = 1.0) -> Finding:
+    """Return whether there is room for runs: `needed` GiB."""
+    free = shutil.disk_usage(existing(output)).free / _GIB
+    found = f"{free:.1f} GiB free for {output}"
+    advice = f"Make room for at least {needed:g} GiB, or choose another folder: --output DIR"
+    return verdict("disk", free >= needed, found, advice)
+
+
+def shared(np: int, folder: Path = shared_memory.FOLDER) -> Finding:
+    """Return whether `np` processes find room for their messages in shared memory."""
+    free = shared_memory.free(folder)
+    if free is None:
+        return Finding("shared memory", OK, f"there is no {folder}; messages go through files")
+    found = f"{free / _MIB:,.0f} MiB free in {folder}"
+    need = shared_memory.needed(np) / _MIB
+    advice = (
+        f"{np} processes need {need:.0f} MiB there, or their messages go through files: start the "
+        f"container with --shm-size={2 * need:.0f}m"
+    )
+    return verdict("shared memory", free / _MIB >= need, found, advice, WARNING)
 
 
 def existing(folder: Path) -> Path:

@@ -26,10 +26,22 @@ MEASURED = {
 
 
 def test_too_little_room_says_how_much_is_needed(tmp_path):
-    disk, shared = surroundings.space(tmp_path / "runs", needed=1e9, shared=1e9)
-    assert disk.status == shared.status == FAILED
+    disk = surroundings.space(tmp_path / "runs", needed=1e9)
+    assert disk.status == FAILED
     assert "1e+09 GiB" in disk.advice and "--output" in disk.advice
-    assert {finding.status for finding in surroundings.space(tmp_path, 0.0, 0.0)} == {OK}
+    assert surroundings.space(tmp_path, 0.0).status == OK
+
+
+def test_small_shared_memory_says_how_much_is_needed(tmp_path, monkeypatch):
+    usage = surroundings.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage._replace(free=4 * 2**20))
+    found = surroundings.shared(2, tmp_path)
+    assert found.status == WARNING and f"4 MiB free in {tmp_path}" in found.found
+    assert "2 processes need 9 MiB" in found.advice and "--shm-size=18m" in found.advice
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage._replace(free=64 * 2**20))
+    assert surroundings.shared(2, tmp_path).status == OK
+    monkeypatch.undo()
+    assert surroundings.shared(2, tmp_path / "none").status == OK
 
 
 def test_too_little_memory_and_too_few_cores(monkeypatch):
