@@ -11,8 +11,8 @@ from scipy.stats import qmc
 from pdehvd.problems.geometry import Domain
 from pdehvd.problems.shapes_csg import Shape
 
-# Points a piece of boundary: to find the farthest point, and to look closer for its distance.
-_COARSE, _FINE, _ROUNDS = 1 << 11, 1 << 9, 14
+# Points a piece of boundary: to find the farthest few, and to look closer for their distances.
+_COARSE, _FINE, _ROUNDS, _FEW = 1 << 11, 1 << 9, 14, 4
 
 
 def is_outside(domain: Domain, x: np.ndarray, rounding: float = 0.0) -> np.ndarray:
@@ -51,13 +51,13 @@ def farthest(domain: Domain, x: np.ndarray) -> str:
     index, axis = np.unravel_index(np.argmax(shares), shares.shape)
     shape = domain.frame.shape
     if shape is not None:
-        away = _away(shape, x[:, columns])
+        away = distances(shape, x[:, columns])
         if away.max() / shape.diagonal > shares[index, axis]:
             point = x[np.argmax(away), columns]
             place = ", ".join(
                 f"{domain.names[c]} = {v:g}" for c, v in zip(columns, point, strict=True)
             )
-            return f"the farthest, {place}, by about {_closest(shape, point):.2g}"
+            return f"the farthest, {place}, by about {away.max():.2g}"
     name, value = domain.names[axis], x[index, axis]
     return (
         f"the farthest by {beyond[index, axis]:.2g} in {name}: {name} = {value:g} is not in "
@@ -72,15 +72,20 @@ def _units(count: int, parameters: int) -> np.ndarray:
     return np.concatenate([points, corners])
 
 
-def _away(shape: Shape, x: np.ndarray) -> np.ndarray:
-    """Return how far points [N, k] lie from a shape, roughly, by points of its boundary."""
+def distances(shape: Shape, x: np.ndarray) -> np.ndarray:
+    """Return how far points [N, k] lie from a shape; all but the farthest few roughly."""
     boundary = []
     for leaf in shape.leaves():
         for surface in leaf.surfaces:
             points, normals = surface.points(_units(_COARSE, surface.parameters))
             boundary.append(points[shape.exposed(leaf, points, normals)[0]])
-    distance, _ = cKDTree(np.concatenate(boundary)).query(x)
-    return np.where(shape.contains(x), 0.0, distance)
+    rough, _ = cKDTree(np.concatenate(boundary)).query(x)
+    rough[shape.contains(x)] = 0.0
+    few = np.argsort(rough)[-_FEW:]
+    near = np.array([_closest(shape, x[row]) if rough[row] else 0.0 for row in few])
+    result = np.minimum(rough, near.max(initial=0.0))
+    result[few] = near
+    return result
 
 
 def _closest(shape: Shape, point: np.ndarray) -> float:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from pdehvd.problems.geometry import Domain
+from pdehvd.problems.outside import distances
 from pdehvd.problems.shapes_csg import Shape
 
 # Units in the last place of single precision by which a computed coordinate may be off.
@@ -19,7 +19,6 @@ _SINGLE = 9
 # What is farther outside than this share of the domain's extent is no matter of rounding.
 _LARGEST = 1e-3
 _BISECTIONS = 30
-_SAMPLE = 4096
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def _onto(
     result[rows[near]] += lengths[:, None] * way[near]
     far = rows[~near]
     if far.size:
-        distance[far] = cKDTree(_boundary(shape)).query(x[far])[0]
+        distance[far] = distances(shape, x[far])
     return result, found, distance
 
 
@@ -132,15 +131,3 @@ def _directions(dimension: int) -> np.ndarray:
     angle = np.arange(count) * math.pi * (3 - math.sqrt(5))
     ring = np.sqrt(1 - height**2)
     return np.stack([ring * np.cos(angle), ring * np.sin(angle), height], axis=1)
-
-
-def _boundary(shape: Shape) -> np.ndarray:
-    """Return points [M, k] on the boundary."""
-    random = np.random.default_rng(0)
-    pieces = [
-        surface.points(random.random((_SAMPLE, surface.parameters)))[0]
-        for leaf in shape.leaves()
-        for surface in leaf.surfaces
-    ]
-    points = np.concatenate(pieces)
-    return points[shape.contains(points)]

@@ -5,7 +5,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from pdehvd.problems.geometry import build_domain
-from pdehvd.problems.outside import farthest, is_outside
+from pdehvd.problems.outside import distances, farthest, is_outside
 from pdehvd.problems.sampling import Uniform
 from pdehvd.problems.shapes import GeometrySpec
 
@@ -64,6 +64,17 @@ def test_the_farthest_is_named_of_all():
     assert text == "the farthest by 0.1 in t: t = 0.2 is not in [0, 0.1]"
     text = farthest(domain(PLANE, HOLED), np.array([[0.9, 0], [0, 0.25]]))
     assert text == "the farthest, x = 0, y = 0.25, by about 0.75"
+
+
+@pytest.mark.parametrize("beyond", [1e-8, 1e-5, 1e-2, 1.0])
+def test_distances_of_many_points_are_rough_but_none_is_called_too_far(beyond):
+    shape = domain(PLANE, DISK).frame.shape
+    angle = np.linspace(0, 6, 100)
+    radius = 1 + beyond * np.linspace(0.5, 1, 100)
+    away = distances(shape, radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1))
+    assert 0.5 * beyond < away.max() < 1.02 * beyond
+    np.testing.assert_allclose(away, radius - 1, rtol=0.02, atol=2e-3)
+    assert distances(shape, np.zeros((2, 2))).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(
