@@ -41,7 +41,7 @@ def evaluate(run: RunFolder, plugin: Plugins = None) -> None:
 
 
 def plot(run: RunFolder, plugin: Plugins = None) -> None:
-    """Draw a run's solution, reference, error and loss curves."""
+    """Draw a run's solution, reference, error and loss curves, over its earlier plots."""
     found = _found(run, plugin)
     from pdehvd.experiment.plots import plot as draw
 
@@ -50,7 +50,7 @@ def plot(run: RunFolder, plugin: Plugins = None) -> None:
 
 
 def report(run: RunFolder, plugin: Plugins = None) -> None:
-    """Write a run's report, one self-contained HTML page."""
+    """Write a run's report, one self-contained HTML page, over its earlier one."""
     found = _found(run, plugin)
     from pdehvd.experiment.report import report as write
 
@@ -70,7 +70,7 @@ def export(
     force: Force = False,
     plugin: Plugins = None,
 ) -> None:
-    """Write a run's solution for other programs."""
+    """Write a run's solution for other programs, over its earlier export."""
     from pdehvd.experiment.outputs import check_format
 
     check_format(form)

@@ -16,6 +16,8 @@ from pdehvd.problems.archives import read_hdf5, read_npz, reading, real
 T = TypeVar("T")
 
 PICTURES = (".png",)
+# By how much the colours of a grey pixel may differ.
+_GREY = 1.5 / 255
 _ARCHIVES: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
     ".npz": read_npz,
     ".h5": read_hdf5,
@@ -25,7 +27,7 @@ _ARCHIVES: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
 
 @dataclass(frozen=True)
 class FieldFile:
-    """Arrays in float64 by the inputs' names, and a sentence where one had another name."""
+    """Arrays in float64 by the inputs' names, and a sentence on what was not as it is called."""
 
     fields: dict[str, np.ndarray]
     said: str = ""
@@ -59,7 +61,7 @@ def read_fields_file(
     if ending in PICTURES:
         if key is not None:
             raise ConfigError(f"{file} is a picture, which has no keys", ("key",), "no --key")
-        return FieldFile(_picture(file, inputs, range_))
+        return _picture(file, inputs, range_)
     if range_ is not None:
         raise ConfigError(
             f"{file} is no picture, its numbers are the field", ("range",), "no --range"
@@ -103,7 +105,7 @@ def _chosen(
         raise ConfigError(f"{file} holds something else than numbers", ("field",)) from error
 
 
-def _picture(file: Path, inputs: tuple[str, ...], range_: str | None) -> dict[str, np.ndarray]:
+def _picture(file: Path, inputs: tuple[str, ...], range_: str | None) -> FieldFile:
     """Return a picture as a field; its first axis runs to the right, its second up."""
     import matplotlib.image
 
@@ -114,9 +116,16 @@ def _picture(file: Path, inputs: tuple[str, ...], range_: str | None) -> dict[st
             ("field",),
             "an NPZ or HDF5 file with an array for each",
         )
-    pixels = _opened(file, matplotlib.image.imread)
-    grey = (pixels if pixels.ndim == 2 else pixels[..., :3].mean(-1))[::-1].T
-    return {inputs[0]: low + (high - low) * grey.astype(np.float64)}
+    pixels = _opened(file, matplotlib.image.imread).astype(np.float64)
+    colours = pixels if pixels.ndim == 3 else pixels[..., None]
+    if colours.shape[-1] == 4 and colours[..., 3].min() < 1:
+        raise ConfigError(f"{file} has transparent pixels", ("field",), "a picture without them")
+    colours = colours[..., :3]
+    said = ""
+    if np.ptp(colours, axis=-1).max() > _GREY:
+        said = f"{file} is coloured: the mean of red, green and blue is taken for the brightness"
+    grey = colours.mean(-1)[::-1].T
+    return FieldFile({inputs[0]: low + (high - low) * grey}, said)
 
 
 def _range(text: str) -> tuple[float, float]:

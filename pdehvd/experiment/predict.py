@@ -19,7 +19,7 @@ from pdehvd.training.durable import write_whole
 
 @dataclass(frozen=True)
 class Answer:
-    """The files of a solution and of its picture, and a sentence on the array that was taken."""
+    """The files of a solution and of its picture, and a sentence on what was taken as input."""
 
     solution: Path
     picture: Path
@@ -43,7 +43,11 @@ def predict_field(
     """
     trained = opened(run)
     if not isinstance(trained, TrainedOnGrid):
-        raise ConfigError("this run's network maps points, not fields", (), "a parametric problem")
+        raise ConfigError(
+            "this run's network maps points, not fields",
+            (),
+            "a parametric problem; values at points are given by Run(...).predict in Python",
+        )
     check_takes_fields(trained)
     file = Path(file)
     given = read_fields_file(file, trained.problem.inputs, key, range_)

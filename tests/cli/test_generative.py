@@ -169,6 +169,22 @@ def test_the_brightness_of_a_picture_goes_to_a_range(run: Path, type_: Type) -> 
     assert "has no keys" in type_(*typed, "--key", "nu").err
 
 
+def test_what_is_no_grey_picture_is_said(run: Path, type_: Type) -> None:
+    typed = ("predict", "run", "--force", "--field")
+    colours = np.random.default_rng(0).uniform(0.2, 1, (8, 8, 4))
+    colours[..., 3] = 1
+    matplotlib.image.imsave(run / "colours.png", colours)
+    answer = type_(*typed, "colours.png")
+    assert answer.code == 0 and "is coloured: the mean of red, green and blue" in answer.err
+    with np.load("colours.solution.npz") as solution:
+        wanted = colours[..., :3].mean(-1)[::-1].T
+        np.testing.assert_allclose(solution["nu"], wanted, atol=4e-3)
+    colours[0, 0, 3] = 0.5
+    matplotlib.image.imsave(run / "clear.png", colours)
+    answer = type_(*typed, "clear.png")
+    assert answer.code == 2 and "has transparent pixels" in answer.err
+
+
 def test_python_predicts_fields_and_says_what_they_must_be(run: Path) -> None:
     answers = Run("run")
     one = np.ones((1, 8, 8))
