@@ -149,6 +149,36 @@ def varying_constants(result: Result) -> Iterator[Caution]:
                 )
 
 
+def meeting_conditions(result: Result) -> Iterator[Caution]:
+    """Conditions that differ where they meet, where the result is wrong or overfitted."""
+    doubtful = any(True for rule in (wrong_answer, overfitted) for _ in rule(result))
+    for clash in result.scales.clashes if doubtful else ():
+        place = ", ".join(
+            f"{name} = {value:.3g}"
+            for name, value in zip(result.scales.problem.coordinates, clash.place, strict=True)
+        )
+        first, second = clash.origins
+        cause = (
+            f"{first} and {second} ask for different values of {clash.field} where they meet "
+            f"({clash.values[0]:.3g} and {clash.values[1]:.3g} near {place}), and no network jumps"
+        )
+        advice = "Let one go over into the other there, or end one of them a little before"
+        yield Caution("meeting", cause, advice=advice)
+
+
+def open_levels(result: Result) -> Iterator[Caution]:
+    """Fields that are far from the reference and determined up to a constant only."""
+    problem = result.scales.problem
+    for field in result.scales.open.levels:
+        if not result.errors.get(field, 0.0) > WRONG:
+            continue
+        cause = f"only derivatives of {field} occur, so a constant may be added to it"
+        corner = dict(zip(problem.coordinates, result.points[0].tolist(), strict=True))
+        level = {} if problem.domain.time else {"at": corner, "equal": {field: 0}}
+        lines = mending.condition(f"{field}_level", **level) if level else {}
+        yield Caution("level", cause, lines, f"Or `up_to_constant: [{field}]` in the reference")
+
+
 _RULES: tuple[Callable[[Result], Iterator[Caution]], ...] = (
     wrong_answer,
     overfitted,
@@ -156,4 +186,6 @@ _RULES: tuple[Callable[[Result], Iterator[Caution]], ...] = (
     constant_fields,
     zero_fields,
     varying_constants,
+    meeting_conditions,
+    open_levels,
 )

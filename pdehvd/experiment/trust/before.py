@@ -192,7 +192,7 @@ def fast_motions(scales: Scales) -> Iterator[Caution]:
         yield Caution("motion", _MOTIONS[worst.kind](worst), _features(scales, worst))
 
 
-_NEXT_WINDOW = "Then train the next stretch of time from the values at the end of this one"
+_NEXT_WINDOW = "Train one stretch of time after another, each from the end of the one before"
 
 
 def _window(scales: Scales, motion: Motion) -> mending.Lines:

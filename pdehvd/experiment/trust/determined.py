@@ -24,12 +24,14 @@ class Determined:
 
     `zero_solves` says whether zero is possible and satisfies all equations, `against_zero` names
     the terms that it violates: all others hold for it too. `coefficients` are fields in no
-    condition that only multiply others, each with the equation that it stands in.
+    condition that only multiply others, each with the equation that it stands in. `levels` are
+    fields in no condition of which the equations hold derivatives only: a constant may be added.
     """
 
     zero_solves: bool
     against_zero: tuple[str, ...]
     coefficients: dict[str, str]
+    levels: tuple[str, ...]
 
 
 def determined(problem: PDEProblem) -> Determined:
@@ -40,7 +42,7 @@ def determined(problem: PDEProblem) -> Determined:
         for name in _violated_by_zero(problem, block)
     ]
     solves = _can_vanish(problem) and not _violated_by_zero(problem, problem.blocks[0])
-    return Determined(solves, tuple(violated), _coefficients(problem))
+    return Determined(solves, tuple(violated), _coefficients(problem), _levels(problem))
 
 
 def _violated_by_zero(problem: PDEProblem, block: Block) -> list[str]:
@@ -92,15 +94,32 @@ def _can_vanish(problem: PDEProblem) -> bool:
     return True
 
 
-def _coefficients(problem: PDEProblem) -> dict[str, str]:
-    """Return fields in no condition that stand in equations as factors of others alone."""
-    held = {
+def _held(problem: PDEProblem) -> set[str]:
+    """Return the fields that some condition holds."""
+    return {
         field
         for block in problem.blocks[1:]
         for term in block.terms
         for expression in term.expressions
         for field in _partials(problem, expression).values()
     }
+
+
+def _levels(problem: PDEProblem) -> tuple[str, ...]:
+    """Return fields in no condition that the equations hold by their derivatives only."""
+    names = {
+        name
+        for term in problem.blocks[0].terms
+        for expression in term.expressions
+        for name in _partials(problem, expression)
+    }
+    free = set(problem.fields) - _held(problem) - names - set(problem.hard)
+    return tuple(field for field in problem.fields if field in free)
+
+
+def _coefficients(problem: PDEProblem) -> dict[str, str]:
+    """Return fields in no condition that stand in equations as factors of others alone."""
+    held = _held(problem)
     found = {}
     for field in problem.fields:
         if field in held:

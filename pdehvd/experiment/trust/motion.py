@@ -72,8 +72,11 @@ class _Equation:
             second = {c: self._coefficient(f"{field}_{c}{c}") for c in self.problem.coordinates}
             if time is not None:
                 yield from self._moving(field, time, second)
-            if time is None or not any(f"{f}_{time}" in self.effects for f in self.problem.fields):
+            if len(self.problem.coordinates) == 1 or not self._evolves(time):
                 yield from self._standing(field, second)
+
+    def _evolves(self, time: str | None) -> bool:
+        return any(f"{field}_{time}" in self.effects for field in self.problem.fields)
 
     def _linear(self, field: str, known: Collection[str]) -> bool:
         """Return whether the coefficients of a field's derivatives hold known fields only."""
@@ -108,13 +111,16 @@ class _Equation:
                 yield Motion("wave", self.name, field, along, speed * crossed, speed)
 
     def _standing(self, field: str, second: Mapping[str, float]) -> Iterator[Motion]:
-        """Yield the waves of a f'' + b f = 0 with a b > 0 and no first derivative."""
+        """Yield the waves of a f'' + b f' + c f = 0 with a c > b^2/4; b only in one coordinate."""
         value, spans = self._coefficient(field), self.names.spans
-        first = any(f"{field}_{c}" in self.effects for c in second)
         bent = {along: a for along, a in second.items() if a}
-        if first or any(a * value <= 0 for a in bent.values()):
+        slopes = {along: self._coefficient(f"{field}_{along}") for along in second}
+        flows = any(slopes.values()) and len(slopes) > 1
+        if flows or any(a * value <= 0 for a in bent.values()):
             return
         for along, a in bent.items():
-            wave_number = math.sqrt(value / a)
-            crossings = wave_number * spans[along] / (2 * math.pi)
-            yield Motion("oscillation", self.name, field, along, crossings, wave_number)
+            square = value / a - (slopes[along] / (2 * a)) ** 2
+            if square > 0:
+                wave_number = math.sqrt(square)
+                crossings = wave_number * spans[along] / (2 * math.pi)
+                yield Motion("oscillation", self.name, field, along, crossings, wave_number)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pdehvd.experiment.config import Config
 from pdehvd.experiment.trust.determined import Determined, determined
+from pdehvd.experiment.trust.meeting import Clash, clashes
 from pdehvd.experiment.trust.motion import Motion, motions
 from pdehvd.experiment.trust.plausible import Plausible
 from pdehvd.experiment.trust.sizes import (
@@ -32,14 +33,17 @@ class Scales:
     terms: tuple[TermSize, ...]
     motions: tuple[Motion, ...]
     open: Determined
+    clashes: tuple[Clash, ...]
 
 
 def gather(config: Config, problem: PDEProblem, reference: Reference | None) -> Scales:
     """Return the scales of a problem with its reference, if it has one."""
-    fields = field_sizes(problem, imposed_values(problem, reference))
+    imposed = imposed_values(problem, reference)
+    fields = field_sizes(problem, imposed)
     names = plausible(problem, fields)
     weights = config.weighting.initial(problem.terms)
     terms = term_sizes(problem, names, weights)
     known = [name for name, size in fields.items() if size.largest > 0]
     moves = motions(problem, names, known)
-    return Scales(config, problem, fields, names, terms, moves, determined(problem))
+    met, left = clashes(problem, imposed), determined(problem)
+    return Scales(config, problem, fields, names, terms, moves, left, met)

@@ -22,12 +22,16 @@ _TINY = 1e-300
 
 @dataclass(frozen=True)
 class Imposed:
-    """Values [n] of a field at points [n, D], and where they come from."""
+    """Values [n] of a field at points [n, D], and where they come from.
+
+    `known` ones are those of the reference, which training does not see.
+    """
 
     field: str
     x: np.ndarray
     values: np.ndarray
     origin: str
+    known: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def imposed_values(problem: PDEProblem, reference: Reference | None) -> list[Imp
         for field, values in reference(points).items():
             known = np.isfinite(values)
             if known.any() and field not in reference.up_to_constant:
-                found.append(Imposed(field, points[known], values[known], "the reference"))
+                found.append(Imposed(field, points[known], values[known], "the reference", True))
     return found
 
 
@@ -143,9 +147,12 @@ def _share(names: Plausible, block: Block, expression: sympy.Expr, field: str) -
     free = expression.subs({symbol(name): 0 for name in partials})
     try:
         source = rms(evaluated([free], columns_of(names.problem, items_of(block)))[0])
-        added = max(abs(effect) for effect in names.effects(block, expression).values())
+        effects = names.effects(block, expression)
     except ConfigError:
         return 0.0
+    # A condition such as a T_n + b (T - 300) = 0 lets the field come to rest at its source.
+    rests = block is not names.problem.blocks[0] and field in effects
+    added = abs(effects[field]) if rests else max(abs(effect) for effect in effects.values())
     return source / added if added else 0.0
 
 

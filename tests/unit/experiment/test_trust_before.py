@@ -264,6 +264,28 @@ def test_what_travels_far(equation, told):
     assert "`coordinates: {z: [0, 2], t: [0.0, 0.25]}`" in caution.text
 
 
+def test_an_oscillator_with_friction():
+    problem = """
+    coordinates: {t: [0, 1]}
+    fields: [u]
+    constants: {friction: 4, stiffness: 400}
+    equations: {motion: u_tt + friction*u_t + stiffness*u}
+    conditions: {start: {at: {t: 0}, equal: {u: 1, u_t: 0}}}
+    """
+    assert "`motion` has 3.2 wave lengths of u along t" in one(config_of(problem), "motion").text
+    assert warnings_of(config_of(problem.replace("friction: 4", "friction: 39.5"))) == {}
+
+
+def test_a_condition_of_the_third_kind_gives_a_size():
+    problem = """
+    coordinates: {x: [0, 0.1]}
+    fields: [T]
+    equations: {rod: T_xx}
+    conditions: {air: {on: [x = 0, x = 0.1], equal: {50*T_n: 10*(300 - T)}}}
+    """
+    assert "T has a size of about 3e+02 by `air`" in one(config_of(problem), "field_size").text
+
+
 def test_reactions_are_no_waves():
     problem = """
     coordinates: {x: [-1, 1], t: [0, 1]}

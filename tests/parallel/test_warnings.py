@@ -1,0 +1,50 @@
+"""Warnings are printed once and stored, and are the same on any number of processes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from launcher import HERE, pdehvd
+
+CONFIG = str(HERE / "doubtful.yaml")
+
+
+def trained(folder: Path, np: int) -> tuple[list[str], dict, str]:
+    folder.mkdir()
+    done = pdehvd("train", CONFIG, "--np", str(np), cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = (folder / "runs" / "latest").resolve()
+    summary = json.loads((run / "summary.json").read_text())
+    return done.stdout.splitlines(), summary, (run / "report.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("warnings")
+    return {np: trained(folder / str(np), np) for np in (1, 2)}
+
+
+@pytest.mark.parametrize("np", [1, 2])
+def test_a_run_warns_at_its_start_and_at_its_end(runs, np):
+    lines, summary, report = runs[np]
+    told = [line.removeprefix("warning: ") for line in lines if line.startswith("warning: ")]
+    size, constant = summary["warnings"]
+    assert told == [size, size, constant]
+    assert "T takes values from 300 to 900" in size
+    assert "Try `hard: {T: 300 + 600*network}`." in size
+    assert "T is constant over the domain" in constant
+    ended = next(line for line in lines if line.startswith("completed: "))
+    assert ended.endswith("the answer is wrong: T is off by 100% of its size")
+    assert "<h2>Warnings</h2>" in report and "300 + 600*network" in report
+
+
+def test_warnings_do_not_depend_on_the_number_of_processes(runs):
+    assert runs[1][1]["warnings"] == runs[2][1]["warnings"]
+
+
+def test_check_warns_as_the_run_does(runs, tmp_path):
+    done = pdehvd("check", CONFIG, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == f"warning: {runs[1][1]['warnings'][0]}"
