@@ -30,11 +30,11 @@ def runs(tmp_path_factory):
 def test_a_run_warns_at_its_start_and_at_its_end(runs, np):
     lines, summary, report = runs[np]
     told = [line.removeprefix("warning: ") for line in lines if line.startswith("warning: ")]
-    size, constant = summary["warnings"]
-    assert told == [size, size, constant]
+    size, zero = summary["warnings"]
+    assert told == [size, size, zero]
     assert "T takes values from 300 to 900" in size
     assert "Try `hard: {T: 300 + 600*network}`." in size
-    assert "T is constant over the domain" in constant
+    assert "T is zero on 100% of the domain" in zero
     ended = next(line for line in lines if line.startswith("completed: "))
     assert ended.endswith("the answer is wrong: T is off by 100% of its size")
     assert "<h2>Warnings</h2>" in report and "300 + 600*network" in report

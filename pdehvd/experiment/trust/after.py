@@ -8,6 +8,7 @@ from pdehvd.experiment.trust import mending
 from pdehvd.experiment.trust.before import balancing
 from pdehvd.experiment.trust.caution import Caution
 from pdehvd.experiment.trust.result import WRONG, Result
+from pdehvd.experiment.trust.sizes import FieldSize
 from pdehvd.numerics.expressions import partial_of
 
 # A relative residual that looks right.
@@ -93,7 +94,8 @@ def constant_fields(result: Result) -> Iterator[Caution]:
     """Fields that are constant where conditions, data or the reference ask for more."""
     for name, size in result.scales.fields.items():
         asked = size.high - size.low
-        if asked > 0 and result.variation(name) < FLAT * asked:
+        zero = result.scales.open.zero_solves and _zero_share(result, size) > EVERYWHERE
+        if asked > 0 and result.variation(name) < FLAT * asked and not zero:
             cause = (
                 f"{name} is constant over the domain ({result.values[name].mean():.3g}), while "
                 f"values from {size.low:.6g} to {size.high:.6g} are asked for"
@@ -108,16 +110,21 @@ def zero_fields(result: Result) -> Iterator[Caution]:
         return
     wrong = [term for term in open_.against_zero if _ignored(result, term)]
     for name, size in result.scales.fields.items():
-        share = float((abs(result.values[name]) < NOTHING * size.largest).mean())
+        share = _zero_share(result, size)
         if wrong and size.largest > 0 and share > EVERYWHERE:
             terms = ", ".join(f"`{term}`" for term in wrong)
             cause = (
-                f"{name} is zero on {share:.0%} of the domain: zero solves the equations, and what "
-                f"{terms} asks for does not reach beyond its points"
+                f"{name} is zero on {share:.0%} of the domain: zero solves the equations, and {terms} "
+                "is not met, or only close to its points"
             )
             weights = {term: STRONG for term in wrong}
             lines = mending.weights(result.scales.config, weights)
             yield Caution("zero", cause, result.remedy(lines))
+
+
+def _zero_share(result: Result, size: FieldSize) -> float:
+    """Return the share of the domain on which a field is nearly zero."""
+    return float((abs(result.values[size.name]) < NOTHING * size.largest).mean())
 
 
 def _ignored(result: Result, condition: str) -> bool:
