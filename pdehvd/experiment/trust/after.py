@@ -114,8 +114,8 @@ def zero_fields(result: Result) -> Iterator[Caution]:
         if wrong and size.largest > 0 and share > EVERYWHERE:
             terms = ", ".join(f"`{term}`" for term in wrong)
             cause = (
-                f"{name} is zero on {share:.0%} of the domain: zero solves the equations, and {terms} "
-                "is not met, or only close to its points"
+                f"{name} is zero on {share:.0%} of the domain: zero solves the equations, and "
+                f"{terms} is not met, or only close to its points"
             )
             weights = {term: STRONG for term in wrong}
             lines = mending.weights(result.scales.config, weights)
