@@ -64,6 +64,12 @@ TEXTS = ("x", "u", "1e-3", "0.01/pi", "1", "on", "null", "x = 0 # no comment", "
 NUMBERS = (1, 2, 3, 64, 0.5, 0.25, 1.5, 1e-7, 0, -1)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def built() -> None:
+    """Build the specs again from what is registered: other tests have stand-ins for it."""
+    root_model()
+
+
 def below(spec: type[Spec]) -> list[type[Spec]]:
     """Return all specs of the program that inherit from this one and can be built."""
     deeper = [found for inner in spec.__subclasses__() for found in below(inner)]
