@@ -195,8 +195,8 @@ def _branches(
     late = [name for name, _ in names_in(condition) if name in names]
     if late:
         raise ConfigError(
-            f"'{late[0]}' stands behind a condition",
-            expected=f"the name first, then one condition: '{late[0]} and ...'",
+            f"'{late[0]}' is not at the beginning of its region",
+            expected=f"'{late[0]}', or '{late[0]} and' with a condition behind it",
         )
     known: dict[str, Any] = {name: symbol(name) for name in frame.names}
     known |= {name: exact(value) for name, value in frame.constants.items()}

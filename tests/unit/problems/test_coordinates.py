@@ -1,13 +1,17 @@
 """What each coordinate is taken for: space, time, a parameter; and what is said about it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-import pdehvd.reference  # noqa: F401 - a problem may name one
 from pdehvd.errors import ConfigError
+from pdehvd.experiment.build import build_problem
+from pdehvd.experiment.config import load_config
 from pdehvd.problems.pde import PDESpec
 from pdehvd.problems.sampling import SobolSpec
 
+CONFIGS = sorted((Path(__file__).parents[3] / "configs").glob("*.yaml"))
 SAMPLING = SobolSpec(equations=64, conditions=64)
 
 
@@ -156,6 +160,11 @@ def test_there_is_no_doubt_where_boundary_leaves_the_ends_out():
     assert built(box(["x", "tau"]), "u_tau - u_xx", conditions=conditions).notes == ()
     conditions = {"walls": {"on": "boundary and 0 < tau < 1", "equal": {"u": 0}}}
     assert built(box(["x", "tau"]), "u_tau - u_xx", conditions=conditions).notes == ()
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_shipped_configs_leave_no_doubt(path):
+    assert build_problem(load_config(path)[0], 1).notes == ()
 
 
 @pytest.mark.parametrize(
