@@ -18,7 +18,7 @@ from pdehvd.comm.launch import launch_environment, mpirun_command, shared_cores
 from pdehvd.comm.orphan import LAUNCHER
 from pdehvd.comm.ranks import OWN
 from pdehvd.comm.remains import end_session
-from pdehvd.errors import EnvironmentFault
+from pdehvd.errors import EnvironmentFault, counted
 
 if TYPE_CHECKING:
     from pdehvd.comm.spec import ProcessesSpec
@@ -162,7 +162,7 @@ class Job:
                 return
             if not told:
                 why = self._discovery.problem or f"{elastic.source} grants {granted}"
-                self._tell(f"waiting for {elastic.min} processes: {why}")
+                self._tell(f"waiting for {counted(elastic.min, 'process')}: {why}")
                 told = True
             time.sleep(min(elastic.every, 1.0))
 
@@ -204,7 +204,7 @@ class Job:
 
     def _place(self) -> str:
         """Return how many processes there are, and on which other machines."""
-        number = f"{self.np} process{'es' if self.np > 1 else ''}"
+        number = counted(self.np, "process")
         return f"{number} on {', '.join(self._hosts)}" if self._hosts else number
 
     def _run(self) -> Path | None:

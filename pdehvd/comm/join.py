@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pdehvd.comm import company, ranks
-from pdehvd.errors import EnvironmentFault
+from pdehvd.errors import EnvironmentFault, counted
 
 if TYPE_CHECKING:
     from pdehvd.comm.group import Group
@@ -42,7 +42,7 @@ def group(processes: ProcessesSpec) -> Group:
         from pdehvd.comm.horovod import HorovodGroup
     except ImportError as error:
         raise EnvironmentFault(
-            f"{ranks.world_size()} processes were started, but Horovod cannot be used: {error}. "
+            f"{counted(ranks.world_size(), 'process')} started, but Horovod fails here: {error}. "
             "Install it with scripts/build_horovod.py, or start one process"
         ) from error
     horovod = HorovodGroup()

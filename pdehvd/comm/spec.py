@@ -50,7 +50,7 @@ class ElasticSpec(Spec):
             spec = self.model_copy(update={"discovery": str((folder / self.discovery).absolute())})
         elif program is None:
             raise ConfigError(
-                "nobody says how many processes there are",
+                "nothing says how many processes there are",
                 ("processes", "elastic", "discovery"),
                 "a file of lines host:slots, or --discovery PROGRAM",
             )

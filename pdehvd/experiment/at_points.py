@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from pdehvd.errors import ConfigError, nearest
+from pdehvd.errors import ConfigError, counted, nearest
 from pdehvd.experiment.given_points import GivenPoints, read_points
 from pdehvd.experiment.opened import Trained, in_chunks
 from pdehvd.problems.outside import farthest, is_outside
@@ -61,7 +61,7 @@ def _beyond(trained: Trained, points: GivenPoints, outside: Outside) -> np.ndarr
 
 def _said(trained: Trained, x: np.ndarray, beyond: np.ndarray) -> str:
     return (
-        f"{np.count_nonzero(beyond)} of {len(x)} points outside the domain, where the network has "
-        f'not been trained: {farthest(trained.problem.domain, x[beyond])}; outside="nan" gives NaN '
-        "there"
+        f"{np.count_nonzero(beyond)} of {counted(len(x), 'point')} outside the domain, where the "
+        f"network has not been trained: {farthest(trained.problem.domain, x[beyond])}; "
+        'outside="nan" gives NaN there'
     )

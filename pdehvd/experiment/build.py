@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from pdehvd.comm.group import Group, Solo
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, counted
 from pdehvd.experiment.config import Config
 from pdehvd.experiment.needs import check_buckets, check_chunks, check_needs, machine_memory
 from pdehvd.models.grid_network import GridNetwork
@@ -67,7 +67,7 @@ def build_problem(config: Config, processes: int) -> Any:
     if processes > problem.items:
         key = "batch" if config.problem.kind == "grid" else "equations"
         raise ConfigError(
-            f"{processes} processes for {problem.items} {_ITEMS[config.problem.kind]}",
+            f"{counted(processes, 'process')} for {problem.items} {_ITEMS[config.problem.kind]}",
             ("sampling", key),
             f"at least {processes}",
         )
@@ -75,7 +75,7 @@ def build_problem(config: Config, processes: int) -> Any:
     if parts * processes > problem.items:
         raise ConfigError(
             f"{problem.items} {_ITEMS[config.problem.kind]} cannot be cut into {parts} parts "
-            f"on {processes} process{'es' if processes > 1 else ''}",
+            f"on {counted(processes, 'process')}",
             ("training", "micro_batches"),
             f"at most {problem.items // processes}",
         )

@@ -151,7 +151,7 @@ def _advance(stepper: Stepper, batch: Any, steps: int) -> Callable[[Any], Any]:
     def advance(state: Any) -> Any:
         called = stepper.advance(state, batch, steps, [False, False])
         if not called.done:
-            raise PdehvdError("the loss is no number from the first step on")
+            raise PdehvdError("the loss is not a number from the first step on")
         return replace(
             state, theta=called.theta, optimizer=called.optimizer, moments=called.moments
         )

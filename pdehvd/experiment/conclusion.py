@@ -69,10 +69,10 @@ def conclude(
         _draw(place, summary)
     folder.write_json(place.directory / folder.SUMMARY, summary)
     wrong = far_from_reference(outcome.errors)
-    errors = ", ".join(f"{name} {error:.3e}" for name, error in outcome.errors.items())
+    errors = ", ".join(f"{error:.3e} of {name}" for name, error in outcome.errors.items())
     place.say(
         f"{outcome.status}: {outcome.reason}; loss {outcome.loss:.3e}"
-        + (f"; relative L2 {errors}" if errors else "")
+        + (f"; relative L2 error {errors}" if errors else "")
         + (f"; {wrong}" if wrong else "")
     )
     _warn(place, cautions)

@@ -100,8 +100,8 @@ class Config(Spec):
     def _one_thread_where_chunked(self) -> Config:
         if self.aggregation.chunked and self.processes.threads not in (None, 1):
             raise ConfigError(
-                f"{self.processes.threads} threads add in an order of their own, which "
-                f"'{self.aggregation.name}' cannot have",
+                f"the order in which {self.processes.threads} threads add may change, and "
+                f"'{self.aggregation.name}' needs a fixed one",
                 ("processes", "threads"),
                 "1, or null",
             )

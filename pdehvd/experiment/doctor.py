@@ -15,7 +15,7 @@ from pdehvd.comm.probe import MARK, measure
 from pdehvd.comm.remains import end_session
 from pdehvd.comm.spec import ProcessesSpec
 from pdehvd.comm.threads import configure_threads
-from pdehvd.errors import EnvironmentFault
+from pdehvd.errors import EnvironmentFault, counted
 from pdehvd.experiment import surroundings
 from pdehvd.experiment.findings import FAILED, OK, WARNING, Finding, verdict
 
@@ -157,13 +157,13 @@ def _job(np: int) -> list[Finding]:
     except EnvironmentFault as error:
         return [Finding("sum over processes", FAILED, str(error), "Start them together")]
     except _ProbeError as error:
-        found = f"{np} processes could not add numbers: {error}"
+        found = f"{counted(np, 'process')} could not add numbers: {error}"
         return [Finding("sum over processes", FAILED, found, f"{advice}: {' '.join(command)}")]
     return [_sum(measured), _pace(measured), _places(measured), _clocks(measured)]
 
 
 def _sum(measured: dict[str, Any]) -> Finding:
-    found = f"{measured['size']} processes with {_LIBRARIES[measured['library']]}"
+    found = f"{counted(measured['size'], 'process')} with {_LIBRARIES[measured['library']]}"
     wrong = ", ".join(measured["wrong"])
     good = "unequal float32, float64 and int64 add up exactly"
     advice = f"Sums of {wrong} are wrong: no result of many processes can be trusted. {_BUILD}"
@@ -183,7 +183,7 @@ def _places(measured: dict[str, Any]) -> Finding:
     """Return on which machines the ranks are, and which GPU each has."""
     ranks = measured["ranks"]
     hosts = list(dict.fromkeys(rank["host"] for rank in ranks))
-    found = f"{len(ranks)} on {len(hosts)} machine{'s' if len(hosts) > 1 else ''}"
+    found = f"{len(ranks)} on {counted(len(hosts), 'machine')}"
     pairs = [f"rank {i}: {r['gpu']}" for i, r in enumerate(ranks) if r["gpu"]]
     crowded = any(r["gpus"] and r["local_rank"] >= r["gpus"] for r in ranks)
     found += f"; {', '.join(pairs)}" if pairs else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, counted
 from pdehvd.experiment.opened import Trained, predict, span, truth
 
 _SIDES = {1: 1001, 2: 257, 3: 65, 4: 33}
@@ -73,7 +73,9 @@ def _side(resolution: int | None, dimension: int) -> int:
     if resolution is None:
         return _SIDES.get(dimension) or max(int(MOST ** (1 / dimension)), 2)
     if resolution < 2:
-        raise ConfigError(f"a grid of {resolution} points a side has no cells", (), "2 or more")
+        raise ConfigError(
+            f"a grid with {counted(resolution, 'point')} per side has no cells", (), "2 or more"
+        )
     return resolution
 
 
@@ -100,7 +102,7 @@ def cells(inside: np.ndarray) -> tuple[str, np.ndarray, np.ndarray]:
     corners = corners[inside.ravel()[corners].all(axis=1)]
     if not len(corners):
         raise ConfigError(
-            "the grid is too coarse: no cell lies in the domain", (), "more points a side"
+            "the grid is too coarse: no cell lies in the domain", (), "more points per side"
         )
     used, renumbered = np.unique(corners, return_inverse=True)
     return kind, renumbered.reshape(corners.shape), used

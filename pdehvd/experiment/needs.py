@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, counted
 from pdehvd.experiment.config import Config
 from pdehvd.objectives.base import Objective
 from pdehvd.objectives.linearization import Linearization
@@ -26,7 +26,7 @@ def check_needs(config: Config, objective: Objective, spec: OptimizerSpec) -> No
         )
     if needs.least_squares and not objective.least_squares:
         raise ConfigError(
-            f"{name} minimises a sum of squares, and this loss is none",
+            f"{name} minimises sums of squares, and this loss is not one",
             (),
             "an optimizer of any loss, such as adam or lbfgs",
         )
@@ -86,9 +86,10 @@ def check_chunks(config: Config, problem: Any, processes: int) -> None:
         raise error.within("aggregation") from error
     if count < processes:
         raise ConfigError(
-            f"{processes} processes for {count} chunks; other chunks would mean other bits",
+            f"{counted(processes, 'process')} for {counted(count, 'chunk')}; "
+            "other chunks would mean other bits",
             ("aggregation", "chunk"),
-            f"at most {items // processes}, or at most {count} processes",
+            f"at most {items // processes}, or at most {counted(count, 'process')}",
         )
 
 
@@ -107,7 +108,7 @@ def _check_memory(objective: Objective, spec: OptimizerSpec) -> None:
     if need > have:
         smaller = "solver: cg" if "solver" in type(spec).model_fields else "lbfgs"
         raise ConfigError(
-            f"matrices of {need / 2**30:.1f} GiB for {objective.size} parameters and "
+            f"matrices of {need / 2**30:.1f} GiB for {counted(objective.size, 'parameter')} and "
             f"{objective.rows} residuals; this machine has {have / 2**30:.1f} GiB",
             (),
             smaller,

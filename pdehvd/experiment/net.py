@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pdehvd.comm import launch, network, ranks, rendezvous
 from pdehvd.comm.spec import ProcessesSpec
 from pdehvd.comm.threads import configure_threads, node_cores
-from pdehvd.errors import ConfigError, EnvironmentFault
+from pdehvd.errors import ConfigError, EnvironmentFault, counted
 from pdehvd.experiment import directory as folder
 from pdehvd.experiment.network_model import ALGORITHMS, Link, Sample, fit
 
@@ -103,7 +103,7 @@ def check(counts: Sequence[int], largest: int, available: float) -> None:
         )
     most = max(counts)
     if min(counts) < 2:
-        raise ConfigError("--np: one process has nobody to talk to", (), "2 or more")
+        raise ConfigError("--np: one process alone sends no messages", (), "2 or more")
     if not network.fits_memory(largest, most, available):
         raise ConfigError(
             f"--np {most} with messages of {largest / 2**20:.0f} MiB need more than the "
@@ -125,7 +125,9 @@ def measure(counts: Sequence[int], largest: int) -> dict[str, Any]:
             words = _words(largest, into)
             code = launch.launch(words, ONE_THREAD, processes)
             if code:
-                raise EnvironmentFault(f"the {processes} processes over MPI ended with {code}")
+                raise EnvironmentFault(
+                    f"{counted(processes, 'process')} over MPI ended with {code}"
+                )
             parts.append(folder.read_json(into))
             into = Path(place, f"gloo-{processes}.json")
             command = [sys.executable, "-m", "pdehvd", *_words(largest, into)]

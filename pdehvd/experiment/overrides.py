@@ -6,7 +6,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from pdehvd.errors import Path
+from pdehvd.errors import Path, counted
 from pdehvd.experiment.files import LocatedError
 from pdehvd.experiment.yaml_source import Mark, Source, parse_value
 
@@ -64,6 +64,6 @@ def _key(holder: Any, part: str, path: Sequence[str | int], mark: Mark) -> str |
         raise LocatedError(f"{mark}: {above} has no keys; expected --set {above}=value")
     if not part.isdecimal() or int(part) >= len(holder):
         raise LocatedError(
-            f"{mark}: {above} is a list of {len(holder)} items; expected a number from 0"
+            f"{mark}: {above} is a list of {counted(len(holder), 'item')}; expected a number from 0"
         )
     return int(part)

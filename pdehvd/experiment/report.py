@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from pdehvd.errors import counted
 from pdehvd.experiment.captions import caption
 from pdehvd.experiment.directory import CONFIG, ENVIRONMENT, read_json, write_text
 from pdehvd.experiment.evaluate import evaluate
@@ -103,7 +104,7 @@ def _error_table(errors: Mapping[str, Any]) -> str:
         )
         for field in errors["relative_l2"]
     ]
-    where = f"Measured at {errors['points']:,} points"
+    where = f"Measured at {counted(errors['points'], 'point')}"
     if "samples" in errors:
         where += f", the nodes of {errors['samples']:,} held-out samples"
     notes = note(where + ".")

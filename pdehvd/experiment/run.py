@@ -12,7 +12,7 @@ from pdehvd.comm import job, join, ranks, threads
 from pdehvd.comm.group import Group
 from pdehvd.comm.timed import TimedGroup
 from pdehvd.comm.watchdog import Watchdog
-from pdehvd.errors import ConfigError, DisagreementError
+from pdehvd.errors import ConfigError, DisagreementError, counted
 from pdehvd.experiment import directory as folder
 from pdehvd.experiment.build import build_parts
 from pdehvd.experiment.conclusion import begin, conclude, peak_memory
@@ -148,8 +148,8 @@ def _describe(config: Config, place: Place) -> None:
 
 def _cost(parts: Any, place: Place) -> str:
     size, points = parts.objective.size, parts.objective.points
-    processes = f"{place.group.size} processes x {place.threads} threads"
-    return f"{size} parameters, {points} points, {processes}"
+    processes = f"{counted(place.group.size, 'process')} x {counted(place.threads, 'thread')}"
+    return f"{counted(size, 'parameter')}, {counted(points, 'point')}, {processes}"
 
 
 def _together(group: Group, build: Callable[[], Any], source: Source) -> Any:

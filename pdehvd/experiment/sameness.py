@@ -12,7 +12,7 @@ from pathlib import Path
 import pdehvd
 from pdehvd.comm.agreement import differing, gather_texts
 from pdehvd.comm.group import Group
-from pdehvd.errors import DisagreementError
+from pdehvd.errors import DisagreementError, counted
 from pdehvd.experiment.config import Config, dump
 from pdehvd.experiment.data_record import digests
 from pdehvd.experiment.directory import package_version
@@ -67,5 +67,5 @@ def _difference(right: str, own: str) -> str:
         return f"{own}, not {right}"
     lines = difflib.unified_diff(right.splitlines(), own.splitlines(), lineterm="", n=0)
     changed = [line for line in lines if not line.startswith(("---", "+++", "@@"))]
-    more = [f"({len(changed) - _LINES} more lines)"] if len(changed) > _LINES else []
+    more = [f"({counted(len(changed) - _LINES, 'more line')})"] if len(changed) > _LINES else []
     return "\n".join(["", *("  " + line for line in changed[:_LINES] + more)])

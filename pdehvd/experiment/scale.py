@@ -10,7 +10,7 @@ from typing import Any
 from pdehvd.comm import join
 from pdehvd.comm.spec import ScalingSpec
 from pdehvd.comm.threads import node_cores
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, counted
 from pdehvd.experiment import calibrate, prediction, sweep
 from pdehvd.experiment import directory as folder
 from pdehvd.experiment.calibrate import Calibrations, Timed
@@ -90,7 +90,7 @@ def _check(plan: Sweep, config: Config, source: Source, predicted: Sequence[int]
     items = _items(config)
     if "strong" in plan.modes and predicted and min(predicted) > items:
         raise ConfigError(
-            f"--predict {min(predicted)}: strong scaling of {items} points or samples",
+            f"--predict {min(predicted)}: strong scaling of {counted(items, 'point')} or samples",
             (),
             f"numbers of processes up to {items}, or --mode weak",
         )

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import nnls
 
+from pdehvd.errors import counted
 from pdehvd.experiment.scaling_results import efficiency
 from pdehvd.experiment.topology import Cost, Topology
 
@@ -169,8 +170,9 @@ def verdict(curve: Curve) -> str:
             owner = max(lost, key=lambda name: lost[name])
             total = sum(max(0.0, seconds) for seconds in lost.values())
             return (
-                f"{curve.mode}: below 80 % from {step.processes} processes on ({reached:.0%}); "
+                f"{curve.mode}: below 80 % from {counted(step.processes, 'process')} on "
+                f"({reached:.0%}); "
                 f"{lost[owner] / total:.0%} of the loss is {owner}"
             )
     last = curve.steps[-1].processes
-    return f"{curve.mode}: not below 80 % up to {last} processes"
+    return f"{curve.mode}: not below 80 % up to {counted(last, 'process')}"

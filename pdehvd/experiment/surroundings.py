@@ -19,6 +19,7 @@ from pdehvd import __version__
 from pdehvd.comm import ranks, shared_memory
 from pdehvd.comm.loopback import library
 from pdehvd.comm.threads import node_cores
+from pdehvd.errors import counted
 from pdehvd.experiment.findings import FAILED, OK, WARNING, Finding, verdict
 
 _GIB = 2.0**30
@@ -93,7 +94,9 @@ def existing(folder: Path) -> Path:
 def memory(np: int, each: float = 0.7) -> Finding:
     """Return whether `np` processes find memory, `each` GiB: TensorFlow alone takes about that."""
     have, needed = psutil.virtual_memory().available / _GIB, np * each
-    found = f"{have:.1f} GiB available, {np} processes need about {needed:.1f} to begin"
+    found = (
+        f"{have:.1f} GiB available, {counted(np, 'process')} will need about {needed:.1f} to begin"
+    )
     return verdict("memory", have >= needed, found, "End other programs, or take a smaller --np")
 
 
@@ -102,7 +105,10 @@ def cores(np: int) -> Finding:
     have, whole = node_cores(), os.cpu_count() or 1
     granted = f"{have} of {whole} may be used here" if have < whole else f"{have} on this machine"
     found = f"{granted}, load {os.getloadavg()[0]:.1f}"
-    advice = f"{np} processes will take turns on {have} cores: use --np {have} at most for speed"
+    advice = (
+        f"{counted(np, 'process')} will take turns on {counted(have, 'core')}: "
+        f"use --np {have} at most for speed"
+    )
     return verdict("cores", np <= have or ranks.joined(), found, advice, WARNING)
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from pdehvd.comm import launch, ranks
 from pdehvd.comm.spec import ProcessesSpec
 from pdehvd.comm.threads import check_cores
-from pdehvd.errors import ConfigError, PdehvdError
+from pdehvd.errors import ConfigError, PdehvdError, counted
 from pdehvd.experiment import directory as folder
 from pdehvd.training import history
 
@@ -156,7 +156,7 @@ def told(case: Case) -> str:
     """Return a case in words."""
     if case.processes == 1:
         return f"1 process, run {case.repeat}"
-    return f"{case.mode}, {case.processes} processes, run {case.repeat}"
+    return f"{case.mode}, {counted(case.processes, 'process')}, run {case.repeat}"
 
 
 def _environment(sweep: Sweep) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pdehvd.errors import counted
+
 if TYPE_CHECKING:
     from pdehvd.experiment.cost import Cost
     from pdehvd.experiment.findings import Finding
@@ -75,7 +77,7 @@ def show_errors(errors: Mapping[str, Any]) -> None:
 
 def show_residuals(residuals: Mapping[str, Mapping[str, float]]) -> None:
     """Print what each term leaves on the points of its training and on fresh ones."""
-    print("residuals, root mean square (of an energy: the mean)")
+    print("root-mean-square residuals (for an energy, its mean)")
     rows = [[name, _number(at["trained"]), _number(at["fresh"])] for name, at in residuals.items()]
     print_table(["term", "trained points", "fresh points"], rows)
 
@@ -86,11 +88,11 @@ def show_cost(cost: Cost) -> None:
         [", ".join(block.terms), f"{block.points:,}", str(block.channels)] for block in cost.blocks
     ]
     print_table(["terms", "points", "derivatives"], rows)
-    processes = "1 process" if cost.processes == 1 else f"{cost.processes} processes"
-    print(f"{cost.parameters:,} parameters, {cost.points:,} points, {processes}")
+    size = counted(cost.parameters, "parameter"), counted(cost.points, "point")
+    print(", ".join([*size, counted(cost.processes, "process")]))
     print(
-        f"estimated: {cost.memory:,.1f} MiB for values of a step on each process "
-        f"(besides TensorFlow's own), {cost.work:.3g} GFLOP a step"
+        f"estimated: {cost.memory:,.1f} MiB on each process for the values of one step "
+        f"(TensorFlow itself needs more), {cost.work:.3g} GFLOP per step"
     )
     for note in cost.notes:
         print(note)

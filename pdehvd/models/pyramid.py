@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 from pydantic import Field
 
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, counted
 from pdehvd.models.blocks import Entrance, Unit
 from pdehvd.models.convolutional import Convolutional, Depth, check_dimension
 from pdehvd.models.convolutions import coarsened, refined
@@ -60,7 +60,7 @@ class PyramidNetwork(StagedNetwork):
         if not fits or any(n % 2 ** int(halvings) for n in shape):
             choices = [self.base * 2**k for k in range(self.depth + 1)]
             raise ConfigError(
-                f"{min(shape)} nodes are on no level of this pyramid",
+                f"a grid of {counted(min(shape), 'node')} is on no level of this pyramid",
                 ("depth",),
                 f"one of {', '.join(map(str, choices))} nodes, or another base or depth",
             )

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import tensorflow as tf
 from pydantic import Field
 
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, counted
 from pdehvd.models.blocks import Entrance
 from pdehvd.models.convolutional import Convolutional, Depth, check_dimension
 from pdehvd.models.grid_network import GridNetwork, Shape
@@ -42,7 +42,7 @@ class UNetwork(StagedNetwork):
             if n % factor:
                 near = [m for m in (n // factor * factor, -(-n // factor) * factor) if m > 0]
                 raise ConfigError(
-                    f"{n} nodes cannot be halved {self.depth} times",
+                    f"{counted(n, 'node')} cannot be halved {counted(self.depth, 'time')}",
                     ("depth",),
                     f"a resolution of {' or '.join(map(str, near))}, or a smaller depth",
                 )

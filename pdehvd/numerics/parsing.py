@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import sympy
 
-from pdehvd.errors import nearest, same
+from pdehvd.errors import counted, nearest, same
 from pdehvd.numerics.building import MAX_NUMBER, Builder
 from pdehvd.numerics.derivatives import likely_partial, no_partial
 from pdehvd.numerics.functions import CONSTANTS, FUNCTIONS, Value, Where, constant_value, exact
@@ -200,8 +200,8 @@ class Walker:
         function = FUNCTIONS[name]
         low, high = function.arguments
         if not low <= len(node.args) <= high:
-            count = str(low) if low == high else f"at least {low}"
-            self.source.fail(f"{name} takes {count} arguments, not {len(node.args)}", node)
+            takes = ("" if low == high else "at least ") + counted(low, "argument")
+            self.source.fail(f"{name} takes {takes}, not {len(node.args)}", node)
         if name == "where":
             return self._where(node, depth)
         parts = [self.value(argument, depth + 1) for argument in node.args]

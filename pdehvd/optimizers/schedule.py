@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import tensorflow as tf
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, counted
 from pdehvd.spec import Section, Spec, register
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -94,7 +94,7 @@ class Schedule(Spec):
         """
         if self.warmup and self.warmup.steps > steps:
             raise ConfigError(
-                f"a warm-up of {self.warmup.steps} steps is longer than the {steps} steps to do",
+                f"a warm-up of {counted(self.warmup.steps, 'step')} is longer than the training",
                 ("warmup",),
                 f"at most {steps}",
             )
@@ -177,7 +177,7 @@ class Piecewise(Schedule):
     def _match(self) -> Piecewise:
         if len(self.values) != len(self.boundaries) + 1:
             raise ConfigError(
-                f"{len(self.values)} values for {len(self.boundaries)} boundaries",
+                f"{counted(len(self.values), 'value')} for boundaries {self.boundaries}",
                 ("values",),
                 "one value more than boundaries",
             )

@@ -70,9 +70,9 @@ class ConditionSpec(Spec):
             kinds = ["at"]
         if len(kinds) != 1:
             raise ConfigError(
-                "a condition of two kinds: " + ", ".join(kinds)
+                "the condition is of several kinds: " + ", ".join(kinds)
                 if kinds
-                else "a condition that says nowhere to hold",
+                else "nothing says where the condition holds",
                 (),
                 "one of on, periodic, data, at, integral",
             )
@@ -90,7 +90,7 @@ class ConditionSpec(Spec):
                 f"'{sorted(extra)[0]}' does not go with '{kinds[0]}'", (sorted(extra)[0],)
             )
         if "equal" in allowed[kinds[0]] and self.equal is None:
-            raise ConfigError("the condition has no right side", (), "equal: {u: 0}")
+            raise ConfigError("the condition does not say what must hold", (), "equal: {u: 0}")
         return self
 
     @property

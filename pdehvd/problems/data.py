@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from pdehvd.errors import ConfigError, nearest
+from pdehvd.errors import ConfigError, counted, nearest
 from pdehvd.problems.archives import MAXIMUM_BYTES, read_hdf5, read_npz, reading, real
 from pdehvd.problems.text_table import TextTable
 
@@ -72,7 +72,7 @@ class Table:
             bad = np.flatnonzero(~np.isfinite(values))
             if bad.size:
                 raise ConfigError(
-                    f"{self.file}: column '{name}' has {bad.size} values that are not finite, "
+                    f"{self.file}: column '{name}' has {counted(bad.size, 'value')} not finite, "
                     f"the first in {self.where(int(bad[0]))}"
                 )
             if not values.size:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, counted
 from pdehvd.numerics.expressions import parse_number
 from pdehvd.problems.coordinates import find_parameters, find_time
 from pdehvd.problems.frame import Frame
@@ -203,9 +203,10 @@ def _placed(
     space = [axis for axis, name in enumerate(names) if name != time]
     if len(space) < shape.dimension:
         raise ConfigError(
-            f"a shape in {shape.dimension} dimensions with {len(space)} coordinates of space",
+            f"a shape in {shape.dimension} dimensions with "
+            f"{counted(len(space), 'space coordinate')}",
             ("geometry",),
-            f"{shape.dimension} coordinates other than time",
+            f"{counted(shape.dimension, 'coordinate')} other than time",
         )
     return shape, tuple(space[: shape.dimension])
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pdehvd.errors import ConfigError, nearest
+from pdehvd.errors import ConfigError, counted, nearest
 from pdehvd.problems.data import Table, open_table
 from pdehvd.problems.geometry import Domain
 from pdehvd.problems.rounding import Fitted, fitted
@@ -81,10 +81,8 @@ def _notes(table: Table, points: Fitted) -> tuple[str, ...]:
     count = int(np.count_nonzero(points.moved))
     if not count:
         return ()
-    lie, moved = f"{count} points lie", "were moved onto it, by at most"
-    if count == 1:
-        lie, moved = "1 point lies", "was moved onto it, by"
+    moved = "was moved onto it, by" if count == 1 else "were moved onto it, by at most"
     return (
-        f"{table.file.name}: {lie} outside the domain by rounding, and {moved} "
+        f"{table.file.name}: {counted(count, 'point')} outside the domain by rounding {moved} "
         f"{points.moved.max():.2g}",
     )

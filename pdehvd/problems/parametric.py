@@ -77,12 +77,16 @@ class ParametricSpec(Spec):
     def _one_loss(self) -> ParametricSpec:
         if (self.energy is None) == (self.residual is None):
             raise ConfigError(
-                "what must hold is said twice" if self.energy is not None else "nothing must hold",
+                "'energy' and 'residual' are both given"
+                if self.energy is not None
+                else "neither 'energy' nor 'residual' is given",
                 (),
-                "the key 'energy' or the key 'residual'",
+                "exactly one of them",
             )
         if self.residual is not None and self.loss == "galerkin":
-            raise ConfigError("galerkin tests an energy, and there is none", ("loss",), "energy")
+            raise ConfigError(
+                "galerkin needs an energy, and this problem has a residual", ("loss",), "energy"
+            )
         return self
 
     def build(self, sampling: SamplesSpec, seed: int, factor: int = 1) -> ParametricProblem:

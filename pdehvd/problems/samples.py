@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, counted
 from pdehvd.spec import Spec, register
 
 # Keeps the shuffles apart from all else that is drawn from a seed.
@@ -81,7 +81,7 @@ class SamplesSpec(Spec):
         if self.samples is not None and batch > self.samples:
             times = f" ({factor} times {self.batch})" if factor > 1 else ""
             raise ConfigError(
-                f"a batch of {batch}{times} from {self.samples} samples",
+                f"a batch of {batch}{times} from {counted(self.samples, 'sample')}",
                 ("batch",),
                 f"at most {self.samples // factor}" if factor <= self.samples else "more samples",
             )

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pdehvd.errors import ConfigError, nearest
+from pdehvd.errors import ConfigError, counted, nearest
 from pdehvd.problems.sequences import (
     Grid,
     Halton,
@@ -100,7 +100,8 @@ class SamplingSpec(Spec):
             return {}
         if given is None or given < len(names):
             raise ConfigError(
-                f"{given or 'no'} points for {len(names)} sampled conditions",
+                f"{counted(given, 'point') if given else 'no points'} for "
+                f"{counted(len(names), 'sampled condition')}",
                 ("conditions",),
                 f"at least {len(names)}",
             )
@@ -196,7 +197,7 @@ class RadSpec(SamplingSpec):
             raise ConfigError("'rad' draws points by its own rule", ("resample_every",), "every")
         if self.candidates is not None and self.candidates < self.equations:
             raise ConfigError(
-                f"{self.candidates} candidates for {self.equations} points",
+                f"{counted(self.candidates, 'candidate')} for {counted(self.equations, 'point')}",
                 ("candidates",),
                 f"at least {self.equations}",
             )

@@ -16,7 +16,7 @@ from scipy.interpolate import (
 )
 from scipy.spatial import QhullError
 
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, counted
 from pdehvd.problems.data import Table, open_table
 from pdehvd.problems.rounding import roundings
 from pdehvd.reference.base import Reference, ReferenceSpec
@@ -171,7 +171,9 @@ class File(ReferenceSpec):
                 axes, value = _sorted(columns, value.reshape(lengths))
             else:
                 expected = " x ".join(str(length) for length in lengths)
-                raise ConfigError(f"'{name}' has {len(value)} values", ("path",), expected)
+                raise ConfigError(
+                    f"'{name}' has {counted(len(value), 'value')}", ("path",), expected
+                )
             if min(value.shape) < 2:
                 raise ConfigError("an axis has one point", ("path",), "two or more on each axis")
             result[name] = _on_grid(axes, value, self.interpolation)

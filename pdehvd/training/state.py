@@ -71,7 +71,7 @@ class TrainState:
         counters = {name: stored[name] for name in cls._COUNTERS}
         numbers = all(type(value) in (int, float) for value in counters.values())
         if not numbers or type(counters["step"]) is not int or not 0 <= counters["step"] < 2**53:
-            raise ValueError("its counters are no numbers of steps and seconds")
+            raise ValueError("its counters are not numbers of steps and seconds")
         return counters
 
     def check_like(self, other: TrainState) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pdehvd.errors import counted
 from pdehvd.objectives.base import Batch
 from pdehvd.training.agreement import Agreement
 from pdehvd.training.checkpoint import Checkpoints
@@ -106,11 +107,14 @@ class Trainer:
                     state, batch = self._due(state, batch, recent, output)
                     ending = self._ending(state, recent, called)
                 else:
-                    ending = "diverged", f"the loss is {recent.loss} after {state.step} steps"
+                    ending = (
+                        "diverged",
+                        f"the loss is {recent.loss} after {counted(state.step, 'step')}",
+                    )
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
-        status, reason = ending or ("completed", f"{self.spec.steps} steps done")
+        status, reason = ending or ("completed", f"{counted(self.spec.steps, 'step')} done")
         if status != "diverged":
             state = self._finish(state, recent, output)
         return Outcome(status, reason, state, recent.loss, recent.errors, recent.total)

@@ -261,7 +261,7 @@ REFUSED = {
     "weights that need several terms": (["weighting=ntk"], "weighting.name: ntk balances several"),
     "least squares of an energy": (
         ["optimizer=gauss_newton", "precision=float64"],
-        "optimizer: gauss_newton minimises a sum of squares, and this loss is none",
+        "optimizer: gauss_newton minimises sums of squares, and this loss is not one",
     ),
     "points that change too fast": (
         ["optimizer=ssbroyden", "precision=float64"],

@@ -138,7 +138,7 @@ def test_an_efficient_curve_says_so():
     cheap = Topology("flat", tuple(Link(name, 1e-9, 1e-14, 0) for name in ALGORITHMS))
     still = Work(0.0, 10e-3, (1.0,), 1, 1e6, 10e-3)
     curve = predict_curve("weak", [2, 1024], lambda generator: (still, cheap))
-    assert verdict(curve) == "weak: not below 80 % up to 1024 processes"
+    assert verdict(curve) == "weak: not below 80 % up to 1,024 processes"
 
 
 def test_work_from_timed_shards():

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pdehvd.errors import nearest
+from pdehvd.errors import counted, nearest
 from pdehvd.experiment.config import prepare
 from pdehvd.experiment.listing import schema
 from pdehvd.experiment.outputs import FORMATS
@@ -77,3 +77,10 @@ def test_the_name_that_was_meant(given: str, valid: list[str], meant: str) -> No
 def test_a_name_as_it_is_comes_before_all_others() -> None:
     assert nearest("step", ["piecewise", "heaviside", "step"]) == "step"
     assert nearest("X_1", ["x1", "x_1"]) == "x1"
+
+
+def test_counts_agree_with_their_nouns() -> None:
+    assert counted(1, "process") == "1 process"
+    assert counted(0, "process") == "0 processes"
+    assert counted(12_345, "point") == "12,345 points"
+    assert counted(2, "batch") == "2 batches"

@@ -180,6 +180,6 @@ def test_which_method_a_config_gets(tmp_path):
         build_parts(points, Solo())
     assert str(caught.value).startswith("optimizer.learning_rate: steps at points follow")
     linear, _ = load_config(FIELDS, ["problem.energy=u_x", "optimizer=kfac"])
-    with pytest.raises(ConfigError, match="minimises a sum of squares, and this loss is none"):
+    with pytest.raises(ConfigError, match="minimises sums of squares, and this loss is not one"):
         build_parts(linear, Solo())
     assert KFAC().damping is None

@@ -99,7 +99,10 @@ def test_a_smaller_batch_has_nothing_to_warm_up():
 
 def test_warm_up_must_end_within_the_run():
     assert Constant(value=1.0, warmup=10).resolved(1, 10).warmup.steps == 10
-    with pytest.raises(ConfigError, match="warmup: a warm-up of 10 steps is longer than the 9"):
+    with pytest.raises(
+        ConfigError,
+        match="longer than the training; expected at most 9",
+    ):
         Constant(value=1.0, warmup=10).resolved(1, 9)
 
 

@@ -70,9 +70,9 @@ def test_inputs_that_are_constant_get_their_full_size():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"energy": None}, "nothing must hold"),
-        ({"residual": "u_xx"}, "said twice"),
-        ({"energy": None, "residual": "u_xx", "loss": "galerkin"}, "galerkin tests an energy"),
+        ({"energy": None}, "neither 'energy' nor 'residual' is given"),
+        ({"residual": "u_xx"}, "are both given"),
+        ({"energy": None, "residual": "u_xx", "loss": "galerkin"}, "galerkin needs an energy"),
     ],
 )
 def test_there_is_one_law(changes, words):
