@@ -79,7 +79,8 @@ def fitted(domain: Domain, x: np.ndarray) -> Fitted:
         distance = np.maximum(rest, lengths)
         close &= found
     result[rows[close]] = inside[close]
-    moved[rows[close]], outside[rows[~close]] = distance[close], distance[~close]
+    moved[rows[close]] = distance[close]
+    outside[rows[~close]] = np.maximum(distance[~close], np.finfo(float).tiny)
     return Fitted(result, moved, outside)
 
 

@@ -15,7 +15,7 @@ import pytest
 
 import pdehvd
 from pdehvd.errors import ConfigError
-from pdehvd.experiment.predict import _read as read_field
+from pdehvd.experiment.field_files import read_fields_file
 from pdehvd.experiment.yaml_source import read_source
 from pdehvd.numerics.expressions import ExpressionError, parse, symbol
 from pdehvd.problems.data import read_table
@@ -107,7 +107,7 @@ def test_a_crafted_table_or_field_is_refused(ending: str, tmp_path: Path, trap: 
         with pytest.raises(ConfigError):
             read_table(file)
         with pytest.raises(ConfigError):
-            read_field(file, ("u",))
+            read_fields_file(file, ("u",))
     assert not trap.exists()
 
 
