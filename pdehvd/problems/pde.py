@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import sympy
 from pydantic import Field
 
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, nearest
 from pdehvd.numerics.derivatives import Partial, check_names, partial_of
 from pdehvd.numerics.expressions import parse_number
 from pdehvd.problems.block import Block, Language, Term, make_block
@@ -206,6 +206,7 @@ class PDESpec(Spec):
                     f"'{name}' is no field",
                     ("hard", name),
                     "one of " + ", ".join(language.fields),
+                    nearest(name, language.fields),
                 )
             result[name] = language.function(
                 text, ("hard", name), (*language.coordinates, "network")

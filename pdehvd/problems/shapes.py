@@ -28,6 +28,7 @@ from pdehvd.problems.shapes_csg import Union as Joined
 from pdehvd.problems.shapes_plane import Ellipse, Polygon, Rectangle
 from pdehvd.problems.shapes_solid import Ball, Cuboid, Cylinder, read_mesh
 from pdehvd.spec import DataFile, Spec
+from pdehvd.synonyms import folded
 
 
 class ShapeSpec(Spec):
@@ -194,26 +195,37 @@ _KINDS: dict[str, type[ShapeSpec]] = {
     "difference": DifferenceSpec,
 }
 
+_BOXES = ("interval", "line", "segment", "hypercube", "domain")
+
 
 def _kind(value: Any) -> str | None:
     given = value if isinstance(value, dict) else getattr(type(value), "model_fields", {})
     return next((key for key in _KINDS if key in given), None)
 
 
+def _unknown(value: dict[str, Any]) -> ConfigError:
+    """Return the error of a mapping in which no key is a shape."""
+    expected, name = "one of " + ", ".join(_KINDS), str(value.get("name"))
+    if name in _KINDS:
+        return ConfigError(f"'{name}' is a name here", ("name",), f"the shape as key, {name}: ...")
+    given = next((str(key) for key in value if key != "name"), "")
+    if folded(given) in _BOXES:
+        expected += "; an interval or a box needs no geometry, only bounds of its coordinates"
+    message = f"unknown shape '{given}'" if given else "no shape is named"
+    return ConfigError(message, (given,) if given else (), expected, nearest(given, _KINDS))
+
+
 def _checked(value: Any) -> Any:
     """Refuse what names no shape, or two."""
     if isinstance(value, ShapeSpec):
         return value
-    expected = "one of " + ", ".join(_KINDS)
     if not isinstance(value, dict):
         raise ConfigError(
             f"{value!r} is no shape", expected="a mapping such as {disk: {radius: 1}}"
         )
     found = [key for key in value if key in _KINDS]
     if not found:
-        given = next((str(key) for key in value if key != "name"), "")
-        message = f"unknown shape '{given}'" if given else "no shape is named"
-        raise ConfigError(message, (given,) if given else (), expected, nearest(given, _KINDS))
+        raise _unknown(value)
     if len(found) > 1:
         raise ConfigError(
             f"{' and '.join(found)} are two shapes", expected="one, or a union of both"
