@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from pdehvd import __version__
-from pdehvd.cli import machine, runs, scaling, training
+from pdehvd.cli import encoding, machine, runs, scaling, training
 from pdehvd.errors import ConfigError
 
 app = typer.Typer(
@@ -42,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 done, 1 failure, 2 bad input, 3 environment, 4 diverged, 130 interrupted, 141 where the
     program that read the output has left (as `head` does).
     """
+    if arguments is None:
+        encoding.settle_paths()
+    encoding.settle_output()
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     debug = "--debug" in given
     try:

@@ -42,7 +42,7 @@ def note_run(directory: Path) -> None:
                 f"{new.parent.parent} is another folder on the machine of the launcher: start an "
                 "elastic job in a folder that all machines share"
             )
-        new.write_text(str(directory), encoding="utf-8")
+        new.write_bytes(os.fsencode(directory))
         os.replace(new, note)
 
 
@@ -211,7 +211,7 @@ class Job:
         """Return the run directory, if rank 0 has got so far."""
         if not self._note.exists():
             return None
-        run = Path(self._note.read_text(encoding="utf-8"))
+        run = Path(os.fsdecode(self._note.read_bytes()))
         return run if (run / "config.yaml").is_file() else None
 
     def _tell(self, text: str) -> None:
@@ -219,7 +219,7 @@ class Job:
         print(text, file=sys.stderr, flush=True)
         run = self._run()
         if run is not None:
-            with open(run / "log.txt", "a", encoding="utf-8") as log:
+            with open(run / "log.txt", "a", encoding="utf-8", errors="replace") as log:
                 log.write(f"{time.strftime('%H:%M:%S')} {text}\n")
 
 

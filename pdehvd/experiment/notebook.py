@@ -93,13 +93,15 @@ def _follow(command: Sequence[str], quiet: bool) -> tuple[int, str | None, str]:
     """Run a command, print what it prints; return its code, the run directory and its complaint."""
     # mpirun gives its processes a terminal of their own: they must be told that nobody sees it.
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PDEHVD_TERMINAL": "0"}
+    # What it prints is read here, and holds a path.
+    environment |= {"PYTHONIOENCODING": "utf-8:surrogateescape"}
     # A session of its own: an interrupt reaches it once, from here, and not also from Jupyter.
     child = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
+        encoding="utf-8",
+        errors="surrogateescape",
         env=environment,
         start_new_session=True,
     )
@@ -114,7 +116,7 @@ def _follow(command: Sequence[str], quiet: bool) -> tuple[int, str | None, str]:
                 if line.startswith(_RUN):
                     directory = line.removeprefix(_RUN).rstrip("\n")
                 if not quiet:
-                    print(line, end="", flush=True)
+                    print(_printable(line), end="", flush=True)
             code = child.wait()
             break
         except KeyboardInterrupt:
@@ -124,9 +126,15 @@ def _follow(command: Sequence[str], quiet: bool) -> tuple[int, str | None, str]:
     return code, directory, "".join(complaint)
 
 
+def _printable(text: str) -> str:
+    """Return a text without letters that the encoding of stdout lacks."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
+
+
 def _collect(stream: IO[str] | None, lines: list[str]) -> None:
     for line in stream or ():
-        lines.append(line)
+        lines.append(line.encode("utf-8", "replace").decode("utf-8"))
 
 
 def _error(code: int, complaint: str) -> PdehvdError:

@@ -29,7 +29,7 @@ class Place:
         """Print a line on rank 0 and keep it in log.txt."""
         if not self.writes:
             return
-        with open(self.directory / folder.LOG, "a", encoding="utf-8") as log:
+        with open(self.directory / folder.LOG, "a", encoding="utf-8", errors="replace") as log:
             log.write(f"{time.strftime('%H:%M:%S')} {text}\n")
         if not self.quiet:
             print(text, flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -172,13 +173,13 @@ def _directory(
             # Ranks of a job that has just died may still be on their way out.
             lock.take(chosen, seconds=_LEAVING)
             job.note_run(chosen)
-            answer = b"+" + str(chosen).encode()
+            answer = b"+" + os.fsencode(chosen)
         except ConfigError as error:
-            answer = b"-" + str(error).encode()
+            answer = b"-" + os.fsencode(str(error))
     answer = group.broadcast_bytes(answer)
     if answer[:1] == b"-":
-        raise ConfigError(answer[1:].decode())
-    return Path(answer[1:].decode())
+        raise ConfigError(os.fsdecode(answer[1:]))
+    return Path(os.fsdecode(answer[1:]))
 
 
 def _stored(place: Place) -> TrainState | None:
@@ -191,8 +192,8 @@ def _stored(place: Place) -> TrainState | None:
         try:
             answer = b"+" + read_checkpoint(place.directory, tell=place.say)
         except ConfigError as error:
-            answer = b"-" + str(error).encode()
+            answer = b"-" + os.fsencode(str(error))
     answer = place.group.broadcast_bytes(answer)
     if answer[:1] == b"-":
-        raise ConfigError(answer[1:].decode())
+        raise ConfigError(os.fsdecode(answer[1:]))
     return state_of(place.directory, answer[1:]) if answer else None
