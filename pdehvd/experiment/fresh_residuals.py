@@ -29,8 +29,8 @@ def fresh_residuals(objective: Objective, state: TrainState) -> dict[str, TermRe
     # New points are drawn after the last step with the old ones; chosen ones are then known only.
     last = state.step if state.selection is not None else max(state.step - 1, 0)
     round_ = last // period if period else 0
-    trained = objective.whole_losses(state.theta, state.moments, round_, state.selection)
-    fresh = objective.whole_losses(state.theta, state.moments, None)
+    trained = objective.whole(round_, state.selection).losses(state.theta, state.moments)
+    fresh = objective.whole(None).losses(state.theta, state.moments)
     if not objective.signed:
         trained, fresh = np.sqrt(trained), np.sqrt(fresh)
     pairs = zip(trained.tolist(), fresh.tolist(), strict=True)

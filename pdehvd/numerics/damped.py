@@ -24,10 +24,11 @@ class Nystrom:
     values: np.ndarray
 
     @classmethod
-    def sketch(cls, products: Product, size: int, rank: int, seed: int) -> Nystrom:
+    def sketch(cls, products: Product, size: int, rank: int, seed: int) -> Nystrom | None:
         """Return the approximation from A times random vectors (ibid., algorithm 2.1).
 
-        `products` returns A x for all of the vectors x [r, M] at once.
+        `products` returns A x for all of the vectors x [r, M] at once. None where A is zero, or
+        not positive in its precision.
         """
         random = np.random.default_rng(seed)
         probes, _ = np.linalg.qr(random.standard_normal((size, min(rank, size))))
@@ -35,9 +36,12 @@ class Nystrom:
         shift = np.sqrt(size) * np.finfo(image.dtype).eps * np.linalg.norm(image)
         image = image + shift * probes
         core = probes.T @ image
-        triangle = linalg.cholesky((core + core.T) / 2, lower=False)
-        root = linalg.solve_triangular(triangle, image.T, trans="T").T
-        vectors, singular, _ = np.linalg.svd(root, full_matrices=False)
+        try:
+            triangle = linalg.cholesky((core + core.T) / 2, lower=False)
+            root = linalg.solve_triangular(triangle, image.T, trans="T").T
+            vectors, singular, _ = np.linalg.svd(root, full_matrices=False)
+        except ValueError:
+            return None
         return cls(vectors, np.maximum(np.square(singular) - shift, 0))
 
     def apply(self, right: np.ndarray, damping: float) -> np.ndarray:
@@ -66,7 +70,7 @@ def conjugate_gradients(
     while done < iterations and float(np.linalg.norm(residual)) > tolerance * size:
         image = product(direction)
         curvature = float(direction @ image)
-        if curvature <= 0:
+        if not (curvature > 0 and energy > 0):
             break
         solution += energy / curvature * direction
         # A new array: without a preconditioner the old one is also the direction.

@@ -23,8 +23,16 @@ def solve_kronecker(pairs: Sequence[Pair], right: np.ndarray, damping: float) ->
 
     A_k and B_k get lambda I. Two products: with A_1 U = A_2 U diag(a), U^T A_2 U = I and likewise
     W, b for B, V = U ((U^T G W)_ij / (a_i b_j + 1)) W^T (Martens and Grosse, arXiv 1503.05671,
-    appendix B).
+    appendix B). NaN where rounding, or the range of numbers, leaves a factor without an inverse.
     """
+    try:
+        return _solved(pairs, right, damping)
+    except ValueError:
+        # Other ranks wait for a solution, and all see what it is.
+        return np.full_like(right, np.nan)
+
+
+def _solved(pairs: Sequence[Pair], right: np.ndarray, damping: float) -> np.ndarray:
     damped = [
         Pair(*(factor + damping * np.eye(len(factor), dtype=factor.dtype) for factor in pair))
         for pair in pairs

@@ -28,6 +28,21 @@ class Evaluation(NamedTuple):
     moments: tf.Tensor | None = None
 
 
+class Whole(ABC):
+    """All points or samples of a batch, for one process alone: nothing here is a collective.
+
+    `moments` [M] are the averages that a network normalises with, if it does.
+    """
+
+    @abstractmethod
+    def losses(self, theta: tf.Tensor, moments: tf.Tensor) -> np.ndarray:
+        """Return each term's loss [T]."""
+
+    @abstractmethod
+    def where_not_finite(self, theta: tf.Tensor, moments: tf.Tensor) -> str:
+        """Return a term whose loss or gradient is not finite, and one place; or nothing."""
+
+
 class Objective(ABC):
     """A loss L = sum_k w_k L_k of the parameters theta [P] on a batch; all numbers are global.
 
@@ -98,17 +113,10 @@ class Objective(ABC):
         """Return the global loss and gradient."""
 
     @abstractmethod
-    def whole_losses(
-        self,
-        theta: tf.Tensor,
-        moments: tf.Tensor,
-        round_: int | None,
-        selection: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Return each term's loss [T] on all of a round's batch, by this process alone.
+    def whole(self, round_: int | None, selection: np.ndarray | None = None) -> Whole:
+        """Return all of a round's points or samples; without a round as many that no round has.
 
-        Without a round: on as many points or samples that no round has. What a config gives point
-        by point is the same in both. No collective.
+        What a config gives point by point is the same in both.
         """
 
     @abstractmethod

@@ -13,11 +13,11 @@ from pdehvd.comm.group import Group
 from pdehvd.models.grid_network import GridNetwork
 from pdehvd.models.network import Layout
 from pdehvd.models.norm import Reduce
-from pdehvd.objectives import whole
 from pdehvd.objectives.base import Batch, Evaluation, Objective
 from pdehvd.objectives.curvature import Curvature, random_signs
 from pdehvd.objectives.discrete import DiscreteLaw
 from pdehvd.objectives.parts import Data, cut, sum_in_parts
+from pdehvd.objectives.whole import WholeSamples
 from pdehvd.problems.family import HELD_OUT, TRAINING, ParametricProblem, Sample
 from pdehvd.problems.levels import Schedule
 
@@ -158,18 +158,11 @@ class GenerativeObjective(Objective):
         gradients = tape.gradient(loss, parameters, unconnected_gradients=none)
         return list(gradients), parts, moments
 
-    def whole_losses(
-        self,
-        theta: tf.Tensor,
-        moments: tf.Tensor,
-        round_: int | None,
-        selection: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Return the mean loss [1] of all of a round's samples, or of held-out ones."""
-        drawn = np.arange(self.batch_size), HELD_OUT, self.problem.resolution
-        if round_ is not None:
-            drawn = self.problem.samples.indices(round_), TRAINING, self._round_resolution(round_)
-        return whole.mean_loss(self, theta, moments, *drawn)
+    def whole(self, round_: int | None, selection: np.ndarray | None = None) -> WholeSamples:
+        if round_ is None:
+            return WholeSamples(self, np.arange(self.batch_size), HELD_OUT, self.problem.resolution)
+        numbers = self.problem.samples.indices(round_)
+        return WholeSamples(self, numbers, TRAINING, self._round_resolution(round_))
 
     def losses_at(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
         def share(theta: tf.Tensor, data: Mapping[str, tf.Tensor]) -> tf.Tensor:

@@ -16,6 +16,7 @@ from pdehvd.objectives import term_gradients, whole
 from pdehvd.objectives.base import Batch, Evaluation, Objective
 from pdehvd.objectives.parts import Data, count_parts, sum_in_parts
 from pdehvd.objectives.point_law import PointLaw
+from pdehvd.objectives.whole import WholePoints
 from pdehvd.problems.block import Items
 from pdehvd.problems.pde import PDEProblem
 
@@ -186,17 +187,8 @@ class PDEObjective(Objective):
         gradient, losses = self.aggregation.combine(self.group, gradient, losses)
         return Evaluation(tf.reduce_sum(weights * losses), losses, gradient)
 
-    def whole_losses(
-        self,
-        theta: tf.Tensor,
-        moments: tf.Tensor,
-        round_: int | None,
-        selection: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Return each term's loss [T] on all of a round's points, or on fresh ones."""
-        batch = whole.batch(self, round_, selection)
-        values: np.ndarray = self._whole_losses(theta, batch).numpy().astype(np.float64)
-        return values
+    def whole(self, round_: int | None, selection: np.ndarray | None = None) -> WholePoints:
+        return WholePoints(self, whole.batch(self, round_, selection), self._whole_losses)
 
     def losses_at(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
         """Return the global losses [K] at several thetas [K, P]; one collective for all."""

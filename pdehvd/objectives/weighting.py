@@ -85,7 +85,8 @@ class _Balanced(Weighting):
         # A term that is solved exactly has measure 0 and must not get an infinite weight.
         floor = tf.reduce_max(measure) * tf.constant(1e-8, measure.dtype)
         balanced = tf.reduce_mean(measure) / tf.maximum(measure, floor)
-        balanced = tf.where(floor > 0, balanced, weights)
+        known = (floor > 0) & tf.reduce_all(tf.math.is_finite(balanced))
+        balanced = tf.where(known, balanced, weights)
         memory = tf.constant(self.memory, weights.dtype)
         return memory * weights + (1 - memory) * balanced
 

@@ -1,13 +1,15 @@
-"""Losses of whole batches on one process: all points or samples of a round, or fresh ones."""
+"""Whole batches on one process: all points or samples of a round, or fresh ones."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
-from pdehvd.objectives.base import Batch
+from pdehvd.objectives import blame
+from pdehvd.objectives.base import Batch, Whole
 from pdehvd.objectives.parts import count_parts, sum_in_parts
 from pdehvd.problems.sources import FRESH
 
@@ -31,33 +33,70 @@ def batch(objective: PDEObjective, round_: int | None, selection: np.ndarray | N
     return [objective.tensors(items) for items in every]
 
 
-def losses(objective: PDEObjective, theta: tf.Tensor, whole: Batch) -> tf.Tensor:
+class WholePoints(Whole):
+    """A batch of points; `losses_of` gives the losses [T] of theta and the batch, compiled once."""
+
+    def __init__(
+        self, objective: PDEObjective, batch: Batch, losses_of: Callable[..., tf.Tensor]
+    ) -> None:
+        self._objective = objective
+        self.batch = batch
+        self._losses_of = losses_of
+
+    def losses(self, theta: tf.Tensor, moments: tf.Tensor) -> np.ndarray:
+        values: np.ndarray = self._losses_of(theta, self.batch).numpy().astype(np.float64)
+        return values
+
+    def where_not_finite(self, theta: tf.Tensor, moments: tf.Tensor) -> str:
+        return blame.at_points(self._objective, theta, self.batch)
+
+
+class WholeSamples(Whole):
+    """Samples by their numbers, which go through the network one after another."""
+
+    def __init__(
+        self, objective: GenerativeObjective, numbers: np.ndarray, stream: int, resolution: int
+    ) -> None:
+        self._objective = objective
+        self._numbers: list[int] = numbers.tolist()
+        self._stream = stream
+        self._resolution = resolution
+
+    def losses(self, theta: tf.Tensor, moments: tf.Tensor) -> np.ndarray:
+        """Return the mean loss [1]; the network normalises with its moving averages."""
+        found = [self._loss(number, theta, moments) for number in self._numbers]
+        return np.array([np.mean([float(loss[0]) for loss, _ in found])])
+
+    def where_not_finite(self, theta: tf.Tensor, moments: tf.Tensor) -> str:
+        for number in self._numbers:
+            with tf.GradientTape() as tape:
+                loss, fields = self._loss(number, theta, moments, tape)
+            found = blame.at_nodes(self._objective, loss, fields, tape.gradient(loss, fields))
+            if found:
+                return f"{found} of sample {number}"
+        return ""
+
+    def _loss(
+        self,
+        number: int,
+        theta: tf.Tensor,
+        moments: tf.Tensor,
+        tape: tf.GradientTape | None = None,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the loss [1] of a sample and its field [1, *n], which a tape watches."""
+        objective = self._objective
+        sample = objective.problem.draw(np.array([number]), self._resolution, self._stream)
+        data = objective.tensors(sample)
+        fields = objective.solution(theta, moments, data, self._resolution)
+        if tape is not None:
+            tape.watch(fields)
+        return objective.law.losses(fields, {name: data[name] for name in sample.fields}), fields
+
+
+def losses(objective: PDEObjective, theta: tf.Tensor, batch: Batch) -> tf.Tensor:
     """Return the loss of each term [T] on a whole batch."""
     widest = max(shape[-1] for _, shape in objective.network.layout if shape)
     size = widest * objective.law.channels * objective.dtype.size
-    parts = count_parts(whole[0]["x"].shape[0], size)
-    (total,) = sum_in_parts(lambda part: (tf.stack(objective.shares(theta, part)),), whole, parts)
+    parts = count_parts(batch[0]["x"].shape[0], size)
+    (total,) = sum_in_parts(lambda part: (tf.stack(objective.shares(theta, part)),), batch, parts)
     return total
-
-
-def mean_loss(
-    objective: GenerativeObjective,
-    theta: tf.Tensor,
-    moments: tf.Tensor,
-    numbers: np.ndarray,
-    stream: int,
-    resolution: int,
-) -> np.ndarray:
-    """Return the mean loss [1] of samples by their numbers, one sample after another.
-
-    The network normalises with its moving averages.
-    """
-
-    def loss(number: int) -> float:
-        sample = objective.problem.draw(np.array([number]), resolution, stream)
-        data = objective.tensors(sample)
-        fields = objective.solution(theta, moments, data, resolution)
-        inputs = {name: data[name] for name in sample.fields}
-        return float(objective.law.losses(fields, inputs)[0])
-
-    return np.array([np.mean([loss(number) for number in numbers.tolist()])])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -39,6 +40,24 @@ class Needs:
 
 class StalledError(PdehvdError):
     """A method cannot go on from here, even after it has restarted itself."""
+
+
+def stalled(finding: str, loss: float, gradient: np.ndarray) -> StalledError:
+    """Return the error of a method for which no step lowers the loss, with the cause if one shows.
+
+    `gradient` [P] or a multiple of it.
+    """
+    size = float(np.max(np.abs(gradient), initial=0.0))
+    square = float(np.square(gradient.dtype.type(size)))
+    text = f"{finding} {loss:.3e}, whose gradient has entries of up to {size:.1e}"
+    if loss == 0:
+        text = "the loss is 0, and cannot be lower"
+    elif size == 0:
+        text = f"the gradient of the loss {loss:.3e} is zero"
+    elif not float(np.finfo(gradient.dtype).tiny) < square < math.inf:
+        extreme = "small" if size < 1 else "large"
+        text += f": so {extreme} that {gradient.dtype} does not hold their squares; scale the terms"
+    return StalledError(text)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,9 @@ from pdehvd.optimizers.base import Arrays, State
 from pdehvd.optimizers.descent import Move, QuasiNewton
 from pdehvd.optimizers.line_search import first_length
 
+# Ratios beyond this come from rounding, or from numbers at the end of their range.
+_LEAST = 1e-50
+
 Rule = Callable[[float, float, int], tuple[float, float]]
 """From b = s^T H^-1 s / s^T y, h = y^T H y / s^T y and P to tau and phi."""
 
@@ -82,29 +85,20 @@ class BroydenClass(QuasiNewton):
         """Return the state with the corrected H and its product with the new gradient."""
         inverse: SymmetricMatrix = state["inverse"]
         gradient, updates = move.after, int(state["updates"])
-        product = inverse @ gradient
-        image = product + move.direction
-        curvature, energy = move.curvature, float(move.y @ image)
-        if not (curvature and energy > 0):
-            return {**state, "product": product}
-        rule = self._rule
-        if updates == 0:
-            first = curvature / float(move.y @ move.y)
-            inverse.rescale(first)
-            product, image, energy, rule = first * product, first * image, first * energy, bfgs
-        b = -move.length * float(move.s @ move.before) / curvature
-        tau, phi = rule(b, energy / curvature, len(gradient))
-        cross = -phi / (curvature * tau)
-        core = np.array(
-            [
-                [phi * energy / (curvature**2 * tau) + 1 / curvature, cross],
-                [cross, (phi - 1) / (energy * tau)],
-            ],
-            gradient.dtype,
-        )
+        known = inverse @ gradient
+        image = known + move.direction
+        curvature, energy, rule, first = move.curvature, float(move.y @ image), self._rule, 1.0
+        if curvature and updates == 0:
+            first, rule = curvature / float(move.y @ move.y), bfgs
+            image, energy = first * image, first * energy
+        found = _correction(rule, move, curvature, energy)
+        if found is None:
+            return {**state, "product": known}
+        tau, core = found
+        inverse.rescale(first)
         vectors = np.stack([move.s, image], 1)
         inverse.update(1 / tau, vectors, core)
-        product = product / tau + vectors @ (core @ (gradient @ vectors))
+        product = first * known / tau + vectors @ (core @ (gradient @ vectors))
         return {**state, "product": product, "updates": updates + 1}
 
     def forget(self, state: State) -> State:
@@ -124,3 +118,22 @@ class BroydenClass(QuasiNewton):
         matrix = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
         rest = {name: array for name, array in arrays.items() if not name.startswith(prefix)}
         return rest | {"inverse": SymmetricMatrix.scattered(matrix, self._group)}
+
+
+def _correction(
+    rule: Rule, move: Move, curvature: float, energy: float
+) -> tuple[float, np.ndarray] | None:
+    """Return tau and M of H <- H / tau + [s, H y] M [s, H y]^T; None where no numbers hold them."""
+    if not (curvature > 0 and 0 < energy < math.inf):
+        return None
+    b, h = -move.length * float(move.s @ move.before) / curvature, energy / curvature
+    # Both are at least 0, and their product is at least 1, but for rounding.
+    if not (_LEAST < b < 1 / _LEAST and _LEAST < h < 1 / _LEAST):
+        return None
+    tau, phi = rule(b, h, len(move.s))
+    cross = -phi / (curvature * tau)
+    core = np.array(
+        [[(phi * h / tau + 1) / curvature, cross], [cross, (phi - 1) / (energy * tau)]],
+        move.s.dtype,
+    )
+    return (tau, core) if np.all(np.isfinite(core)) else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pdehvd.objectives.host import HostObjective, Point
-from pdehvd.optimizers.base import Facts, HostOptimizer, StalledError, State
+from pdehvd.optimizers.base import Facts, HostOptimizer, State, stalled
 from pdehvd.optimizers.line_search import Trial, line_search
 
 
@@ -26,10 +26,12 @@ class Move:
 
     @property
     def curvature(self) -> float:
-        """s . y, or 0 where rounding decides about it."""
-        value = float(self.s @ self.y)
-        sizes = float(np.linalg.norm(self.s)) * float(np.linalg.norm(self.y))
-        return value if value > float(np.finfo(self.s.dtype).eps) * sizes else 0.0
+        """s . y, or 0 where rounding decides about it, or y . y is out of the range of numbers."""
+        value, square = float(self.s @ self.y), float(self.y @ self.y)
+        sizes = float(np.linalg.norm(self.s)) * math.sqrt(square)
+        limits = np.finfo(self.s.dtype)
+        known = float(limits.eps) * sizes < value < math.inf
+        return value if known and float(limits.tiny) < square < math.inf else 0.0
 
 
 class QuasiNewton(HostOptimizer):
@@ -90,10 +92,7 @@ class QuasiNewton(HostOptimizer):
                 restarts = int(state["restarts"]) + 1
                 state = {**self.forget(state), "updates": 0, "restarts": restarts}
         if found is None:
-            raise StalledError(
-                f"no step along the gradient lowers the loss {start.loss:.3e}, "
-                f"|gradient| = {float(np.linalg.norm(gradient)):.1e}"
-            )
+            raise stalled("no step along the gradient lowers the loss", start.loss, gradient)
         state = self.learn(state, _move(theta, direction, gradient, found))
         state |= {"fall": start.loss - found.loss, "gradient": found.point.gradient}
         facts = self._facts(state, found.length, found.point, objective, before)

@@ -19,8 +19,8 @@ from pdehvd.optimizers.base import (
     HostOptimizer,
     Needs,
     OptimizerSpec,
-    StalledError,
     State,
+    stalled,
 )
 from pdehvd.optimizers.gauss_newton_solvers import ConjugateGradients, Kernel, Normal, Solver
 from pdehvd.optimizers.line_search import best_length
@@ -83,7 +83,8 @@ class GaussNewtonMethod(HostOptimizer):
             state = {**self.init(theta), "restarts": state["restarts"] + 1, "steps": state["steps"]}
             trial, state = self._trial(objective, at, solver, theta, state)
         if trial is None:
-            raise StalledError("no damping gives a step that lowers the loss")
+            loss = float(objective.losses_at(theta[None])[0])
+            raise stalled("no damping gives a step that lowers the loss", loss, at.gradient)
         theta = theta - trial.length * trial.direction
         state |= {"direction": trial.direction, "steps": state["steps"] + 1}
         point = objective.evaluate(theta)

@@ -13,7 +13,7 @@ from pdehvd.numerics.kronecker import Pair, newest_weight, solve_layers
 from pdehvd.objectives.base import Objective
 from pdehvd.objectives.host import HostObjective, Point
 from pdehvd.objectives.least_squares import LeastSquares
-from pdehvd.optimizers.base import Facts, HostOptimizer, Needs, OptimizerSpec, StalledError, State
+from pdehvd.optimizers.base import Facts, HostOptimizer, Needs, OptimizerSpec, State, stalled
 from pdehvd.optimizers.kfac_sampled import SampledKFAC
 from pdehvd.optimizers.line_search import best_length
 from pdehvd.optimizers.schedule import LearningRate
@@ -68,7 +68,7 @@ class KFACMethod(HostOptimizer):
                 break
             damping, previous = damping * _GROWTH, np.zeros_like(previous)
         else:
-            raise StalledError("no damping gives a step that lowers the loss")
+            raise stalled("no damping gives a step that lowers the loss", loss, at.gradient)
         tried = damping > float(state["damping"])
         theta = theta + length * change
         state = {
@@ -119,11 +119,16 @@ class KFACMethod(HostOptimizer):
     def _combined(
         self, at: LeastSquares, direction: np.ndarray, previous: np.ndarray, damping: float
     ) -> tuple[np.ndarray, float, float]:
-        """Return alpha d + mu d' with the best alpha and mu for the quadratic model."""
+        """Return alpha d + mu d' with the best alpha and mu for the quadratic model.
+
+        No change where no numbers hold the model.
+        """
         moved = [at.jvp(direction), at.jvp(previous)]
         products = at.products([*moved, at.own])
         both = np.stack([direction, previous])
         matrix, right = products[:2, :2] + damping * both @ both.T, -products[:2, 2]
+        if not (matrix[0, 0] > 0 and np.all(np.isfinite(matrix)) and np.all(np.isfinite(right))):
+            return np.zeros_like(direction), 0.0, 0.0
         if not np.any(previous) or not self.spec.momentum:
             alpha, mu = float(right[0] / matrix[0, 0]), 0.0
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from pydantic import Field
 from pdehvd.comm.group import Group
 from pdehvd.numerics.linalg import eigenvectors
 from pdehvd.objectives.host import HostObjective, Point
-from pdehvd.optimizers.base import Facts, HostOptimizer, OptimizerSpec, State
+from pdehvd.optimizers.base import Facts, HostOptimizer, OptimizerSpec, State, stalled
 from pdehvd.optimizers.matrices import DividedMatrices, Matrix
 from pdehvd.optimizers.schedule import Constant, LearningRate, Schedule
 from pdehvd.spec import register
@@ -58,6 +59,8 @@ class SOAPMethod(HostOptimizer):
             layer.of(square)[...] = moments.square
             new |= factors
         change = self._layers.sum(change, "soap")
+        if math.isfinite(at.loss) and not np.all(np.isfinite(change)):
+            raise stalled("no numbers hold the second moments of the loss", at.loss, at.gradient)
         rate = float(self._schedule(tf.constant(steps - 1, tf.float64)))
         return theta - theta.dtype.type(rate) * change, new, at, {"learning_rate": rate}
 

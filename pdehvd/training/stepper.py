@@ -42,7 +42,8 @@ class Called(NamedTuple):
     """What a call of several steps returns.
 
     The losses of a compiled optimizer are those before its last update, of others those after it.
-    `stalled` says why the optimizer cannot go on, where it cannot.
+    `stalled` says why the optimizer cannot go on, where it cannot. `fault` is the last theta [P]
+    that is finite, where the loss, its gradient or the step from there is not.
     """
 
     theta: tf.Tensor
@@ -54,6 +55,7 @@ class Called(NamedTuple):
     facts: dict[str, float]
     flags: np.ndarray
     stalled: str = ""
+    fault: tf.Tensor | None = None
 
 
 class Stepper:
@@ -97,7 +99,22 @@ class Stepper:
         )
         numbers = {name: float(value) for name, value in facts.items()}
         at = float(loss), losses.numpy(), numbers, summed.numpy()
-        return Called(theta, optimizer, moments, int(done), *at)
+        called = Called(theta, optimizer, moments, int(done), *at)
+        if _finite(called.loss, theta):
+            return called
+        quiet = [False] * len(flags)
+        fault = self._fault(state, batch, called.done, quiet) if count > 1 else state.theta
+        return called._replace(fault=fault)
+
+    def _fault(self, state: TrainState, batch: Batch, count: int, flags: list[bool]) -> tf.Tensor:
+        """Do the steps again, one by one; return theta before the one that is not finite."""
+        for _ in range(count):
+            called = self.advance(state, batch, 1, flags)
+            if called.fault is not None:
+                break
+            own = {"optimizer": called.optimizer, "moments": called.moments}
+            state = replace(state, step=state.step + 1, theta=called.theta, **own)
+        return state.theta
 
     def _host_steps(
         self, optimizer: HostOptimizer, state: TrainState, batch: Batch, count: int
@@ -106,23 +123,26 @@ class Stepper:
         bound = HostObjective(self._calls, batch, state.weights)
         theta, own, moments = state.theta.numpy(), state.optimizer, state.moments
         facts: Facts = {}
-        loss, losses, stalled, done = float("nan"), np.zeros(0), "", 0
-        while done < count:
+        loss, losses, stalled, done, good = float("nan"), np.zeros(0), "", 0, True
+        while good and done < count and not stalled:
+            before = theta
             try:
-                theta, own, at, facts = optimizer.step(bound, theta, own)
+                # What leaves the range of numbers is looked for below.
+                with np.errstate(all="ignore"):
+                    theta, own, at, facts = optimizer.step(bound, theta, own)
             except StalledError as error:
-                stalled = str(error)
-                break
-            done, loss, losses = done + 1, at.loss, at.losses
-            moments = self.parts.objective.averaged(moments, at.moments)
-            if not np.isfinite(loss):
-                break
-        if done == 0:
-            at = bound.evaluate(theta)
-            loss, losses = at.loss, at.losses
+                stalled, at = str(error), bound.evaluate(theta)
+                good = _finite(at.loss, at.gradient)
+            else:
+                done, moments = done + 1, self.parts.objective.averaged(moments, at.moments)
+                good = _finite(at.loss, theta)
+            if done == 0 or not stalled:
+                loss, losses = at.loss, at.losses
         numbers = {name: float(value) for name, value in facts.items()}
+        fault = None if good else tf.constant(before, state.theta.dtype)
         theta = tf.constant(theta, state.theta.dtype)
-        return Called(theta, own, moments, done, loss, losses, numbers, np.zeros(0), stalled)
+        flags = np.zeros(0)
+        return Called(theta, own, moments, done, loss, losses, numbers, flags, stalled, fault)
 
     def _loop(self, optimizer: Optimizer) -> Any:
         """Return an optimizer's loop over (theta, state, moments, batch, weights, count)."""
@@ -177,13 +197,19 @@ class Stepper:
 
     def batch(self, state: TrainState) -> Batch:
         """Return this rank's shard for the steps after `state`."""
-        return self._ahead.batch(self._round(state.step), state.selection)
+        return self._ahead.batch(self.round(state.step), state.selection)
 
     def resampled(self, state: TrainState) -> TrainState:
         """Return the state with the choice of adaptive points, from global residuals."""
-        chosen = self.parts.objective.select(state.theta, self._round(state.step))
+        chosen = self.parts.objective.select(state.theta, self.round(state.step))
         return state if chosen is None else replace(state, selection=chosen)
 
-    def _round(self, step: int) -> int:
+    def round(self, step: int) -> int:
+        """Return the round of the points of the step after `step` steps."""
         period = self.parts.objective.period
         return step // period if period else 0
+
+
+def _finite(loss: float, vector: Any) -> bool:
+    """Return whether a loss and all entries of a vector [P] are finite."""
+    return bool(np.isfinite(loss) and np.all(np.isfinite(vector)))

@@ -101,16 +101,14 @@ class Trainer:
         ending: Ending | None = None
         try:
             while ending is None and state.step < self.spec.steps:
+                before = state
                 state, called = self._call(state, batch, recent, started)
                 self._beat(state.step)
-                if math.isfinite(recent.loss):
+                if called.fault is None:
                     state, batch = self._due(state, batch, recent, output)
                     ending = self._ending(state, recent, called)
                 else:
-                    ending = (
-                        "diverged",
-                        f"the loss is {recent.loss} after {counted(state.step, 'step')}",
-                    )
+                    ending = "diverged", self._cause(before, state.step, called)
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
@@ -144,6 +142,17 @@ class Trainer:
             seconds=now - started,
         )
         return state, called
+
+    def _cause(self, before: TrainState, step: int, called: Called) -> str:
+        """Return what is not finite, and on rank 0 the term and a point that made it so."""
+        good = math.isfinite(called.loss)
+        what = "the gradient is not finite" if good else f"the loss is {called.loss}"
+        text = f"{what} after {counted(step, 'step')}"
+        if self.stepper.group.rank:
+            return text
+        whole = self.parts.objective.whole(self.stepper.round(before.step), before.selection)
+        found = whole.where_not_finite(called.fault, before.moments)
+        return f"{text}: {found}" if found else text
 
     def _until_event(self, step: int) -> int:
         """Return the number of steps to the next thing that is due."""

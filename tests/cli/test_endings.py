@@ -6,7 +6,17 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import CONFIG, Type
+
+
+def write(here: Path, equation: str, optimizer: str, **problem: object) -> None:
+    """Write small.yaml with another equation and optimizer."""
+    text = CONFIG.replace("u_t - nu*u_xx", json.dumps(equation))
+    text = text.replace("{name: adam, learning_rate: 1e-3}", json.dumps({"name": optimizer}))
+    lines = "".join(f"  {name}: {json.dumps(value)}\n" for name, value in problem.items())
+    (here / "small.yaml").write_text(text.replace("  reference:", f"{lines}  reference:"))
 
 
 def without_reference(here: Path) -> None:
@@ -28,3 +38,54 @@ def test_evaluate_without_a_reference(type_: Type, here: Path) -> None:
     # Losses of the history are those before the last of four small updates.
     assert abs(found["trained"] / losses["loss/equation/heat"] ** 0.5 - 1) < 0.05
     assert 0 < found["fresh"] != found["trained"]
+
+
+NOT_FINITE = {
+    "eikonal": (
+        "sqrt(u_x^2 + u_t^2) - 1",
+        "where(x + t > 0.5, network, 1)",
+        "the gradient is not finite after 1 step: the gradient of equation/heat is not finite at "
+        "x = NUMBER, t = NUMBER, where the term is -1",
+    ),
+    "logarithm": (
+        "u_t - log(u - 1)",
+        "0.1*network",
+        "the loss is nan after 1 step: equation/heat is nan at x = NUMBER, t = NUMBER",
+    ),
+    "infinite": (
+        "u_t - 1/max(u - 5, 0)",
+        "0.1*network",
+        "the loss is inf after 1 step: equation/heat is -inf at x = NUMBER, t = NUMBER",
+    ),
+    "large": (
+        "1e300*(u_t - u)",
+        "0.1*network",
+        "the loss is inf after 1 step: equation/heat is NUMBER at x = NUMBER, t = NUMBER, and its "
+        "square is too large",
+    ),
+}
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs", "gauss_newton", "soap"])
+@pytest.mark.parametrize("case", NOT_FINITE)
+def test_a_term_that_is_not_finite_is_named(
+    type_: Type, here: Path, case: str, optimizer: str
+) -> None:
+    equation, hard, expected = NOT_FINITE[case]
+    write(here, equation, optimizer, hard={"u": hard})
+    done = type_("train", "small.yaml")
+    assert done.code == 4 and done.err == "", done.err
+    summary = json.loads((here / "runs/latest/summary.json").read_text())
+    pattern = re.escape(expected).replace("NUMBER", r"[-\d.e+]+")
+    first = re.sub(r"after 0 steps", "after 1 step", summary["reason"])
+    assert summary["status"] == "diverged" and re.fullmatch(pattern, first), summary["reason"]
+    assert f"diverged: {summary['reason']}" in done.out
+    assert summary["reason"] in (here / "runs/latest/log.txt").read_text()
+
+
+def test_a_term_that_stops_to_be_finite_is_named(type_: Type, here: Path) -> None:
+    write(here, "u + log(k - 0.4) + 10", "sgd", unknowns={"k": 0.5})
+    done = type_("train", "small.yaml")
+    summary = json.loads((here / "runs/latest/summary.json").read_text())
+    assert done.code == 4 and "equation/heat is" in summary["reason"], summary["reason"]
+    assert 1 < summary["steps"] <= 4

@@ -8,7 +8,6 @@ from hosts import objective_of
 from known import known_objective
 
 from pdehvd.experiment.fresh_residuals import fresh_residuals
-from pdehvd.objectives import whole
 from pdehvd.training.state import TrainState
 
 PROBLEM = {
@@ -38,7 +37,7 @@ def state_of(objective, step=0, selection=None):
 @pytest.mark.parametrize("sampling", SAMPLINGS, ids=lambda s: s["name"])
 def test_fresh_points_are_as_many_and_others(sampling):
     objective = known_objective(PROBLEM, lambda x: x[:, :1], sampling=sampling)
-    trained, fresh = whole.batch(objective, 0, None), whole.batch(objective, None, None)
+    trained, fresh = objective.whole(0).batch, objective.whole(None).batch
     for name, old, new in zip(("equations", "start", "sides"), trained, fresh, strict=False):
         assert old["x"].shape == new["x"].shape, name
         common = set(map(tuple, old["x"].numpy())) & set(map(tuple, new["x"].numpy()))
@@ -78,7 +77,7 @@ def test_a_residual_between_the_trained_points_shows():
 
 def test_trained_points_are_those_of_the_last_step():
     objective = known_objective(PROBLEM, lambda x: x[:, :1], sampling=SAMPLINGS[1])
-    of_round = objective.whole_losses(state_of(objective).theta, tf.zeros(0), 1)
+    of_round = objective.whole(1).losses(state_of(objective).theta, tf.zeros(0))
     for step in (3, 4):
         found = fresh_residuals(objective, state_of(objective, step))
         np.testing.assert_array_equal([one.trained for one in found.values()], np.sqrt(of_round))
@@ -88,7 +87,7 @@ def test_chosen_points_are_taken():
     objective = known_objective(PROBLEM, lambda x: x[:, :1], sampling=SAMPLINGS[2])
     state = state_of(objective, 2, np.arange(20, 84))
     candidates = objective.problem.interior.candidate_items(1, 20, 84).x
-    chosen = whole.batch(objective, 1, state.selection)[0]["x"]
+    chosen = objective.whole(1, state.selection).batch[0]["x"]
     np.testing.assert_array_equal(chosen, candidates)
     value = fresh_residuals(objective, state)["equation/other"].trained
     assert value == pytest.approx(2 * np.sqrt(np.mean(candidates[:, 0] ** 2)))

@@ -168,7 +168,7 @@ def test_a_minimum_stalls_and_leaves_the_state_as_it_was(name):
     objective = Function(rosenbrock)
     state = method.init(theta)
     kept = method.gathered(state)
-    with pytest.raises(StalledError, match="no step along the gradient"):
+    with pytest.raises(StalledError, match="the loss is 0"):
         method.step(objective, theta, state)
     for name_, array in method.gathered(state).items():
         np.testing.assert_array_equal(array, kept[name_])
