@@ -139,8 +139,15 @@ class TextTable:
     def _parsed_fast(self, places: Sequence[int]) -> list[np.ndarray] | None:
         """Return columns of plain numbers by NumPy's parser, or None where there is more to it."""
         text, rows = "\n".join(self.rows), self.rows
-        if '"' in text or np.ptp(self._counts):
+        if np.ptp(self._counts):
             return None
+        if '"' in text:
+            # Quotes that hold no separator and no other quote may go.
+            between = text.count(self.separator) == (self._counts - 1).sum()
+            if self.separator == " " or not between or '""' in text:
+                return None
+            text = text.replace('"', "")
+            rows = text.split("\n")
         if self.separator != "," and "," in text:
             sample = [cells(row, self.separator) for row in rows[:_SAMPLE]]
             shown = any(shows_decimal_comma(row[place]) for row in sample for place in places)

@@ -195,20 +195,41 @@ def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, t
 
 
 def test_long_tables(tmp_path: Path) -> None:
-    """Both ways to read give the same: NumPy's parser, and cell by cell beside quoted ones."""
+    """Both ways to read give the same: NumPy's parser, and cell by cell where rows are uneven."""
     values = np.random.default_rng(0).random((20_000, 2)) * [2000, 1]
     text = "\n".join(f"{t:.9g},{u:.9g}" for t, u in values)
     plain = read_table(table(tmp_path, "t,u\n" + text), ["t", "u"])
     decimal = read_table(
         table(tmp_path, "t;u\n" + text.replace(",", ";").replace(".", ",")), ["t", "u"]
     )
-    quoted = read_table(table(tmp_path, "t,u\n" + text + '\n"1","2"'), ["t", "u"])
+    uneven = read_table(table(tmp_path, "t,u\n" + text + "\n1,2,"), ["t", "u"])
     for name in ("t", "u"):
         assert (plain[name] == decimal[name]).all()
-        assert (plain[name] == quoted[name][:-1]).all()
+        assert (plain[name] == uneven[name][:-1]).all()
 
 
 def test_names_of_columns(tmp_path: Path) -> None:
     found = open_table(table(tmp_path, "T [s],u,\n0,1,\n"))
     assert found.names == ("T [s]", "u", "")
     assert (found.near("t"), found.near("U"), found.near("w")) == ("T [s]", "u", "")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_a_row_of_another_length_is_never_read(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """A value too many, or one too few, anywhere: no column is shifted in silence."""
+    separator = data.draw(st.sampled_from(sorted(NAMES)))
+    quote = data.draw(st.sampled_from(["", '"']))
+    names = data.draw(st.permutations(["t", "u", "w"]))
+    count = data.draw(st.integers(1, 130))
+    rows = [[f"{quote}{i + k / 8}{quote}" for k in range(3)] for i in range(count)]
+    wrong = data.draw(st.lists(st.integers(0, count - 1), min_size=1, unique=True))
+    more = data.draw(st.booleans())
+    for i in wrong:
+        place = data.draw(st.integers(0, 2))
+        rows[i][place : place + 1] = [rows[i][place], "7"] if more else []
+    text = "\n".join(separator.join(row) for row in [names, *rows])
+    with pytest.raises(ConfigError, match=rf"row {min(wrong) + 1} \(line {min(wrong) + 2}\) has"):
+        read_table(table(tmp_path_factory.mktemp("torn"), text), ["t", "u"])
