@@ -43,6 +43,7 @@ _EXPECTED = {
     "string_too_short": "text of at least {min_length} characters",
     "string_too_long": "text of at most {max_length} characters",
 }
+_SHORT = 40
 _MAPPINGS = ("dict_type", "mapping_type", "model_type", "model_attributes_type")
 
 
@@ -233,7 +234,9 @@ def _shown(value: Any) -> str:
         return words[value]
     text = f"'{value}'" if isinstance(value, str) else repr(value)
     if isinstance(value, dict):
-        text = "a mapping"
+        whole = ", ".join(f"{key}: {item}" for key, item in value.items())
+        flat = value and not any(isinstance(item, dict | list) for item in value.values())
+        text = f"the mapping {{{whole}}}" if flat and len(whole) <= _SHORT else "a mapping"
     elif isinstance(value, list | tuple):
         text = "a list"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -230,6 +230,12 @@ CASES = {
         "small.yaml:13: a second ':' in one value; a region is written with =, as in t = 0",
         "",
     ),
+    "a region written as a mapping": (
+        "on: t = 0",
+        "on: {t: 0}",
+        "small.yaml:13: problem.conditions.initial.on: got the mapping {t: 0}; expected text",
+        "",
+    ),
     "a derivative in another notation": (
         HEAT,
         "diff(u, t) - nu*u_xx",
