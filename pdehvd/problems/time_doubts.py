@@ -32,7 +32,9 @@ class TimeDoubts:
         """Return a warning for each coordinate that may be time; none where one is known to be."""
         if self.domain.time is not None:
             return ()
-        return tuple(note for axis in range(len(self.domain.names)) if (note := self._note(axis)))
+        space, of_shape = self.domain.space, self.domain.frame.columns
+        axes = [axis for axis, name in enumerate(self.domain.names) if name in space]
+        return tuple(note for axis in axes if axis not in of_shape and (note := self._note(axis)))
 
     def _note(self, axis: int) -> str:
         taken = {
@@ -52,7 +54,7 @@ class TimeDoubts:
         )
 
     def _ends(self, axis: int, texts: Iterable[str]) -> set[float]:
-        """Return the values of a coordinate whose faces texts name; not those of a shape."""
+        """Return the values of a coordinate whose faces texts name."""
         pieces = (piece for text in texts for piece in self.domain.region(text).pieces)
         return {
             float(piece.box[axis, 0])
