@@ -12,7 +12,7 @@ from pdehvd.problems.shapes_csg import Shape
 CLOSE = 1e-9  # relative to the extent of a coordinate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """Coordinates with bounds [D, 2]: time, parameters, the others space; a shape over some."""
 

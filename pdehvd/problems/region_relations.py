@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ class Bound:
         return int(self.above) - int(self.below)
 
 
+@lru_cache(maxsize=1024)
 def solve(frame: Frame, relation: Any) -> Bound | None:
     """Solve a relation for its coordinate; None where it has several or is not linear.
 
