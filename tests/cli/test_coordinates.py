@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from tests.cli.conftest import Type
 
 NOTE = "a is taken as a parameter: no equation differentiates by it"
