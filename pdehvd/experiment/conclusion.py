@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,17 +29,8 @@ def begin(config: Config, parts: Any, place: Place) -> Judge | None:
         place.say(note)
     reference = None if parts.evaluator is None else parts.evaluator.reference
     judge = Judge(config, parts.objective.problem, reference)
-    _warn(place, _looked_at(place, lambda: judge.before))
+    _warn(place, judge.before)
     return judge
-
-
-def _looked_at(place: Place, look: Callable[[], Sequence[Caution]]) -> Sequence[Caution]:
-    """Return warnings; one that cannot be computed must not lose a run."""
-    try:
-        return look()
-    except Exception as error:
-        place.say(f"the result could not be judged: {type(error).__name__}: {error}")
-        return []
 
 
 def _warn(place: Place, cautions: Sequence[Caution]) -> None:
@@ -62,7 +53,7 @@ def conclude(
         # All steps had been done before: the loss is that of the last of them.
         losses = read(place.directory).get("loss/total", [math.nan])
         outcome = replace(outcome, loss=float(list(losses)[-1]))
-    cautions = _judged(judge, parts, place, outcome)
+    cautions = _judged(judge, parts, outcome)
     summary = _summary(config, parts, place, outcome) | profile
     summary["warnings"] = [caution.text for caution in cautions]
     if outcome.status != "diverged":
@@ -81,14 +72,11 @@ def conclude(
     place.say(f"run: {place.directory}")
 
 
-def _judged(judge: Judge, parts: Any, place: Place, outcome: Outcome) -> list[Caution]:
+def _judged(judge: Judge, parts: Any, outcome: Outcome) -> list[Caution]:
     """Return the warnings of the problem, then those of its result."""
-    after: Sequence[Caution] = []
-    if outcome.status != "diverged":
-        after = _looked_at(
-            place, lambda: judge.after(parts.objective, outcome.state, outcome.errors)
-        )
-    return [*_looked_at(place, lambda: judge.before), *after]
+    if outcome.status == "diverged":
+        return judge.before
+    return [*judge.before, *judge.after(parts.objective, outcome.state, outcome.errors)]
 
 
 def _draw(place: Place, summary: dict[str, Any]) -> None:

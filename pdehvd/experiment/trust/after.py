@@ -11,17 +11,18 @@ from pdehvd.experiment.trust.result import WRONG, Result
 from pdehvd.experiment.trust.sizes import FieldSize
 from pdehvd.numerics.expressions import partial_of
 
-# A relative residual that looks right.
-CONVERGED = 1e-2
+# Relative residuals that look right, and that are on their way.
+CONVERGED, SMALL = 1e-2, 5e-2
 # Fresh residuals over trained ones, and over the size of the term.
 OVERFITTED, VISIBLE = 10.0, 2e-2
 # Factor from its first guess at which an unknown has run away; share by which it has moved.
 AWAY, MOVED = 1e6, 1e-4
 ENOUGH_STEPS = 200
-# Shares of what is asked for: a field that is constant, or zero.
+# Shares of what is asked for: a field that is constant, or zero, and on how much of the domain.
 FLAT, NOTHING = 1e-2, 2e-2
 EVERYWHERE = 0.8
-VARIES = 0.05
+# What must be constant may vary, and what must keep its size may shrink, by so much.
+VARIES, FADED = 0.05, 0.5
 # Residual of a condition over its size, and of the equations close to it over theirs.
 VIOLATED, LAYER = 0.3, 3.0
 # Weight of what must not be given up.
@@ -133,6 +134,24 @@ def _ignored(result: Result, condition: str) -> bool:
     return result.relative(term) > VIOLATED or result.layers.get(condition, 0.0) > LAYER
 
 
+def faded(result: Result) -> Iterator[Caution]:
+    """Fields that shrink with time although they are only carried around a periodic domain."""
+    config = result.scales.config
+    around = {spec.periodic for spec in config.problem.conditions.values()}
+    around |= set(getattr(config.model, "periodic", {}))
+    for motion in result.scales.motions:
+        if not motion.kept or motion.along not in around:
+            continue
+        sizes = result.sizes_in_time(motion.field)
+        trained = result.relative(f"equation/{motion.equation}") < SMALL
+        if trained and min(sizes) < FADED * sizes[0]:
+            cause = (
+                f"{motion.field} shrinks to {min(sizes) / sizes[0]:.0%} of its size at the start, "
+                f"while `{motion.equation}` only carries it around: what starts does not arrive"
+            )
+            yield Caution("faded", cause, result.remedy({}))
+
+
 def varying_constants(result: Result) -> Iterator[Caution]:
     """Fields that an equation asks to be constant along a coordinate, and that are not."""
     problem = result.scales.problem
@@ -192,6 +211,7 @@ _RULES: tuple[Callable[[Result], Iterator[Caution]], ...] = (
     unknowns_at_edges,
     constant_fields,
     zero_fields,
+    faded,
     varying_constants,
     meeting_conditions,
     open_levels,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,38 +16,50 @@ from pdehvd.experiment.trust.mending import accepted
 from pdehvd.training.state import TrainState
 
 
+@dataclass(frozen=True)
 class Judge:
     """Says what is doubtful about a run at points; about one on a grid it says nothing.
 
     One process may ask alone: there is no collective, and all numbers are those of the whole run.
     """
 
-    def __init__(self, config: Config, problem: Any, reference: Any) -> None:
-        self.config = config
-        self._scales = (
-            scales.gather(config, problem, reference) if config.problem.kind == "points" else None
-        )
+    config: Config
+    problem: Any
+    reference: Any
 
     @cached_property
     def before(self) -> list[Caution]:
         """The warnings before training."""
-        return [] if self._scales is None else self._tried(before_training(self._scales))
+        return self._examined(lambda: before_training(self._scales))
 
     def after(
         self, objective: Any, state: TrainState, errors: Mapping[str, float]
     ) -> list[Caution]:
         """Return the warnings about a trained state with its relative errors by field."""
-        if self._scales is None:
-            return []
-        facts = result.gather(self._scales, self.before, objective, state, errors)
-        return self._tried(after_training(facts))
 
-    def _tried(self, cautions: list[Caution]) -> list[Caution]:
+        def look() -> list[Caution]:
+            facts = result.gather(self._scales, self.before, objective, state, errors)
+            return after_training(facts)
+
+        return self._examined(look)
+
+    @cached_property
+    def _scales(self) -> scales.Scales:
+        return scales.gather(self.config, self.problem, self.reference)
+
+    def _examined(self, look: Callable[[], list[Caution]]) -> list[Caution]:
         """Return warnings without lines that this config cannot take."""
-        return [
-            c if not c.mend or accepted(self.config, c.mend) else replace(c, mend={})
-            for c in cautions
-        ]
+        if self.config.problem.kind != "points":
+            return []
+        try:
+            return [self._acceptable(caution) for caution in look()]
+        except Exception as error:
+            # Advice that cannot be given must not keep anybody from training, or lose a result.
+            return [Caution("unexamined", f"no advice is given: {type(error).__name__}: {error}")]
+
+    def _acceptable(self, caution: Caution) -> Caution:
+        good = not caution.mend or accepted(self.config, caution.mend)
+        return caution if good else replace(caution, mend={})
 
 
 def far_from_reference(errors: Mapping[str, float]) -> str:

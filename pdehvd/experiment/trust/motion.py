@@ -21,7 +21,8 @@ Kind = Literal["transport", "wave", "oscillation"]
 class Motion:
     """A solution that crosses `along` `crossings` times, or has so many wave lengths there.
 
-    `speed` is the coefficient that says so: a speed, or a wave number.
+    `speed` is the coefficient that says so: a speed, or a wave number. `kept` says whether the
+    equation moves the field and does nothing else to it.
     """
 
     kind: Kind
@@ -30,6 +31,7 @@ class Motion:
     along: str
     crossings: float
     speed: float
+    kept: bool = False
 
 
 def motions(problem: PDEProblem, names: Plausible, known: Collection[str]) -> tuple[Motion, ...]:
@@ -105,7 +107,8 @@ class _Equation:
                 continue
             if rate and flow and not second[time]:
                 speed = abs(flow / rate)
-                yield Motion("transport", self.name, field, along, speed * crossed, speed)
+                kept = set(self.effects) <= {f"{field}_{c}" for c in self.problem.coordinates}
+                yield Motion("transport", self.name, field, along, speed * crossed, speed, kept)
             if second[time] * second[along] < 0:
                 speed = math.sqrt(-second[along] / second[time])
                 yield Motion("wave", self.name, field, along, speed * crossed, speed)

@@ -16,7 +16,7 @@ from pdehvd.experiment.trust.plausible import items_of, rms
 from pdehvd.experiment.trust.scales import Scales
 from pdehvd.objectives.objective import PDEObjective
 from pdehvd.problems.block import Block
-from pdehvd.problems.evaluation import evaluation_points
+from pdehvd.problems.evaluation import evaluation_points, time_slices
 from pdehvd.training.state import TrainState
 
 POINTS = 2000
@@ -62,6 +62,12 @@ class Result:
     def variation(self, field: str) -> float:
         """Return the standard deviation of a field over the domain."""
         return float(np.std(self.values[field]))
+
+    def sizes_in_time(self, field: str) -> list[float]:
+        """Return the root mean square of a field at each time, in order."""
+        slices, count = time_slices(self.scales.problem.domain, self.points)
+        squares = np.bincount(slices, self.values[field] ** 2, count)
+        return np.sqrt(squares / np.bincount(slices, minlength=count)).tolist()
 
     def along(self, field: str, coordinate: str) -> float:
         """Return how much a field varies along a coordinate, relative to its size.

@@ -76,7 +76,11 @@ def _of_block(problem: PDEProblem, block: Block) -> Iterator[Imposed]:
             field, value = _solved(problem, expression)
             if field is None or value is None:
                 continue
-            values = np.broadcast_to(evaluated([value], columns)[0], len(items.x))
+            try:
+                values = np.broadcast_to(evaluated([value], columns)[0], len(items.x))
+            except ConfigError:
+                # A value at zero that is no number, as of 1/u.
+                continue
             known = np.isfinite(values)
             if known.any():
                 origin = f"`{term.name.split('/')[-1]}`"

@@ -141,6 +141,35 @@ def test_what_must_not_depend_on_a_coordinate():
     assert names(made_up(STEADY, lambda x: 1 + x[:, 0])) == []
 
 
+ROUND = """
+precision: float64
+problem:
+  name: pde
+  coordinates: {x: [0, 1], t: [0, 2]}
+  fields: [u]
+  equations: {carry: u_t + 0.6*u_x}
+  conditions:
+    sides: {periodic: x}
+    start: {on: t = 0, equal: {u: sin(2*pi*x)}}
+sampling: {name: sobol, equations: 64, conditions: 8}
+model: {name: mlp, width: 8, depth: 2}
+"""
+
+
+def test_what_is_carried_around_must_not_fade():
+    def wave(x):
+        return np.sin(2 * np.pi * (x[:, 0] - 0.6 * x[:, 1]))
+
+    text = only(made_up(ROUND, lambda x: wave(x) * np.exp(-x[:, 1])))
+    assert "u shrinks to 14% of its size at the start" in text and "`carry`" in text
+    assert names(made_up(ROUND, wave)) == []
+    damped = ROUND.replace("0.6*u_x", "0.6*u_x + u")
+    assert names(made_up(damped, lambda x: wave(x) * np.exp(-x[:, 1]))) == []
+    # Without periodic faces it may leave.
+    left = ROUND.replace("periodic: x", "on: x = 0, equal: {u: 0}")
+    assert names(made_up(left, lambda x: wave(x) * np.exp(-x[:, 1]))) == []
+
+
 CAVITY = """
 precision: float64
 problem:
