@@ -78,9 +78,7 @@ class Job:
         numbers = (signal.SIGINT, signal.SIGTERM)
         previous = {number: signal.signal(number, self._stop) for number in numbers}
         try:
-            # Rank 0 of an elastic job may run on another machine, which shares this folder.
-            shared = Path.cwd() if self._discovery else None
-            with tempfile.TemporaryDirectory(prefix=".pdehvd-", dir=shared) as folder:
+            with self._folder() as folder:
                 self._note = Path(folder) / "run"
                 self._grant()
                 while not self._asked:
@@ -92,6 +90,19 @@ class Job:
             self._end_child()
             for number, handler in previous.items():
                 signal.signal(number, handler)
+
+    def _folder(self) -> tempfile.TemporaryDirectory[str]:
+        """Return a folder for the note of rank 0. Raises `EnvironmentFault` where none is made."""
+        # Rank 0 of an elastic job may run on another machine, which shares this folder.
+        shared = Path.cwd() if self._discovery else None
+        try:
+            return tempfile.TemporaryDirectory(prefix=".pdehvd-", dir=shared)
+        except OSError as error:
+            place = f"in {shared}, as an elastic job does" if shared else "for temporary files"
+            choice = "start it elsewhere" if shared else "let TMPDIR name a folder that takes some"
+            raise EnvironmentFault(
+                f"no file can be written {place} ({error.strerror}): {choice}"
+            ) from error
 
     def _start(self) -> subprocess.Popen[bytes]:
         """Start the processes once."""

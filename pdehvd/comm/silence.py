@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 
 @contextmanager
@@ -14,7 +15,7 @@ def silent_stderr() -> Iterator[None]:
     """Keep what native code writes to stderr, and show it only where the block fails."""
     sys.stderr.flush()
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as file:
+    with _file() as file:
         os.dup2(file.fileno(), 2)
         try:
             yield
@@ -26,6 +27,13 @@ def silent_stderr() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def _file() -> IO[bytes]:
+    """Return a file in memory where the system has such: no folder may take a temporary one."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("stderr"), "w+b")
+    return tempfile.TemporaryFile()
 
 
 def import_tensorflow() -> None:

@@ -69,10 +69,19 @@ def _config_file(config: Path | str | Mapping[str, Any]) -> Iterator[Path]:
         yield Path(config)
         return
     text = write({"name": "run", **config})
-    with tempfile.NamedTemporaryFile(
-        "w", prefix=TEMPORARY, suffix=".yaml", dir=Path.cwd(), encoding="utf-8", delete=False
-    ) as file:
-        file.write(text)
+    here = Path.cwd()
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix=TEMPORARY, suffix=".yaml", dir=here, encoding="utf-8", delete=False
+        ) as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigError(
+            f"a config that is a mapping is written to the current folder, and {here} takes none: "
+            f"{error.strerror}",
+            (),
+            "a YAML file, or another current folder",
+        ) from error
     try:
         yield Path(file.name)
     finally:

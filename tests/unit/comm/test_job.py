@@ -277,3 +277,15 @@ def test_the_first_rank_must_see_the_folder_of_the_launcher(monkeypatch, tmp_pat
     monkeypatch.setenv("PDEHVD_NOTE", str(tmp_path / "here" / ".pdehvd-x" / "run"))
     with pytest.raises(EnvironmentFault, match="all machines share"):
         job.note_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("section", "told"), [({}, "TMPDIR"), ({"elastic": ElasticSpec(max=2, discovery="f")}, "elast")]
+)
+def test_a_launch_that_can_write_nowhere_says_so(monkeypatch, section, told):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(job.tempfile, "TemporaryDirectory", refuse)
+    with pytest.raises(EnvironmentFault, match=f"Permission denied.*{told}|{told}.*Permission"):
+        launch.launch(["train"], ProcessesSpec(**section), 2)

@@ -133,3 +133,12 @@ def test_importing_the_package_is_cheap():
 def test_a_name_that_the_package_lacks_is_an_attribute_error():
     with pytest.raises(AttributeError, match="tarin"):
         pdehvd.tarin  # noqa: B018
+
+
+def test_a_folder_that_takes_no_file_is_told(command, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(notebook.tempfile, "NamedTemporaryFile", refuse)
+    with pytest.raises(ConfigError, match=r"current folder, and .*: Permission denied; expected a"):
+        train({"problem": {}})
