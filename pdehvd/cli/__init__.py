@@ -34,6 +34,7 @@ machine.add_commands(app)
 _PATIENCE = 5.0
 # 128 + SIGPIPE, as shells report it.
 _READER_LEFT = 141
+_STDOUT = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         encoding.settle_paths()
     encoding.settle_output()
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    debug = "--debug" in given
+    debug, nowhere = "--debug" in given, _goes_nowhere()
     try:
         result = app(
             [argument for argument in given if argument != "--debug"],
@@ -58,29 +59,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except (Exception, SystemExit) as error:
-        # rich turns a closed pipe into a SystemExit of its own.
-        if isinstance(error.__context__, BrokenPipeError) or _nobody_reads():
+        if _reader_left(error, nowhere):
             return _READER_LEFT
         # A plug-in that leaves early must not look like a finished run.
         return _failed(error, debug)
 
 
-def _nobody_reads() -> bool:
-    """Return whether stdout is a pipe whose other end is closed; what is left goes nowhere."""
-    try:
-        stdout = os.dup(1)
-    except OSError:
+def _reader_left(error: Exception | SystemExit, before: bool) -> bool:
+    """Return whether it failed because stdout is a pipe whose other end is closed.
+
+    `before` says whether stdout went nowhere from the start. What is left to write goes there too,
+    for the interpreter flushes once more when it ends.
+    """
+    if not any(isinstance(one, BrokenPipeError) for one in (error, error.__context__)):
         return False
+    # rich has sent stdout nowhere by now; pipes of other kinds break too, between processes.
+    if _goes_nowhere():
+        return not before
     look = select.poll()
-    look.register(stdout, 0)
+    look.register(_STDOUT, 0)
     closed = any(event & select.POLLERR for _, event in look.poll(0))
-    os.close(stdout)
     if closed:
-        # The interpreter flushes once more when it ends.
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
+        os.dup2(nowhere, _STDOUT)
         os.close(nowhere)
     return closed
+
+
+def _goes_nowhere() -> bool:
+    try:
+        return os.path.samestat(os.fstat(_STDOUT), os.stat(os.devnull))
+    except OSError:
+        return True
 
 
 def _failed(error: Exception | SystemExit, debug: bool) -> int:

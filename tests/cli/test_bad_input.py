@@ -551,3 +551,24 @@ def test_a_reader_that_leaves_ends_it_quietly(here: Path, command: str) -> None:
     done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, text=True)
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_mistake_is_reported_even_if_nobody_reads_the_output(here: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, "-m", "pdehvd", "check", "smal.yaml"]
+    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("there is no file smal.yaml")
+
+
+def test_a_pipe_between_processes_that_breaks_is_a_failure(
+    here: Path, type_: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("pdehvd.experiment.listing.check_section", broken)
+    answer = type_("list")
+    assert answer.code == 1 and "failed" in answer.err
