@@ -24,6 +24,10 @@ _PAUSE = 0.5
 _CONNECT = 5.0
 # Where one launcher runs several times at once, these say to which start a process belongs.
 _JOBS = ("SLURM_JOB_ID", "SLURM_STEP_ID", "PMIX_NAMESPACE", "PMI_JOBID")
+# Of these something answers while they run; of others one cannot always know.
+_ANSWERING = ("mpirun", "horovodrun")
+# Beginnings of the variables by which a process reaches another launcher, on other machines too.
+_CONTACTS = ("PMI_FD", "PMI_PORT", "PMI_CONTROL", "PMIX_SERVER_URI", "PALS_", "FLUX_")
 _ADDRESS = re.compile(r"tcp4?://([^:;/]+):(\d+)")
 
 
@@ -37,7 +41,11 @@ def check(seconds: float = _SECONDS) -> None:
         return
     if found.rank not in os.environ or not _reached(found):
         raise alone(found)
-    if found.name in ("srun", "a launcher with PMI") and ranks.local_size() > 1:
+    if found.name in _ANSWERING:
+        return
+    here = ranks.known_here()
+    elsewhere = here == 1 or (here is None and any(map(_is_contact, os.environ)))
+    if not elsewhere:
         _wait(found, seconds)
 
 
@@ -51,10 +59,14 @@ def alone(found: ranks.Launcher) -> EnvironmentFault:
     )
 
 
+def _is_contact(name: str) -> bool:
+    return name.startswith(_CONTACTS)
+
+
 def _reached(found: ranks.Launcher) -> bool:
     """Return whether the launcher itself can be there; True where that cannot be seen."""
-    if found.name == "mpirun":
-        servers = [v for n, v in os.environ.items() if n.startswith("PMIX_SERVER_URI")]
+    servers = [v for n, v in os.environ.items() if n.startswith("PMIX_SERVER_URI")]
+    if found.name == "mpirun" or servers:
         return bool(servers) and all(map(_answers, servers))
     if found.name == "horovodrun":
         place = os.environ.get("HOROVOD_GLOO_RENDEZVOUS_ADDR", "")

@@ -101,15 +101,21 @@ def local_rank() -> int:
 
 def local_size() -> int:
     """Return how many of the launcher's processes are on this machine; all, unless it says."""
+    return known_here() or world_size()
+
+
+def known_here() -> int | None:
+    """Return how many of the launcher's processes are on this machine; None where nothing says."""
     found = launcher()
     if found is None:
         return 1
-    here = _tasks_here() if found.name == "srun" else _number(found.local_size)
-    return here or world_size()
+    return _number(found.local_size) or _tasks_here()
 
 
 def _tasks_here() -> int | None:
     """Return how many tasks of SLURM's step are on this node: `4(x2),3` lists those of each."""
+    if _number("SLURM_STEP_NUM_NODES") == 1:
+        return world_size()
     listed: list[int] = []
     for part in os.environ.get("SLURM_STEP_TASKS_PER_NODE", "").split(","):
         match = re.fullmatch(r"(\d+)(?:\(x(\d{1,6})\))?", part)

@@ -113,6 +113,21 @@ def test_where_each_node_has_one_task_nobody_can_be_seen():
     company.check(seconds=0.0)
 
 
+@pytest.mark.parametrize("contact", ["PMI_FD", "PMI_PORT"])
+def test_a_launcher_of_other_machines_cannot_be_seen_either(contact):
+    os.environ |= {"PMI_SIZE": "4", "PMI_RANK": "0", contact: "5"}
+    company.check(seconds=0.0)
+    os.environ["MPI_LOCALNRANKS"] = "4"
+    with pytest.raises(EnvironmentFault, match="PMI_SIZE=4"):
+        company.check(seconds=0.0)
+
+
+def test_a_number_of_pmix_alone_is_no_contact():
+    os.environ |= {**STEP, "SLURM_PROCID": "0", "PMIX_RANK": "0"}
+    with pytest.raises(EnvironmentFault, match="SLURM_STEP_NUM_TASKS=4"):
+        company.check(seconds=0.0)
+
+
 def test_one_process_and_our_own_are_never_asked():
     os.environ["SLURM_STEP_NUM_TASKS"] = "1"
     company.check(seconds=0.0)

@@ -61,6 +61,15 @@ def test_slurm_lists_its_tasks_by_node(node, here):
     assert ranks.local_size() == here
 
 
+def test_slurm_also_says_it_for_pmi():
+    os.environ |= {"PMI_SIZE": "6", "PMI_RANK": "5", "SLURM_NODEID": "1"}
+    assert ranks.known_here() is None and ranks.local_size() == 6
+    os.environ["SLURM_STEP_TASKS_PER_NODE"] = "4,2"
+    assert ranks.known_here() == ranks.local_size() == 2
+    os.environ["SLURM_STEP_NUM_NODES"] = "1"
+    assert ranks.known_here() == 6
+
+
 def test_settings_of_the_user_stay_when_the_place_is_forgotten():
     user = {
         "OMPI_MCA_btl": "tcp,self",
