@@ -229,3 +229,11 @@ def test_a_record_that_somebody_else_wrote(project: Path, type_: Type, tmp_path:
     ends(type_("evaluate", str(there)), 0)
     (there / data_record.RECORD).write_text('{"files": [{"key": 1}]}')
     ends(type_("evaluate", str(there)), 2, f"{data_record.RECORD} is damaged")
+
+
+def test_ranks_compare_the_digests_of_their_files(project: Path) -> None:
+    config, _ = load_config("measured.yaml")
+    before = data_record.digests(config)
+    assert before.startswith(f"{KEY} ") and len(before.split()[1]) == 64
+    (project / "tables" / "probes.csv").write_text("x,t,u\n0,0,0\n")
+    assert data_record.digests(config) != before
