@@ -149,7 +149,7 @@ class PDESpec(Spec):
         blocks += self._conditions(language, hard, draw, wanted)
         period = sampler.every if isinstance(sampler, Rad) else sampling.resample_every
         unknowns = self._unknowns(constants)
-        notes = (*self._notes(domain, partials, terms), *draw.notes)
+        notes = (*self._notes(domain, partials, terms, unknowns), *draw.notes)
         return PDEProblem(language, domain, tuple(blocks), unknowns, hard, interior, period, notes)
 
     def numbers(self) -> dict[str, float]:
@@ -186,7 +186,11 @@ class PDESpec(Spec):
         return found
 
     def _notes(
-        self, domain: Domain, partials: Sequence[Partial], terms: Sequence[Term]
+        self,
+        domain: Domain,
+        partials: Sequence[Partial],
+        terms: Sequence[Term],
+        unknowns: Sequence[Unknown],
     ) -> tuple[str, ...]:
         """Return what the program takes coordinates for, where that may surprise."""
         texts = {
@@ -195,7 +199,8 @@ class PDESpec(Spec):
             if spec.on is not None
         }
         equations = dict(zip(self.equations, (term.expressions[0] for term in terms), strict=True))
-        doubts = TimeDoubts(domain, tuple(self.fields), partials, equations, texts)
+        guesses = {unknown.name: unknown.initial for unknown in unknowns}
+        doubts = TimeDoubts(domain, tuple(self.fields), partials, equations, texts, guesses)
         return (*parameter_notes(domain.parameters), *doubts.notes())
 
     def _hard(self, language: Language) -> dict[str, sympy.Expr]:

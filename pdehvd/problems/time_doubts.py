@@ -19,7 +19,7 @@ class TimeDoubts:
     """What tells a time from a coordinate of space.
 
     `partials` are all derivatives in the equations, `equations` their expressions, `conditions`
-    the texts of the regions where each condition holds.
+    the texts of the regions where each condition holds, `unknowns` the first guesses.
     """
 
     domain: Domain
@@ -27,6 +27,7 @@ class TimeDoubts:
     partials: Sequence[Partial]
     equations: Mapping[str, sympy.Expr]
     conditions: Mapping[str, Sequence[str]]
+    unknowns: Mapping[str, float]
 
     def notes(self) -> tuple[str, ...]:
         """Return a warning for each coordinate that may be time; none where one is known to be."""
@@ -95,8 +96,13 @@ class TimeDoubts:
         return alone[0] if len(alone) == 1 else None
 
     def _signs(self, expression: sympy.Expr, field: str) -> Iterator[tuple[int, int]]:
-        """Return the signs of c (ik)^m for the highest derivative c d^m/dx^m by each coordinate."""
+        """Return the signs of c (ik)^m for the highest derivative c d^m/dx^m by each coordinate.
+
+        They are taken in the middle of the domain; where c depends on fields there is none.
+        """
         names = self.domain.names
+        middle = dict(zip(names, self.domain.bounds.mean(axis=1), strict=True))
+        known = {symbol(name): value for name, value in {**middle, **self.unknowns}.items()}
         for axis in range(len(names)):
             for order in (4, 3, 2, 1):
                 orders = tuple(order * (other == axis) for other in range(len(names)))
@@ -104,8 +110,9 @@ class TimeDoubts:
                 factor = sympy.diff(expression, derivative)
                 if factor == 0:
                     continue
-                if order % 2 == 0 and factor.is_number and factor.is_real:
-                    yield axis, int(sympy.sign(factor)) * (-1) ** (order // 2)
+                value = factor.subs(known)
+                if order % 2 == 0 and value.is_number and value.is_real:
+                    yield axis, int(sympy.sign(value)) * (-1) ** (order // 2)
                 break
 
 

@@ -117,14 +117,16 @@ def test_time_by_another_name():
         (["s", "x", "y"], "u_ss - u_xx - u_yy + 0.1*u_s", "s"),
         (["x", "s"], "u_ss + u_xxxx", "s"),
         (["x", "tau"], "u_tautau - (1 + x)*u_xx", "tau"),
+        (["x", "s"], "u_ss - (1 + x)*speed^2*u_xx", "s"),
     ],
 )
 def test_a_coordinate_that_may_be_time_is_named(names, equation, time):
-    problem = built(box(names), equation, constants={"c": 2})
+    numbers = {"constants": {"c": 2}, "unknowns": {"speed": 3}}
+    problem = built(box(names), equation, **numbers)
     (note,) = problem.notes
     assert f"condition walls holds the faces {time} = 0 and {time} = 1" in note
     assert note.endswith(f"write 'time: {time}' under problem")
-    settled = built(box(names), equation, constants={"c": 2}, time=time)
+    settled = built(box(names), equation, **numbers, time=time)
     assert settled.notes == ()
     assert not any(name == time for name, _ in walls(settled))
 
