@@ -22,23 +22,8 @@ from pdehvd.problems.sampling import Rad, Sampler, SamplingSpec
 from pdehvd.problems.shapes import GeometrySpec
 from pdehvd.problems.sources import RegionSource
 from pdehvd.problems.time_doubts import TimeDoubts
+from pdehvd.problems.unknowns import Unknown, UnknownSpec, build_unknowns
 from pdehvd.spec import Section, Spec, register
-
-
-class UnknownSpec(Spec):
-    """A number to be discovered; `positive` trains its logarithm."""
-
-    initial: Text
-    positive: bool = False
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """A number to be discovered, with its first guess."""
-
-    name: str
-    initial: float
-    positive: bool
 
 
 @dataclass(frozen=True)
@@ -148,7 +133,7 @@ class PDESpec(Spec):
         blocks = [make_block("equations", interior, terms, language, hard)]
         blocks += self._conditions(language, hard, draw, wanted)
         period = sampler.every if isinstance(sampler, Rad) else sampling.resample_every
-        unknowns = self._unknowns(constants)
+        unknowns = build_unknowns(self.unknowns, constants)
         notes = (*self._notes(domain, partials, terms, unknowns), *draw.notes)
         return PDEProblem(language, domain, tuple(blocks), unknowns, hard, interior, period, notes)
 
@@ -217,23 +202,6 @@ class PDESpec(Spec):
                 text, ("hard", name), (*language.coordinates, "network")
             )
         return result
-
-    def _unknowns(self, constants: Mapping[str, float]) -> tuple[Unknown, ...]:
-        result = []
-        for name, spec in self.unknowns.items():
-            full = spec if isinstance(spec, UnknownSpec) else UnknownSpec(initial=spec)
-            try:
-                initial = parse_number(full.initial, constants)
-            except ConfigError as error:
-                raise error.within("unknowns", name) from error
-            if full.positive and not initial > 0:
-                raise ConfigError(
-                    f"a positive unknown starts at {initial}",
-                    ("unknowns", name),
-                    "a number above 0",
-                )
-            result.append(Unknown(name, initial, full.positive))
-        return tuple(result)
 
     def _equations(self, language: Language) -> list[Term]:
         terms = []

@@ -52,6 +52,16 @@ GOOD = [
     ),
     ({"cylinder": {"from": [0, 0, 0], "to": [2, 0, 0], "radius": 1}}, dict.fromkeys("xyz")),
     (BRICK, {"x": None, "y": None, "z": [0, 2]}),
+    (
+        {
+            "difference": [
+                {"cuboid": {"from": [0, 0, 0], "to": [1, 1, 1]}},
+                {"ball": {"center": [0, 0.5, 0.5], "radius": 0.3}},
+                {"ball": {"center": [1, 0.5, 0.5], "radius": 0.3}},
+            ]
+        },
+        dict.fromkeys("xyz"),
+    ),
 ]
 
 
@@ -95,6 +105,11 @@ BAD = [
     ({"disk": {"radius": 1}}, "x", "no flat face at x = -1"),
     ({"polygon": [[0, 0], [2, -1], [2, 1]]}, "x", "no flat face at x = 0"),
     ({"difference": [BRICK, {"disk": {"center": [2, 0.5], "radius": 0.25}}]}, "x", "50 % of"),
+    (
+        {"difference": [CUBE, {"ball": {"center": [0, 0.5, 0.5], "radius": 0.3}}]},
+        "x",
+        "28 % of the points on x = 1 have no partner on x = 0",
+    ),
 ]
 
 

@@ -1,0 +1,50 @@
+"""Unknowns of an inverse problem: numbers that are trained with the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pdehvd.errors import ConfigError
+from pdehvd.numerics.expressions import parse_number
+from pdehvd.spec import Spec
+
+
+class UnknownSpec(Spec):
+    """A number to be discovered; `positive` trains its logarithm."""
+
+    initial: str | int | float
+    positive: bool = False
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A number to be discovered, with its first guess."""
+
+    name: str
+    initial: float
+    positive: bool
+
+
+def build_unknowns(
+    specs: Mapping[str, float | UnknownSpec | str], constants: Mapping[str, float]
+) -> tuple[Unknown, ...]:
+    """Return the unknowns; first guesses may use constants.
+
+    Raises `ConfigError` whose path starts with `unknowns`.
+    """
+    result = []
+    for name, spec in specs.items():
+        full = spec if isinstance(spec, UnknownSpec) else UnknownSpec(initial=spec)
+        try:
+            initial = parse_number(full.initial, constants)
+        except ConfigError as error:
+            raise error.within("unknowns", name) from error
+        if full.positive and not initial > 0:
+            raise ConfigError(
+                f"a positive unknown starts at {initial}",
+                ("unknowns", name),
+                "a number above 0",
+            )
+        result.append(Unknown(name, initial, full.positive))
+    return tuple(result)
