@@ -66,6 +66,28 @@ def test_nothing_is_known_outside(tmp_path: Path) -> None:
     assert list(np.isnan(values)) == [False, True, True]
 
 
+def test_the_last_point_in_single_precision(tmp_path: Path) -> None:
+    axis = np.linspace(0, 0.7, 8, dtype=np.float32)
+    assert float(axis[-1]) < 0.7 - 1e-9
+    np.savez(tmp_path / "a.npz", x=axis, t=axis, u=np.ones((8, 8)))
+    values = built(tmp_path / "a.npz")(np.array([[0.7, 0.7], [0.7001, 0.1]]))["u"]
+    assert values[0] == pytest.approx(1) and np.isnan(values[1])
+
+
+def test_a_table_by_a_spreadsheet(tmp_path: Path) -> None:
+    lines = [f"{x};{t};{x + t};rod".replace(".", ",") for x in X[::5] for t in T[::10]]
+    text = "\r\n".join(["x;t;u;of", "[m];[s];[K];", *lines, ";;;", ""])
+    (tmp_path / "a.csv").write_bytes(text.encode("utf-8-sig"))
+    values = built(tmp_path / "a.csv")(POINTS)["u"]
+    assert np.allclose(values, POINTS.sum(axis=1))
+
+
+def test_a_shifted_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,t,u\n0,0,0,1\n")
+    with pytest.raises(ConfigError, match=r"row 1 \(line 2\) has 4 values between commas"):
+        built(tmp_path / "a.csv")
+
+
 def test_scattered_points(tmp_path: Path) -> None:
     table = np.random.default_rng(2).random((4000, 2)) * [1, 2]
     np.savez(tmp_path / "a.npz", x=table[:, 0], t=table[:, 1], u=wave(*table.T))
