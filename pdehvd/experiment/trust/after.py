@@ -17,7 +17,8 @@ CONVERGED, SMALL = 1e-2, 5e-2
 OVERFITTED, VISIBLE = 10.0, 2e-2
 # Factor from its first guess at which an unknown has run away; share by which it has moved.
 AWAY, MOVED = 1e6, 1e-4
-ENOUGH_STEPS = 200
+# Below so many steps a run is only short.
+ENOUGH_STEPS = 1000
 # Shares of what is asked for: a field that is constant, or zero, and on how much of the domain.
 FLAT, NOTHING = 1e-2, 2e-2
 EVERYWHERE = 0.8
@@ -96,7 +97,8 @@ def constant_fields(result: Result) -> Iterator[Caution]:
     for name, size in result.scales.fields.items():
         asked = size.high - size.low
         zero = result.scales.open.zero_solves and _zero_share(result, size) > EVERYWHERE
-        if asked > 0 and result.variation(name) < FLAT * asked and not zero:
+        flat = result.variation(name) < FLAT * asked
+        if asked > 0 and flat and not zero and result.steps >= ENOUGH_STEPS:
             cause = (
                 f"{name} is constant over the domain ({result.values[name].mean():.3g}), while "
                 f"values from {size.low:.6g} to {size.high:.6g} are asked for"
@@ -107,7 +109,7 @@ def constant_fields(result: Result) -> Iterator[Caution]:
 def zero_fields(result: Result) -> Iterator[Caution]:
     """Fields that vanish almost everywhere where zero solves the equations."""
     open_ = result.scales.open
-    if not open_.zero_solves:
+    if not open_.zero_solves or result.steps < ENOUGH_STEPS:
         return
     wrong = [term for term in open_.against_zero if _ignored(result, term)]
     for name, size in result.scales.fields.items():

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from pdehvd.experiment.config import Config
 from pdehvd.experiment.trust import result, scales
 from pdehvd.experiment.trust.after import after_training
@@ -52,7 +54,9 @@ class Judge:
         if self.config.problem.kind != "points":
             return []
         try:
-            return [self._acceptable(caution) for caution in look()]
+            # Estimates may overflow; what is not finite is left out of them.
+            with np.errstate(all="ignore"):
+                return [self._acceptable(caution) for caution in look()]
         except Exception as error:
             # Advice that cannot be given must not keep anybody from training, or lose a result.
             return [Caution("unexamined", f"no advice is given: {type(error).__name__}: {error}")]

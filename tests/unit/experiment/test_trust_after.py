@@ -133,6 +133,14 @@ def test_zero_beyond_a_thin_layer(right):
     assert "zero" in names(replace(beyond, layers={}, residuals=violated))
 
 
+def test_a_short_run_is_not_called_wrong(right):
+    flat = {"N": np.full(len(right.points), 0.6)}
+    assert names(replace(right, values=flat, steps=100)) == []
+    violated = {**right.residuals, "condition/start": TermResidual(0.2, 0.2)}
+    zero = replace(right, values={"N": 0 * flat["N"]}, residuals=violated)
+    assert names(zero) == ["zero"] and names(replace(zero, steps=100)) == []
+
+
 def test_what_must_not_depend_on_a_coordinate():
     along = made_up(STEADY, lambda x: 1 + x[:, 0] + x[:, 1])
     text = only(along)

@@ -294,3 +294,47 @@ def test_reactions_are_no_waves():
     conditions: {start: {on: t = 0, equal: {u: x}}}
     """
     assert warnings_of(config_of(problem)) == {}
+
+
+@pytest.mark.parametrize(
+    "equation",
+    [
+        "1/u - u_t",
+        "log(u) + u_xx",
+        "where(u > 0, u_t, u_x)",
+        "sqrt(u_x^2 + u_t^2) - 1",
+        "sign(u)*abs(u_x) - heaviside(u - 1)",
+        "max(u, u_x) - min(u_t, 0)",
+        "atan2(u, u_x) - c",
+        "u^u_x - exp(u)",
+        "u_t - where(x < 0.5, c, 2*c)*u_xx",
+        "c*u_xxtt - 1.0e+300*u",
+    ],
+)
+@pytest.mark.parametrize("left", ["u", "1/u", "u*u_x", "u^3 - c*u", "log(u + c)"])
+def test_odd_equations_are_examined(equation, left):
+    problem = f"""
+    coordinates: {{x: [0, 1], t: [0, 1]}}
+    fields: [u]
+    unknowns: {{c: 0.5}}
+    equations: {{odd: "{equation}"}}
+    conditions:
+      start: {{on: t = 0, equal: {{"{left}": c + x}}}}
+      sides: {{periodic: x, of: [u, u_x]}}
+      total: {{integral: u^2, over: x, equal: 1 + t}}
+    """
+    found = warnings_of(config_of(problem))
+    assert "unexamined" not in found
+
+
+@pytest.mark.parametrize("text", ["log(network)", "c*x + 1/network", "where(x > c, network, 0)"])
+def test_odd_constructions_are_examined(text):
+    problem = f"""
+    coordinates: {{x: [0, 1]}}
+    fields: [u]
+    unknowns: {{c: 0.5}}
+    equations: {{odd: u_x - c*u}}
+    hard: {{u: "{text}"}}
+    conditions: {{start: {{at: {{x: 0}}, equal: {{u: 1}}}}}}
+    """
+    assert "unexamined" not in warnings_of(config_of(problem))
