@@ -36,7 +36,7 @@ def test_a_run_warns_at_its_start_and_at_its_end(runs, np):
     assert "Try `hard: {T: 300 + 600*network}`." in size
     assert "T is zero on 100% of the domain" in zero
     ended = next(line for line in lines if line.startswith("completed: "))
-    assert ended.endswith("the answer is wrong: T is off by 100% of its size")
+    assert ended.endswith("the answer is wrong: T is off by 99% of its size")
     assert "<h2>Warnings</h2>" in report and "300 + 600*network" in report
 
 
