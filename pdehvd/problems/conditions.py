@@ -14,19 +14,14 @@ from pdehvd.numerics.derivatives import normal_names
 from pdehvd.numerics.expressions import parse_number, symbol
 from pdehvd.problems.block import Language, Source, Term
 from pdehvd.problems.geometry import Domain
+from pdehvd.problems.integrals import integral_source
 from pdehvd.problems.measured import read_measured
 from pdehvd.problems.periodic import join_faces
 from pdehvd.problems.regions import Region
-from pdehvd.problems.sources import (
-    GivenSource,
-    IntegralSource,
-    RegionSource,
-    gauss_legendre,
-)
+from pdehvd.problems.sources import GivenSource, RegionSource
 from pdehvd.spec import DataFile, Spec
 
 Text = str | int | float
-_QUADRATURE_NODES = 32
 
 
 class ConditionSpec(Spec):
@@ -260,12 +255,12 @@ def _integral(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]
             )
         others = np.zeros((spec.points or 16, len(names)))
         others[:, names.index(rest[0])] = np.linspace(low, high, len(others))
-    nodes, weights = gauss_legendre(
-        domain.bounds[list(axes)], _QUADRATURE_NODES if len(axes) < 3 else 12
-    )
-    source = IntegralSource(domain, others, nodes, weights, axes)
+    try:
+        source = integral_source(domain, axes, others)
+    except ConfigError as error:
+        raise error.within(*site.path, *(["at"] if spec.at is not None else [])) from error
     integrand = site.language.residual(spec.integral or "", (*site.path, "integral"))
     value = site.language.function(
         spec.equal if spec.equal is not None else 0, (*site.path, "equal"), rest
     )
-    return source, [symbol("quadrature") * integrand - value / len(nodes)]
+    return source, [symbol("quadrature") * integrand - value / source.points_per_item]

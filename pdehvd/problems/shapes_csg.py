@@ -51,6 +51,11 @@ class Shape(ABC):
         """Return the area or volume; None where no exact value is known."""
 
     @property
+    def faces(self) -> np.ndarray | None:
+        """Return the triangles [T, 3, 3] around a polyhedron; None for other shapes."""
+        return None
+
+    @property
     def diagonal(self) -> float:
         """Return the diagonal of the bounding box."""
         return float(np.linalg.norm(self.bounds[:, 1] - self.bounds[:, 0]))

@@ -120,6 +120,11 @@ class Mesh(Leaf):
         return float(np.einsum("td,td->", first, np.cross(second, third)) / 6)
 
     @property
+    def faces(self) -> np.ndarray:
+        """Return the triangles [T, 3, 3]."""
+        return self._triangles.corners
+
+    @property
     def surfaces(self) -> tuple[Surface, ...]:
         """Return the triangles."""
         return (self._triangles,)

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from pdehvd.problems.curves import Curves, curves
+
 
 def frame(axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return two unit vectors [3] orthogonal to the unit vector `axis` [3] and to each other."""
@@ -14,6 +16,9 @@ def frame(axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     first = np.cross(axis, helper)
     first /= np.linalg.norm(first)
     return first, np.cross(axis, first)
+
+
+_PARALLEL = 1e-9  # sine of an angle below which a plane runs along an axis
 
 
 class Surface(ABC):
@@ -29,6 +34,21 @@ class Surface(ABC):
     def on_plane(self, axis: int, value: float, tolerance: float) -> Surface | None:
         """Return the part that lies in the plane x_axis = value; None where none of it is flat."""
         return None
+
+    @abstractmethod
+    def section(self, axis: int, value: float) -> Curves:
+        """Return curves that the surface leaves in the plane x_axis = value, perhaps longer ones.
+
+        Their coordinates are the other two; a curve in the plane is itself, whatever the arguments.
+        """
+
+    def turns(self, axis: int) -> np.ndarray:
+        """Return the values of x_axis [E] at which sections begin, end or change their form."""
+        return np.zeros(0)
+
+
+def _others(axis: int) -> list[int]:
+    return [other for other in range(3) if other != axis]
 
 
 class Segments(Surface):
@@ -57,6 +77,10 @@ class Segments(Surface):
         """Return the edges whose two ends lie on the line."""
         flat = (np.abs(self.ends[:, :, axis] - value) <= tolerance).all(axis=1)
         return Segments(self.ends[flat]) if flat.any() else None
+
+    def section(self, axis: int, value: float) -> Curves:
+        """Return the edges."""
+        return curves(self.ends)
 
 
 class EllipseArc(Surface):
@@ -104,6 +128,10 @@ class EllipseArc(Surface):
         direction = np.stack([np.cos(angle), np.sin(angle)], axis=1)
         return self.center + (direction * self.radii) @ self.rotation.T
 
+    def section(self, axis: int, value: float) -> Curves:
+        """Return the ellipse."""
+        return curves(None, self.center, self.rotation * self.radii)
+
 
 class Triangles(Surface):
     """Flat triangles [T, 3, 3] in space, counter-clockwise as seen from outside."""
@@ -134,6 +162,21 @@ class Triangles(Surface):
         flat = (np.abs(self.corners[:, :, axis] - value) <= tolerance).all(axis=1)
         return Triangles(self.corners[flat]) if flat.any() else None
 
+    def section(self, axis: int, value: float) -> Curves:
+        """Return an edge for each triangle that the plane cuts."""
+        above = self.corners[:, :, axis] > value
+        cut = np.flatnonzero(above.any(axis=1) & ~above.all(axis=1))
+        alone = above[cut] == (above[cut].sum(axis=1) == 1)[:, None]
+        lone = np.argmax(alone, axis=1)
+        tip = self.corners[cut, lone][:, None]
+        base = np.stack([self.corners[cut, (lone + turn) % 3] for turn in (1, 2)], axis=1)
+        part = (value - tip[..., axis]) / (base - tip)[..., axis]
+        return curves((tip + part[..., None] * (base - tip))[:, :, _others(axis)])
+
+    def turns(self, axis: int) -> np.ndarray:
+        """Return the corners' coordinates."""
+        return np.unique(self.corners[:, :, axis])
+
 
 class Sphere(Surface):
     """A sphere, by the equal-area map of Archimedes."""
@@ -152,6 +195,18 @@ class Sphere(Surface):
         normal = np.stack([ring * np.cos(angle), ring * np.sin(angle), height], axis=1)
         return self.center + self.radius * normal, normal
 
+    def section(self, axis: int, value: float) -> Curves:
+        """Return a circle."""
+        away = (value - self.center[axis]) / self.radius
+        if abs(away) >= 1.0:
+            return curves()
+        radius = self.radius * np.sqrt((1.0 - away) * (1.0 + away))
+        return curves(None, self.center[_others(axis)], radius * np.eye(2))
+
+    def turns(self, axis: int) -> np.ndarray:
+        """Return both ends."""
+        return self.center[axis] + self.radius * np.array([-1.0, 1.0])
+
 
 class Tube(Surface):
     """The side of a cylinder from `start` [3] along the unit vector `axis` [3]."""
@@ -169,6 +224,26 @@ class Tube(Surface):
         normal = np.cos(angle) * first + np.sin(angle) * second
         along = unit[:, 1:] * self.length * self.axis
         return self.start + along + self.radius * normal, normal
+
+    def section(self, axis: int, value: float) -> Curves:
+        """Return the ellipse of the endless tube, or two edges where the plane runs along it."""
+        slope, offset = self.axis[axis], value - self.start[axis]
+        upright = np.eye(3)[axis]
+        across = np.cross(self.axis, upright)
+        size = float(np.linalg.norm(across))
+        if abs(slope) <= _PARALLEL:
+            away = offset / self.radius
+            if abs(away) >= 1.0:
+                return curves()
+            half = self.radius * np.sqrt((1.0 - away) * (1.0 + away)) * across / size
+            middle = self.start + offset * upright
+            ends = np.stack([middle, middle + self.length * self.axis])
+            return curves(np.stack([ends - half, ends + half])[:, :, _others(axis)])
+        center = self.start + offset / slope * self.axis
+        sides = frame(upright) if size == 0.0 else (across / size, np.cross(across / size, upright))
+        radii = self.radius, self.radius / abs(slope)
+        axes = np.stack([radius * side for radius, side in zip(radii, sides, strict=True)], axis=1)
+        return curves(None, center[_others(axis)], axes[_others(axis)])
 
 
 class Cap(Surface):
@@ -192,3 +267,21 @@ class Cap(Surface):
         """Return the disk itself where it lies in the plane."""
         upright = abs(abs(self.axis[axis]) - 1.0) <= 1e-12
         return self if upright and abs(self.center[axis] - value) <= tolerance else None
+
+    def section(self, axis: int, value: float) -> Curves:
+        """Return a chord."""
+        steep = float(np.sqrt(max(1.0 - self.axis[axis] ** 2, 0.0)))
+        if steep <= _PARALLEL:
+            return curves()
+        up = (np.eye(3)[axis] - self.axis[axis] * self.axis) / steep
+        shift = (value - self.center[axis]) / steep
+        if abs(shift) >= self.radius:
+            return curves()
+        half = np.sqrt((self.radius - shift) * (self.radius + shift)) * np.cross(self.axis, up)
+        middle = self.center + shift * up
+        return curves(np.stack([middle - half, middle + half])[None][:, :, _others(axis)])
+
+    def turns(self, axis: int) -> np.ndarray:
+        """Return both ends of the disk's shadow."""
+        reach = self.radius * np.sqrt(max(1.0 - self.axis[axis] ** 2, 0.0))
+        return self.center[axis] + reach * np.array([-1.0, 1.0])

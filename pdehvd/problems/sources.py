@@ -1,4 +1,4 @@
-"""Sources of items: sampled regions, given points with data, quadrature lines."""
+"""Sources of items: sampled regions, given points with data."""
 
 from __future__ import annotations
 
@@ -77,47 +77,3 @@ class GivenSource:
         return Items(
             self.x[start:stop], {name: column[start:stop] for name, column in self.columns.items()}
         )
-
-
-@dataclass(frozen=True)
-class IntegralSource:
-    """Quadrature points of integrals over some axes, one item for each point of the other axes.
-
-    The column `quadrature` holds the weights of Gauss and Legendre, zero outside the domain.
-    """
-
-    domain: Domain
-    others: np.ndarray
-    nodes: np.ndarray
-    weights: np.ndarray
-    axes: tuple[int, ...]
-
-    @property
-    def count(self) -> int:
-        return len(self.others)
-
-    @property
-    def points_per_item(self) -> int:
-        return len(self.nodes)
-
-    def fresh(self) -> IntegralSource:
-        return self
-
-    def items(self, round_: int, start: int, stop: int) -> Items:
-        x = np.repeat(self.others[start:stop], len(self.nodes), axis=0)
-        x[:, list(self.axes)] = np.tile(self.nodes, (stop - start, 1))
-        weights = np.tile(self.weights, stop - start)
-        return Items(x, {"quadrature": np.where(self.domain.contains(x), weights, 0.0)})
-
-
-def gauss_legendre(bounds: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return nodes [Q^D, D] and weights [Q^D] of the product rule over a box of bounds [D, 2]."""
-    nodes, weights = np.polynomial.legendre.leggauss(count)
-    lows, highs = bounds[:, 0], bounds[:, 1]
-    axes = [low + (high - low) * (nodes + 1) / 2 for low, high in zip(lows, highs, strict=True)]
-    grids = np.meshgrid(*axes, indexing="ij")
-    scale = np.prod((highs - lows) / 2)
-    product = np.ones(1)
-    for _ in axes:
-        product = np.multiply.outer(product, weights).reshape(-1)
-    return np.stack([grid.reshape(-1) for grid in grids], 1), product * scale
