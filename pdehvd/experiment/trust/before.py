@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from pdehvd.experiment.trust import mending
 from pdehvd.experiment.trust.caution import Caution, number, shift
+from pdehvd.experiment.trust.guesses import first_guesses
 from pdehvd.experiment.trust.motion import Motion
 from pdehvd.experiment.trust.scales import Scales
 from pdehvd.experiment.trust.sizes import FieldSize, TermSize
@@ -115,33 +116,6 @@ def coordinate_extents(scales: Scales) -> Iterator[Caution]:
             f"{long}/{number(lengths[long], 2)}, which run over an interval of length 1"
         )
         yield Caution("coordinate_size", cause, balancing(scales), advice)
-
-
-def first_guesses(scales: Scales) -> Iterator[Caution]:
-    """Unknowns whose first guess no learning rate can move."""
-    given = scales.config.problem.unknowns
-    for unknown in scales.problem.unknowns:
-        size = abs(unknown.initial)
-        if unknown.positive or size == 0 or 1 / APART <= size <= APART:
-            continue
-        cause = (
-            f"{unknown.name} starts at {unknown.initial:.3g}, and steps of an optimizer have the "
-            f"size of its learning rate"
-        )
-        scale = f"{size:.0e}"
-        advice = f"write `{scale}*{unknown.name}` for `{unknown.name}`, with a first guess near 1"
-        if unknown.initial > 0:
-            entry = {"initial": unknown.initial, "positive": True}
-            kept = {name: _plain(spec) for name, spec in given.items()}
-            lines = {"problem": {"unknowns": kept | {unknown.name: entry}}}
-            yield Caution("unknown_size", cause, lines, f"Or {advice}")
-        else:
-            yield Caution("unknown_size", cause, advice=advice.capitalize())
-
-
-def _plain(spec: object) -> object:
-    dump = getattr(spec, "model_dump", None)
-    return dump(mode="json", exclude_unset=True) if dump else spec
 
 
 def zero_solution(scales: Scales) -> Iterator[Caution]:

@@ -40,10 +40,17 @@ class Judge:
         """Return the warnings about a trained state with its relative errors by field."""
 
         def look() -> list[Caution]:
-            facts = result.gather(self._scales, self.before, objective, state, errors)
+            found = {n: float(v) for n, v in objective.unknowns(state.theta).items()}
+            known = {**errors, **self.unknown_errors(found)}
+            facts = result.gather(self._scales, self.before, objective, state, known)
             return after_training(facts)
 
         return self._examined(look)
+
+    def unknown_errors(self, found: Mapping[str, float]) -> dict[str, float]:
+        """Return the relative errors of the unknowns of which the reference knows the truth."""
+        true = getattr(self.reference, "unknowns", {})
+        return {n: abs(v / true[n] - 1) for n, v in found.items() if true.get(n)}
 
     @cached_property
     def _scales(self) -> scales.Scales:
@@ -67,10 +74,10 @@ class Judge:
 
 
 def far_from_reference(errors: Mapping[str, float]) -> str:
-    """Return in words which fields are off by a tenth of their size or more; empty where none."""
+    """Return in words what is off by a tenth of its size or more; empty where nothing is."""
     far = [
-        f"{field} is off by {error:.0%} of its size"
-        for field, error in errors.items()
+        f"{name} is off by {error:.0%} of its size"
+        for name, error in errors.items()
         if error > result.WRONG
     ]
     return f"the answer is wrong: {', '.join(far)}" if far else ""

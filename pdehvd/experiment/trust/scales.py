@@ -34,6 +34,7 @@ class Scales:
     motions: tuple[Motion, ...]
     open: Determined
     clashes: tuple[Clash, ...]
+    true_unknowns: Mapping[str, float]
 
 
 def gather(config: Config, problem: PDEProblem, reference: Reference | None) -> Scales:
@@ -46,4 +47,5 @@ def gather(config: Config, problem: PDEProblem, reference: Reference | None) -> 
     known = [name for name, size in fields.items() if size.largest > 0]
     moves = motions(problem, names, known)
     met, left = clashes(problem, imposed), determined(problem)
-    return Scales(config, problem, fields, names, terms, moves, left, met)
+    true = {} if reference is None else reference.unknowns
+    return Scales(config, problem, fields, names, terms, moves, left, met, true)

@@ -180,7 +180,36 @@ def test_first_guesses_beyond_any_learning_rate():
     caution = one(config_of(problem.replace("FIRST", "2.0e+8")), "unknown_size")
     assert "stiffness: {initial: 200000000.0, positive: true}" in caution.text
     negative = warnings_of(config_of(problem.replace("FIRST", "-2.0e+8")))["unknown_size"]
-    assert not negative.mend and "write `2e+08*stiffness` for `stiffness`" in negative.text.lower()
+    assert not negative.mend and "Write `-2e+08*stiffness` for `stiffness`" in negative.text
+
+
+@pytest.mark.parametrize("first", ["1", "{initial: 1, positive: true}", "-1"])
+def test_first_guesses_far_from_balance(first):
+    problem = """
+    coordinates: {t: [0, 10]}
+    fields: [u]
+    unknowns: {A: FIRST}
+    equations: {decay: u_t + A*1.0e-9*u^2}
+    conditions: {start: {at: {t: 0}, equal: {u: 1}}}
+    """
+    caution = one(config_of(problem.replace("FIRST", first)), "unknown_size")
+    assert "`decay` is in balance only at about" in caution.text
+    told = "Write `-" if first == "-1" else "positive: true}}`"
+    assert told in caution.text
+
+
+def test_first_guesses_far_from_the_reference():
+    problem = """
+    coordinates: {t: [0, 1]}
+    fields: [u]
+    unknowns: {A: 2}
+    equations: {decay: u_t + A*u}
+    conditions: {start: {at: {t: 0}, equal: {u: 1}}}
+    reference: {name: exact, u: exp(-A*t), unknowns: {A: 5.0e+3}}
+    """
+    caution = warnings_of(config_of(problem))["unknown_size"]
+    assert "A starts at 2, and the reference says 5e+03" in caution.text
+    assert "`unknowns: {A: {initial: 5000.0, positive: true}}`" in caution.text
 
 
 def test_an_eigenproblem():
