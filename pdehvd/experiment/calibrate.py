@@ -161,7 +161,7 @@ def _advance(stepper: Stepper, batch: Any, steps: int) -> Callable[[Any], Any]:
 
 def steps_per_call(training: TrainingSpec) -> int:
     """Return the steps of a timed call: as many as in a run."""
-    return max(1, min(training.steps_per_call, training.log_every, training.steps))
+    return max(1, min(training.steps_per_call, training.log_period(training.steps), training.steps))
 
 
 def _counted(group: Group) -> tuple[int, int]:

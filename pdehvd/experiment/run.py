@@ -41,6 +41,8 @@ __all__ = ["Trained", "open_run", "train"]
 
 # What all ranks have to say alike is said by rank 0; the others would repeat it after so long.
 _PATIENCE = 5.0
+# Ends of runs after which their last step needs no more work.
+_DONE = ("completed", "stalled")
 EXIT_CODES = {"completed": 0, "stalled": 0, "diverged": 4, "interrupted": 130}
 _LEAVING = 20.0
 
@@ -110,6 +112,8 @@ def _run(config: Config, parts: Any, place: Place, resume: Path | None) -> int:
     state = trainer.fresh_state()
     if resume is not None:
         stored = _stored(place)
+        if stored is not None and _is_done(config, stored.step, place):
+            return 0
         if stored is not None:
             with blaming(place.directory):
                 state = trainer.restored(stored)
@@ -118,7 +122,8 @@ def _run(config: Config, parts: Any, place: Place, resume: Path | None) -> int:
                 place.say(change)
             folder.tidy(place.directory)
         checkpoints.tidy(state.step)
-        history.truncate(state.step)
+        # A run that begins again has no row, not even that of step 0.
+        history.truncate(-1 if stored is None else state.step)
         _describe(config, place)
     quiet = place.quiet or not place.writes
     progress = Progress(config.training.steps, quiet=quiet, start=state.step)
@@ -197,3 +202,21 @@ def _stored(place: Place) -> TrainState | None:
     if answer[:1] == b"-":
         raise ConfigError(os.fsdecode(answer[1:]))
     return state_of(place.directory, answer[1:]) if answer else None
+
+
+def _is_done(config: Config, step: int, place: Place) -> bool:
+    """Return whether a stored run has all steps that are asked for, and say so; alike on all ranks.
+
+    A run that died while it drew its pictures has all of them, and is not done.
+    """
+    asked, answer = config.training.steps, b""
+    if place.writes:
+        status = folder.read_json(place.directory / folder.SUMMARY).get("status")
+        answer = b"+" if step > asked or (step == asked and status in _DONE) else b""
+    done = bool(place.group.broadcast_bytes(answer))
+    if done and place.writes and not place.quiet:
+        print(
+            f"nothing to do: the run has {counted(step, 'step')}, and training.steps asks for "
+            f"{asked:,}; to go on: --set training.steps=N with N above {step}; {place.directory}"
+        )
+    return done

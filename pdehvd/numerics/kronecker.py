@@ -38,8 +38,8 @@ def _solved(pairs: Sequence[Pair], right: np.ndarray, damping: float) -> np.ndar
         for pair in pairs
     ]
     if len(damped) == 1:
-        inner = linalg.solve(damped[0].inputs, right, assume_a="pos")
-        result: np.ndarray = linalg.solve(damped[0].signals, inner.T, assume_a="pos").T
+        inner = linalg.cho_solve(linalg.cho_factor(damped[0].inputs), right)
+        result: np.ndarray = linalg.cho_solve(linalg.cho_factor(damped[0].signals), inner.T).T
         return result
     first, second = damped
     values_in, left = linalg.eigh(first.inputs, second.inputs)

@@ -82,12 +82,16 @@ class ConjugateGradients(Solver):
         self._iterations = iterations
         self._tolerance = tolerance
         size = len(at.gradient)
-        self._nystrom = Nystrom.sketch(at.gram, size, rank, seed) if rank else None
+        self._nystrom = Nystrom.sketch(self._products, size, rank, seed) if rank else None
         self._damping = 0.0
         self._facts: Facts = {}
 
+    def _products(self, directions: np.ndarray) -> np.ndarray:
+        """Return J^T J v [m, P] for vectors v [m, P], which may have more digits than J."""
+        return self.at.gram(directions.astype(self.at.own.dtype))
+
     def _product(self, direction: np.ndarray) -> np.ndarray:
-        return self.at.gram(direction[None])[0]
+        return self._products(direction[None])[0]
 
     def damp(self, damping: float) -> None:
         self._damping = damping

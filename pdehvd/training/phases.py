@@ -44,3 +44,14 @@ def phase_at(phases: Sequence[Phase], step: int) -> Phase:
         if phase.stop is None or step < phase.stop:
             return phase
     return phases[-1]
+
+
+def span_at(phases: Sequence[Phase], step: int, steps: int) -> range:
+    """Return the steps of the phase that does the step after `step` steps, of `steps` in all."""
+    start = 0
+    for phase in phases:
+        stop = steps if phase.stop is None else min(phase.stop, steps)
+        if step < stop:
+            break
+        start = min(stop, step)
+    return range(start, max(stop, start))

@@ -8,6 +8,9 @@ from pdehvd.errors import ConfigError
 from pdehvd.problems.levels import LevelsSpec
 from pdehvd.spec import Spec
 
+# Lines of metrics: so many for a short phase, one in so many steps, so many for a long phase.
+_LINES, _USUAL, _MOST = 50, 100, 1000
+
 
 class EarlyStoppingSpec(Spec):
     """Stop when the total loss has not fallen for a while."""
@@ -48,7 +51,11 @@ class TrainingSpec(Spec):
     evaluate_every: int = Field(
         default=500, ge=1, description="steps between errors against the reference"
     )
-    log_every: int = Field(default=100, ge=1, description="steps between lines of metrics.jsonl")
+    log_every: int | None = Field(
+        default=None,
+        ge=1,
+        description="steps between lines of metrics.jsonl; null: at least 50 lines a phase",
+    )
     steps_per_call: int = Field(
         default=25, ge=1, description="steps in one compiled call; more is faster, and reacts later"
     )
@@ -74,3 +81,11 @@ class TrainingSpec(Spec):
         allow_inf_nan=False,
         description="stop after so many seconds of training",
     )
+
+    def log_period(self, steps: int) -> int:
+        """Return the steps between lines of metrics in a phase of `steps` steps.
+
+        Unless it is given: 50 lines or more for each phase, a line a step for the shortest, one in
+        100 steps for those of 5,000 to 100,000, and a thousand lines for longer ones.
+        """
+        return self.log_every or max(1, min(steps // _LINES, max(_USUAL, steps // _MOST)))

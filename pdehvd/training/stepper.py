@@ -76,6 +76,11 @@ class Stepper:
         """Return the phase that does the next step."""
         return phase_at(self.parts.phases, step)
 
+    @property
+    def starts(self) -> list[int]:
+        """Steps after which another optimizer goes on."""
+        return [phase.stop for phase in self.parts.phases[:-1] if phase.stop is not None]
+
     def advance(self, state: TrainState, batch: Batch, count: int, flags: list[bool]) -> Called:
         """Do up to `count` steps of one phase; stop early where the loss is no number.
 
@@ -143,6 +148,16 @@ class Stepper:
         theta = tf.constant(theta, state.theta.dtype)
         flags = np.zeros(0)
         return Called(theta, own, moments, done, loss, losses, numbers, flags, stalled, fault)
+
+    def before_first(self, state: TrainState, batch: Batch) -> tuple[float, np.ndarray] | None:
+        """Return the loss and its terms at theta, where the losses of steps are those after them.
+
+        None where the first step tells them.
+        """
+        if not isinstance(self.phase(state.step).optimizer, HostOptimizer):
+            return None
+        at = HostObjective(self._calls, batch, state.weights).evaluate(state.theta.numpy())
+        return at.loss, at.losses
 
     def _loop(self, optimizer: Optimizer) -> Any:
         """Return an optimizer's loop over (theta, state, moments, batch, weights, count)."""

@@ -10,30 +10,18 @@ from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from pdehvd.errors import counted
 from pdehvd.objectives.base import Batch
 from pdehvd.training.agreement import Agreement
-from pdehvd.training.checkpoint import Checkpoints
-from pdehvd.training.history import History
-from pdehvd.training.progress import Progress
 from pdehvd.training.recent import Clock, Recent
+from pdehvd.training.rows import Output, Rows, show
 from pdehvd.training.spec import TrainingSpec
 from pdehvd.training.state import TrainState
 from pdehvd.training.stepper import Called, Parts, Stepper
 
 Ending = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Output:
-    """Where a trainer writes; all of it is silent on every rank but 0."""
-
-    history: History
-    progress: Progress
-    checkpoints: Checkpoints
 
 
 @dataclass(frozen=True)
@@ -65,6 +53,7 @@ class Trainer:
         self.parts = parts
         self.spec = spec
         self.stepper = stepper or Stepper(parts)
+        self._rows = Rows(parts, spec, self.stepper)
         self._beat = beat or (lambda step: None)
         self._agreement = Agreement(parts.objective)
         self._asked_to_stop = False
@@ -99,12 +88,15 @@ class Trainer:
         started = time.monotonic() - state.seconds
         batch = self.stepper.batch(state)
         ending: Ending | None = None
+        if state.step == 0:
+            self._rows.first(state, batch, recent, output)
         try:
             while ending is None and state.step < self.spec.steps:
                 before = state
                 state, called = self._call(state, batch, recent, started)
                 self._beat(state.step)
                 if called.fault is None:
+                    show(state, recent, output)
                     state, batch = self._due(state, batch, recent, output)
                     ending = self._ending(state, recent, called)
                 else:
@@ -157,17 +149,13 @@ class Trainer:
     def _until_event(self, step: int) -> int:
         """Return the number of steps to the next thing that is due."""
         spec = self.spec
-        periods = [spec.steps_per_call, spec.log_every, spec.checkpoint_every]
+        periods = [spec.steps_per_call, self._rows.period(step), spec.checkpoint_every]
         periods += [spec.evaluate_every] if self.parts.evaluator else []
         verify = spec.verify_every if self.stepper.group.size > 1 else None
         periods += [p for p in (self._resampling, self.parts.weighting.every, verify) if p]
-        end = min(spec.steps, self.stepper.phase(step).stop or spec.steps)
+        # The first loss is logged by itself.
+        end = min(spec.steps, self.stepper.phase(step).stop or spec.steps) if step else 1
         return min(end - step, *(period - step % period for period in periods))
-
-    @property
-    def _starts(self) -> list[int]:
-        """Steps after which another optimizer goes on."""
-        return [phase.stop for phase in self.parts.phases[:-1] if phase.stop is not None]
 
     @property
     def _resampling(self) -> int | None:
@@ -189,14 +177,14 @@ class Trainer:
         evaluated = self.parts.evaluator is not None and due(self.spec.evaluate_every)
         if evaluated:
             self._evaluate(state, recent)
-        if evaluated or due(self.spec.log_every):
-            self._log(state, recent, output)
+        if evaluated or self._rows.due(state.step):
+            self._rows.append(state, recent, output)
         if due(self.parts.weighting.every):
             state = self.stepper.renewed(state, batch)
         if due(self._resampling):
             state = self.stepper.resampled(state)
             batch = self.stepper.batch(state)
-        if state.step in self._starts:
+        if state.step in self.stepper.starts:
             state = replace(state, optimizer=self.stepper.phase(state.step).fresh(state.theta))
         saving = due(self.spec.checkpoint_every)
         return self._save(state, recent, output, saving), batch
@@ -225,28 +213,6 @@ class Trainer:
             recent.errors, recent.measures = measured.relative_l2, measured.others
             recent.evaluated = state.step
 
-    def _log(self, state: TrainState, recent: Recent, output: Output) -> None:
-        """Write a row of metrics and move the progress bar."""
-        objective, pace = self.parts.objective, recent.since_log.per_step
-        rate = recent.since_log.points_per_second
-        row: dict[str, Any] = {"step": state.step, "seconds": state.seconds}
-        row["loss/total"] = recent.loss
-        row |= _named("loss", objective.terms, recent.losses)
-        row |= recent.facts
-        if recent.evaluated == state.step:
-            row |= {f"relative_l2/{name}": error for name, error in recent.errors.items()}
-            row |= recent.measures
-        row |= {"seconds_per_step": pace, "points_per_second": rate}
-        unknowns = objective.unknowns(state.theta)
-        row |= {f"unknown/{name}": float(value) for name, value in unknowns.items()}
-        if self.parts.weighting.every:
-            row |= _named("weight", objective.terms, state.weights.numpy())
-        output.history.append(row)
-        error = recent.worst if math.isfinite(recent.worst) else None
-        output.progress.update(state.step, recent.loss, error, rate)
-        recent.logged = state.step
-        recent.since_log = Clock(calls=1)
-
     def _save(self, state: TrainState, recent: Recent, output: Output, due: bool) -> TrainState:
         """Write a checkpoint where one is due, or where the error is the best so far."""
         fresh = recent.evaluated == state.step or (due and self.parts.evaluator is None)
@@ -264,8 +230,8 @@ class Trainer:
         if self.spec.verify_every:
             self._agreement.check(state)
         self._evaluate(state, recent)
-        if recent.logged != state.step and recent.losses.size:
-            self._log(state, recent, output)
+        if recent.losses.size:
+            self._rows.append(state, recent, output)
         return self._save(state, recent, output, True)
 
     def _listen(self) -> dict[int, Any]:
@@ -276,8 +242,3 @@ class Trainer:
 
         numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
         return {number: signal.signal(number, stop) for number in numbers}
-
-
-def _named(prefix: str, terms: tuple[str, ...], values: np.ndarray) -> dict[str, float]:
-    """Return a column for each term."""
-    return {f"{prefix}/{n}": float(v) for n, v in zip(terms, values, strict=True)}

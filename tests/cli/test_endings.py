@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import CONFIG, Type
+from tests.cli.conftest import CONFIG, Type, contents
 
 
 def write(here: Path, equation: str, optimizer: str, **problem: object) -> None:
@@ -89,3 +90,56 @@ def test_a_term_that_stops_to_be_finite_is_named(type_: Type, here: Path) -> Non
     summary = json.loads((here / "runs/latest/summary.json").read_text())
     assert done.code == 4 and "equation/heat is" in summary["reason"], summary["reason"]
     assert 1 < summary["steps"] <= 4
+
+
+def test_resuming_below_the_stored_step_leaves_the_run_alone(type_: Type, here: Path) -> None:
+    assert type_("train", "small.yaml", "--quiet").code == 0
+    before = contents(here / "runs")
+    for asked in ("1", "4"):
+        again = ("train", "small.yaml", "--resume", "latest", "--set", f"training.steps={asked}")
+        done = type_(*again)
+        assert (done.code, done.err) == (0, "")
+        assert done.out.startswith(
+            f"nothing to do: the run has 4 steps, and training.steps asks for {asked}; "
+            "to go on: --set training.steps=N with N above 4; "
+        )
+        assert contents(here / "runs") == before
+        assert type_(*again, "--quiet").out == ""
+    done = type_("train", "small.yaml", "--resume", "latest", "--set", "training.steps=6")
+    assert done.code == 0 and "resumed at step 4" in done.out
+    assert json.loads((here / "runs/latest/summary.json").read_text())["steps"] == 6
+
+
+def test_a_run_that_died_while_it_drew_is_finished(type_: Type, here: Path) -> None:
+    assert type_("train", "small.yaml", "--quiet").code == 0
+    (here / "runs/latest/summary.json").unlink()
+    done = type_("train", "small.yaml", "--resume", "latest")
+    assert done.code == 0 and "completed: 4 steps done" in done.out
+    assert json.loads((here / "runs/latest/summary.json").read_text())["status"] == "completed"
+
+
+VANISHING = {
+    "zero by a hard condition": ("u_x", {"hard": {"u": "where(x < 9, 1, network)"}}),
+    "constant": ("where(u > 9, u, 2)", {}),
+    "tiny": ("1e-300*(u_t - nu*u_xx)", {}),
+    "huge": ("1e150*(u_t - nu*u_xx)", {}),
+}
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "ssbroyden", "lbfgs", "gauss_newton", "kfac"])
+@pytest.mark.parametrize("case", VANISHING)
+def test_losses_at_the_ends_of_the_numbers(
+    type_: Type, here: Path, case: str, optimizer: str
+) -> None:
+    equation, more = VANISHING[case]
+    write(here, equation, optimizer, **more)
+    text = (here / "small.yaml").read_text()
+    conditions = text[text.index("  conditions:") : text.index("  reference:")]
+    kept = "".join(line for line in conditions.splitlines(True) if "hard" in line)
+    text = text.replace(conditions, kept).replace(", conditions: 16", "")
+    (here / "small.yaml").write_text(text)
+    done = type_("train", "small.yaml")
+    summary = json.loads((here / "runs/latest/summary.json").read_text())
+    assert (done.code, done.err) == (0, ""), done.err
+    assert summary["status"] in ("completed", "stalled"), summary["reason"]
+    assert summary["loss"] is not None and math.isfinite(summary["loss"])

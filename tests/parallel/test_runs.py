@@ -54,7 +54,7 @@ def test_a_run_goes_on_with_another_number_of_processes(whole, tmp_path):
     distance = np.linalg.norm(state.theta - whole.theta) / np.linalg.norm(whole.theta)
     assert distance < 1e-10
     steps = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
-    assert steps == list(range(10, 101, 10))
+    assert steps == [1, *range(10, 101, 10)]
     assert summary_of(tmp_path)["processes"] == 3
 
 

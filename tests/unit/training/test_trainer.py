@@ -12,6 +12,7 @@ from pdehvd.experiment.config import load_config
 from pdehvd.training.checkpoint import Checkpoints, read_checkpoint
 from pdehvd.training.history import History
 from pdehvd.training.progress import Progress
+from pdehvd.training.spec import TrainingSpec
 from pdehvd.training.state import TrainState
 from pdehvd.training.trainer import Output, Trainer
 
@@ -71,7 +72,7 @@ def test_things_happen_when_they_are_due(fit):
         steps=45, log_every=10, evaluate_every=15, checkpoint_every=20, steps_per_call=7
     )
     assert outcome.status == "completed" and outcome.state.step == 45
-    assert [row["step"] for row in rows] == [10, 15, 20, 30, 40, 45]
+    assert [row["step"] for row in rows] == [1, 10, 15, 20, 30, 40, 45]
     assert [row["step"] for row in rows if "relative_l2/u" in row] == [15, 30, 45]
     assert {"loss/total", "loss/equation/decay", "loss/condition/start", "learning_rate"} <= set(
         rows[0]
@@ -79,8 +80,8 @@ def test_things_happen_when_they_are_due(fit):
     assert TrainState.from_bytes(read_checkpoint(folder)).step == 45
     assert rows[-1]["relative_l2/u"] == pytest.approx(outcome.errors["u"])
     # 16 points of the equation and one of the condition.
-    paces = [row["seconds_per_step"] * row["points_per_second"] for row in rows]
-    assert paces[1:] == pytest.approx([17] * 5)
+    paces = [row["seconds_per_step"] * row["points_per_second"] for row in rows[1:]]
+    assert rows[0]["seconds_per_step"] is None and paces == pytest.approx([17] * 6)
 
 
 def test_steps_per_call_do_not_change_the_run(fit):
@@ -160,9 +161,9 @@ PHASES = [{"name": "adam", "steps": 12, "learning_rate": 0.01}, {"name": "lbfgs"
 
 def test_phases_take_turns_at_their_step(fit):
     _, rows, _ = fit(optimizer=PHASES, steps=20, log_every=4, steps_per_call=5)
-    assert ["learning_rate" in row for row in rows] == [True] * 3 + [False] * 2
-    assert ["step_length" in row for row in rows] == [False] * 3 + [True] * 2
-    assert rows[-1]["loss/total"] < rows[2]["loss/total"]
+    assert ["learning_rate" in row for row in rows] == [True] * 4 + [False] * 2
+    assert ["step_length" in row for row in rows] == [False] * 4 + [True] * 2
+    assert rows[-1]["loss/total"] < rows[3]["loss/total"]
 
 
 @pytest.mark.parametrize("stop", [8, 12, 16])
@@ -185,3 +186,55 @@ def test_a_method_that_finds_nothing_better_stalls(fit):
     assert outcome.status == "stalled" and "the loss is 0" in outcome.reason
     assert TrainState.from_bytes(read_checkpoint(folder)).step == outcome.state.step
     assert rows[-1]["step"] == outcome.state.step
+
+
+def steps_of(rows):
+    return [row["step"] for row in rows]
+
+
+def test_a_run_has_many_rows_however_short_it_is(fit, tmp_path):
+    _, rows, _ = fit(steps=30)
+    assert steps_of(rows) == list(range(1, 31))
+    _, rows, _ = fit(steps=230, steps_per_call=7, folder=tmp_path / "longer")
+    assert steps_of(rows) == [1, *range(4, 231, 4), 230]
+
+
+@pytest.mark.parametrize(
+    ("steps", "period"),
+    [(1, 1), (49, 1), (99, 1), (100, 2), (4999, 99), (5000, 100), (100_000, 100), (10**6, 1000)],
+)
+def test_the_period_of_rows(steps, period):
+    assert TrainingSpec().log_period(steps) == period
+    assert TrainingSpec(log_every=7).log_period(steps) == 7
+
+
+def test_every_phase_has_its_rows_and_its_end(fit):
+    adam, lbfgs = {"name": "adam", "steps": 333}, {"name": "lbfgs"}
+    _, rows, _ = fit(optimizer=[adam, lbfgs], steps=363)
+    steps = steps_of(rows)
+    assert steps[:3] == [1, 6, 12] and 333 in steps
+    assert len([step for step in steps if step <= 333]) >= 50
+    assert steps[-30:] == list(range(steps[-1] - 29, steps[-1] + 1))
+
+
+def test_the_first_loss_is_that_before_any_step(fit, tmp_path):
+    for name in ("adam", "lbfgs", "gauss_newton", "soap"):
+        _, rows, _ = fit(optimizer={"name": name}, steps=3, folder=tmp_path / name)
+        _, some, _ = fit(optimizer={"name": "sgd"}, steps=1, folder=tmp_path / f"{name}sgd")
+        assert rows[0]["loss/total"] == pytest.approx(some[0]["loss/total"], rel=1e-12), name
+
+
+def test_rows_are_the_same_after_a_resume(fit, tmp_path):
+    parts = {"optimizer": [{"name": "adam", "steps": 70}, {"name": "lbfgs"}], "steps": 130}
+    _, whole, _ = fit(**parts, folder=tmp_path / "a", checkpoint_every=60)
+    fit(
+        **parts | {"stop_at": {"loss": 1e3}},
+        folder=tmp_path / "b",
+        steps_per_call=60,
+        checkpoint_every=60,
+    )
+    stored = TrainState.from_bytes(read_checkpoint(tmp_path / "b"))
+    History(tmp_path / "b").truncate(stored.step)
+    _, rows, _ = fit(**parts, stored=stored, folder=tmp_path / "b", checkpoint_every=60)
+    assert steps_of(rows) == steps_of(whole)
+    assert [row["loss/total"] for row in rows] == [row["loss/total"] for row in whole]

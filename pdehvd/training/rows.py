@@ -1,0 +1,90 @@
+"""The rows of metrics: when there is one, and what it holds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pdehvd.objectives.base import Batch
+from pdehvd.training.checkpoint import Checkpoints
+from pdehvd.training.history import History
+from pdehvd.training.phases import span_at
+from pdehvd.training.progress import Progress
+from pdehvd.training.recent import Clock, Recent
+from pdehvd.training.spec import TrainingSpec
+from pdehvd.training.state import TrainState
+from pdehvd.training.stepper import Parts, Stepper
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a trainer writes; all of it is silent on every rank but 0."""
+
+    history: History
+    progress: Progress
+    checkpoints: Checkpoints
+
+
+class Rows:
+    """Writes rows of metrics: of the first step, of a phase's last, and of some between.
+
+    Which ones follows from the numbers of steps alone: a run that resumes has the same.
+    """
+
+    def __init__(self, parts: Parts, spec: TrainingSpec, stepper: Stepper) -> None:
+        self._parts = parts
+        self._spec = spec
+        self._stepper = stepper
+
+    def period(self, step: int) -> int:
+        """Return the steps between lines of metrics in the phase that does the next step."""
+        return self._spec.log_period(len(span_at(self._parts.phases, step, self._spec.steps)))
+
+    def due(self, step: int) -> bool:
+        """Return whether there is a line after `step` steps: the first, a phase's last, others."""
+        return step == 1 or step in self._stepper.starts or step % self.period(step - 1) == 0
+
+    def first(self, state: TrainState, batch: Batch, recent: Recent, output: Output) -> None:
+        """Write the loss before the first step as row 0, unless that of step 1 will hold it."""
+        found = self._stepper.before_first(state, batch)
+        if found is not None:
+            row: dict[str, Any] = {"step": 0, "seconds": 0.0, "loss/total": found[0]}
+            output.history.append(row | _named("loss", self._parts.objective.terms, found[1]))
+            recent.logged = 0
+
+    def append(self, state: TrainState, recent: Recent, output: Output) -> None:
+        """Write a row of metrics, once for every step."""
+        if recent.logged == state.step:
+            return
+        objective, pace = self._parts.objective, recent.since_log.per_step
+        rate = recent.since_log.points_per_second
+        row: dict[str, Any] = {"step": state.step, "seconds": state.seconds}
+        row["loss/total"] = recent.loss
+        row |= _named("loss", objective.terms, recent.losses)
+        row |= recent.facts
+        if recent.evaluated == state.step:
+            row |= {f"relative_l2/{name}": error for name, error in recent.errors.items()}
+            row |= recent.measures
+        row |= {"seconds_per_step": pace, "points_per_second": rate}
+        unknowns = objective.unknowns(state.theta)
+        row |= {f"unknown/{name}": float(value) for name, value in unknowns.items()}
+        if self._parts.weighting.every:
+            row |= _named("weight", objective.terms, state.weights.numpy())
+        output.history.append(row)
+        recent.logged = state.step
+        recent.since_log = Clock(calls=1)
+
+
+def show(state: TrainState, recent: Recent, output: Output) -> None:
+    """Move the progress bar."""
+    error = recent.worst if math.isfinite(recent.worst) else None
+    rate = recent.total.points_per_second
+    output.progress.update(state.step, recent.loss, error, rate)
+
+
+def _named(prefix: str, terms: tuple[str, ...], values: np.ndarray) -> dict[str, float]:
+    """Return a column for each term."""
+    return {f"{prefix}/{n}": float(v) for n, v in zip(terms, values, strict=True)}
