@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from pdehvd.objectives.base import Batch
 from pdehvd.objectives.parts import Data
+from pdehvd.objectives.point_law import PointLaw
 
 if TYPE_CHECKING:
     from pdehvd.objectives.generative import GenerativeObjective
@@ -25,27 +27,38 @@ def at_points(objective: PDEObjective, theta: tf.Tensor, batch: Batch) -> str:
 
     Nothing where all are finite. All residuals are looked at before any gradient.
     """
-    blocks = [_Block(objective, theta, batch, n) for n in range(len(objective.problem.blocks))]
-    values = (block.value(span) for block in blocks for span in block.spans)
-    gradients = (block.gradient(span) for block in blocks for span in block.spans)
+    terms = [
+        _Term(objective, theta, batch, number, place)
+        for number, block in enumerate(objective.problem.blocks)
+        for place in range(len(block.terms))
+    ]
+    values = (term.value(span) for term in terms for span in term.spans)
+    gradients = (term.gradient(span) for term in terms for span in term.spans)
     return next((text for found in (values, gradients) for text in found if text), "")
 
 
-class _Block:
-    """One block of a batch, of which equally many items are compiled once, as a step compiles them.
+class _Term:
+    """One term of a batch's block, of which equally many items are compiled once, as in a step.
 
-    Another compiler may find another number where a formula has none.
+    Another compiler may find another number where a formula has none. The term is alone in its
+    block: zero times an infinite slope of its neighbour would be its own gradient otherwise.
     """
 
     def __init__(
-        self, objective: PDEObjective, theta: tf.Tensor, batch: Batch, number: int
+        self, objective: PDEObjective, theta: tf.Tensor, batch: Batch, number: int, place: int
     ) -> None:
-        self._objective = objective
         self._theta = theta
         self._batch = batch
         self._number = number
-        block = objective.problem.blocks[number]
-        self._names = [term.name for term in block.terms]
+        problem = objective.problem
+        block, term = problem.blocks[number], problem.blocks[number].terms[place]
+        first = sum(len(before.expressions) for before in block.terms[:place])
+        own = block.expressions[first : first + len(term.expressions)]
+        alone = replace(block, terms=(term,), expressions=own)
+        blocks = (*problem.blocks[:number], alone, *problem.blocks[number + 1 :])
+        self._law = PointLaw(replace(problem, blocks=blocks), objective.network)
+        self._name = term.name
+        self._names = problem.coordinates
         self._k = block.source.points_per_item
         self._width = min(block.count, _AT_ONCE)
         self.spans = [
@@ -53,7 +66,7 @@ class _Block:
             for start in range(0, block.count, self._width)
         ]
         self._residuals = tf.function(self._own_residuals, jit_compile=True, autograph=False)
-        self._slopes = tf.function(self._finite_slopes, jit_compile=True, autograph=False)
+        self._slope = tf.function(self._has_slope, jit_compile=True, autograph=False)
 
     def _items(self, span: range) -> list[Data]:
         """Return a batch of this block's items of a span, over and over until it is full."""
@@ -64,48 +77,45 @@ class _Block:
             for n, data in enumerate(self._batch)
         ]
 
-    def _own_residuals(self, theta: tf.Tensor, batch: Batch) -> list[tf.Tensor]:
-        """Return the residuals [n, R] of each of this block's terms."""
-        return [r for r in self._objective.residuals(theta, batch) if r is not None]
+    def _own_residuals(self, theta: tf.Tensor, batch: Batch) -> tf.Tensor:
+        """Return the residuals [n, R] of this term, the only one with items."""
+        return next(r for r in self._law.residuals(theta, batch) if r is not None)
 
-    def _finite_slopes(self, theta: tf.Tensor, batch: Batch) -> tf.Tensor:
-        """Return of which terms the gradient of the sum of squares is finite."""
-        with tf.GradientTape(persistent=True) as tape:
+    def _has_slope(self, theta: tf.Tensor, batch: Batch) -> tf.Tensor:
+        """Return whether the gradient of the sum of squares is finite."""
+        with tf.GradientTape() as tape:
             tape.watch(theta)
-            own = self._own_residuals(theta, batch)
-            sums = [tf.reduce_sum(tf.square(residual)) for residual in own]
+            total = tf.reduce_sum(tf.square(self._own_residuals(theta, batch)))
         none = tf.UnconnectedGradients.ZERO
-        slopes = [tape.gradient(one, theta, unconnected_gradients=none) for one in sums]
-        return tf.stack([tf.reduce_all(tf.math.is_finite(slope)) for slope in slopes])
+        slope = tape.gradient(total, theta, unconnected_gradients=none)
+        return tf.reduce_all(tf.math.is_finite(slope))
 
     def value(self, span: range) -> str:
-        """Return a term whose square is not finite at an item of a span, and where."""
-        found = self._residuals(self._theta, self._items(span))
-        for name, residual in zip(self._names, found, strict=True):
-            bad = np.argwhere(~np.isfinite(tf.square(residual).numpy()))
-            if len(bad):
-                size = float(residual[bad[0][0], bad[0][1]])
-                large = ", and its square is too large" if math.isfinite(size) else ""
-                return f"{name} is {size:.3g} at {self._place(span[bad[0][0]])}{large}"
-        return ""
+        """Return an item of a span at which the term's square is not finite, in words."""
+        residual = self._residuals(self._theta, self._items(span))
+        bad = np.argwhere(~np.isfinite(tf.square(residual).numpy()))
+        if not len(bad):
+            return ""
+        size = float(residual[bad[0][0], bad[0][1]])
+        large = ", and its square is too large" if math.isfinite(size) else ""
+        return f"{self._name} is {size:.3g} at {self._place(span[bad[0][0]])}{large}"
 
     def gradient(self, span: range) -> str:
-        """Return a term whose gradient is not finite at an item of a span, and where."""
-        finite = self._slopes(self._theta, self._items(span)).numpy()
-        if np.all(finite):
+        """Return an item of a span at which the term's gradient is not finite, in words."""
+        if self._slope(self._theta, self._items(span)):
             return ""
-        term = int(np.argmin(finite))
         while len(span) > 1:
             half = span[: len(span) // 2]
-            good = self._slopes(self._theta, self._items(half)).numpy()[term]
+            good = bool(self._slope(self._theta, self._items(half)))
             span = span[len(half) :] if good else half
-        size = float(self._residuals(self._theta, self._items(span))[term][0, 0])
-        text = f"the gradient of {self._names[term]} is not finite at {self._place(span[0])}"
-        return f"{text}, where the term is {size:.3g}"
+        size = float(self._residuals(self._theta, self._items(span))[0, 0])
+        place = self._place(span[0])
+        return (
+            f"the gradient of {self._name} is not finite at {place}, where the term is {size:.3g}"
+        )
 
     def _place(self, item: int) -> str:
-        point = self._batch[self._number]["x"][item * self._k].numpy()
-        return _named(self._objective.problem.coordinates, point)
+        return _named(self._names, self._batch[self._number]["x"][item * self._k].numpy())
 
 
 def _named(names: Sequence[str], numbers: Sequence[float]) -> str:

@@ -77,3 +77,9 @@ def test_a_square_beyond_the_range():
     assert re.fullmatch(
         r"equation/big is [12](\.\d+)?e\+200 at x = .*, t = .*, and its square is too large", text
     )
+
+
+def test_the_neighbour_of_a_term_without_a_gradient_is_not_blamed():
+    equations = {"good": "u_t - u_xx", "bad": "sqrt(u_x^2 + u_t^2) - 1"}
+    text, _ = blamed({"equations": equations}, lambda x: 1 + 0 * line(x) ** 2)
+    assert text.startswith("the gradient of equation/bad is not finite at x = ")
