@@ -82,8 +82,8 @@ def unknowns_at_edges(result: Result) -> Iterator[Caution]:
         ratio = abs(found / first) if first else 1.0
         if not 1 / AWAY < ratio < AWAY:
             cause = (
-                f"{name} ran from {first:.3g} to {found:.3g}: it left the range in which the "
-                "equations say anything about it, so this is no measurement"
+                f"{name} ran from {first:.3g} to {found:.3g}: the equations "
+                "hardly depend on it there, so this value means nothing"
             )
         elif first and abs(found / first - 1) < MOVED and result.steps >= ENOUGH_STEPS:
             cause = f"{name} has not moved from its first guess {first:.3g}: nothing fixes it yet"
@@ -148,8 +148,8 @@ def faded(result: Result) -> Iterator[Caution]:
         trained = result.relative(f"equation/{motion.equation}") < SMALL
         if trained and min(sizes) < FADED * sizes[0]:
             cause = (
-                f"{motion.field} shrinks to {min(sizes) / sizes[0]:.0%} of its size at the start, "
-                f"while `{motion.equation}` only carries it around: what starts does not arrive"
+                f"{motion.field} shrinks to {min(sizes) / sizes[0]:.0%} of its initial size, "
+                f"while `{motion.equation}` only carries it around: what starts is lost"
             )
             yield Caution("faded", cause, result.remedy({}))
 
@@ -190,7 +190,7 @@ def meeting_conditions(result: Result) -> Iterator[Caution]:
             f"{first} and {second} ask for different values of {clash.field} where they meet "
             f"({clash.values[0]:.3g} and {clash.values[1]:.3g} near {place}), and no network jumps"
         )
-        advice = "Let one go over into the other there, or end one of them a little before"
+        advice = "Let one blend into the other, or end one of them shortly before"
         yield Caution("meeting", cause, advice=advice)
 
 

@@ -33,7 +33,10 @@ def field_values(scales: Scales) -> Iterator[Caution]:
     unlike = [size for size in scales.fields.values() if _unlike(size)]
     if unlike:
         told = ", ".join(_told(size) for size in unlike)
-        cause = f"{told}, and a fresh network gives about 1: training comes there slowly, or never"
+        cause = (
+            f"{told}, and a fresh network gives values of about 1, from which training gets there "
+            "slowly or not at all"
+        )
         outputs = {size.name: _output(size) for size in unlike}
         yield Caution("field_size", cause, mending.hard(scales.config, outputs))
 
@@ -181,12 +184,12 @@ def _window(scales: Scales, motion: Motion) -> mending.Lines:
 _MOTIONS: dict[str, Callable[[Motion], str]] = {
     "transport": lambda m: (
         f"`{m.equation}` carries {m.field} along {m.along} with the speed {m.speed:.3g}, through "
-        f"the domain {m.crossings:.2g} times: what holds at the start reaches the end slowly, or "
-        "never, and the loss is small without it"
+        f"the domain {m.crossings:.2g} times: the initial values reach later times slowly or "
+        "not at all, and the loss is small even without them"
     ),
     "wave": lambda m: (
         f"waves of `{m.equation}` cross the domain along {m.along} {m.crossings:.2g} times (speed "
-        f"{m.speed:.3g}): what holds at the start reaches the end slowly, or never"
+        f"{m.speed:.3g}): the initial values reach later times slowly or not at all"
     ),
     "oscillation": lambda m: (
         f"`{m.equation}` has {m.crossings:.2g} wave lengths of {m.field} along {m.along} (wave "

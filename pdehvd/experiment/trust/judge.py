@@ -66,7 +66,12 @@ class Judge:
                 return [self._acceptable(caution) for caution in look()]
         except Exception as error:
             # Advice that cannot be given must not keep anybody from training, or lose a result.
-            return [Caution("unexamined", f"no advice is given: {type(error).__name__}: {error}")]
+            return [
+                Caution(
+                    "unexamined",
+                    f"this problem could not be examined: {type(error).__name__}: {error}",
+                )
+            ]
 
     def _acceptable(self, caution: Caution) -> Caution:
         good = not caution.mend or accepted(self.config, caution.mend)
