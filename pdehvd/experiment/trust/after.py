@@ -149,7 +149,7 @@ def faded(result: Result) -> Iterator[Caution]:
         if trained and min(sizes) < FADED * sizes[0]:
             cause = (
                 f"{motion.field} shrinks to {min(sizes) / sizes[0]:.0%} of its initial size, "
-                f"while `{motion.equation}` only carries it around: what starts is lost"
+                f"while `{motion.equation}` only carries it around: the initial values fade"
             )
             yield Caution("faded", cause, result.remedy({}))
 

@@ -169,7 +169,7 @@ def test_what_is_carried_around_must_not_fade():
         return np.sin(2 * np.pi * (x[:, 0] - 0.6 * x[:, 1]))
 
     text = only(made_up(ROUND, lambda x: wave(x) * np.exp(-x[:, 1])))
-    assert "u shrinks to 14% of its size at the start" in text and "`carry`" in text
+    assert "u shrinks to 14% of its initial size" in text and "`carry`" in text
     assert names(made_up(ROUND, wave)) == []
     damped = ROUND.replace("0.6*u_x", "0.6*u_x + u")
     assert names(made_up(damped, lambda x: wave(x) * np.exp(-x[:, 1]))) == []
