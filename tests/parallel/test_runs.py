@@ -162,3 +162,32 @@ def test_divergence_stops_all_ranks_and_keeps_the_last_good_checkpoint(tmp_path)
     assert summary["status"] == "diverged"
     state = state_of(tmp_path)
     assert state.step == 20 and np.all(np.isfinite(state.theta))
+
+
+BREAKING = """\
+precision: float64
+problem:
+  name: pde
+  coordinates: {x: [0, 1], t: [0, 1]}
+  fields: [u]
+  equations: {heat: u_t - u_xx, eikonal: "sqrt(u_x^2 + u_t^2) - 1"}
+  hard: {u: "where(x < 0.9, network, 1)"}
+sampling: {name: grid, equations: 64}
+model: {name: mlp, width: 5, depth: 1}
+optimizer: {name: adam}
+training: {steps: 200}
+"""
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_point_of_any_rank_is_named(processes, tmp_path):
+    """The gradient has no value for x > 0.9, which are points of the last rank."""
+    (tmp_path / "breaking.yaml").write_text(BREAKING)
+    done = pdehvd("train", "breaking.yaml", "--np", processes, cwd=tmp_path)
+    assert done.returncode == 4, done.stdout + done.stderr
+    summary = summary_of(tmp_path)
+    place = "x = 0.9375, t = 0.0625, where the term is -1"
+    expected = f"the gradient of equation/eikonal is not finite at {place}"
+    assert (summary["status"], summary["processes"]) == ("diverged", int(processes))
+    assert summary["reason"] == f"the gradient is not finite after 1 step: {expected}"
+    assert expected in (run_of(tmp_path) / "log.txt").read_text()
