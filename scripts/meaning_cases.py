@@ -1,9 +1,7 @@
-"""Random problems with known solutions, and what each of their conditions must mean."""
+"""Random problems with known solutions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -11,33 +9,7 @@ import numpy as np
 import shapely
 import sympy
 import yaml
-
-Mask = Callable[[dict[str, np.ndarray]], np.ndarray]
-
-
-@dataclass
-class Expected:
-    """A condition: its kind, which points it may hold, which faces of the domain it must reach."""
-
-    kind: str
-    member: Mask | None = None
-    faces: list[tuple[str, float]] = field(default_factory=list)
-    oriented: bool = False
-    value: float | None = None
-    partner: str = ""
-
-
-@dataclass
-class Case:
-    """A config's text with its tables, its exact solution, its shape's outline, its conditions."""
-
-    text: str
-    solution: sympy.Expr
-    names: list[str]
-    bounds: dict[str, tuple[float, float]]
-    outline: Any
-    conditions: dict[str, Expected]
-    tables: dict[str, str] = field(default_factory=dict)
+from meaning_exact import Case, Expected, distance, gauss, on_faces, over_outline
 
 
 def draw(seed: int, number: int) -> Case:
@@ -223,7 +195,7 @@ class _Drawing:
         close = 1e-9 * (high - low)
         self.expected[key] = Expected(
             "strict sign" if strict else "closed sign",
-            lambda x: _on_faces(x, faces, self.bounds) & (x[name] <= high + close),
+            lambda x: on_faces(x, faces, self.bounds) & (x[name] <= high + close),
             faces,
             True,
         )
@@ -232,7 +204,7 @@ class _Drawing:
         faces = [(name, end) for name in self._space() for end in self.bounds[name]]
         self.conditions[key] = {"on": "boundary", "equal": {"u": self._text(self.solution)}}
         self.expected[key] = Expected(
-            "boundary", lambda x: _on_faces(x, faces, self.bounds), faces, True
+            "boundary", lambda x: on_faces(x, faces, self.bounds), faces, True
         )
 
     def _rim(self, key: str) -> None:
@@ -241,7 +213,7 @@ class _Drawing:
         near = 1e-5 * np.hypot(*[high - low for low, high in self._plane()])
         self.conditions[key] = {"on": "boundary", "equal": {"u": self._text(self.solution)}}
         self.expected[key] = Expected(
-            "rim", lambda x: _distance(self.outline, x) <= near, oriented=True
+            "rim", lambda x: distance(self.outline, x) <= near, oriented=True
         )
 
     def _part_of_rim(self, key: str) -> None:
@@ -255,7 +227,7 @@ class _Drawing:
         }
         self.expected[key] = Expected(
             "part of a rim",
-            lambda x: (_distance(self.outline, x) <= near) & (x[name] > middle),
+            lambda x: (distance(self.outline, x) <= near) & (x[name] > middle),
             oriented=True,
         )
 
@@ -304,48 +276,11 @@ class _Drawing:
     def _total(self) -> float:
         function = sympy.lambdify(list(self.symbols.values()), self.solution, "numpy")
         if self.outline is None:
-            rules = [_gauss(*self.bounds[name], 60) for name in self.symbols]
+            rules = [gauss(*self.bounds[name], 60) for name in self.symbols]
             grids = np.meshgrid(*[x for x, _ in rules], indexing="ij")
             weights = np.ones(1)
             for _, w in rules:
                 weights = np.multiply.outer(weights, w)
             values = np.broadcast_to(function(*grids), grids[0].shape)
             return float((values * weights.reshape(grids[0].shape)).sum())
-        return _over_outline(self.outline, function, self.bounds.get(self.time))
-
-
-def _gauss(low: float, high: float, order: int) -> tuple[np.ndarray, np.ndarray]:
-    nodes, weights = np.polynomial.legendre.leggauss(order)
-    return low + (high - low) * (nodes + 1) / 2, weights * (high - low) / 2
-
-
-def _over_outline(
-    outline: Any, function: Callable[..., Any], span: tuple[float, float] | None
-) -> float:
-    """Return the integral over the outline's triangles, times an interval of time."""
-    nodes, steps = _gauss(0.0, 1.0, 10)
-    s, t = (axis.ravel() for axis in np.meshgrid(nodes, nodes, indexing="ij"))
-    w = np.multiply.outer(steps, steps).ravel() * s
-    times, lengths = _gauss(*span, 40) if span else (np.zeros(1), np.ones(1))
-    total = 0.0
-    for triangle in shapely.constrained_delaunay_triangles(outline).geoms:
-        p, a, b = np.array(triangle.exterior.coords)[:3]
-        x = p + np.outer(s * (1 - t), a - p) + np.outer(s * t, b - p)
-        size = abs(np.linalg.det(np.array([a - p, b - p])))
-        arguments = [x[:, :1], x[:, 1:], times] if span else [x[:, :1], x[:, 1:]]
-        values = np.broadcast_to(function(*arguments), (len(x), len(times)))
-        total += size * float(w @ values @ lengths)
-    return total
-
-
-def _on_faces(
-    x: dict[str, np.ndarray], faces: list[tuple[str, float]], bounds: dict[str, Any]
-) -> np.ndarray:
-    masks = [
-        abs(x[name] - end) <= 1e-9 * (bounds[name][1] - bounds[name][0]) for name, end in faces
-    ]
-    return np.logical_or.reduce(masks)
-
-
-def _distance(outline: Any, x: dict[str, np.ndarray]) -> np.ndarray:
-    return np.asarray(shapely.distance(outline.boundary, shapely.points(x["x"], x["y"])))
+        return over_outline(self.outline, function, self.bounds.get(self.time))

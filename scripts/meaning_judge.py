@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import shapely
 import sympy
-from meaning_cases import Case, Expected
+from meaning_exact import Case, Expected
 
 from pdehvd.experiment.build import build_problem
 from pdehvd.experiment.config import load_config
