@@ -51,6 +51,8 @@ def real(values: np.ndarray) -> np.ndarray:
     """Return values in float64. Raises `TypeError` or `ValueError` for what is no real number."""
     if np.iscomplexobj(values):
         raise TypeError("complex numbers")
+    if values.dtype.kind in "mM":
+        raise TypeError("dates or durations, whose unit is unknown")
     return np.asarray(values, dtype=np.float64)
 
 

@@ -24,6 +24,10 @@ class _Columns(Protocol):
         """Return columns in float64."""
         ...
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the lengths of a column's axes, without those of length 1."""
+        ...
+
     def where(self, row: int) -> str:
         """Return how a message calls a row, counted from 0."""
         ...
@@ -79,12 +83,27 @@ class Table:
                 raise ConfigError(f"{self.file} holds no rows")
         return result
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the lengths of a column's axes in its file, without those of length 1."""
+        return self._columns.shape(name)
+
     def rows(self, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Return columns of one length. Raises `ConfigError` as `columns`, or where they differ."""
+        """Return columns of one length. Raises `ConfigError` as `columns`, or where they differ.
+
+        Arrays with several axes must have the same ones: a grid and its transpose hold their
+        values in different orders.
+        """
         result = self.columns(names)
         lengths = {name: len(values) for name, values in result.items()}
         if len(set(lengths.values())) > 1:
             raise ConfigError(f"{self.file}: the columns differ in length: {lengths}")
+        shapes = {name: self.shape(name) for name in names}
+        if len({shape for shape in shapes.values() if len(shape) > 1}) > 1:
+            raise ConfigError(
+                f"{self.file}: the arrays differ in shape: {shapes}",
+                (),
+                "the same axes in the same order",
+            )
         return result
 
 
@@ -127,7 +146,7 @@ class _Arrays:
         self._arrays = arrays
         self.names = tuple(arrays)
         if not arrays:
-            raise ConfigError(f"{file} holds no rows")
+            raise ConfigError(f"{file} holds no arrays at its top level")
 
     def numbers(self, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Return arrays in float64, flattened."""
@@ -140,6 +159,10 @@ class _Arrays:
                     f"{self._file}: column '{name}' holds something that is not a number"
                 ) from error
         return result
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the lengths of an array's axes, without those of length 1."""
+        return self._arrays[name].squeeze().shape
 
     def where(self, row: int) -> str:
         """Return the number of a row."""

@@ -61,7 +61,7 @@ def lines(text: str) -> Lines:
     A comment is what follows `#`, or a line that begins with `%` or `//`.
     """
     # A spreadsheet may say in a first line how values are separated.
-    text = re.sub(r'\A"?sep=.?"?(?=[\r\n])', "", text)
+    text = re.sub(r'\A"?sep=.?"?(?=[\r\n])', "", text, flags=re.I)
     full = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     commented = any(mark in text for mark in ("#", "%", "//"))
     bare = list(map(_without_comment, full)) if commented else full

@@ -63,6 +63,10 @@ class TextTable:
                 error.expected,
             ) from error
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the number of rows, as that of a single axis."""
+        return (len(self.rows),)
+
     def where(self, row: int) -> str:
         """Return the number of a row, from 1, and that of its line."""
         return f"row {row + 1} (line {self._lines[row]})"

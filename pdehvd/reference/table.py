@@ -89,6 +89,26 @@ def _scattered(points: np.ndarray, values: np.ndarray, method: str) -> Interpola
     return LinearNDInterpolator(points, values, rescale=True)
 
 
+def _check_axes(table: Table, coordinates: Sequence[str], fields: Sequence[str]) -> None:
+    """Raise `ConfigError` for arrays whose axes are not those of the coordinates, in their order."""
+    shapes = [table.shape(name) for name in coordinates]
+    points = [shape for shape in shapes if len(shape) > 1]
+    axes = tuple(length for shape in shapes for length in shape)
+    expected = points[0] if points else axes
+    for name in (*coordinates, *fields):
+        shape = table.shape(name)
+        if len(shape) > 1 and shape != expected:
+            raise ConfigError(
+                f"{table.file}: '{name}' has {_times(shape)} values",
+                (),
+                f"{_times(expected)}, in the order of the coordinates {', '.join(coordinates)}",
+            )
+
+
+def _times(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
+
+
 class TableReference(Reference):
     """One interpolator for each field that the file holds."""
 
@@ -129,6 +149,7 @@ class File(ReferenceSpec):
             table = open_table(self.path)
             held = self.fields or self._held(table, fields)
             found = table.columns([*coordinates, *held])
+            _check_axes(table, coordinates, held)
         except ConfigError as error:
             raise error.within("path") from None
         try:
@@ -170,9 +191,8 @@ class File(ReferenceSpec):
             elif len(value) == np.prod(lengths):
                 axes, value = _sorted(columns, value.reshape(lengths))
             else:
-                expected = " x ".join(str(length) for length in lengths)
                 raise ConfigError(
-                    f"'{name}' has {counted(len(value), 'value')}", ("path",), expected
+                    f"'{name}' has {counted(len(value), 'value')}", ("path",), _times(lengths)
                 )
             if min(value.shape) < 2:
                 raise ConfigError("an axis has one point", ("path",), "two or more on each axis")

@@ -27,6 +27,7 @@ READ = {
     "carriage returns": "t,u\r\n0,0.5\r\n1000,7\r\n",
     "old carriage returns": "t,u\r0,0.5\r1000,7\r",
     "separator in the first line": "sep=;\nt;u\n0;0.5\n1000;7\n",
+    "separator in the first line, in capitals": "SEP=;\nt;u\n0;0.5\n1000;7\n",
     "decimal commas, semicolons": "t;u\n0;0,5\n1000;7,0\n",
     "decimal commas, tabs": "t\tu\n0\t0,5\n1000,0\t7\n",
     "decimal commas, blanks": "t u\n0,0 0,5\n1000,0 7,0\n",

@@ -53,6 +53,14 @@ def test_axes_and_fields_on_their_grid(tmp_path: Path, kind: str) -> None:
     assert set(built(path, fields=["p"])(POINTS)) == {"p"}
 
 
+def test_coordinates_on_a_mesh(tmp_path: Path) -> None:
+    x, t = np.meshgrid(X, T)
+    np.savez(tmp_path / "a.npz", x=x, t=t, u=wave(x, t), p=wave(x, t).ravel())
+    values = built(tmp_path / "a.npz")(POINTS)
+    assert np.abs(values["u"] - wave(*POINTS.T)).max() < 1e-6
+    assert np.array_equal(values["p"], values["u"])
+
+
 @pytest.mark.parametrize(("method", "bound"), [("cubic", 1e-6), ("linear", 5e-3), ("nearest", 0.1)])
 def test_methods(tmp_path: Path, method: str, bound: float) -> None:
     np.savez(tmp_path / "a.npz", x=X, t=T, u=wave(X[:, None], T))
@@ -126,6 +134,9 @@ def test_axes_in_descending_order(tmp_path: Path) -> None:
         {"x": np.repeat(X, 2), "t": T, "u": np.zeros((42, 31))},
         {"x": X, "t": T, "w": np.zeros((21, 31))},
         {"x": X, "t": T, "u": np.full((21, 31), np.nan)},
+        {"x": X, "t": T, "u": wave(X[:, None], T).T},
+        {"x": X.astype("M8[s]"), "t": T, "u": wave(X[:, None], T)},
+        {**dict(zip("xt", np.meshgrid(X, T), strict=True)), "u": wave(X[:, None], T)},
         {"x": X[[0, 4, 9, 13]], "t": X[[0, 4, 9, 13]], "u": np.zeros(4)},
     ],
 )
