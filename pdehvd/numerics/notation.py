@@ -176,6 +176,10 @@ def _bars(_: re.Match[str], __: _Names) -> tuple[str, str] | None:
     return "'|' has no meaning", "abs(...), or 'or' between conditions"
 
 
+def _joint(match: re.Match[str], _: _Names) -> tuple[str, str] | None:
+    return f"'{match.group()}' has no meaning", "'and' between conditions"
+
+
 def _sign(match: re.Match[str], names: _Names) -> tuple[str, str] | None:
     sign = match.group()
     return None if sign in names.known else (f"the sign '{sign}' cannot be read", _SIGNS[sign])
@@ -197,5 +201,6 @@ _RULES: tuple[tuple[str, _Rule], ...] = (
     (rf"(?<![\w.])({_FUNCTION})\s+{_NAME}", _bare_function),
     (r"(?<!\w)if(?!\w)|\?", _choice),
     (r"\|", _bars),
+    (r"&&|;", _joint),
     ("[" + re.escape("".join(_SIGNS)) + "](?!=)", _sign),
 )

@@ -195,8 +195,9 @@ def _branches(
     late = [name for name, _ in names_in(condition) if name in names]
     if late:
         raise ConfigError(
-            f"'{late[0]}' is not at the beginning of its region",
-            expected=f"'{late[0]}', or '{late[0]} and' with a condition behind it",
+            f"'{late[0]}' cannot stand inside a condition",
+            expected=f"'{late[0]}', '{late[0]} and' with a condition behind it, or a list of "
+            "regions",
         )
     known: dict[str, Any] = {name: symbol(name) for name in frame.names}
     known |= {name: exact(value) for name, value in frame.constants.items()}

@@ -90,7 +90,7 @@ def _scattered(points: np.ndarray, values: np.ndarray, method: str) -> Interpola
 
 
 def _check_axes(table: Table, coordinates: Sequence[str], fields: Sequence[str]) -> None:
-    """Raise `ConfigError` for arrays whose axes are not those of the coordinates, in their order."""
+    """Raise `ConfigError` for an array whose axes are not the coordinates, in their order."""
     shapes = [table.shape(name) for name in coordinates]
     points = [shape for shape in shapes if len(shape) > 1]
     axes = tuple(length for shape in shapes for length in shape)

@@ -137,6 +137,8 @@ def test_delays_and_shifts(text: str) -> None:
         ("sin x", "sin(...)"),
         ("1 if x > 0 else 0", "where(condition, a, b)"),
         ("x > 0 ? 1 : 0", "where(condition, a, b)"),
+        ("u && v", "'and' between conditions"),
+        ("u; v", "'and' between conditions"),
         ("|u|", "abs(...), or 'or' between conditions"),
         ("nu u_xx", "products written with *"),
     ],

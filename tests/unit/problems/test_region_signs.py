@@ -265,7 +265,7 @@ def test_edges_and_corners(text, measure, dimension):
         ("y = 1 and y < 1", "never holds"),
         ("boundary and y > 0.5 and y < 0.5", "never holds"),
         ("x = 0 and y = 0 and y > 0", "never holds"),
-        ("y < 1 and boundary", "'boundary' is not at the beginning"),
+        ("y < 1 and boundary", "'boundary' cannot stand inside"),
     ],
 )
 def test_what_strict_signs_leave_empty_is_refused(text, message):
