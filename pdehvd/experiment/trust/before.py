@@ -143,6 +143,24 @@ def _weight(scales: Scales, name: str) -> float:
     return next((term.weight for term in scales.terms if _short(term) == name), 1.0)
 
 
+def unidentified(scales: Scales) -> Iterator[Caution]:
+    """Unknowns that nothing tells, and those that nothing tells apart."""
+    unknowns = ", ".join(unknown.name for unknown in scales.problem.unknowns)
+    if scales.unmeasured and not (scales.open.zero_solves and not scales.open.against_zero):
+        cause = (
+            f"nothing says what {unknowns} is: conditions at the ends of the coordinates, as many "
+            "as the equation needs, can be met whatever it is"
+        )
+        yield Caution("unidentified", cause, advice="Give data, or one more condition")
+    elif scales.entangled:
+        named = " and ".join(scales.entangled)
+        cause = (
+            f"{named} cannot be told apart: equations and conditions hold the same combination of "
+            "them, so other values fit as well"
+        )
+        yield Caution("unidentified", cause, advice="Make one of them a constant")
+
+
 def open_coefficients(scales: Scales) -> Iterator[Caution]:
     """Fields in no condition that the equations hold as factors only."""
     terms = [term for term in scales.terms if not term.name.startswith("equation/")]
@@ -224,6 +242,7 @@ _RULES: tuple[Callable[[Scales], Iterator[Caution]], ...] = (
     coordinate_extents,
     first_guesses,
     zero_solution,
+    unidentified,
     open_coefficients,
     fast_motions,
 )

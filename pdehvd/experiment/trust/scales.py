@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from pdehvd.experiment.config import Config
 from pdehvd.experiment.trust.determined import Determined, determined
+from pdehvd.experiment.trust.growth import grown
+from pdehvd.experiment.trust.identified import entangled, unmeasured
 from pdehvd.experiment.trust.meeting import Clash, clashes
 from pdehvd.experiment.trust.motion import Motion, motions
 from pdehvd.experiment.trust.plausible import Plausible
@@ -35,11 +37,15 @@ class Scales:
     open: Determined
     clashes: tuple[Clash, ...]
     true_unknowns: Mapping[str, float]
+    entangled: tuple[str, ...]
+    unmeasured: bool
 
 
 def gather(config: Config, problem: PDEProblem, reference: Reference | None) -> Scales:
     """Return the scales of a problem with its reference, if it has one."""
     imposed = imposed_values(problem, reference)
+    if not any(value.known for value in imposed):
+        imposed += grown(problem, imposed)
     fields = field_sizes(problem, imposed)
     names = plausible(problem, fields)
     weights = config.weighting.initial(problem.terms)
@@ -47,5 +53,6 @@ def gather(config: Config, problem: PDEProblem, reference: Reference | None) -> 
     known = [name for name, size in fields.items() if size.largest > 0]
     moves = motions(problem, names, known)
     met, left = clashes(problem, imposed), determined(problem)
+    twisted, loose = entangled(problem, names), unmeasured(problem)
     true = {} if reference is None else reference.unknowns
-    return Scales(config, problem, fields, names, terms, moves, left, met, true)
+    return Scales(config, problem, fields, names, terms, moves, left, met, true, twisted, loose)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from pdehvd.reference.base import Reference
 
 _REFERENCE_POINTS = 512
 _TINY = 1e-300
+# Share of the largest effect on a residual that a field must have to be driven by its source.
+_LITTLE = 0.03
 
 
 @dataclass(frozen=True)
@@ -111,24 +113,24 @@ def field_sizes(problem: PDEProblem, imposed: list[Imposed]) -> dict[str, FieldS
         own = [entry for entry in imposed if entry.field == field]
         if own:
             sizes[field] = _field_size(problem, field, own)
-    for field in problem.fields:
-        if field not in sizes or sizes[field].largest == 0:
-            driven = _driven(problem, field, plausible(problem, sizes))
-            if driven is not None:
-                sizes[field] = driven
-    return sizes
+    open_fields = {f for f in problem.fields if f not in sizes or sizes[f].largest == 0}
+    names = plausible(problem, sizes)
+    driven = {field: _driven(names, field, open_fields) for field in problem.fields}
+    known = {f: size for f, size in driven.items() if size is not None and f in open_fields}
+    return sizes | known
 
 
-def _driven(problem: PDEProblem, field: str, names: Plausible) -> FieldSize | None:
+def _driven(names: Plausible, field: str, open_fields: Set[str]) -> FieldSize | None:
     """Return the size that sources and fluxes give a field of which only zeros are known.
 
-    In a residual a L u - g it is |g| over what L adds for a field of size 1.
+    In a residual a L u - g it is |g| over what L adds for a field of size 1. Fields that stand
+    together, such as the displacements of a body, are taken to have one size.
     """
-    found = []
+    problem, found = names.problem, []
     for block in problem.blocks:
         for term in block.terms:
             for expression in term.expressions:
-                share = _share(names, block, expression, field)
+                share = _share(names, block, expression, field, open_fields)
                 if share > 0:
                     found.append((share, term.name.split("/")[-1]))
     if not found:
@@ -141,12 +143,13 @@ def _driven(problem: PDEProblem, field: str, names: Plausible) -> FieldSize | No
     )
 
 
-def _share(names: Plausible, block: Block, expression: sympy.Expr, field: str) -> float:
-    """Return the size that a residual gives a field, 0 where it holds other fields or no source."""
+def _share(
+    names: Plausible, block: Block, expression: sympy.Expr, field: str, open_fields: Set[str]
+) -> float:
+    """Return the size that a residual gives a field, 0 where it holds known ones or no source."""
     partials = names.partials([expression])
-    fields, coordinates = names.problem.fields, names.problem.coordinates
-    own = {partial.field for n in partials if (partial := partial_of(n, fields, coordinates))}
-    if own != {field} or block.source.points_per_item > 1:
+    held = {name: _field_of(names.problem, name) for name in partials}
+    if block.source.points_per_item > 1 or not {field} <= set(held.values()) <= open_fields:
         return 0.0
     free = expression.subs({symbol(name): 0 for name in partials})
     try:
@@ -156,8 +159,15 @@ def _share(names: Plausible, block: Block, expression: sympy.Expr, field: str) -
         return 0.0
     # A condition such as a T_n + b (T - 300) = 0 lets the field come to rest at its source.
     rests = block is not names.problem.blocks[0] and field in effects
+    own = max(abs(effect) for name, effect in effects.items() if held[name] == field)
     added = abs(effects[field]) if rests else max(abs(effect) for effect in effects.values())
-    return source / added if added else 0.0
+    # A field that adds little is not what balances the source.
+    return source / added if added and own > _LITTLE * added else 0.0
+
+
+def _field_of(problem: PDEProblem, name: str) -> str:
+    partial = partial_of(name, problem.fields, problem.coordinates)
+    return "" if partial is None else partial.field
 
 
 def _field_size(problem: PDEProblem, field: str, own: list[Imposed]) -> FieldSize:

@@ -175,7 +175,9 @@ def test_first_guesses_beyond_any_learning_rate():
     fields: [u]
     unknowns: {stiffness: FIRST}
     equations: {rod: u_xx - stiffness/2.0e+8}
-    conditions: {ends: {on: [x = 0, x = 1], equal: {u: x}}}
+    conditions:
+      ends: {on: [x = 0, x = 1], equal: {u: x}}
+      middle: {at: {x: 0.5}, equal: {u: 0.4}}
     """
     caution = one(config_of(problem.replace("FIRST", "2.0e+8")), "unknown_size")
     assert "stiffness: {initial: 200000000.0, positive: true}" in caution.text
@@ -190,7 +192,7 @@ def test_first_guesses_far_from_balance(first):
     fields: [u]
     unknowns: {A: FIRST}
     equations: {decay: u_t + A*1.0e-9*u^2}
-    conditions: {start: {at: {t: 0}, equal: {u: 1}}}
+    conditions: {measured: {at: [{t: 0}, {t: 5}], equal: {u: 1/(1 + t)}}}
     """
     caution = one(config_of(problem.replace("FIRST", first)), "unknown_size")
     assert "`decay` is in balance only at about" in caution.text
@@ -367,3 +369,95 @@ def test_odd_constructions_are_examined(text):
     conditions: {{start: {{at: {{x: 0}}, equal: {{u: 1}}}}}}
     """
     assert "unexamined" not in warnings_of(config_of(problem))
+
+
+def test_a_source_gives_fields_that_stand_together_a_size():
+    body = """
+    coordinates: {x: [0, 1], y: [0, 1]}
+    fields: [u, v]
+    constants: {E: 2.0e+11}
+    equations:
+      force_x: E*(u_xx + 0.4*u_yy + 0.5*v_xy)
+      force_y: E*(v_yy + 0.4*v_xx + 0.5*u_xy) - 8.0e+4
+    conditions: {clamped: {on: boundary, equal: {u: 0, v: 0}}}
+    """
+    found = warnings_of(config_of(body))["field_size"].text
+    assert "v has a size of about 5e-08 by `force_y`" in found and "u has a size" in found
+    assert warnings_of(config_of(body.replace("2.0e+11", "1").replace("8.0e+4", "1"))) == {}
+    # A pressure that balances its force says nothing of the velocity.
+    flow = """
+    coordinates: {x: [0, 1]}
+    fields: [u, p]
+    equations: {force: p_x - 1.0e-3*u_xx - 1000, mass: u_x}
+    conditions: {still: {on: x = 0, equal: {u: 0, p: 0}}}
+    """
+    found = warnings_of(config_of(flow))["field_size"].text
+    assert "p has a size of about 2e+02" in found and "u has" not in found
+
+
+@pytest.mark.parametrize(
+    ("equations", "start", "told"),
+    [
+        ("{N: N_t - N*(1 - N/10000)}", "{N: 2}", "N takes values from 2 to 9"),
+        ("{T: T_t + 0.5*(T - 1500)}", "{T: 1}", "T takes values from 1 to 1"),
+        (
+            "{S: S_t + S*I/1.0e+5, I: I_t - S*I/1.0e+5 + 0.1*I}",
+            "{S: 99990, I: 10}",
+            "I takes values from 10 to 6",
+        ),
+        ("{y: y_t - y}", "{y: 1}", ""),
+        ("{y: y_t - y^2}", "{y: 1}", ""),
+        ("{y: (t - 5)*y_t - sqrt(y - 2)}", "{y: 1}", ""),
+    ],
+)
+def test_sizes_to_which_a_solution_grows_from_its_start(equations, start, told):
+    fields = ", ".join(parse_source(start, "test").data)
+    end = 20 if told else 2
+    problem = f"""
+    coordinates: {{t: [0, {end}]}}
+    fields: [{fields}]
+    equations: {equations}
+    conditions: {{start: {{at: {{t: 0}}, equal: {start}}}}}
+    """
+    found = warnings_of(config_of(problem))
+    assert (told in found["field_size"].text) if told else found == {}
+
+
+def test_growth_from_a_hard_start():
+    problem = """
+    coordinates: {t: [0, 20]}
+    fields: [N]
+    equations: {growth: N_t - N*(1 - N/10000)}
+    hard: {N: 2 + t*network}
+    """
+    assert "hard: {N: 2 + t*(" in warnings_of(config_of(problem))["field_size"].text
+
+
+INVERSE = """
+coordinates: {x: [0, 1], t: [0, 1]}
+fields: [u]
+unknowns: {a: {initial: 0.1, positive: true}, b: 1}
+equations: {heat: EQUATION}
+conditions:
+  ends: {on: boundary, equal: {u: 0}}
+  start: {on: t = 0, equal: {u: sin(pi*x)}}
+"""
+PROBE = "  probe: {at: {x: 0.5, t: 0.5}, equal: {u: 0.6}}\n"
+
+
+@pytest.mark.parametrize(
+    ("equation", "more", "told"),
+    [
+        ("u_t - a*u_xx + b*u", "", "nothing says what a, b is"),
+        ("u_t - a*u_xx + b*u", PROBE, ""),
+        ("u_t - a*u_xx + b*u", "  flux: {on: x = 1, equal: {u_n: -t}}\n", ""),
+        ("u_t - a*u_xx + b*u", "  last: {on: t = 1, equal: {u: 0.3*sin(pi*x)}}\n", ""),
+        ("u_t - a*b*u_xx", PROBE, "a and b cannot be told apart"),
+        ("u_t - u_xx + a*u + b*u", PROBE, "a and b cannot be told apart"),
+        ("u_t - u_xx + a*u + b*u^2", PROBE, ""),
+        ("u_t - a*b*u_xx + b*u", PROBE, ""),
+    ],
+)
+def test_unknowns_that_nothing_tells(equation, more, told):
+    found = warnings_of(config_of(INVERSE.replace("EQUATION", equation) + more))
+    assert (told in found["unidentified"].text) if told else found == {}
