@@ -1,0 +1,141 @@
+"""Everything that takes longer than the tests: configs to their stated errors, cases, campaigns.
+
+make nightly
+make nightly ARGS="--only configs/heat_1d"
+make nightly ARGS="--again"
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from nightly_jobs import ROOT, Job, all_jobs
+
+STORE = ROOT / "docs" / "results" / "nightly.json"
+PAGE = ROOT / "docs" / "reliability.md"
+_TABLE = re.compile(r"(<!-- nightly: begin -->\n).*?(<!-- nightly: end -->)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A stored result."""
+
+    part: str
+    name: str
+    result: str
+    good: bool
+    seconds: float
+    date: str
+    version: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.part}/{self.name}"
+
+
+def stored() -> dict[str, Entry]:
+    """Return the results by part and name."""
+    if not STORE.exists():
+        return {}
+    entries = [Entry(**values) for values in json.loads(STORE.read_text(encoding="utf-8"))]
+    return {entry.key: entry for entry in entries}
+
+
+def store(entries: dict[str, Entry]) -> None:
+    """Write all results, so that an interrupted night goes on from there."""
+    STORE.parent.mkdir(exist_ok=True)
+    text = json.dumps([asdict(entry) for entry in entries.values()], indent=1)
+    STORE.write_text(text + "\n", encoding="utf-8")
+
+
+def table(entries: dict[str, Entry]) -> str:
+    """Return the results as a table of Markdown."""
+    lines = ["| part | job | result | as it should be | s | date |", "|---|---|---|---|---|---|"]
+    for entry in entries.values():
+        result = entry.result.replace("|", "\\|").replace("<", "\\<")
+        cells = (entry.part, entry.name, result, "yes" if entry.good else "**no**")
+        lines.append("| " + " | ".join((*cells, f"{entry.seconds:.0f}", entry.date)) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def version() -> str:
+    """Return a digest of the package's source: results of another version are old."""
+    from pdehvd.experiment.sameness import source_digest
+
+    return source_digest()[:12]
+
+
+class Cores:
+    """Lets jobs wait until enough of this machine's cores are free."""
+
+    def __init__(self, count: int) -> None:
+        self._count = self._free = count
+        self._change = threading.Condition()
+
+    def hold(self, cores: int, work: Callable[[], Entry]) -> Entry:
+        wanted = min(cores, self._count)
+        with self._change:
+            self._change.wait_for(lambda: self._free >= wanted)
+            self._free -= wanted
+        try:
+            return work()
+        finally:
+            with self._change:
+                self._free += wanted
+                self._change.notify_all()
+
+
+def perform(job: Job, version: str) -> Entry:
+    outcome, seconds = job.run()
+    date = datetime.date.today().isoformat()
+    return Entry(job.part, job.name, outcome.result, outcome.good, seconds, date, version)
+
+
+def main() -> int:
+    """Run what is due, store and print each result; 1 where one is not as it should be."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", default="", help="jobs whose part/name starts with this")
+    parser.add_argument("--again", action="store_true", help="also what this version has done")
+    parser.add_argument("--list", action="store_true", help="print the jobs and end")
+    given = parser.parse_args()
+    jobs = {f"{job.part}/{job.name}": job for job in all_jobs()}
+    entries = {key: entry for key, entry in stored().items() if key in jobs}
+    chosen = {key: job for key, job in jobs.items() if key.startswith(given.only)}
+    now = version()
+    due = [
+        job
+        for key, job in chosen.items()
+        if given.again or key not in entries or entries[key].version != now
+    ]
+    if given.list:
+        print("\n".join(chosen))
+        return 0
+    cores = Cores(os.cpu_count() or 1)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        running = [pool.submit(cores.hold, job.cores, lambda job=job: perform(job, now)) for job in due]
+        for number, future in enumerate(as_completed(running), 1):
+            entry = future.result()
+            entries[entry.key] = entry
+            entries = {key: entries[key] for key in jobs if key in entries}
+            store(entries)
+            word = "" if entry.good else "NOT AS IT SHOULD BE: "
+            print(f"{number}/{len(due)} {entry.key}: {word}{entry.result}", flush=True)
+    text = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(_TABLE.sub(lambda m: m[1] + table(entries) + m[2], text), encoding="utf-8")
+    bad = [key for key in chosen if not entries[key].good]
+    print(f"{len(chosen)} jobs, {len(bad)} not as they should be" + (": " if bad else "") + ", ".join(bad))
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
