@@ -5,7 +5,7 @@ python := $(shell for name in $(PYTHON) python3 python3.13 python3.12 python3.11
 bin := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test check format docs bench torture fuzz meaning lock clean
+.PHONY: help setup train test check format docs bench nightly torture fuzz meaning lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
@@ -45,6 +45,9 @@ fuzz: setup ## type commands with 10,000 bad configs, data files and checkpoints
 
 meaning: setup ## compare what 500 random problems impose with NumPy and shapely
 	@$(bin)/python scripts/meaning.py $(ARGS)
+
+nightly: setup ## train all configs to their stated errors, then cases and campaigns (hours)
+	@$(bin)/python scripts/nightly.py $(ARGS)
 
 lock: setup ## resolve setup.cfg and requirements.in to requirements.txt
 	$(bin)/python -m venv build/lock

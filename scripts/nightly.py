@@ -14,10 +14,10 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from nightly_jobs import ROOT, Job, all_jobs
 
@@ -34,7 +34,7 @@ class Entry:
     name: str
     result: str
     good: bool
-    seconds: float
+    seconds: int
     date: str
     version: str
 
@@ -64,7 +64,7 @@ def table(entries: dict[str, Entry]) -> str:
     for entry in entries.values():
         result = entry.result.replace("|", "\\|").replace("<", "\\<")
         cells = (entry.part, entry.name, result, "yes" if entry.good else "**no**")
-        lines.append("| " + " | ".join((*cells, f"{entry.seconds:.0f}", entry.date)) + " |")
+        lines.append("| " + " | ".join((*cells, f"{entry.seconds}", entry.date)) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -75,6 +75,13 @@ def version() -> str:
     return source_digest()[:12]
 
 
+def write(entries: dict[str, Entry]) -> None:
+    """Put the table in its place on the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    new = _TABLE.sub(lambda match: match[1] + table(entries) + match[2], text)
+    PAGE.write_text(new, encoding="utf-8")
+
+
 class Cores:
     """Lets jobs wait until enough of this machine's cores are free."""
 
@@ -82,23 +89,35 @@ class Cores:
         self._count = self._free = count
         self._change = threading.Condition()
 
-    def hold(self, cores: int, work: Callable[[], Entry]) -> Entry:
+    @contextmanager
+    def held(self, cores: int) -> Iterator[None]:
+        """Take cores from the others for as long as the block runs."""
         wanted = min(cores, self._count)
         with self._change:
             self._change.wait_for(lambda: self._free >= wanted)
             self._free -= wanted
         try:
-            return work()
+            yield
         finally:
             with self._change:
                 self._free += wanted
                 self._change.notify_all()
 
 
-def perform(job: Job, version: str) -> Entry:
-    outcome, seconds = job.run()
-    date = datetime.date.today().isoformat()
-    return Entry(job.part, job.name, outcome.result, outcome.good, seconds, date, version)
+def results(jobs: list[Job]) -> Iterator[Entry]:
+    """Run jobs side by side as far as the cores go; return what each came to, as it ends."""
+    count = os.cpu_count() or 1
+    cores, now = Cores(count), version()
+
+    def perform(job: Job) -> Entry:
+        with cores.held(job.cores):
+            outcome, seconds = job.run()
+        date = datetime.date.today().isoformat()
+        return Entry(job.part, job.name, outcome.result, outcome.good, round(seconds), date, now)
+
+    with ThreadPoolExecutor(count) as pool:
+        for future in as_completed([pool.submit(perform, job) for job in jobs]):
+            yield future.result()
 
 
 def main() -> int:
@@ -112,28 +131,19 @@ def main() -> int:
     entries = {key: entry for key, entry in stored().items() if key in jobs}
     chosen = {key: job for key, job in jobs.items() if key.startswith(given.only)}
     now = version()
-    due = [
-        job
-        for key, job in chosen.items()
-        if given.again or key not in entries or entries[key].version != now
-    ]
     if given.list:
         print("\n".join(chosen))
         return 0
-    cores = Cores(os.cpu_count() or 1)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        running = [pool.submit(cores.hold, job.cores, lambda job=job: perform(job, now)) for job in due]
-        for number, future in enumerate(as_completed(running), 1):
-            entry = future.result()
-            entries[entry.key] = entry
-            entries = {key: entries[key] for key in jobs if key in entries}
-            store(entries)
-            word = "" if entry.good else "NOT AS IT SHOULD BE: "
-            print(f"{number}/{len(due)} {entry.key}: {word}{entry.result}", flush=True)
-    text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(_TABLE.sub(lambda m: m[1] + table(entries) + m[2], text), encoding="utf-8")
+    done = {key for key, entry in entries.items() if entry.version == now and not given.again}
+    for number, entry in enumerate(results([chosen[key] for key in chosen if key not in done]), 1):
+        entries[entry.key] = entry
+        entries = {key: entries[key] for key in jobs if key in entries}
+        store(entries)
+        write(entries)
+        word = "" if entry.good else "NOT AS IT SHOULD BE: "
+        print(f"{number}/{len(chosen) - len(done)} {entry.key}: {word}{entry.result}", flush=True)
     bad = [key for key in chosen if not entries[key].good]
-    print(f"{len(chosen)} jobs, {len(bad)} not as they should be" + (": " if bad else "") + ", ".join(bad))
+    print("\n".join([f"{len(chosen)} jobs, {len(bad)} not as they should be", *bad]))
     return 1 if bad else 0
 
 

@@ -25,6 +25,7 @@ UNKNOWN = 0.02
 _PATIENCE = 7200.0
 _ROW = re.compile(r"^\| `(\w+)` \|(.*)\|$")
 _ERROR = re.compile(r"(?:(\w+) )?(\d\.\d+e[+-]\d+)")
+_WANTED = re.compile(r"^== (.*): exit code (\d+) \(wanted (.*)\)$", re.MULTILINE)
 _UNKNOWN = re.compile(r"(\w+) = ([\d.e+-]+)")
 
 
@@ -187,6 +188,20 @@ def case_jobs() -> Iterator[Job]:
             yield Job("cases", title, command, processes, expected.judge)
 
 
+def script_jobs() -> Iterator[Job]:
+    """Run the cases that are scripts: each line says which exit codes are right."""
+    for path in sorted(CASES.glob("*.sh")):
+        yield Job("cases", path.stem, ("bash", str(path)), 2, by_lines)
+
+
+def by_lines(code: int, output: str, folder: Path) -> Outcome:
+    """Judge lines such as `== what: exit code 3 (wanted 1 or 3 within a minute)`."""
+    lines = _WANTED.findall(output)
+    bad = [what for what, given, wanted in lines if given not in re.findall(r"\b\d\b", wanted)]
+    text = f"{len(lines) - len(bad)} of {len(lines)} exit codes"
+    return Outcome(text + (": not " + ", ".join(bad) if bad else ""), bool(lines) and not bad)
+
+
 def _by_code(code: int, output: str, folder: Path) -> Outcome:
     return Outcome(_last(output), code == 0)
 
@@ -203,4 +218,4 @@ def campaign_jobs() -> Iterator[Job]:
 
 
 def all_jobs() -> list[Job]:
-    return [*config_jobs(), *case_jobs(), *campaign_jobs()]
+    return [*config_jobs(), *case_jobs(), *script_jobs(), *campaign_jobs()]

@@ -47,13 +47,13 @@ def _facts(config: Config) -> dict[str, str]:
         "config": dump(config.model_copy(update={"output": None})),
         "data file": digests(config) or "none",
         "plug-in": "\n".join(plugins) or "none",
-        "pdehvd": f"{pdehvd.__version__}, source {_source()}",
+        "pdehvd": f"{pdehvd.__version__}, source {source_digest()}",
         "Python": platform.python_version(),
     }
     return facts | {name: package_version(name) or "none" for name in _PACKAGES}
 
 
-def _source() -> str:
+def source_digest() -> str:
     """Return a digest of this package's source files."""
     digest = hashlib.blake2b(digest_size=6)
     for file in sorted(Path(pdehvd.__file__).parent.rglob("*.py")):
