@@ -81,11 +81,11 @@ def documented() -> Iterator[Typed]:
     """
     for page in PAGES:
         whole: dict[str, Any] = {}
-        files: dict[str, str] = {}
+        files = {
+            info: text for _, language, info, text in fenced(page) if language == "text" and info
+        }
         for line, language, info, text in fenced(page):
             place = f"{page.relative_to(ROOT)}:{line}"
-            if language == "text" and re.fullmatch(r"[\w.-]+\.(csv|txt)", info):
-                files = {**files, info: text}
             if language != "yaml":
                 continue
             data = yaml.safe_load(text) or {}
