@@ -15,6 +15,7 @@ from tests.parallel.launcher import pdehvd
 from tests.typed import Typed, cases, documented, shipped
 
 REFUSED = {name: e.refused for name, e in expectations().items() if e.refused is not None}
+WARNED = {name: e.warned for name, e in expectations().items() if e.warned is not None}
 EVERYTHING = [
     *documented(),
     *shipped(),
@@ -107,6 +108,7 @@ def test_it_is_checked_trained_and_looked_at(
         person.do(command, "out/latest", *rest, *plugins(typed))
     summary = json.loads((tmp_path / "out" / "latest" / "summary.json").read_text())
     assert summary["steps"] == 6
+    assert WARNED.get(Path(typed.place).stem, "") in " ".join(summary["warnings"])
 
 
 @pytest.mark.parametrize("name", REFUSED)
