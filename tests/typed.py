@@ -88,7 +88,8 @@ def documented() -> Iterator[Typed]:
             place = f"{page.relative_to(ROOT)}:{line}"
             if language != "yaml":
                 continue
-            data = yaml.safe_load(text) or {}
+            # A comment for an editor is a block as well.
+            data = parse_source(text, place).data if re.search(r"^\w", text, re.M) else {}
             if info == "over":
                 data = _over(copy.deepcopy(whole), data)
             elif info == "part":

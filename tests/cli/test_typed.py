@@ -40,7 +40,8 @@ def settings(typed: Typed) -> list[str]:
     if data["sampling"]["name"] == "rad":
         given += ["sampling.candidates=64", "sampling.every=10"]
     if isinstance(data["sampling"].get("conditions"), int):
-        given += [f"sampling.conditions={12 * len(data['problem']['conditions'])}"]
+        count = max(1, len(data["problem"].get("conditions", {})))
+        given += [f"sampling.conditions={12 * count}"]
     return given
 
 
