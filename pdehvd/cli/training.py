@@ -41,7 +41,7 @@ def train(
     from pdehvd.comm import launch, ranks
     from pdehvd.comm.threads import settle_threads
     from pdehvd.experiment.directory import find
-    from pdehvd.experiment.glance import processes_of, sums_exactly
+    from pdehvd.experiment.glance import output_of, processes_of, sums_exactly
 
     joined, size = ranks.joined(), ranks.world_size()
     if joined and np not in (None, size):
@@ -50,7 +50,7 @@ def train(
             (),
             f"no --np, or --np {size}; where no launcher has, unset {ranks.announcing()}",
         )
-    run = None if resume is None else find(resume)
+    run = None if resume is None else find(resume, output or output_of(config, settings or ()))
     again = ["train", str(config), *_repeated("--set", settings), *_repeated("--plugin", plugin)]
     again += ["--resume", str(run)] if run else []
     again += ["--output", str(output)] if output else []

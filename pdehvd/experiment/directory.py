@@ -63,17 +63,20 @@ def point_latest(output: Path, directory: Path) -> None:
     os.replace(temporary, output / "latest")
 
 
-def find(run: Path) -> Path:
-    """Return a run directory; `latest` means `runs/latest`. Raises `ConfigError` for none."""
-    candidates = [run] if run.name != "latest" or run.exists() else [Path("runs/latest"), run]
-    for path in candidates:
-        if (path / CONFIG).is_file():
-            return path.resolve()
+def find(run: Path, output: Path = Path("runs")) -> Path:
+    """Return a run directory; `latest` is the newest in `output`. Raises `ConfigError` for none."""
+    newest = run == Path("latest") and not run.exists()
+    path = output / "latest" if newest else run
+    if (path / CONFIG).is_file():
+        return path.resolve()
     if run.exists():
         raise ConfigError(
             f"{run} is no run directory: it holds no {CONFIG}", (), "such as runs/NAME/TIME"
         )
-    raise ConfigError(f"there is no run {run}", (), "a directory such as runs/NAME/TIME, or latest")
+    place = f" in {output}" if newest else ""
+    raise ConfigError(
+        f"there is no run {run}{place}", (), "a directory such as runs/NAME/TIME, or latest"
+    )
 
 
 class Lock:

@@ -59,6 +59,12 @@ def sums_exactly(config: Path, settings: Sequence[str]) -> bool:
     return _aggregation(override(read_source(config), settings)).get("name") == _EXACT
 
 
+def output_of(config: Path, settings: Sequence[str]) -> Path:
+    """Return the folder of the runs that the config names, by default `runs`."""
+    named = override(read_source(config), settings).data.get("output")
+    return Path(named) if isinstance(named, str) else Path("runs")
+
+
 def _aggregation(source: Source) -> dict[str, Any]:
     """Return the section `aggregation` as a mapping."""
     section = source.data.get("aggregation")

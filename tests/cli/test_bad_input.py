@@ -491,7 +491,9 @@ def test_a_run_that_is_none(here: Path, type_: Type, command: str) -> None:
 def test_a_run_to_resume_that_is_none(here: Path, type_: Type) -> None:
     (here / "folder").mkdir()
     refused(here, type_, "folder is no run directory", "--resume", "folder")
-    refused(here, type_, "there is no run latest", "--resume", "latest")
+    refused(here, type_, "there is no run latest in runs", "--resume", "latest")
+    refused(here, type_, "there is no run latest in a", "--resume", "latest", "--output", "a")
+    refused(here, type_, "there is no run b/latest", "--resume", "b/latest")
 
 
 def test_a_run_without_a_checkpoint(here: Path, type_: Type) -> None:

@@ -250,4 +250,8 @@ def test_a_run_from_training_to_export(type_: Type, here: Path) -> None:
     resumed = type_("train", "small.yaml", "--resume", "out/latest", "--set", "training.steps=6")
     assert resumed.code == 0, resumed.err
     assert json.loads((run / "summary.json").read_text())["steps"] == 6
+    newest = ("--resume", "latest", "--set", "training.steps=8", "--set", "output=out")
+    resumed = type_("train", "small.yaml", *newest)
+    assert resumed.code == 0, resumed.err
+    assert json.loads((run / "summary.json").read_text())["steps"] == 8
     assert (here / "out" / "small").is_dir() and len(list((here / "out" / "small").iterdir())) == 1

@@ -175,6 +175,16 @@ def open_coefficients(scales: Scales) -> Iterator[Caution]:
     yield Caution("coefficient", cause, mending.weights(scales.config, weak))
 
 
+def unused_fields(scales: Scales) -> Iterator[Caution]:
+    """Fields that training never touches."""
+    if scales.open.unused:
+        named = ", ".join(scales.open.unused)
+        cause = (
+            f"no equation and no condition holds {named}, which stays what a fresh network gives"
+        )
+        yield Caution("unused", cause, {}, "Take it out of `fields`, or write what it must fulfil")
+
+
 def fast_motions(scales: Scales) -> Iterator[Caution]:
     """Waves and currents that cross the domain more often than a plain network can follow."""
     worst = max(scales.motions, key=lambda m: m.crossings, default=None)
@@ -244,5 +254,6 @@ _RULES: tuple[Callable[[Scales], Iterator[Caution]], ...] = (
     zero_solution,
     unidentified,
     open_coefficients,
+    unused_fields,
     fast_motions,
 )

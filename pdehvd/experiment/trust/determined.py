@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,12 +27,14 @@ class Determined:
     the terms that it violates: all others hold for it too. `coefficients` are fields in no
     condition that only multiply others, each with the equation that it stands in. `levels` are
     fields in no condition of which the equations hold derivatives only: a constant may be added.
+    `unused` are fields that the network gives and no term of the loss holds.
     """
 
     zero_solves: bool
     against_zero: tuple[str, ...]
     coefficients: dict[str, str]
     levels: tuple[str, ...]
+    unused: tuple[str, ...]
 
 
 def determined(problem: PDEProblem) -> Determined:
@@ -42,7 +45,9 @@ def determined(problem: PDEProblem) -> Determined:
         for name in _violated_by_zero(problem, block)
     ]
     solves = _can_vanish(problem) and not _violated_by_zero(problem, problem.blocks[0])
-    return Determined(solves, tuple(violated), _coefficients(problem), _levels(problem))
+    return Determined(
+        solves, tuple(violated), _coefficients(problem), _levels(problem), _unused(problem)
+    )
 
 
 def _violated_by_zero(problem: PDEProblem, block: Block) -> list[str]:
@@ -94,15 +99,26 @@ def _can_vanish(problem: PDEProblem) -> bool:
     return True
 
 
-def _held(problem: PDEProblem) -> set[str]:
-    """Return the fields that some condition holds."""
+def _held(problem: PDEProblem, blocks: Sequence[Block]) -> set[str]:
+    """Return the fields that the terms of some blocks hold."""
     return {
         field
-        for block in problem.blocks[1:]
+        for block in blocks
         for term in block.terms
         for expression in term.expressions
         for field in _partials(problem, expression).values()
     }
+
+
+def _unused(problem: PDEProblem) -> tuple[str, ...]:
+    """Return the fields in no term that the network gives, as they are or by `hard`."""
+    held = _held(problem, problem.blocks)
+    output = symbol("network")
+    return tuple(
+        field
+        for field in problem.fields
+        if field not in held and problem.hard.get(field, output).has(output)
+    )
 
 
 def _levels(problem: PDEProblem) -> tuple[str, ...]:
@@ -113,13 +129,13 @@ def _levels(problem: PDEProblem) -> tuple[str, ...]:
         for expression in term.expressions
         for name in _partials(problem, expression)
     }
-    free = set(problem.fields) - _held(problem) - names - set(problem.hard)
+    free = set(problem.fields) - _held(problem, problem.blocks[1:]) - names - set(problem.hard)
     return tuple(field for field in problem.fields if field in free)
 
 
 def _coefficients(problem: PDEProblem) -> dict[str, str]:
     """Return fields in no condition that stand in equations as factors of others alone."""
-    held = _held(problem)
+    held = _held(problem, problem.blocks[1:])
     found = {}
     for field in problem.fields:
         if field in held:

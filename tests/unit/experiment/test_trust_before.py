@@ -243,6 +243,28 @@ def test_a_coefficient_that_only_multiplies():
     assert "{ends: 100.0, seen: 100.0}" in caution.text
 
 
+FORGOTTEN = """
+coordinates: {x: [0, 1], t: [0, 1]}
+fields: [u, v, w]
+equations: {heat: u_t - u_xx}
+conditions: {start: {on: t = 0, equal: {u: 1}}}
+"""
+
+
+def test_a_field_that_no_term_holds():
+    caution = one(config_of(FORGOTTEN), "unused")
+    assert caution.text.startswith("no equation and no condition holds v, w, which stays")
+
+
+@pytest.mark.parametrize(
+    "held",
+    ["conditions: {mean: {integral: v*w, equal: 1}}", 'hard: {v: "x", w: "0"}'],
+)
+def test_fields_held_by_an_integral_or_given_are_not_forgotten(held):
+    start = "conditions: {start: {on: t = 0, equal: {u: 1}}}"
+    assert "unused" not in warnings_of(config_of(FORGOTTEN.replace(start, held)))
+
+
 def test_a_pressure_is_no_coefficient():
     problem = """
     coordinates: {x: [0, 1], y: [0, 1]}
