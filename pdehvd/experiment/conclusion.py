@@ -14,6 +14,7 @@ import numpy as np
 from pdehvd.comm import job
 from pdehvd.experiment import directory as folder
 from pdehvd.experiment.config import Config
+from pdehvd.experiment.failures import essence
 from pdehvd.experiment.place import Place
 from pdehvd.experiment.trust.caution import Caution
 from pdehvd.experiment.trust.judge import Judge, far_from_reference
@@ -86,7 +87,7 @@ def _draw(place: Place, summary: dict[str, Any]) -> None:
     try:
         report.report(place.directory, summary)
     except Exception as error:
-        place.say(f"the plots could not be drawn: {type(error).__name__}: {error}")
+        place.say(f"the plots could not be drawn: {type(error).__name__}: {essence(str(error))}")
 
 
 def _summary(config: Config, parts: Any, place: Place, outcome: Outcome) -> dict[str, Any]:

@@ -82,11 +82,11 @@ def _too_large(error: MemoryError) -> str:
 def _unexpected(error: BaseException) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1:]
     where = f" ({Path(last[0].filename).name}:{last[0].lineno})" if last else ""
-    text = _cut(_essence(str(error)), _LONGEST)
+    text = _cut(essence(str(error)), _LONGEST)
     return f"pdehvd failed: {type(error).__name__}: {text}{where}; --debug shows the traceback"
 
 
-def _essence(text: str) -> str:
+def essence(text: str) -> str:
     """Return a message in one line; of TensorFlow's stacks only the error that began them."""
     began = re.search(r"^\w*(?:Error|Exception): .+", text, re.MULTILINE)
     if began and ("Traceback" in text or "Detected at node" in text):

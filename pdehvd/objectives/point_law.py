@@ -119,7 +119,8 @@ class PointLaw:
     @cached_property
     def _transforms(self):  # type: ignore[no-untyped-def]
         return {
-            field: compile_tf([expression], sorted(str(s) for s in expression.free_symbols))
+            # The raw output gives constants the length of a column.
+            field: compile_tf([expression], sorted({"network", *map(str, expression.free_symbols)}))
             for field, expression in self.problem.hard.items()
         }
 

@@ -234,6 +234,10 @@ def _integral(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]
                 "one of " + ", ".join(names),
                 nearest(name, names),
             )
+    if len(set(over)) < len(over):
+        raise ConfigError(
+            f"over {', '.join(over)} holds a coordinate twice", (*site.path, "over"), "each once"
+        )
     if isinstance(spec.equal, dict):
         raise ConfigError(
             "'equal' of an integral is a mapping", (*site.path, "equal"), "one expression"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pdehvd.experiment.config import Config
+from pdehvd.experiment.failures import essence
 from pdehvd.experiment.trust import result, scales
 from pdehvd.experiment.trust.after import after_training
 from pdehvd.experiment.trust.before import before_training
@@ -69,7 +70,8 @@ class Judge:
             return [
                 Caution(
                     "unexamined",
-                    f"this problem could not be examined: {type(error).__name__}: {error}",
+                    f"this problem could not be examined: {type(error).__name__}: "
+                    f"{essence(str(error))}",
                 )
             ]
 

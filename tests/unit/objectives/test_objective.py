@@ -98,6 +98,22 @@ def test_hard_conditions_change_derivatives_and_the_solution():
     )
 
 
+def test_a_field_may_be_given_by_numbers_alone():
+    problem = {
+        "coordinates": {"x": [0, 1]},
+        "fields": ["u", "v", "w"],
+        "unknowns": {"k": 3},
+        "hard": {"v": "2", "w": "k"},
+        "equations": {"growth": "u_x - u + (v - 2)*u_x + v_x", "given": "w - k"},
+    }
+    objective = known_objective(problem, lambda x: tf.repeat(tf.exp(x), 3, 1))
+    theta = tf.constant(objective.initial(0))
+    x = np.linspace(0, 1, 5)[:, None]
+    expected = np.concatenate([np.exp(x), np.full_like(x, 2), np.full_like(x, 3)], 1)
+    np.testing.assert_allclose(objective.solution(theta, tf.constant(x)), expected, rtol=1e-14)
+    assert max(residual_sizes(objective).values()) < 1e-12
+
+
 def test_data_file_and_unknowns(tmp_path):
     x = np.linspace(0, 1, 5)
     np.savez(tmp_path / "u.npz", x=x, u=2 * np.exp(-3 * x))

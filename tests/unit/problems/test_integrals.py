@@ -323,6 +323,12 @@ def test_no_section_is_refused(geometry, at, message):
     assert caught.value.path == ("problem", "conditions", "total", "at")
 
 
+def test_a_coordinate_is_integrated_over_once():
+    with pytest.raises(ConfigError, match="over x, y, x holds a coordinate twice") as caught:
+        integral_block(SQUARE, over=["x", "y", "x"])
+    assert caught.value.path == ("problem", "conditions", "total", "over")
+
+
 def test_the_rule_does_not_depend_on_the_number_of_threads():
     """A process on a share of the cores has the same bits as one on all of them."""
     text = (
