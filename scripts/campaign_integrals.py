@@ -19,7 +19,7 @@ def values(
 ) -> list[np.ndarray]:
     """Return the values of expressions of the coordinates at points [N, D]."""
     symbols = [sympy.Symbol(name, real=True) for name in names]
-    function = sympy.lambdify(symbols, list(expressions), "numpy", cse=True)
+    function = sympy.lambdify(symbols, list(expressions), "numpy")
     return [np.broadcast_to(value, len(x)).astype(float) for value in function(*x.T)]
 
 

@@ -69,7 +69,7 @@ class _Judge:
     def _bump(self, index: int) -> sympy.Expr:
         """Return a smooth function that fulfils nothing in particular."""
         inner = [
-            sympy.Rational(3 + 2 * k, 4) * axis.unit for k, axis in enumerate(self.problem.axes)
+            sympy.Rational(7 + 2 * k, 2) * axis.unit for k, axis in enumerate(self.problem.axes)
         ]
         return sympy.sin(sympy.Add(*inner) + sympy.Rational(index + 1, 3)) / 4
 
@@ -218,8 +218,9 @@ class _Judge:
             self._say(condition.name, "pairs are not opposite each other")
         if (self.place.depth(items.x) < -1e-8).any():
             self._say(condition.name, "pairs outside the domain")
-        if block.count != CONDITION_POINTS:
-            self._say(condition.name, f"{block.count} pairs for {CONDITION_POINTS}")
+        wanted = CONDITION_POINTS if len(self.place.names) > 1 else 1
+        if block.count != wanted:
+            self._say(condition.name, f"{block.count} pairs for {wanted}")
         part = self.place.part({axis: float(ends[0])})
         if self.place.body is None or axis not in self.place.columns:
             self._region(condition.name, Meaning("lower face", [part]), Items(below, {}))
@@ -320,7 +321,7 @@ class _Judge:
         expressions = [quantity.of(fields) for quantity in quantities]
         symbols = [axis.symbol for axis in self.problem.axes]
         symbols += [normal(name) for name in names]
-        function = sympy.lambdify(symbols, expressions, "numpy", cse=True)
+        function = sympy.lambdify(symbols, expressions, "numpy")
         if not normals:
             flat = function(*items.x.T, *np.zeros_like(items.x).T)
             return [[value[::2] - value[1::2] for value in flat]]

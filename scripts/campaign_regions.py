@@ -135,25 +135,31 @@ class Regions:
         word = f"({text})" if " or " in text else text
         return Meaning(f"{base} and {word}", parts, [test])
 
-    def _condition(self, parts: list[Part], axes: list[int], depth: int) -> tuple[str, Test]:
+    def _condition(
+        self, parts: list[Part], axes: list[int], depth: int, ends: bool = True
+    ) -> tuple[str, Test]:
+        """Return a condition; `ends` says whether it may compare with a coordinate's bounds."""
         kind = self.rng.choice(["and", "or", "not"]) if depth else "leaf"
         if kind == "leaf":
-            return self._comparison(parts, axes)
-        text, test = self._condition(parts, axes, depth - 1)
+            return self._comparison(parts, axes, ends)
+        # The opposite of what holds up to a bound lies outside, which is refused in some places.
+        text, test = self._condition(parts, axes, depth - 1, ends and kind != "not")
         if kind == "not":
             return f"not ({text})", lambda x: ~test(x)
-        other, second = self._condition(parts, axes, depth - 1)
+        other, second = self._condition(parts, axes, depth - 1, ends)
         if kind == "and":
             return f"({text}) and ({other})", lambda x: test(x) & second(x)
         return f"({text}) or ({other})", lambda x: test(x) | second(x)
 
-    def _comparison(self, parts: list[Part], axes: list[int]) -> tuple[str, Test]:
+    def _comparison(
+        self, parts: list[Part], axes: list[int], ends: bool
+    ) -> tuple[str, Test]:
         rng, count = self.rng, len(self.place.names)
         axis = rng.choice(axes)
         sign, slopes = rng.choice(["<", "<=", ">", ">="]), np.zeros(count)
         slopes[axis] = 1.0
         name = self.place.names[axis]
-        if rng.random() < 0.5 and axis not in self.place.columns:
+        if ends and rng.random() < 0.5 and axis not in self.place.columns:
             # On a face itself: what the strict sign is about.
             end = rng.randint(0, 1)
             sign = rng.choice(["<", "<=", ">="] if end else [">", ">=", "<="])
