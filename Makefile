@@ -43,8 +43,8 @@ torture: setup ## kill runs at every moment, resume them, compare bits (long)
 fuzz: setup ## type commands with 10,000 bad configs, data files and checkpoints (long)
 	@$(bin)/python scripts/fuzz.py $(ARGS)
 
-meaning: setup ## compare what 500 random problems impose with NumPy and shapely
-	@$(bin)/python scripts/meaning.py $(ARGS)
+meaning: setup ## compare random problems with an independent evaluation (long)
+	@$(bin)/python scripts/campaign.py $(ARGS)
 
 nightly: setup ## train all configs to their stated errors, then cases and campaigns (hours)
 	@$(bin)/python scripts/nightly.py $(ARGS)

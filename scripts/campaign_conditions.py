@@ -33,7 +33,7 @@ class Condition:
     points: np.ndarray | None = None
     periodic: int | None = None
     over: tuple[int, ...] = ()
-    target: sympy.Expr = sympy.Integer(0)
+    target: float = 0.0
     zero: bool = True
 
     @property
@@ -86,7 +86,11 @@ class Conditions:
         return value
 
     def _equal(
-        self, name: str, region: Meaning, sides: list[tuple[Quantity, sympy.Expr]], zero: bool = True
+        self,
+        name: str,
+        region: Meaning,
+        sides: list[tuple[Quantity, sympy.Expr]],
+        zero: bool = True,
     ) -> Condition:
         given: dict[str, Any] = {
             "on": region.text,
@@ -131,15 +135,16 @@ class Conditions:
         slope = functions.along_normal(field, self._space)
         own = functions.scaled(sympy.Rational(self.rng.randint(1, 7), 2), self._own(field))
         left = functions.total([slope, own]) if self.rng.random() < 0.5 else slope
-        right, zero = self._flux(left, region)
+        right, zero = self._flux(field, left, region)
         return self._equal(name, region, [(left, right)], zero)
 
-    def _flux(self, left: Quantity, region: Meaning) -> tuple[sympy.Expr, bool]:
+    def _flux(self, field: str, left: Quantity, region: Meaning) -> tuple[sympy.Expr, bool]:
         """Return the right side, exact where the region has one normal."""
         normals = {axis.name: sympy.Integer(0) for axis in self._space}
         value, parts = left.of(self.exact), region.parts
         if len(parts) != 1 or parts[0].rim is not None:
-            return functions.size_of(value) * self._space[0].unit, False
+            size = functions.size_of(self.exact[field]) / functions.short(self._space[0].length)
+            return size * self._space[0].unit, False
         for axis in parts[0].fixed:
             normals[self.place.names[axis]] = sympy.Integer(int(parts[0].sign))
         return value.subs({functions.normal(name): n for name, n in normals.items()}), True
@@ -201,7 +206,9 @@ class Conditions:
             over = tuple(range(count))
         rest = [axis for axis in range(count) if axis not in over]
         own = self._own(field)
-        one = self.rng.choice([own, functions.scaled(1 / functions.size_of(self.exact[field]), own, own)])
+        one = self.rng.choice(
+            [own, functions.scaled(1 / functions.size_of(self.exact[field]), own, own)]
+        )
         given: dict[str, Any] = {"integral": one.text}
         if rest or self.rng.random() < 0.5:
             given["over"] = [names[axis] for axis in over]
@@ -212,6 +219,4 @@ class Conditions:
             given["at"] = {names[axis]: float(others[0, axis]) for axis in rest}
         value = integral(self.place, over, one.of(self.exact), others)[0]
         given["equal"] = repr(float(value))
-        return Condition(
-            name, given, [one], points=others, over=over, target=sympy.Float(value, 17)
-        )
+        return Condition(name, given, [one], points=others, over=over, target=float(value))

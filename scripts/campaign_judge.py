@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import sympy
 from campaign_conditions import Condition
-from campaign_domain import Meaning, Part, Place
+from campaign_coverage import Points
+from campaign_domain import Meaning, Place
 from campaign_finding import Finding
 from campaign_functions import Quantity, differentiated, normal, size_of
 from campaign_integrals import exactness, integral, values
@@ -23,9 +23,7 @@ from pdehvd.problems.block import Block, Items
 from pdehvd.problems.pde import PDEProblem
 
 ROUNDING = 1e-9  # of residuals, relative to the sizes of their terms
-UNIT = 1e-6  # of unit normals
 _SEEN = 1e-4  # what a changed solution must change of a residual, relative
-_SHARE = 0.015  # what the shares of the judge's own samples may be wrong by
 
 
 def judge(problem: Problem, folder: Path) -> Finding:
@@ -61,6 +59,7 @@ class _Judge:
     def __init__(self, problem: Problem, built: PDEProblem, found: Finding) -> None:
         self.problem, self.built, self.found = problem, built, found
         self.place: Place = problem.place
+        self.points = Points(self.place, self._say)
         self.changed = {
             name: value + self._bump(index) * size_of(value)
             for index, (name, value) in enumerate(problem.raw.items())
@@ -98,7 +97,7 @@ class _Judge:
         items = block.source.items(0, 0, block.count)
         if block.count != EQUATION_POINTS:
             self._say(block.name, f"{block.count} points for {EQUATION_POINTS}")
-        self._region(block.name, Meaning("interior", [self.place.part()]), items)
+        self.points.region(block.name, Meaning("interior", [self.place.part()]), items)
         self._residuals(block, items, self.problem.equations, [np.zeros_like(items.x)], True)
 
     def _condition(self, condition: Condition, block: Block) -> None:
@@ -120,92 +119,9 @@ class _Judge:
             wanted = len(region.parts)
         if block.count != wanted:
             self._say(condition.name, f"{block.count} points for {wanted}")
-        on = self._region(condition.name, region, items)
-        normals = self._normals(condition.name, region, items, on)
+        on = self.points.region(condition.name, region, items)
+        normals = self.points.normals(condition.name, region, items, on)
         self._residuals(block, items, condition.quantities, normals, condition.zero)
-
-    def _region(self, name: str, region: Meaning, items: Items) -> list[np.ndarray]:
-        """Look whether points lie on a region and cover it evenly; return which are on each part."""
-        x = items.x
-        on = [part.near(x) & region.test(i)(x) for i, part in enumerate(region.parts)]
-        lost = ~np.logical_or.reduce(on)
-        if lost.any():
-            where = dict(zip(self.place.names, x[lost][0].tolist(), strict=True))
-            self._say(name, f"{lost.sum()} of {len(x)} points off '{region.text}', as {where}")
-        taken = np.zeros(len(x), dtype=bool)
-        measures = np.array([measure for _, measure in region.samples])
-        for i, (known, measure) in enumerate(region.samples):
-            mine = on[i] & ~taken
-            taken |= on[i]
-            self._evenly(name, region, i, x[mine], known, measure / measures.sum(), len(x))
-        return on
-
-    def _evenly(
-        self,
-        name: str,
-        region: Meaning,
-        index: int,
-        x: np.ndarray,
-        known: np.ndarray,
-        share: float,
-        total: int,
-    ) -> None:
-        """Look whether a part has its share of the points, and these the middle of the part."""
-        if total == len(region.parts):
-            return
-        rough = 5 * np.sqrt(share * (1 - share) / total)
-        if abs(len(x) / total - share) > rough + _SHARE + (len(region.parts) + 1) / total:
-            part = self._called(region.parts[index])
-            self._say(name, f"{len(x) / total:.3f} of the points on {part}, for {share:.3f}")
-        if len(x) < 20 or len(known) < 20:
-            return
-        spread = known.std(axis=0) * (5 / np.sqrt(len(x)) + 5 / np.sqrt(len(known)))
-        away = np.abs(x.mean(axis=0) - known.mean(axis=0)) - spread - 1e-6 * self.place.extent
-        if (away > 0).any():
-            axis = self.place.names[int(away.argmax())]
-            part = self._called(region.parts[index])
-            self._say(name, f"points on {part} are not spread evenly along {axis}")
-
-    def _called(self, part: Part) -> str:
-        fixed = ", ".join(f"{self.place.names[a]} = {v:g}" for a, v in part.fixed.items())
-        return fixed or (f"a {type(part.rim).__name__.lower()}" if part.rim else "the inside")
-
-    def _normals(
-        self, name: str, region: Meaning, items: Items, on: Sequence[np.ndarray]
-    ) -> list[np.ndarray]:
-        """Return the normals [N, D] of each part, after looking at those of the program."""
-        x, names = items.x, self.place.names
-        mine = [np.where(o[:, None], p.normals(x), 0.0) for o, p in zip(on, region.parts)]
-        if not region.oriented:
-            if items.extras:
-                self._say(name, f"normals on '{region.text}', which has none")
-            return mine
-        if set(items.extras) != {f"normal__{axis}" for axis in names}:
-            self._say(name, f"no normals on '{region.text}'")
-            return mine
-        theirs = np.stack([items.extras[f"normal__{axis}"] for axis in names], 1)
-        if np.abs(np.linalg.norm(theirs, axis=1) - 1).max() > UNIT:
-            self._say(name, "normals are not of length 1")
-        other = [axis for axis in range(len(names)) if axis not in self.place.space]
-        if np.abs(theirs[:, other]).max(initial=0) > 0:
-            self._say(name, "normals point along time or a parameter")
-        away = np.min([np.abs(theirs - one).max(axis=1) for one in mine], axis=0)
-        if (away > UNIT).mean() > 0.005:
-            self._say(name, f"{(away > UNIT).sum()} normals are not the outward ones")
-        self._outward(name, x, theirs)
-        return mine
-
-    def _outward(self, name: str, x: np.ndarray, normals: np.ndarray) -> None:
-        """Look whether a small step along the normal leaves the domain."""
-        body = self.place.body
-        step = 1e-5 * self.place.extent * normals
-        if body is not None:
-            step[:, list(self.place.columns)] = (
-                1e-5 * body.size * normals[:, list(self.place.columns)]
-            )
-        wrong = (self.place.depth(x + step) > 0) | (self.place.depth(x - step) < -1e-9)
-        if wrong.mean() > 0.01:
-            self._say(name, f"a step along {wrong.sum()} of {len(x)} normals stays in the domain")
 
     def _pairs(self, condition: Condition, block: Block, items: Items) -> None:
         axis = condition.periodic
@@ -223,7 +139,7 @@ class _Judge:
             self._say(condition.name, f"{block.count} pairs for {wanted}")
         part = self.place.part({axis: float(ends[0])})
         if self.place.body is None or axis not in self.place.columns:
-            self._region(condition.name, Meaning("lower face", [part]), Items(below, {}))
+            self.points.region(condition.name, Meaning("lower face", [part]), Items(below, {}))
         self._residuals(block, items, condition.quantities, [], True)
 
     def _given(self, condition: Condition, block: Block, items: Items) -> None:
@@ -266,7 +182,10 @@ class _Judge:
             wanted[name] = sympy.Add(
                 *(
                     sympy.Float(number, 17)
-                    * differentiated(function, [s for s, n in zip(symbols, orders) for _ in range(n)])
+                    * differentiated(
+                        function,
+                        [s for s, n in zip(symbols, orders, strict=True) for _ in range(n)],
+                    )
                     for orders, number in terms
                 )
             )
@@ -308,7 +227,9 @@ class _Judge:
             scale = max(scale, rough[i].max())
             away = np.min([np.abs(theirs[i] - one[i]) for one in mine], axis=0) / scale
             if not (away < 10 * ROUNDING).mean() > 0.995:
-                self._say(block.name, f"the residual is wrong by {away.max():.2g} ({quantity.text[:80]})")
+                self._say(
+                    block.name, f"the residual is wrong by {away.max():.2g} ({quantity.text[:80]})"
+                )
             if not np.abs(theirs[i] - exact[i]).max() / scale > _SEEN:
                 self._say(block.name, "the residual does not see a changed solution")
 
@@ -327,4 +248,3 @@ class _Judge:
             return [[value[::2] - value[1::2] for value in flat]]
         found = [function(*items.x.T, *one.T) for one in normals]
         return [[np.broadcast_to(value, len(items.x)) for value in one] for one in found]
-

@@ -19,7 +19,7 @@ _PARAMETERS = ("k", "alpha")
 
 @dataclass
 class Ground:
-    """A domain as its texts and as what they mean; `flat` says that faces may be joined along it."""
+    """A domain: texts of it, what they mean, and the coordinates whose faces may be joined."""
 
     place: Place
     axes: list[Axis]
@@ -35,7 +35,9 @@ def unit(rng: Random) -> int:
 def interval(rng: Random, name: str, constants: dict[str, Any]) -> Axis:
     """Return a coordinate whose bounds are numbers or expressions."""
     ten = sympy.Rational(10) ** unit(rng)
-    low = rng.choice([sympy.Integer(0), sympy.Integer(-1), sympy.Rational(-1, 3), sympy.Rational(2)])
+    low = rng.choice(
+        [sympy.Integer(0), sympy.Integer(-1), sympy.Rational(-1, 3), sympy.Rational(2)]
+    )
     width = rng.choice([1, 2, sympy.Rational(3, 2), sympy.pi, sympy.sqrt(2), sympy.Rational(1, 3)])
     low, high = low * ten, (low + width) * ten
     if rng.random() < 0.3 and ten != 1:
@@ -101,7 +103,7 @@ class Shapes:
 
     def _rectangle(self, center: np.ndarray) -> Body:
         low = center - [self.number(0.4, 1), self.number(0.4, 1)]
-        high = center + [self.number(0.4, 1), self.number(0.4, 1)]
+        high = center + np.array([self.number(0.4, 1), self.number(0.4, 1)])
         corners = [[low[0], low[1]], [high[0], low[1]], [high[0], high[1]], [low[0], high[1]]]
         body = shapes.polygon(np.array(corners))
         body.given = {"rectangle": {"from": plain(low), "to": plain(high)}}

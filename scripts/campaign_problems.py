@@ -9,7 +9,6 @@ from random import Random
 from typing import Any
 
 import campaign_functions as functions
-import numpy as np
 import sympy
 import yaml
 from campaign_conditions import Condition, Conditions
@@ -24,8 +23,9 @@ _TEXT_LENGTH = 1900
 
 @dataclass
 class Problem:
-    """What a config says, `data`, and means: residuals of fields, conditions; `raw` is what the network
-    gives where `hard`, a + b*network, makes a field of it.
+    """What a config says, `data`, and what it means: residuals of fields, conditions.
+
+    `raw` is what the network gives, where `hard`, a + b*network, makes a field of it.
 
     `refused` says what is wrong with it, where it must not be accepted.
     """
@@ -83,9 +83,7 @@ class _Maker:
         self.fields = rng.sample(["u", "w", "phi", "u_1"], rng.choice([1, 1, 2, 3]))
         if "u_1" in self.fields and any(name.startswith("1") for name in self.place.names):
             self.fields.remove("u_1")
-        self.sums = {
-            name: functions.products(rng, self.axes, self.joined) for name in self.fields
-        }
+        self.sums = {name: functions.products(rng, self.axes, self.joined) for name in self.fields}
         self.exact = {name: sympy.Add(*terms) for name, terms in self.sums.items()}
         self.raw = dict(self.exact)
         self.hard: dict[str, tuple[sympy.Expr, sympy.Expr]] = {}
@@ -172,7 +170,9 @@ def _outside(rng: Random, made: Problem) -> str:
 
 
 def _at_outside(rng: Random, made: Problem) -> str:
-    point = {axis.name: float(end) for axis, end in zip(made.axes, made.place.bounds[:, 1])}
+    point = {
+        axis.name: float(end) for axis, end in zip(made.axes, made.place.bounds[:, 1], strict=True)
+    }
     name = rng.choice(list(point))
     point[name] += 0.1 * float(made.place.extent[made.place.names.index(name)])
     made.data["problem"].setdefault("conditions", {})["bad"] = {
@@ -213,5 +213,3 @@ _SPOILS: list[Callable[[Random, Problem], str]] = [_outside, _at_outside, _no_no
 def _spoil(rng: Random, made: Problem) -> None:
     """Add a condition that must be refused."""
     made.refused = rng.choice(_SPOILS)(rng, made)
-
-

@@ -151,9 +151,7 @@ class Regions:
             return f"({text}) and ({other})", lambda x: test(x) & second(x)
         return f"({text}) or ({other})", lambda x: test(x) | second(x)
 
-    def _comparison(
-        self, parts: list[Part], axes: list[int], ends: bool
-    ) -> tuple[str, Test]:
+    def _comparison(self, parts: list[Part], axes: list[int], ends: bool) -> tuple[str, Test]:
         rng, count = self.rng, len(self.place.names)
         axis = rng.choice(axes)
         sign, slopes = rng.choice(["<", "<=", ">", ">="]), np.zeros(count)

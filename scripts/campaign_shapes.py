@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -197,7 +198,7 @@ def polygon(corners: np.ndarray) -> Body:
         return np.where(shapely.contains_xy(area, x), away, -away)
 
     around = np.asarray(ring.coords)
-    rims: list[Rim] = [Segment(a, b) for a, b in zip(around[:-1], around[1:], strict=True)]
+    rims: list[Rim] = [Segment(a, b) for a, b in pairwise(around)]
     return Body(2, depth, rims, around.min(0), around.max(0))
 
 

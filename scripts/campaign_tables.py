@@ -14,7 +14,10 @@ def table(rng: Random, columns: Mapping[str, np.ndarray]) -> str:
     rng.shuffle(names)
     separator = rng.choice([",", ",", ";", "\t", " ", "|"])
     comma = separator != "," and rng.random() < 0.4
-    rows = [[repr(float(value)) for value in row] for row in zip(*(columns[n] for n in names))]
+    rows = [
+        [repr(float(value)) for value in row]
+        for row in np.stack([columns[name] for name in names], 1)
+    ]
     if rng.random() < 0.3 and separator in ",;":
         names.append("note")
         rows = [[*row, rng.choice(["good", "bad", "17"])] for row in rows]
