@@ -181,20 +181,17 @@ class Meaning:
         return sum(len(x) for x, _ in self.samples) / (SAMPLES * len(self.parts))
 
 
-def compared(
-    place: Place, coefficients: Sequence[float], sign: str, value: float
-) -> tuple[Test, Test]:
+def compared(place: Place, coefficients: Sequence[float], sign: str, value: float) -> Test:
     """Return the test that a linear form of the coordinates stands in relation to a value.
 
-    Also the opposite. Sides that differ by rounding are equal.
+    Sides that differ by rounding are equal.
     """
     slopes = np.asarray(coefficients)
     room = CLOSE * float(np.abs(slopes) @ place.extent)
 
     def test(x: np.ndarray) -> np.ndarray:
         away = x @ slopes - value
-        same = np.abs(away) <= room
-        holds = {"<": away < 0, ">": away > 0}[sign[0]]
-        return np.where(same, "=" in sign, holds)
+        holds = away < 0 if sign[0] == "<" else away > 0
+        return np.where(np.abs(away) <= room, "=" in sign, holds)
 
-    return test, lambda x: ~test(x)
+    return test

@@ -146,36 +146,42 @@ class Regions:
         text, test = self._condition(parts, axes, depth - 1, ends and kind != "not")
         if kind == "not":
             return f"not ({text})", lambda x: ~test(x)
-        other, second = self._condition(parts, axes, depth - 1, ends)
+        # Two comparisons with one bound may always hold, which is refused.
+        other, second = self._condition(parts, axes, depth - 1, ends=False)
         if kind == "and":
             return f"({text}) and ({other})", lambda x: test(x) & second(x)
         return f"({text}) or ({other})", lambda x: test(x) | second(x)
 
     def _comparison(self, parts: list[Part], axes: list[int], ends: bool) -> tuple[str, Test]:
-        rng, count = self.rng, len(self.place.names)
-        axis = rng.choice(axes)
-        sign, slopes = rng.choice(["<", "<=", ">", ">="]), np.zeros(count)
-        slopes[axis] = 1.0
-        name = self.place.names[axis]
-        if ends and rng.random() < 0.5 and axis not in self.place.columns:
-            # On a face itself: what the strict sign is about.
+        """Return a comparison; on a face itself in most cases, what a strict sign is about."""
+        rng, axis = self.rng, self.rng.choice(axes)
+        faces = sorted({a for part in parts for a in part.fixed if len(parts) > 1})
+        if ends and faces and rng.random() < 0.6:
+            axis = rng.choice(faces)
+        sign, slopes = rng.choice(["<", "<=", ">", ">="]), np.zeros(len(self.place.names))
+        slopes[axis], form = 1.0, self.place.names[axis]
+        if ends and axis not in self.place.columns and rng.random() < (0.8 if faces else 0.5):
             end = rng.randint(0, 1)
-            sign = rng.choice(["<", "<=", ">="] if end else [">", ">=", "<="])
+            sign = rng.choice(["<", "<", "<=", ">="] if end else [">", ">", ">=", "<="])
             value, known = self._value(axis, end), float(self.place.bounds[axis, end])
-            form = name
         elif rng.random() < 0.3 and len(axes) > 1:
-            other = rng.choice([a for a in axes if a != axis])
-            one, two = (float(f"{1 / self.place.extent[a]:.2g}") for a in (axis, other))
-            slopes[axis], slopes[other] = one, two
-            form = f"{one!r}*{name} + {self.place.names[other]}*{two!r}"
-            middle = [self._inner(parts, a) * slopes[a] for a in (axis, other)]
-            known = float(f"{sum(middle):.4g}")
+            form, known = self._slanted(parts, rng.sample(axes, 2), slopes)
             value = repr(known)
         else:
-            form, known = name, self._inner(parts, axis)
+            known = self._inner(parts, axis)
             value = repr(known)
-        test, _ = compared(self.place, slopes.tolist(), sign, known)
+        test = compared(self.place, slopes.tolist(), sign, known)
         if rng.random() < 0.3:
             turned = {"<": ">", ">": "<"}[sign[0]] + sign[1:]
             return f"{value} {turned} {form}", test
         return f"{form} {sign} {value}", test
+
+    def _slanted(self, parts: list[Part], axes: list[int], slopes: np.ndarray) -> tuple[str, float]:
+        """Return a linear form of two coordinates and a value of it; fill in its slopes."""
+        slopes[:] = 0.0
+        for axis in axes:
+            slopes[axis] = float(f"{1 / self.place.extent[axis]:.2g}")
+        one, two = (self.place.names[axis] for axis in axes)
+        middle = sum(self._inner(parts, axis) * slopes[axis] for axis in axes)
+        text = f"{float(slopes[axes[0]])!r}*{one} + {two}*{float(slopes[axes[1]])!r}"
+        return text, float(f"{middle:.4g}")
