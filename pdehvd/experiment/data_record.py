@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -107,21 +108,30 @@ def changes(directory: Path, config: Spec) -> Iterator[str]:
 
 
 def check_there(directory: Path, config: Spec) -> None:
-    """Raise `ConfigError` where a file is missing that the run in a directory was trained with.
+    """Raise `ConfigError` where files are missing that the run in a directory was trained with.
 
-    The message says what the run knows of it; in other directories nothing is known.
+    The message says what the run knows of the first, and the settings that put the copies of all
+    in their places; in other directories nothing is known.
     """
     record = read_record(directory)
-    for keys, file in data_files(config):
-        known = record.of(keys)
-        if known is None or Path(file).exists():
-            continue
-        was = "" if known.original == str(file) else f", which was {known.original}"
-        expected = f"the same file as in the training, of SHA-256 {known.sha256[:16]}..."
-        copy = _copy(directory, known)
-        if copy:
-            expected += f", or the copy that the run holds: --set {known.key}={copy}"
-        raise ConfigError(f"there is no file {file}{was}", keys, expected)
+    missing = [
+        (keys, file, known)
+        for keys, file in data_files(config)
+        if (known := record.of(keys)) is not None and not Path(file).exists()
+    ]
+    if not missing:
+        return
+    keys, file, first = missing[0]
+    was = "" if first.original == str(file) else f", which was {first.original}"
+    others = [path for _, path, _ in missing[1:]]
+    also = f" (nor {', '.join(others)})" if others else ""
+    expected = f"the same file as in the training, of SHA-256 {first.sha256[:16]}..."
+    kept = [(known.key, copy) for _, _, known in missing if (copy := _copy(directory, known))]
+    if kept:
+        settings = " ".join(f"--set {shlex.quote(f'{key}={copy}')}" for key, copy in kept)
+        held = "the copy" if len(kept) == 1 else "the copies"
+        expected += f", or {held} that the run holds: {settings}"
+    raise ConfigError(f"there is no file {file}{was}{also}", keys, expected)
 
 
 def digests(config: Spec) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -113,6 +114,20 @@ def test_training_asks_for_the_table(project: Path, type_: Type) -> None:
         "data"
     ] == ("data/probes.csv")
     ends(type_("train", config, "--resume", str(there), "--set", "training.steps=8"), 0)
+
+
+def test_training_asks_for_all_that_is_missing_at_once(project: Path, type_: Type) -> None:
+    text = (project / "measured.yaml").read_text()
+    exact = "{name: exact, u: -sin(pi*x)*exp(-nu*pi^2*t)}"
+    (project / "both.yaml").write_text(text.replace(exact, "{name: file, path: u.npz}"))
+    run = trained(type_, "both")
+    there = moved(run, project).rename(project.parent / "with blanks")
+    again = ("train", str(there / "config.yaml"), "--resume", str(there))
+    done = type_(*again, "--set", "training.steps=6")
+    ends(done, 2, KEY, "(nor ", "or the copies that the run holds: --set ")
+    # The line is typed as it stands, blanks in paths included.
+    settings = shlex.split(done.err.strip().split("that the run holds: ")[1])
+    ends(type_(*again, "--set", "training.steps=6", *settings), 0)
 
 
 def test_a_project_moves_with_its_runs(
