@@ -169,12 +169,18 @@ def _unknown(path: Path, model: type[BaseModel], data: Any, keys: Sequence[str])
     """Return the error of a key that stands where it means nothing."""
     key = str(path[-1])
     message, valid = f"unknown key '{key}'", "one of " + ", ".join(keys)
-    near = same(key, keys)
+    near = same(key, keys) or _begun(key, keys)
     top = same(key, model.model_fields) if len(path) > 1 and not near else ""
     if top:
         return ConfigError(f"{message} here: '{top}' stands at the top of the file", path, valid)
     near = near or _elsewhere(key, path[:-1], model, data) or nearest(key, keys)
     return ConfigError(message, path, valid, near)
+
+
+def _begun(key: str, keys: Sequence[str]) -> str:
+    """Return the only key that begins as the start of a word does, such as `initial` for `init`."""
+    longer = [one for one in keys if len(key) > 2 and one.startswith(key)]
+    return longer[0] if len(longer) == 1 else ""
 
 
 def _elsewhere(key: str, path: Path, model: type[BaseModel], data: Any) -> str:

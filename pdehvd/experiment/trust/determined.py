@@ -113,12 +113,13 @@ def _held(problem: PDEProblem, blocks: Sequence[Block]) -> set[str]:
 def _unused(problem: PDEProblem) -> tuple[str, ...]:
     """Return the fields in no term that the network gives, as they are or by `hard`."""
     held = _held(problem, problem.blocks)
+    return tuple(field for field in _trained(problem) if field not in held)
+
+
+def _trained(problem: PDEProblem) -> list[str]:
+    """Return the fields that the network gives; by `hard`, others are given without it."""
     output = symbol("network")
-    return tuple(
-        field
-        for field in problem.fields
-        if field not in held and problem.hard.get(field, output).has(output)
-    )
+    return [f for f in problem.fields if problem.hard.get(f, output).has(output)]
 
 
 def _levels(problem: PDEProblem) -> tuple[str, ...]:
@@ -137,7 +138,7 @@ def _coefficients(problem: PDEProblem) -> dict[str, str]:
     """Return fields in no condition that stand in equations as factors of others alone."""
     held = _held(problem, problem.blocks[1:])
     found = {}
-    for field in problem.fields:
+    for field in _trained(problem):
         if field in held:
             continue
         coupled = [

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from pdehvd.errors import counted, nearest
-from pdehvd.experiment.config import prepare
+from pdehvd.errors import ConfigError, counted, nearest
+from pdehvd.experiment.config import prepare, validate
 from pdehvd.experiment.listing import schema
 from pdehvd.experiment.outputs import FORMATS
+from pdehvd.experiment.yaml_source import parse_source
 from pdehvd.numerics.functions import CONSTANTS, FUNCTIONS
 from pdehvd.spec import registered
 from pdehvd.synonyms import SYNONYMS, folded
@@ -84,3 +85,22 @@ def test_counts_agree_with_their_nouns() -> None:
     assert counted(0, "process") == "0 processes"
     assert counted(12_345, "point") == "12,345 points"
     assert counted(2, "batch") == "2 batches"
+
+
+def test_the_beginning_of_a_key_means_the_key_of_its_section() -> None:
+    """`init` of an unknown is `initial`, and that of a model is `initialization`."""
+    text = """
+problem:
+  name: pde
+  coordinates: {x: [0, 1]}
+  fields: [u]
+  unknowns: {k: {init: 1}}
+  equations: {growth: u_x - k*u}
+sampling: {name: sobol, equations: 4}
+model: {name: mlp, init: glorot_normal}
+"""
+    with pytest.raises(ConfigError) as caught:
+        validate(parse_source(text, "test"))
+    unknown, model = str(caught.value).splitlines()
+    assert "unknowns.k.init" in unknown and unknown.endswith("did you mean 'initial'?")
+    assert "model.init" in model and model.endswith("did you mean 'initialization'?")

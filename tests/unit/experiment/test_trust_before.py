@@ -241,6 +241,8 @@ def test_a_coefficient_that_only_multiplies():
     caution = one(config_of(problem), "coefficient")
     assert "D is in no condition and only multiplies other fields in `spread`" in caution.text
     assert "{ends: 100.0, seen: 100.0}" in caution.text
+    given = problem.rstrip() + '\n    hard: {D: "2 + x"}'
+    assert "coefficient" not in warnings_of(config_of(given))
 
 
 FORGOTTEN = """
