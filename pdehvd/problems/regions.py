@@ -23,6 +23,9 @@ from pdehvd.problems.sequences import Key, Sampler
 __all__ = ["Frame", "Points", "Region", "parse_region", "split"]
 
 _HEAD = re.compile(r"\s*([^\W\d]\w*)\s*(?:and\b(.*))?", re.DOTALL)
+# What people call the ends of a box: of its first or last coordinate of space, which end.
+_ENDS = {"left": (0, 0), "right": (0, 1), "bottom": (-1, 0), "top": (-1, 1)}
+_FIRST = ("initial", "start", "ic")
 _BRANCHES = 100  # of the alternatives in one text
 
 
@@ -159,7 +162,7 @@ def _parse(frame: Frame, text: str) -> list[Piece]:
             f"'{base}' names no region",
             expected=f"{', '.join(valid)} or a condition such as {frame.names[0]} = "
             f"{frame.bounds[0, 0]:g}",
-            nearest=nearest(base, valid),
+            nearest=_meant(frame, base.lower()) or nearest(base, valid),
         )
     pieces: list[Piece] = []
     refused: ConfigError | None = None
@@ -180,6 +183,19 @@ def _parse(frame: Frame, text: str) -> list[Piece]:
             expected=frame.show_all(),
         )
     return pieces
+
+
+def _meant(frame: Frame, word: str) -> str:
+    """Return the face of a box that `left` or `initial` means, or an empty string."""
+    if word in _FIRST and frame.time is not None:
+        name, end = frame.time, 0
+    elif word in _ENDS and frame.space:
+        place, end = _ENDS[word]
+        name = frame.space[place]
+    else:
+        return ""
+    axis = frame.names.index(name)
+    return "" if axis in frame.columns else f"{name} = {frame.bounds[axis, end]:g}"
 
 
 def _branches(

@@ -258,6 +258,22 @@ def test_edges_and_corners(text, measure, dimension):
 
 
 @pytest.mark.parametrize(
+    ("word", "face"),
+    [
+        ("left", "x = 0"),
+        ("Right", "x = 1"),
+        ("top", "z = 1"),
+        ("initial", "t = 0"),
+        ("edge", "boundary"),
+    ],
+)
+def test_what_people_call_faces(word, face):
+    with pytest.raises(ConfigError, match=f"'{word}' names no region") as caught:
+        BOX.region(word)
+    assert caught.value.nearest == face
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("y < 0", "y below 0 is outside"),
