@@ -113,7 +113,9 @@ class PointLaw:
         for f, field in enumerate(self.problem.fields):
             known = names | {"network": raw[:, f]}
             transform = self._transforms.get(field)
-            columns.append(raw[:, f] if transform is None else transform(known)[0])
+            column = raw[:, f] if transform is None else transform(known)[0]
+            # A construction may be one number for all points.
+            columns.append(tf.broadcast_to(tf.cast(column, raw.dtype), tf.shape(x)[:1]))
         return tf.stack(columns, 1)
 
     @cached_property

@@ -114,6 +114,21 @@ def test_a_field_may_be_given_by_numbers_alone():
     assert max(residual_sizes(objective).values()) < 1e-12
 
 
+@pytest.mark.parametrize(("text", "value"), [("0*network", 0), ("1/2", 0.5), ("k", 3)])
+def test_the_only_field_may_be_a_number(text, value):
+    problem = {
+        "coordinates": {"x": [0, 1]},
+        "fields": ["u"],
+        "unknowns": {"k": 3},
+        "hard": {"u": text},
+        "equations": {"given": "u_x + k - 3"},
+    }
+    objective = known_objective(problem, tf.exp)
+    x = tf.constant([[0.0], [1.0]], tf.float64)
+    solution = objective.solution(tf.constant(objective.initial(0)), x)
+    np.testing.assert_array_equal(solution, [[value], [value]])
+
+
 def test_data_file_and_unknowns(tmp_path):
     x = np.linspace(0, 1, 5)
     np.savez(tmp_path / "u.npz", x=x, u=2 * np.exp(-3 * x))
