@@ -50,7 +50,7 @@ def _title(problem: Problem) -> str:
     shape = problem.place.body
     shown = f" on {next(iter(shape.given))}" if shape else ""
     kinds = " ".join(next(iter(one.given)) for one in problem.conditions)
-    return f"{', '.join(problem.place.names)}{shown}; {kinds or 'no conditions'}"
+    return f"{', '.join(problem.place.names)}{shown}; {kinds or 'unconditional'}"
 
 
 class _Judge:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -62,7 +63,7 @@ class Shapes:
     def __init__(self, rng: Random, dimension: int) -> None:
         self.rng, self.dimension = rng, dimension
         self.size = 10.0 ** unit(rng)
-        self.names = iter(["rim", "hole", "wall", "part"])
+        self.names = (f"part_{i}" for i in count())
 
     def number(self, low: float, high: float) -> float:
         """Return a number in the unit with few digits."""
