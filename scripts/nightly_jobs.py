@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -113,7 +114,8 @@ class Expected:
             # A warning would cry wolf here.
             good = worst <= self.error and self.warned is None and not warnings
             return Outcome(f"relative L2 {worst:.1e}" + (f"; {warnings}" if warnings else ""), good)
-        return Outcome(f"relative L2 {worst:.1e}; {warnings}", str(self.warned) in warnings)
+        text = _short(f"relative L2 {worst:.1e}; {warnings}")
+        return Outcome(text, str(self.warned) in warnings)
 
 
 def failed(code: int, output: str) -> Outcome:
@@ -122,7 +124,12 @@ def failed(code: int, output: str) -> Outcome:
 
 def _last(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return lines[-1][:200] if lines else "no output"
+    return _short(lines[-1].replace(f"{ROOT}/", "")) if lines else "no output"
+
+
+def _short(text: str) -> str:
+    """Return the beginning of a text, for a cell of a table."""
+    return textwrap.shorten(text, 200, placeholder=" ...")
 
 
 def _summary(folder: Path) -> dict[str, Any]:

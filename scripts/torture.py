@@ -32,7 +32,7 @@ _LEAVING = 15.0
 
 def environment(folder: Path, case: Case | None = None) -> dict[str, str]:
     """Return the environment of a run; with a case, of one that dies."""
-    variables = launch_environment(os.environ, 1)
+    variables = launch_environment(os.environ)
     bin_ = Path(sys.executable).parent
     variables |= {"PATH": f"{bin_}:{os.environ['PATH']}", "PYTHONPATH": str(HERE.parent)}
     variables |= {_MARK: str(folder)}

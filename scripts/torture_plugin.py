@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from pdehvd.comm import join, ranks, xla_calls
 from pdehvd.experiment import conclusion, run
-from pdehvd.training import checkpoint, trainer
+from pdehvd.training import checkpoint
 from pdehvd.training.checkpoint import Checkpoints
 from pdehvd.training.history import History
 from pdehvd.training.stepper import Stepper
@@ -180,6 +180,6 @@ def _without_pictures() -> None:
 
 _without_xla()
 _without_pictures()
-assert trainer.Checkpoints is Checkpoints
+assert run.Checkpoints is Checkpoints
 if "PDEHVD_TORTURE" in os.environ:
     Death(json.loads(os.environ["PDEHVD_TORTURE"])).install()

@@ -49,11 +49,12 @@ def read_hdf5(file: Path) -> dict[str, np.ndarray]:
 
 def real(values: np.ndarray) -> np.ndarray:
     """Return values in float64. Raises `TypeError` or `ValueError` for what is no real number."""
-    if np.iscomplexobj(values):
+    array = np.asarray(values)
+    if np.iscomplexobj(array):
         raise TypeError("complex numbers")
-    if values.dtype.kind in "mM":
+    if array.dtype.kind in "mM":
         raise TypeError("dates or durations, whose unit is unknown")
-    return np.asarray(values, dtype=np.float64)
+    return np.asarray(array, dtype=np.float64)
 
 
 def _check_size(size: int) -> None:

@@ -459,7 +459,7 @@ def test_adasum_on_a_number_of_processes_that_is_no_power_of_two(here: Path, typ
 
 def test_more_processes_than_cores_where_that_is_forbidden(here: Path, type_: Type) -> None:
     settings = ["--set", "processes={threads: 4000, oversubscribe: false}"]
-    start = "--set processes: processes.oversubscribe: 2 processes are more than"
+    start = "--set processes: processes.oversubscribe: 2 processes of 4000 threads need 8000 cores"
     refused(here, type_, start, *settings, "--np", "2")
 
 

@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import machine
@@ -120,8 +121,9 @@ def test_an_unknown_user_of_the_system_has_a_private_cache(tmp_path):
     """The real thing, where this test may become another user."""
     environment = {n: v for n, v in os.environ.items() if n not in ("HOME", "XDG_CACHE_HOME")}
     tmp_path.chmod(0o777)
-    for folder in tmp_path.parents[:2]:
-        folder.chmod(folder.stat().st_mode | 0o011)
+    for folder in tmp_path.parents:
+        if folder.is_relative_to(tempfile.gettempdir()) and folder.owner() == tmp_path.owner():
+            folder.chmod(folder.stat().st_mode | 0o011)
     done = subprocess.run(
         [sys.executable, "-c", UNKNOWN],
         env={**environment, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
