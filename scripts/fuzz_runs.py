@@ -23,7 +23,7 @@ from fuzz_judge import Case
 from pdehvd.comm.group import Solo
 from pdehvd.experiment.build import build_parts
 from pdehvd.experiment.config import dump, load_config
-from pdehvd.training.checkpoint import Checkpoints
+from pdehvd.training.checkpoint import Checkpoints, read_checkpoint, state_of
 from pdehvd.training.trainer import Trainer
 
 _CONFIG = """\
@@ -221,9 +221,16 @@ class Runs:
         return name
 
     def _wrong(self, run: Path) -> str:
-        """Return what is wrong with a run that was resumed: only true states may go on."""
-        summary = json.loads((run / "summary.json").read_text())
-        return "" if summary["parameters_sha256"] in self.hashes else "went on from no true state"
+        """Return what is wrong with a run that was resumed: only true states may go on.
+
+        One that has all its steps is left as it is, without a summary; its state must be true too.
+        """
+        if (run / "summary.json").exists():
+            found = json.loads((run / "summary.json").read_text())["parameters_sha256"]
+        else:
+            state = state_of(run, read_checkpoint(run, tell=lambda text: None))
+            found = hashlib.sha256(state.theta.numpy().tobytes()).hexdigest()
+        return "" if found in self.hashes else "went on from no true state"
 
 
 @contextmanager

@@ -112,11 +112,11 @@ def _run(config: Config, parts: Any, place: Place, resume: Path | None) -> int:
     state = trainer.fresh_state()
     if resume is not None:
         stored = _stored(place)
-        if stored is not None and _is_done(config, stored.step, place):
-            return 0
         if stored is not None:
             with blaming(place.directory):
                 state = trainer.restored(stored)
+            if _is_done(config, state.step, place):
+                return 0
         if place.writes:
             for change in changes(place.directory, config):
                 place.say(change)
