@@ -21,6 +21,8 @@ from dataclasses import asdict, dataclass
 
 from nightly_jobs import ROOT, Job, all_jobs
 
+from pdehvd.errors import counted
+
 STORE = ROOT / "docs" / "results" / "nightly.json"
 PAGE = ROOT / "docs" / "reliability.md"
 _TABLE = re.compile(r"(<!-- nightly: begin -->\n).*?(<!-- nightly: end -->)", re.DOTALL)
@@ -138,15 +140,16 @@ def main() -> int:
         print("\n".join(chosen))
         return 0
     done = {key for key, entry in entries.items() if entry.version == now and not given.again}
-    for number, entry in enumerate(results([chosen[key] for key in chosen if key not in done]), 1):
+    due = [job for key, job in chosen.items() if key not in done]
+    for number, entry in enumerate(results(due), 1):
         entries[entry.key] = entry
         entries = {key: entries[key] for key in jobs if key in entries}
         store(entries)
         write(entries)
         word = "" if entry.good else "NOT AS IT SHOULD BE: "
-        print(f"{number}/{len(chosen) - len(done)} {entry.key}: {word}{entry.result}", flush=True)
+        print(f"{number}/{len(due)} {entry.key}: {word}{entry.result}", flush=True)
     bad = [key for key in chosen if not entries[key].good]
-    print("\n".join([f"{len(chosen)} jobs, {len(bad)} not as they should be", *bad]))
+    print("\n".join([f"{counted(len(chosen), 'job')}, {len(bad)} not as they should be", *bad]))
     return 1 if bad else 0
 
 

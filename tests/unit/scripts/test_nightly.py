@@ -96,6 +96,10 @@ def test_what_this_version_has_done_is_not_done_again(
     ]
     assert nightly.main() == 1
     assert "1/" not in capsys.readouterr().out
+    jobs.append(Job("more", "three", ("sh", "-c", "echo three"), 1, judge))
+    monkeypatch.setattr("sys.argv", ["nightly", "--only", "more"])
+    assert nightly.main() == 0
+    assert "1/1 more/three: three" in capsys.readouterr().out
     monkeypatch.setattr("sys.argv", ["nightly", "--again", "--only", "part/one"])
     assert nightly.main() == 0
     assert "1/1 part/one: one" in capsys.readouterr().out
