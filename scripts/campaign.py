@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +22,7 @@ from pathlib import Path
 from campaign_finding import Finding
 from rich.console import Console
 from rich.table import Table
+from worker_processes import announce, rows
 
 CHUNK = 25
 _PATIENCE = 3600.0
@@ -42,28 +42,10 @@ def campaign(seed: int, numbers: range) -> Iterator[Finding]:
                 yield Finding(number, "?", problems=["; ".join(lines[-3:])])
 
 
-def announce(text: str) -> None:
-    """Write a line at once."""
-    print(text, flush=True)
-
-
 def chunk(seed: int, numbers: range) -> list[Finding]:
-    """Judge problems in a process of their own; one that kills it is a finding."""
-    found: list[Finding] = []
-    while len(found) < len(numbers):
-        rest = numbers[len(found) :]
-        arguments = ["--first", str(rest.start), "--cases", str(len(rest)), "--seed", str(seed)]
-        command = [sys.executable, __file__, *arguments, "--worker"]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE)
-            output, end = done.stdout, f"ended with {done.returncode}: {done.stderr[-500:]}"
-        except subprocess.TimeoutExpired as late:
-            output, end = str(late.stdout or b"", "utf-8"), "hangs"
-        lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
-        found += [Finding(**line) for line in lines]
-        if len(found) < len(numbers):
-            found.append(Finding(numbers[len(found)], "?", problems=[f"the process {end}"]))
-    return found
+    """Judge problems in a process of their own."""
+    found = rows(__file__, ["--seed", str(seed)], numbers, _PATIENCE)
+    return [Finding(**row) for row in found]
 
 
 def judged(seed: int, numbers: range, jobs: int) -> list[Finding]:

@@ -11,7 +11,6 @@ import json
 import os
 import pkgutil
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,9 +19,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
-from fuzz_verdict import Verdict, announce, show
+from fuzz_verdict import Verdict, show
 from rich.console import Console
 from rich.table import Table
+from worker_processes import announce, rows
 
 # Imported where cases are run: whoever only counts them needs no TensorFlow.
 KINDS = {
@@ -73,28 +73,9 @@ def work(name: str, seed: int, numbers: range) -> None:
 
 
 def chunk(name: str, seed: int, numbers: range) -> list[Verdict]:
-    """Run cases in a process of their own; a case that kills it is a finding."""
-    found: list[Verdict] = []
-    while len(found) < len(numbers):
-        rest = numbers[len(found) :]
-        arguments = ["--kind", name, "--first", str(rest.start), "--cases", str(len(rest))]
-        arguments += ["--seed", str(seed), "--worker"]
-        command = [sys.executable, __file__, *arguments]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE)
-            output, end = done.stdout, f"ended with {done.returncode}: {done.stderr[-500:]}"
-        except subprocess.TimeoutExpired as late:
-            output, end = str(late.stdout or b"", "utf-8"), "hangs"
-        lines = [
-            json.loads(line)
-            for line in output.splitlines()
-            if line.startswith(("{", *"0123456789"))
-        ]
-        found += [Verdict(**line) for line in lines if isinstance(line, dict)]
-        if len(found) < len(numbers):
-            dead = numbers[len(found)]
-            found.append(Verdict(name, dead, "?", -1, problems=[f"the process {end}"]))
-    return found
+    """Run cases in a process of their own."""
+    found = rows(__file__, ["--kind", name, "--seed", str(seed)], numbers, _PATIENCE)
+    return [Verdict(**{"kind": name, "code": -1, **row}) for row in found]
 
 
 def table(verdicts: list[Verdict], seed: int) -> Table:

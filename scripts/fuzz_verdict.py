@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 
 
@@ -23,8 +22,3 @@ def show(verdict: Verdict) -> str:
     """Return a finding in a few lines."""
     place = f"{verdict.kind} {verdict.number} ({verdict.what[:200]})"
     return f"{place}: {'; '.join(verdict.problems)}\n    code {verdict.code}: {verdict.err[:600]}"
-
-
-def announce(text: str) -> None:
-    """Write a line to the true standard output at once."""
-    print(text, file=sys.__stdout__, flush=True)

@@ -5,7 +5,7 @@ import pytest
 from pdehvd.experiment.reproduce import commands
 
 
-def lines(directory, command, processes=1, folder="/work/my runs"):
+def lines(directory, command, processes=1, folder="/home/me/my runs"):
     text = commands(
         directory, {"processes": processes}, {"command": ["pdehvd", *command], "folder": folder}
     )
@@ -14,14 +14,14 @@ def lines(directory, command, processes=1, folder="/work/my runs"):
 
 def test_the_first_command_begins_where_the_run_was_started(tmp_path):
     started, again = lines(tmp_path, ["train", "a b.yaml", "--output", "out"])
-    assert started == "cd '/work/my runs' && pdehvd train 'a b.yaml' --output out"
+    assert started == "cd '/home/me/my runs' && pdehvd train 'a b.yaml' --output out"
     assert again == f"pdehvd train {tmp_path.resolve()}/config.yaml --np 1"
 
 
 @pytest.mark.parametrize("plugin", [["--plugin", "p.py"], ["--plugin=p.py"]])
 def test_a_plugin_is_named_by_its_whole_path(tmp_path, plugin):
     _, again = lines(tmp_path, ["train", "a.yaml", *plugin, "--plugin", "/q.py"])
-    assert shlex.split(again)[5:] == ["--plugin", "/work/my runs/p.py", "--plugin", "/q.py"]
+    assert shlex.split(again)[5:] == ["--plugin", "/home/me/my runs/p.py", "--plugin", "/q.py"]
 
 
 def test_the_number_of_processes_is_not_lost(tmp_path):
