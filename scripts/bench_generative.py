@@ -22,19 +22,18 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import re
 import statistics
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
-import bench_peers
+import bench_results
+from bench_results import Table as Shown
 from generative_runs import REMAT_SIZE, Run, Runs, say, train, unet_settings
 
-MARKS = ("<!-- bench_generative: begin -->", "<!-- bench_generative: end -->")
-LEVEL_MARKS = ("<!-- bench_generative levels: begin -->", "<!-- bench_generative levels: end -->")
+OWN = "Speed-up on two processes, strong scaling:"
+PEER = "One process against the same network in Keras, and against its convolutions alone:"
 STEPS = {64: 30, 256: 12, 1024: 4, 2048: 3}
 QUICK = {64: 6, 256: 3}
 KERAS = ("default", "without XLA")
@@ -179,25 +178,18 @@ def bold(value: float | None) -> str:
     return number(value) if value is None else f"**{number(value)}**"
 
 
-def lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return a Markdown table."""
-    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
-
-
 def reached(speeds: Sequence[Speed], remat: Remat | None) -> list[list[str]]:
-    """Return rows of what was to be reached and what was seen."""
+    """Return rows of targets and what was measured."""
 
     def each(value: Callable[[Speed], float | None]) -> str:
         known = ((value(speed), speed.size) for speed in speeds)
         return ", ".join(f"{number(ratio)} at {size}" for ratio, size in known if ratio is not None)
 
-    rows = [
-        ["not slower than Keras: at least 1", each(lambda speed: speed.ratio(speed.way, "ours 1"))]
-    ]
+    rows = [["ratio to Keras of at least 1", each(lambda speed: speed.ratio(speed.way, "ours 1"))]]
     if all("ours 2" in speed.sides for speed in speeds):
         aim = "speed-up of at least 1.8 on 2 processes"
         rows.append([aim, each(lambda speed: speed.ratio("ours 1", "ours 2"))])
-        limit = "what the convolutions alone reach, with nothing to exchange"
+        limit = "for comparison: speed-up of the convolutions alone, without communication"
         rows.append([limit, each(lambda speed: speed.ratio("floor", floor(2)))])
     if remat is not None:
         over = [f"{number(remat.ratio(s, 'floor'))} with remat {s}" for s in ("on", "off")]
@@ -206,55 +198,48 @@ def reached(speeds: Sequence[Speed], remat: Remat | None) -> list[list[str]]:
         time = number(remat.ratio("on", "off"))
         rows.append(
             [
-                "remat: at least 3 times less memory for at most 1.4 times the time",
+                "`remat`: at least 3 times less memory at 1.4 times the time or less",
                 f"{less:.2f} times less ({beyond:.2f} beyond the base), {time} times the time",
             ]
         )
     return rows
 
 
-def facts(title: str) -> list[str]:
-    """Return a title, the command, and a sentence about machine and versions."""
-    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+def facts() -> str:
+    """Return a sentence about machine and versions."""
     versions = [f"{n} {metadata.version(n.lower())}" for n in ("TensorFlow", "Keras", "Horovod")]
-    return [
-        title,
-        "",
-        f"`{' '.join(['.venv/bin/python', 'scripts/bench_generative.py', *sys.argv[1:]])}`",
-        "",
-        f"{cpu.group(1).strip() if cpu else platform.machine()}, "
-        f"{len(os.sched_getaffinity(0))} cores; {', '.join(versions)}, "
-        f"Python {platform.python_version()}; one thread for each process on a core of its own.",
-        "",
-    ]
+    return (
+        f"{bench_results.processor()}; {', '.join(versions)}, Python {platform.python_version()}; "
+        "one thread per process, each on its own core."
+    )
 
 
-def speed(options: argparse.Namespace) -> list[str]:
+def speed(options: argparse.Namespace) -> list[Shown]:
     """Return the tables of all resolutions."""
     speeds = [Speed(size, options) for size in options.sizes]
     remat = Remat(options.remat, options) if options.remat else None
     own = ["size", "batch", "parameters"]
     own += [f"s per step, {n} process{'es' if n > 1 else ''}" for n in options.np]
     own += [f"speed-up on {n}" for n in options.np[1:]]
-    own += [f"of the convolutions alone on {n}" for n in options.np[1:]]
+    own += [f"speed-up of the convolutions alone on {n}" for n in options.np[1:]]
     own += [f"samples per s, {n}" for n in options.np]
     own += [f"MiB per process, {n}" for n in options.np]
-    beside = ["size, one process", "s per step", "Keras as it compiles", "Keras without XLA"]
-    beside += ["times as fast", "convolutions alone", "times the convolutions"]
-    beside += ["MiB", "Keras's MiB", "MiB of the convolutions"]
-    text = [*lines(own, [one.own_row() for one in speeds]), ""]
-    text += [*lines(beside, [one.peer_row() for one in speeds]), ""]
+    peer = ["size", "s per step", "Keras with XLA", "Keras without XLA", "ratio to Keras"]
+    peer += ["convolutions alone", "ratio to the convolutions"]
+    peer += ["MiB", "MiB of Keras", "MiB of the convolutions"]
+    tables = [Shown(own, [one.own_row() for one in speeds], OWN)]
+    tables.append(Shown(peer, [one.peer_row() for one in speeds], PEER))
     if remat is not None:
-        head = ["size", "batch", "remat", "s per step", "times off", "times the convolutions"]
+        head = ["size", "batch", "remat", "s per step", "ratio to off", "ratio to the convolutions"]
         head += ["MiB", f"beyond the base of {remat.base:.0f} MiB"]
-        text += [*lines(head, remat.rows()), ""]
-    return text + lines(["to be reached", "seen"], reached(speeds, remat))
+        tables.append(Shown(head, remat.rows(), "Recomputed activations (`remat`):"))
+    return [*tables, Shown(["target", "measured"], reached(speeds, remat), "Targets:")]
 
 
-def levels(options: argparse.Namespace) -> list[str]:
+def levels(options: argparse.Namespace) -> list[Shown]:
     """Return the table of times to an error, with a coarse level first and without."""
     np_ = options.np[-1]
-    found: dict[str, list[dict[str, Any]]] = {"with levels": [], "at the finest level": []}
+    found: dict[str, list[dict[str, Any]]] = {"with levels": [], "at the finest level only": []}
     for _ in range(options.repeats):
         for side, more in zip(found, ({}, {"training.levels": None}), strict=True):
             summary, *_ = train(LEVELS_SIZE, {**ERROR, **more}, np_, options.cores)
@@ -268,12 +253,11 @@ def levels(options: argparse.Namespace) -> list[str]:
         rows[-1].append(", ".join(number(s["relative_l2"]["u"], ".1e") for s in summaries))
     size = f"{LEVELS_SIZE} x {LEVELS_SIZE}"
     head = [f"{size}, {np_} processes", f"seconds to {GOAL:.0e}", "steps", "relative L2 then"]
-    return [
-        f"`configs/poisson_kl_{LEVELS_SIZE}.yaml` with its levels and with `training.levels` null; "
-        f"no run had more than {PATIENCE} seconds.",
-        "",
-        *lines(head, rows),
-    ]
+    caption = (
+        f"`configs/poisson_kl_{LEVELS_SIZE}.yaml` as shipped, and with `training.levels` null; "
+        f"at most {PATIENCE} seconds per run."
+    )
+    return [Shown(head, rows, caption)]
 
 
 def parsed() -> argparse.Namespace:
@@ -305,14 +289,11 @@ def parsed() -> argparse.Namespace:
 def main() -> int:
     """Run the command line."""
     options = parsed()
-    if options.levels:
-        title, measure, marks = "### Coarse levels first", levels, LEVEL_MARKS
-    else:
-        title, measure, marks = "## Speed of generative models", speed, MARKS
-    text = "\n".join([*facts(title), *measure(options)])
-    print(text)
+    name, measure = ("generative_levels", levels) if options.levels else ("generative", speed)
+    results = bench_results.Results(bench_results.this_command(), facts(), measure(options))
+    print(results.markdown())
     if options.write:
-        bench_peers.write(text, marks)
+        bench_results.publish(name, results)
     return 0
 
 

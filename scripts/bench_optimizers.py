@@ -17,10 +17,10 @@ from pathlib import Path
 
 import bench_cases
 import bench_peers
+import bench_results
 import machine
 
 PICTURE = Path(machine.ROOT, "docs", "pictures", "optimizers.png")
-MARKS = ("<!-- bench_optimizers: begin -->", "<!-- bench_optimizers: end -->")
 WARM_UP = {"name": "adam", "steps": 500, "learning_rate": 5e-3}
 METHODS: dict[str, object] = {
     "Adam": {"name": "adam", "learning_rate": 5e-3},
@@ -74,7 +74,7 @@ def peer(seconds: float, cores: list[int]) -> dict[str, Curve]:
     }
 
 
-def row(name: str, curve: Curve, seconds: float) -> str:
+def row(name: str, curve: Curve, seconds: float) -> list[str]:
     """Return the errors after parts of the time, and the time to the goal."""
     best: Curve = []
     for at, error in curve:
@@ -85,7 +85,7 @@ def row(name: str, curve: Curve, seconds: float) -> str:
         cells.append(f"{known[-1]:.1e}" if known else "-")
     reached = [at for at, error in best if error <= GOAL]
     ended = f"> {best[-1][0]:.0f}" if best else "-"
-    return f"| {name} | {' | '.join(cells)} | {f'{reached[0]:.1f}' if reached else ended} |"
+    return [name, *cells, f"{reached[0]:.1f}" if reached else ended]
 
 
 def draw(curves: dict[str, Curve], seconds: float) -> None:
@@ -139,21 +139,14 @@ def main() -> int:
             machine.say(str(error))
             return 3
     draw(curves, options.seconds)
-    at = " | ".join(f"{share * options.seconds:.0f} s" for share in (0.25, 0.5, 1.0))
-    text = "\n".join(
-        [
-            f"`{' '.join(['.venv/bin/python', 'scripts/bench_optimizers.py', *sys.argv[1:]])}`",
-            "",
-            bench_peers.facts(),
-            "",
-            f"| best relative L2 so far | {at} | seconds to {GOAL:.0e} |",
-            "|---|---|---|---|---|",
-            *(row(name, curve, options.seconds) for name, curve in curves.items()),
-        ]
-    )
-    print(text)
+    at = [f"{share * options.seconds:.0f} s" for share in (0.25, 0.5, 1.0)]
+    columns = ["lowest relative L2 error", *at, f"seconds to {GOAL:.0e}"]
+    rows = [row(name, curve, options.seconds) for name, curve in curves.items()]
+    table = bench_results.Table(columns, rows)
+    results = bench_results.Results(bench_results.this_command(), bench_peers.facts(), [table])
+    print(results.markdown())
     if options.write:
-        bench_peers.write(text, MARKS)
+        bench_results.publish("optimizers", results)
     return 0
 
 

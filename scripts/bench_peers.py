@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import re
 import statistics
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -24,13 +23,13 @@ from importlib import metadata
 from pathlib import Path
 
 import bench_cases
+import bench_results
 import machine
 import numpy as np
 import peer_environment
 from bench_cases import CASES, Case, Measured, Variant
+from bench_results import Results, Table
 
-DOCUMENT = Path(machine.ROOT, "docs", "benchmarks.md")
-MARKS = ("<!-- bench_peers: begin -->", "<!-- bench_peers: end -->")
 # The best that we ship for Burgers, first that exists.
 BEST = ["burgers_ssbroyden", "burgers_lbfgs", "burgers"]
 
@@ -105,7 +104,7 @@ class Bench:
         }
         return bench_cases.run_ours(case.problem, settings, np_, cores or self.cores)
 
-    def speed(self, case: Case, np_: int) -> str:
+    def speed(self, case: Case, np_: int) -> list[str]:
         """Return the row of one case: milliseconds per step, their ratio, efficiency, memory."""
         self.say(f"{case.name}, {np_} process(es)")
         variant = self.fastest(case, np_)
@@ -127,13 +126,19 @@ class Bench:
         alone = self.one.get((case.name, "ours"), float("nan"))
         limit = f"{alone / (1e3 * statistics.median(apart)):.2f}" if apart else "1.00"
         self.say(f"  ours {ms[0]:.2f} ms, peer {ms[1]:.2f} ms, {ratio:.2f} times as fast")
-        return (
-            f"| {case.name} | {np_} | {ms[0]:.2f} | {ms[1]:.2f} | **{ratio:.2f}** "
-            f"| {efficiency[0]} | {limit} | {efficiency[1]} | {memory[0]:.0f} | {memory[1]:.0f} "
-            f"| {variant.name} |"
-        )
+        return [
+            case.name,
+            f"{np_}",
+            *(f"{one:.2f}" for one in ms),
+            f"**{ratio:.2f}**",
+            efficiency[0],
+            limit,
+            efficiency[1],
+            *(f"{one:.0f}" for one in memory),
+            variant.name,
+        ]
 
-    def error(self, case: Case, truth: Truth) -> list[str]:
+    def error(self, case: Case, truth: Truth) -> list[list[str]]:
         """Return rows of error against time with Adam alone, one process on both sides."""
         self.say(f"{case.name}, error against {self.budget:.0f} s")
         settings = {
@@ -154,7 +159,7 @@ class Bench:
         variant = self.fastest(case, 1)
         peer = self.peer_curve(case, variant, options, truth)
         return [
-            self.curve_row(case.name, "ours, Adam", ours),
+            self.curve_row(case.name, "pdehvd, Adam", ours),
             self.curve_row(case.name, f"DeepXDE, Adam, {variant.name}", peer),
         ]
 
@@ -174,7 +179,7 @@ class Bench:
         measured.curve = list(zip(seconds.tolist(), errors, strict=True))
         return measured
 
-    def best(self, case: Case, truth: Truth) -> list[str]:
+    def best(self, case: Case, truth: Truth) -> list[list[str]]:
         """Return rows with the best optimizer of each side for Burgers, in double precision."""
         config = next(name for name in BEST if (bench_cases.CONFIGS / f"{name}.yaml").exists())
         self.say(f"{case.name}, best optimizers, {self.budget:.0f} s")
@@ -184,7 +189,7 @@ class Bench:
             "processes.threads": 1,
         }
         ours = bench_cases.run_ours(config, settings, 1, self.cores)
-        rows = [self.curve_row(case.name, f"ours, configs/{config}.yaml as it is", ours)]
+        rows = [self.curve_row(case.name, f"pdehvd, configs/{config}.yaml", ours)]
         for precision in ("float32", "float64"):
             options = {
                 "steps": 1000,
@@ -198,58 +203,48 @@ class Bench:
             rows.append(self.curve_row(case.name, what, peer))
         return rows
 
-    def curve_row(self, name: str, side: str, measured: Measured) -> str:
+    def curve_row(self, name: str, side: str, measured: Measured) -> list[str]:
         """Return a row with the error reached after a quarter, a half and all of the time."""
         cells = []
         for share in (0.25, 0.5, 1.0):
             # The last look may come a step after the end.
             known = [e for t, e in measured.curve if t <= share * self.budget * 1.02]
             cells.append(f"{known[-1]:.1e}" if known else "-")
-        return f"| {name} | {side} | " + " | ".join(cells) + " |"
+        return [name, side, *cells]
 
 
 def facts() -> str:
     """Return one sentence about machine and versions."""
-    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     return (
-        f"{cpu.group(1).strip() if cpu else platform.machine()}, "
-        f"{len(os.sched_getaffinity(0))} cores; TensorFlow {metadata.version('tensorflow')} and "
+        f"{bench_results.processor()}; TensorFlow {metadata.version('tensorflow')} and "
         f"Python {platform.python_version()} here, DeepXDE 1.11.1 on TensorFlow 2.15.1 there; "
         "Horovod 0.28.1 over Open MPI 4.1.8 on both sides."
     )
 
 
-def write(report: str, marks: tuple[str, str] = MARKS) -> None:
-    """Put the report between the marks of docs/benchmarks.md, or at its end."""
-    text = DOCUMENT.read_text() if DOCUMENT.exists() else "# Benchmarks\n"
-    block = f"{marks[0]}\n{report}\n{marks[1]}"
-    if marks[0] in text:
-        before, rest = text.split(marks[0], 1)
-        text = before + block + rest.split(marks[1], 1)[1]
-    else:
-        text = text.rstrip() + "\n\n" + block + "\n"
-    DOCUMENT.write_text(text)
+SPEED = (
+    "problem",
+    "processes",
+    "pdehvd, ms per step",
+    "DeepXDE, ms per step",
+    "ratio",
+    "efficiency",
+    "limit of the machine",
+    "efficiency of DeepXDE",
+    "MB per process",
+    "MB of DeepXDE",
+    "fastest mode of DeepXDE",
+)
 
 
-def report(options: argparse.Namespace) -> str:
-    """Run everything that was asked for and return the section as Markdown."""
+def measure(options: argparse.Namespace) -> Results:
+    """Run everything that was asked for."""
     cores = sorted(os.sched_getaffinity(0))
     bench = Bench(options.repeats, options.seconds, cores)
     cases = [case for case in CASES if not options.only or case.name in options.only]
     processes = [n for n in options.np if n <= len(cores)]
     speed = [bench.speed(case, n) for case in cases for n in processes]
-    lines = [
-        "## Side by side with DeepXDE",
-        "",
-        f"`{' '.join(['.venv/bin/python', 'scripts/bench_peers.py', *sys.argv[1:]])}`",
-        "",
-        facts(),
-        "",
-        "| problem | processes | ms per step | DeepXDE | times as fast | efficiency "
-        "| machine's limit | DeepXDE's | MB per process | DeepXDE's | its fastest way |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
-        *speed,
-    ]
+    tables = [Table(SPEED, speed, "Time per step, weak scaling:")]
     if options.seconds:
         folder = Path(machine.cache_folder())
         rows = []
@@ -258,10 +253,9 @@ def report(options: argparse.Namespace) -> str:
             rows += bench.error(case, truth)
             rows += bench.best(case, truth) if case.name == "Burgers" else []
         at = [f"{share * options.seconds:.0f} s" for share in (0.25, 0.5, 1.0)]
-        title = f"| problem | one process on one core | {' | '.join(at)} |"
-        lines += ["", "Relative L2 error (the worst field) against time:", ""]
-        lines += [title, "|---|---|---|---|---|", *rows]
-    return "\n".join(lines)
+        caption = "Relative L2 error (the worst field) over time:"
+        tables.append(Table(["problem", "one process on one core", *at], rows, caption))
+    return Results(bench_results.this_command(), facts(), tables)
 
 
 def main() -> int:
@@ -274,13 +268,13 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
     options = parser.parse_args()
     try:
-        text = report(options)
+        results = measure(options)
     except machine.SetupError as error:
         machine.say(str(error))
         return 3
-    print(text)
+    print(results.markdown())
     if options.write:
-        write(text)
+        bench_results.publish("peers", results)
     return 0
 
 

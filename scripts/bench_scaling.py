@@ -1,22 +1,18 @@
-"""Weak and strong scaling of PINNs, U-Nets and second-order steps, beside what was to be reached.
+"""Weak and strong scaling of PINNs, U-Nets and second-order steps, with targets.
 
     .venv/bin/python scripts/bench_scaling.py [--cases burgers_2540 ...] [--np 1,2,4]
         [--repeats 3] [--output DIR] [--write]
 
-Runs `pdehvd scale` (one thread for each process, each on its own core where there are enough) and
-writes one table for each case. An interrupted call goes on where it stopped, with the same
---output. The Schroedinger case is that of arXiv 2302.08835: 2-100x4-2, 4,000 points a process.
---network adds `--predict` for the same counts, so that prediction and measurement stand together.
+Runs `pdehvd scale` (one thread for each process, each on its own core where there are enough). An
+interrupted call goes on where it stopped, with the same --output. The Schroedinger case is that of
+arXiv 2302.08835: 2-100x4-2, 4,000 points a process. --network adds `--predict` for the same counts,
+so that prediction and measurement are in one table. --write puts the table on docs/benchmarks.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,13 +20,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import bench_peers
+import bench_results
 import machine
 from generative_runs import unet_settings
 
-MARKS = ("<!-- bench_scaling: begin -->", "<!-- bench_scaling: end -->")
+from pdehvd.experiment.scaling_results import Row, cells
+
 ADAM = {"name": "adam", "learning_rate": 1e-3}
 QUICK_STEPS = 8
+CONDITIONS = "one thread per process; a star marks oversubscription, where speed-up has no meaning."
+COLUMNS = (
+    "case",
+    "scaling",
+    "processes",
+    "ms per step",
+    "range",
+    "speed-up",
+    "efficiency",
+    "computing",
+    "communication",
+    "waiting",
+    "MiB",
+    "predicted, ms",
+    "off by",
+)
 
 
 @dataclass(frozen=True)
@@ -129,35 +142,40 @@ def command(case: Case, options: argparse.Namespace, output: Path) -> list[str]:
     return words
 
 
-def section(case: Case, scaling: Mapping[str, Any], table: str) -> str:
-    """Return the part of the page about one case."""
-    lines = [f"### {case.title}", "", _shown(case), "", table.strip(), ""]
+def rows(case: Case, scaling: Mapping[str, Any]) -> list[list[str]]:
+    """Return the cells of a case: what was measured, and the prediction where there is one."""
+    predicted = {
+        (curve["mode"], step["processes"]): step["total"]
+        for curve in scaling.get("predictions", ())
+        for step in curve["steps"]
+    }
+    found = []
+    for mode, listed in scaling["rows"].items():
+        for row in listed:
+            _, _, step, spread, _, *rest = cells(Row(**row))
+            count = f"{row['processes']}{'*' if row['oversubscribed'] else ''}"
+            total = predicted.get((mode, row["processes"])) if row["processes"] > 1 else None
+            last = ["", ""] if total is None else _compared(total, row["step"])
+            found.append([case.title, mode, count, step, spread, *rest, *last])
+    return found
+
+
+def _compared(predicted: float, measured: float) -> list[str]:
+    return [f"{predicted * 1e3:.3g}", f"{predicted / measured - 1:+.0%}"]
+
+
+def verdicts(case: Case, scaling: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each target: the efficiency on two processes."""
+    lines = []
     for mode, aim in case.aims.items():
         for row in scaling["rows"][mode]:
             if row["processes"] == 2:
-                seen = row["efficiency"]
-                verdict = "reached" if seen >= aim else "not reached"
-                aimed = f"To be reached, {mode} efficiency on 2: {aim}"
-                lines.append(f"{aimed}; seen {seen:.3f}: {verdict}.")
-    return "\n".join(lines)
-
-
-def _shown(case: Case) -> str:
-    values = (f"{name}={json.dumps(value)}" for name, value in case.settings.items())
-    settings = " ".join(f"--set {shlex.quote(value)}" for value in values)
-    return f"`pdehvd scale configs/{case.config}.yaml --mode {','.join(case.modes)} {settings}`"
-
-
-def head() -> str:
-    """Return the title, the command and the machine."""
-    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    words = shlex.join(["scripts/bench_scaling.py", *sys.argv[1:]])
-    return (
-        f"## Weak and strong scaling\n\n`.venv/bin/python {words}`\n\n"
-        f"{cpu.group(1).strip() if cpu else platform.machine()}, "
-        f"{len(os.sched_getaffinity(0))} cores; one thread for each process, a star where "
-        "processes share cores, which says nothing of speed-up.\n"
-    )
+                verdict = "reached" if row["efficiency"] >= aim else "not reached"
+                lines.append(
+                    f"{case.title}, {mode} efficiency on 2: {row['efficiency']:.3f}, "
+                    f"target {aim}: {verdict}"
+                )
+    return lines
 
 
 def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -174,7 +192,8 @@ def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main() -> int:
     options = parsed()
-    sections = [head()]
+    table: list[list[str]] = []
+    notes: list[str] = []
     for name in options.cases:
         case, output = CASES[name], options.output / name
         print(f"\n{case.title}", file=sys.stderr, flush=True)
@@ -182,11 +201,14 @@ def main() -> int:
         if code:
             return code
         scaling = json.loads((output / "scaling.json").read_text())
-        sections.append(section(case, scaling, (output / "scaling.md").read_text()))
-    text = "\n\n".join(sections)
-    print(text)
+        table += rows(case, scaling)
+        notes += verdicts(case, scaling)
+    shown = bench_results.Table(COLUMNS, table)
+    about = f"{bench_results.processor()}; {CONDITIONS}"
+    results = bench_results.Results(bench_results.this_command(), about, [shown], notes)
+    print(results.markdown())
     if options.write:
-        bench_peers.write(text, MARKS)
+        bench_results.publish("scaling", results)
     return 0
 
 

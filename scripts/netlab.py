@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 import shutil
 import statistics
 import sys
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 # Of 1514 bytes on the wire 1448 are the program's.
 PAYLOAD = 1448 / 1514
 TARGET = 0.2
-MARKS = ("<!-- netlab: begin -->", "<!-- netlab: end -->")
 Times = dict[tuple[str, int], float]
 
 
@@ -98,9 +96,24 @@ def within(body: Iterable[Sequence[str]]) -> str:
     return f"{sum(one <= TARGET for one in off)} of {len(off)} within {TARGET:.0%}"
 
 
+HEAD = ("link", "bytes", "one node, us", "one per node, us", "predicted, us", "off")
+SUMMARY = ("backend", "link", "within 20 %", "off by at most", "smallest, us", "largest, us")
+
+
 def table(body: Iterable[Sequence[str]]) -> str:
-    head = ["link", "bytes", "one node, us", "one per node, us", "predicted, us", "off"]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *body))
+    lines = (HEAD, ["---"] * len(HEAD), *body)
+    return "\n".join(f"| {' | '.join(row)} |" for row in lines)
+
+
+def summary(library: str, body: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return a row for each link: good predictions, the worst, and both ends of the sizes."""
+    lines = []
+    for link in dict.fromkeys(row[0] for row in body):
+        some = [row for row in body if row[0] == link]
+        worst = max(some, key=lambda row: abs(float(row[-1].rstrip("%"))))
+        ends = (f"{row[3]} ({row[4]})" for row in (some[0], some[-1]))
+        lines.append([library, link, within(some).split(" within")[0], worst[-1], *ends])
+    return lines
 
 
 def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -153,20 +166,31 @@ def main() -> int:
         print("netlab: this kernel has no netem; --latency cannot be had", file=sys.stderr)
         return 3
     measured, shapes = measure(options)
-    text = []
-    for library in ("mpi", "horovod", "mpi4py"):
-        body = rows(measured, shapes, library)
-        text.append(f"{library}, {options.np} ranks: {within(body)}\n\n{table(body)}")
-    print("\n\n".join(text))
+    bodies = {library: rows(measured, shapes, library) for library in ("mpi", "horovod", "mpi4py")}
+    for library, body in bodies.items():
+        print(f"{library}, {options.np} ranks: {within(body)}\n\n{table(body)}\n")
     if options.json:
         everything = [{"rate": r, "placement": p, **found} for (r, p), found in measured.items()]
         options.json.write_text(json.dumps(everything))
     if options.write:
-        import bench_peers
-
-        command = f"`.venv/bin/python scripts/netlab.py {shlex.join(sys.argv[1:])}`"
-        bench_peers.write("\n\n".join(["## Emulated links", command, *text]), MARKS)
+        publish(options.np, bodies)
     return 0
+
+
+def publish(ranks: int, bodies: dict[str, list[list[str]]]) -> None:
+    """Put a summary on the page of benchmarks; all rows are stored."""
+    import bench_results as results
+
+    lines = [line for library, body in bodies.items() for line in summary(library, body)]
+    caption = (
+        f"Allreduces of float32 over {ranks} ranks, one per node; in brackets the prediction, us:"
+    )
+    shown = results.Table(SUMMARY, lines, caption)
+    data = {"columns": HEAD, "rows": bodies}
+    results.publish(
+        "netlab",
+        results.Results(results.this_command(), results.processor(), [shown], data=data),
+    )
 
 
 def measure(

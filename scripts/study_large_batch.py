@@ -18,7 +18,6 @@ import json
 import math
 import multiprocessing
 import os
-import shlex
 import statistics
 import sys
 import tempfile
@@ -29,20 +28,20 @@ from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import bench_peers
+import bench_results
 import machine
 from generative_runs import say
 
 from pdehvd import train
 from pdehvd.errors import PdehvdError
 
-MARKS = ("<!-- study_large_batch: begin -->", "<!-- study_large_batch: end -->")
 PICTURE = Path(machine.ROOT, "docs", "pictures", "large_batch.png")
 FACTORS = (1, 8, 64)
 DIVERGED = 4
 # What the rules are allowed to lose against the small batch.
 KEPT = 1.1
 KEPT_LABEL = "batch x 1 and 10 %"
+GONE = ("diverged", "-")
 
 
 class Rule(NamedTuple):
@@ -240,22 +239,27 @@ def median(found: Sequence[Curve]) -> tuple[float, float]:
     return error, statistics.median(seconds) if seconds else math.nan
 
 
-def table(case: Case, curves: Curves) -> list[str]:
-    """Return the Markdown table of a case, and the sentence about what the rules keep."""
+COLUMNS = ("batch", "rule", "relative L2", "against batch x 1", "seconds")
+
+
+def table(case: Case, curves: Curves) -> tuple[bench_results.Table, list[str]]:
+    """Return the table of a case, and the sentences about what the rules keep."""
     base = median(curves["none", 1])[0]
-    lines = [f"{case.title}: reference batch {case.batch}, {case.steps} steps of it.", ""]
-    lines += ["| batch | rule | relative L2 | against batch x 1 | seconds |", "| --- " * 5 + "|"]
+    caption = f"{case.title}: reference batch {case.batch}, {case.steps} steps of it."
+    rows, notes = [], []
     for (name, factor), found in sorted(curves.items(), key=lambda item: item[0][1]):
         error, seconds = median(found)
-        shown = f"{error:.2e} | {error / base:.2f}" if math.isfinite(error) else "diverged | -"
-        lines.append(f"| x {factor} ({case.batch * factor}) | {name} | {shown} | {seconds:.1f} |")
-    lines.append("")
+        shown = (f"{error:.2e}", f"{error / base:.2f}") if math.isfinite(error) else GONE
+        rows.append([f"x {factor} ({case.batch * factor})", name, *shown, f"{seconds:.1f}"])
     for factor in sorted({factor for _, factor in curves if factor > 1}):
         errors = {n: median(found)[0] for (n, f), found in curves.items() if f == factor}
         best = min((n for n in errors if n != "none"), key=lambda n: errors[n])
         verdict = "keeps" if errors[best] <= KEPT * base else "does not keep"
-        lines.append(f"Batch x {factor}: the best rule ({best}) {verdict} the error within 10 %.")
-    return [*lines, ""]
+        title = case.title.split(",")[0].split()[0]
+        notes.append(
+            f"{title}, batch x {factor}: the best rule ({best}) {verdict} the error within 10 %."
+        )
+    return bench_results.Table(COLUMNS, rows, caption), notes
 
 
 def draw(found: dict[str, Curves], path: Path) -> None:
@@ -314,19 +318,17 @@ def main() -> int:
     if not 1 <= options.jobs <= len(os.sched_getaffinity(0)):
         parser.error(f"--jobs: from 1 to {len(os.sched_getaffinity(0))}, the cores")
     found = all_studies(options)
-    lines = ["## Large batches", ""]
-    lines += [
-        f"`{shlex.join(['.venv/bin/python', 'scripts/study_large_batch.py', *sys.argv[1:]])}`, "
-        "one thread."
-    ]
-    lines += ["", "![Errors of large batches](pictures/large_batch.png)", ""]
+    tables, notes = [], []
     for name, curves in found.items():
-        lines += table(CASES[name], curves)
-    text = "\n".join(lines).rstrip()
-    print(text)
+        one, kept = table(CASES[name], curves)
+        tables.append(one)
+        notes += kept
+    machine_ = f"{bench_results.processor()}; one thread."
+    results = bench_results.Results(bench_results.this_command(), machine_, tables, notes)
+    print(results.markdown())
     draw(found, options.picture)
     if options.write:
-        bench_peers.write(text, MARKS)
+        bench_results.publish("large_batch", results)
     return 0
 
 

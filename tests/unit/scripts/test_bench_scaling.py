@@ -1,7 +1,7 @@
 """The commands of the scaling benchmark, and what it writes."""
 
 import typer
-from bench_scaling import CASES, command, parsed, section
+from bench_scaling import CASES, COLUMNS, command, parsed, rows, verdicts
 
 from pdehvd.cli import app
 from pdehvd.experiment.config import load_config
@@ -27,9 +27,39 @@ def test_the_case_of_the_literature_is_its_network():
     assert config.sampling.equations == 4000
 
 
-def test_a_section_says_whether_the_aim_was_reached():
+ROW = {
+    "mode": "weak",
+    "processes": 2,
+    "points": 8000,
+    "step": 0.04,
+    "least": 0.03,
+    "most": 0.05,
+    "speed_up": 1.86,
+    "efficiency": 0.93,
+    "computing": 0.03,
+    "communication": 0.004,
+    "waiting": 0.006,
+    "memory_mib": 1000.0,
+    "oversubscribed": False,
+}
+
+
+def test_a_target_is_reached_or_not():
     case = CASES["schrodinger_4000"]
-    for seen, verdict in ((0.93, "reached."), (0.5, "not reached.")):
-        scaling = {"rows": {"weak": [{"processes": 2, "efficiency": seen}]}}
-        text = section(case, scaling, "| np |\n")
-        assert text.endswith(f"0.92; seen {seen:.3f}: {verdict}") and "| np |" in text
+    for seen, verdict in ((0.93, ": reached"), (0.5, ": not reached")):
+        (line,) = verdicts(case, {"rows": {"weak": [{**ROW, "efficiency": seen}]}})
+        assert f"{seen:.3f}, target 0.92" in line and line.endswith(verdict)
+
+
+def test_a_row_holds_measurement_and_prediction():
+    steps = [{"processes": 2, "total": 0.044}]
+    scaling = {"rows": {"weak": [ROW]}, "predictions": [{"mode": "weak", "steps": steps}]}
+    case = CASES["schrodinger_4000"]
+    (row,) = rows(case, scaling)
+    assert len(row) == len(COLUMNS)
+    cells = dict(zip(COLUMNS, row, strict=True))
+    assert cells["ms per step"] == "40" and cells["range"] == "30 - 50"
+    assert cells["efficiency"] == "0.93" and cells["waiting"] == "6" and cells["MiB"] == "1000"
+    assert cells["predicted, ms"] == "44" and cells["off by"] == "+10%"
+    (bare,) = rows(case, {"rows": {"weak": [ROW]}})
+    assert bare == [*row[:-2], "", ""]

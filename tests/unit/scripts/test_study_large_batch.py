@@ -37,11 +37,12 @@ def test_the_table_says_what_the_rules_keep(tmp_path):
     names = list(study.RULES)
     curves = {("none", 1): curve(0.1), ("none", 8): curve(0.3), (names[1], 8): gone}
     curves |= {(names[2], 8): curve(0.105), ("none", 64): curve(0.4), (names[2], 64): curve(0.2)}
-    text = "\n".join(study.table(study.CASES["burgers"], curves))
+    shown, notes = study.table(study.CASES["burgers"], curves)
+    text = "\n".join([shown.markdown(), *notes])
     assert "| x 8 (512) | none | 3.00e-01 | 3.00 | 2.0 |" in text
     assert "diverged" in text
-    assert f"Batch x 8: the best rule ({names[2]}) keeps the error within 10 %." in text
-    assert f"Batch x 64: the best rule ({names[2]}) does not keep the error" in text
+    assert f"Burgers, batch x 8: the best rule ({names[2]}) keeps the error within 10 %." in text
+    assert f"Burgers, batch x 64: the best rule ({names[2]}) does not keep the error" in text
     assert math.isinf(study.median(gone)[0])
     study.draw({"burgers": curves}, tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size > 5000
