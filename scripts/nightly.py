@@ -62,7 +62,7 @@ def store(entries: dict[str, Entry]) -> None:
 
 def table(entries: dict[str, Entry]) -> str:
     """Return the results as a table of Markdown."""
-    lines = ["| part | job | result | as it should be | s | date |", "|---|---|---|---|---|---|"]
+    lines = ["| part | job | result | passed | s | date |", "|---|---|---|---|---|---|"]
     for entry in entries.values():
         result = entry.result.replace("|", "\\|").replace("<", "\\<")
         cells = (entry.part, entry.name, result, "yes" if entry.good else "**no**")
@@ -126,7 +126,7 @@ def results(jobs: list[Job]) -> Iterator[Entry]:
 
 
 def main() -> int:
-    """Run what is due, store and print each result; 1 where one is not as it should be."""
+    """Run what is due, store and print each result; 1 if one has failed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default="", help="jobs whose part/name starts with this")
     parser.add_argument("--again", action="store_true", help="also what this version has done")
@@ -146,10 +146,10 @@ def main() -> int:
         entries = {key: entries[key] for key in jobs if key in entries}
         store(entries)
         write(entries)
-        word = "" if entry.good else "NOT AS IT SHOULD BE: "
+        word = "" if entry.good else "FAILED: "
         print(f"{number}/{len(due)} {entry.key}: {word}{entry.result}", flush=True)
     bad = [key for key in chosen if not entries[key].good]
-    print("\n".join([f"{counted(len(chosen), 'job')}, {len(bad)} not as they should be", *bad]))
+    print("\n".join([f"{counted(len(chosen), 'job')}, {len(bad)} failed", *bad]))
     return 1 if bad else 0
 
 

@@ -48,7 +48,7 @@ class BarzilaiBorweinSpec(OptimizerSpec):
     """Gradient descent with the step length of Barzilai and Borwein."""
 
     name: Literal["barzilai_borwein"] = "barzilai_borwein"
-    initial: float = Field(1e-3, gt=0, description="step length where curvature is no help")
+    initial: float = Field(1e-3, gt=0, description="step length if the curvature is not positive")
     largest: float = Field(0.1, gt=0, description="bound on the step length")
 
     def build(self, group: Group) -> BarzilaiBorwein:

@@ -87,7 +87,7 @@ def test_what_this_version_has_done_is_not_done_again(
     (tmp_path / "page.md").write_text(page)
     monkeypatch.setattr("sys.argv", ["nightly"])
     assert nightly.main() == 1
-    assert "NOT AS IT SHOULD BE: two" in capsys.readouterr().out
+    assert "FAILED: two" in capsys.readouterr().out
     rows = (tmp_path / "page.md").read_text().splitlines()
     assert rows[0] == "a" and rows[-1] == "b" and "old" not in rows
     assert [row.split(" | ")[:4] for row in rows if row.startswith("| part |")][1:] == [
