@@ -44,5 +44,5 @@ class Gated(Spec):
         self, bounds: np.ndarray, outputs: int, dtype: str, coordinates: tuple[str, ...]
     ) -> Network:
         """Return the network for coordinates with `bounds` [D, 2] and `outputs` fields."""
-        # A function, not a model: every call creates new layers, with weights from the seed of the run.
+        # A function, not a model: every call creates new layers, with weights from the run's seed.
         return KerasNetwork(lambda: gated(bounds, outputs, dtype, self.width, self.depth), dtype)
