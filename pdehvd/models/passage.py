@@ -17,16 +17,13 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import tensorflow as tf
 
-from pdehvd.models.blocks import Pull
+from pdehvd.models.blocks import Entrance, Pull, Unit
 from pdehvd.models.convolutions import convolve, image_gradients, kernel_gradient
 from pdehvd.models.norm import Known, Reduce, Statistics
-
-if TYPE_CHECKING:
-    from pdehvd.models.stages import Stage
 
 Tensor = Any
 # Gradients that are computed, perhaps not for the first time, once other tensors are there.
@@ -35,6 +32,22 @@ Lates = Callable[[Sequence[Tensor]], list[Tensor]]
 
 # A forgetful stage cuts its batch into parts of about this many numbers an image.
 _PART = 1 << 20
+
+
+class StageLike(Protocol):
+    """What is asked of a stage: its entrance, its units, and how it treats memory."""
+
+    @property
+    def units(self) -> tuple[Unit, ...]: ...
+
+    @property
+    def entrance(self) -> Entrance: ...
+
+    @property
+    def remat(self) -> bool: ...
+
+    @property
+    def leaf(self) -> bool: ...
 
 
 @dataclass
@@ -50,7 +63,7 @@ class _Part:
 class Passage:
     """A batch in a stage: `forward`, which finds the statistics, then `backward`."""
 
-    def __init__(self, stage: Stage, parameters: Sequence[Tensor], reduce: Reduce) -> None:
+    def __init__(self, stage: StageLike, parameters: Sequence[Tensor], reduce: Reduce) -> None:
         self.stage, self.units, self.reduce = stage, stage.units, reduce
         sizes = [len(unit.layout) for unit in stage.units]
         sizes = [len(parameters) - sum(sizes), *sizes]

@@ -5,31 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
+from pdehvd.models.network import Network
 from pdehvd.objectives.base import Batch
 from pdehvd.objectives.parts import Data
 from pdehvd.objectives.point_law import PointLaw
-
-if TYPE_CHECKING:
-    from pdehvd.objectives.generative import GenerativeObjective
-    from pdehvd.objectives.objective import PDEObjective
+from pdehvd.problems.family import ParametricProblem
+from pdehvd.problems.pde import PDEProblem
 
 # Items whose derivatives exist at a time.
 _AT_ONCE = 4096
 
 
-def at_points(objective: PDEObjective, theta: tf.Tensor, batch: Batch) -> str:
+def at_points(problem: PDEProblem, network: Network, theta: tf.Tensor, batch: Batch) -> str:
     """Return a term and a point where its square, or its gradient by theta [P], is not finite.
 
     Nothing where all are finite. All residuals are looked at before any gradient.
     """
     terms = [
-        _Term(objective, theta, batch, number, place)
-        for number, block in enumerate(objective.problem.blocks)
+        _Term(problem, network, theta, batch, number, place)
+        for number, block in enumerate(problem.blocks)
         for place in range(len(block.terms))
     ]
     values = (term.value(span) for term in terms for span in term.spans)
@@ -45,18 +43,23 @@ class _Term:
     """
 
     def __init__(
-        self, objective: PDEObjective, theta: tf.Tensor, batch: Batch, number: int, place: int
+        self,
+        problem: PDEProblem,
+        network: Network,
+        theta: tf.Tensor,
+        batch: Batch,
+        number: int,
+        place: int,
     ) -> None:
         self._theta = theta
         self._batch = batch
         self._number = number
-        problem = objective.problem
         block, term = problem.blocks[number], problem.blocks[number].terms[place]
         first = sum(len(before.expressions) for before in block.terms[:place])
         own = block.expressions[first : first + len(term.expressions)]
         alone = replace(block, terms=(term,), expressions=own)
         blocks = (*problem.blocks[:number], alone, *problem.blocks[number + 1 :])
-        self._law = PointLaw(replace(problem, blocks=blocks), objective.network)
+        self._law = PointLaw(replace(problem, blocks=blocks), network)
         self._name = term.name
         self._names = problem.coordinates
         self._k = block.source.points_per_item
@@ -123,19 +126,21 @@ def _named(names: Sequence[str], numbers: Sequence[float]) -> str:
 
 
 def at_nodes(
-    objective: GenerativeObjective, loss: tf.Tensor, fields: tf.Tensor, slopes: tf.Tensor | None
+    problem: ParametricProblem,
+    term: str,
+    loss: tf.Tensor,
+    fields: tf.Tensor,
+    slopes: tf.Tensor | None,
 ) -> str:
-    """Return the term and a node where the field [1, *n] or the loss's slope is not finite."""
+    """Return the `term` and a node where the field [1, *n] or the loss's slope is not finite."""
     values = fields.numpy()[0]
     slope = np.zeros_like(values) if slopes is None else slopes.numpy()[0]
     bad = ~(np.isfinite(values) & np.isfinite(slope))
     size = float(loss[0])
     if not np.any(bad):
-        return "" if math.isfinite(size) else f"{objective.terms[0]} is {size:.3g}"
-    axes = objective.problem.axes(len(values))
+        return "" if math.isfinite(size) else f"{term} is {size:.3g}"
+    axes = problem.axes(len(values))
     place = [axis[i] for axis, i in zip(axes, np.argwhere(bad)[0], strict=True)]
-    name = (
-        objective.terms[0] if not math.isfinite(size) else f"the gradient of {objective.terms[0]}"
-    )
+    name = term if not math.isfinite(size) else f"the gradient of {term}"
     number = f"{size:.3g}" if not math.isfinite(size) else "not finite"
-    return f"{name} is {number} at {_named(objective.problem.coordinates, place)}"
+    return f"{name} is {number} at {_named(problem.coordinates, place)}"

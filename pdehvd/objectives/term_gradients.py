@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import tensorflow as tf
 
 from pdehvd.objectives.base import Batch
 
-if TYPE_CHECKING:
-    from pdehvd.objectives.objective import PDEObjective
+
+class PointLosses(Protocol):
+    """What is asked of an objective at points, of this rank's shard alone."""
+
+    def shares(self, theta: tf.Tensor, batch: Batch) -> list[tf.Tensor]:
+        """Return this rank's part of each term's loss."""
+        ...
+
+    def residuals(self, theta: tf.Tensor, batch: Batch) -> list[tf.Tensor | None]:
+        """Return this rank's residuals of each term, [n, R]; None where it has no item."""
+        ...
 
 
-def of_losses(objective: PDEObjective, theta: tf.Tensor, batch: Batch) -> tf.Tensor:
+def of_losses(objective: PointLosses, theta: tf.Tensor, batch: Batch) -> tf.Tensor:
     """Return this shard's part of the gradient of each term's loss, [T, P]."""
     return _gradients(lambda: objective.shares(theta, batch), theta)
 
 
 def of_signed_sums(
-    objective: PDEObjective, theta: tf.Tensor, batch: Batch, signs: Sequence[tf.Tensor]
+    objective: PointLosses, theta: tf.Tensor, batch: Batch, signs: Sequence[tf.Tensor]
 ) -> tf.Tensor:
     """Return this shard's part of J_k^T v_k for n signs v_k of each term's items, [T, P]."""
 

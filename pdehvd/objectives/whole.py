@@ -3,22 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
 
+from pdehvd.models.network import Network
 from pdehvd.objectives import blame
 from pdehvd.objectives.base import Batch, Whole
-from pdehvd.objectives.parts import count_parts, sum_in_parts
+from pdehvd.objectives.discrete import DiscreteLaw
+from pdehvd.objectives.parts import Data, count_parts, sum_in_parts
+from pdehvd.objectives.point_law import PointLaw
+from pdehvd.problems.block import Items
+from pdehvd.problems.family import ParametricProblem, Sample
+from pdehvd.problems.pde import PDEProblem
 from pdehvd.problems.sources import FRESH
 
-if TYPE_CHECKING:
-    from pdehvd.objectives.generative import GenerativeObjective
-    from pdehvd.objectives.objective import PDEObjective
+
+class PointObjective(Protocol):
+    """What is asked of an objective at points."""
+
+    problem: PDEProblem
+    network: Network
+    law: PointLaw
+    dtype: tf.DType
+
+    def tensors(self, items: Items) -> Data:
+        """Return items as tensors in the run's precision."""
+        ...
+
+    def shares(self, theta: tf.Tensor, batch: Batch) -> list[tf.Tensor]:
+        """Return this rank's part of each term's loss."""
+        ...
 
 
-def batch(objective: PDEObjective, round_: int | None, selection: np.ndarray | None) -> Batch:
+class SampleObjective(Protocol):
+    """What is asked of an objective on samples."""
+
+    problem: ParametricProblem
+    law: DiscreteLaw
+    terms: tuple[str, ...]
+
+    def tensors(self, sample: Sample) -> Data:
+        """Return a sample as tensors in the run's precision."""
+        ...
+
+    def solution(
+        self, theta: tf.Tensor, moments: tf.Tensor, data: Data, resolution: int
+    ) -> tf.Tensor:
+        """Return the fields [B, *n] of samples."""
+        ...
+
+
+def batch(objective: PointObjective, round_: int | None, selection: np.ndarray | None) -> Batch:
     """Return all points of a round, with the equations' points that `selection` names.
 
     Without a round: as many fresh points.
@@ -37,7 +74,7 @@ class WholePoints(Whole):
     """A batch of points; `losses_of` gives the losses [T] of theta and the batch, compiled once."""
 
     def __init__(
-        self, objective: PDEObjective, batch: Batch, losses_of: Callable[..., tf.Tensor]
+        self, objective: PointObjective, batch: Batch, losses_of: Callable[..., tf.Tensor]
     ) -> None:
         self._objective = objective
         self.batch = batch
@@ -48,14 +85,14 @@ class WholePoints(Whole):
         return values
 
     def where_not_finite(self, theta: tf.Tensor, moments: tf.Tensor) -> str:
-        return blame.at_points(self._objective, theta, self.batch)
+        return blame.at_points(self._objective.problem, self._objective.network, theta, self.batch)
 
 
 class WholeSamples(Whole):
     """Samples by their numbers, which go through the network one after another."""
 
     def __init__(
-        self, objective: GenerativeObjective, numbers: np.ndarray, stream: int, resolution: int
+        self, objective: SampleObjective, numbers: np.ndarray, stream: int, resolution: int
     ) -> None:
         self._objective = objective
         self._numbers: list[int] = numbers.tolist()
@@ -71,7 +108,9 @@ class WholeSamples(Whole):
         for number in self._numbers:
             with tf.GradientTape() as tape:
                 loss, fields = self._loss(number, theta, moments, tape)
-            found = blame.at_nodes(self._objective, loss, fields, tape.gradient(loss, fields))
+            slopes = tape.gradient(loss, fields)
+            problem, term = self._objective.problem, self._objective.terms[0]
+            found = blame.at_nodes(problem, term, loss, fields, slopes)
             if found:
                 return f"{found} of sample {number}"
         return ""
@@ -93,7 +132,7 @@ class WholeSamples(Whole):
         return objective.law.losses(fields, {name: data[name] for name in sample.fields}), fields
 
 
-def losses(objective: PDEObjective, theta: tf.Tensor, batch: Batch) -> tf.Tensor:
+def losses(objective: PointObjective, theta: tf.Tensor, batch: Batch) -> tf.Tensor:
     """Return the loss of each term [T] on a whole batch."""
     widest = max(shape[-1] for _, shape in objective.network.layout if shape)
     size = widest * objective.law.channels * objective.dtype.size
