@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 __version__ = "0.1.0"
-_LAZY = {"train": "pdehvd.experiment.notebook", "Run": "pdehvd.experiment.stored_run"}
+_LAZY = {"train": "pdehvd.experiment.notebook", "Run": "pdehvd.results.stored_run"}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 from pdehvd.synonyms import SYNONYMS, folded
@@ -88,3 +89,11 @@ def counted(number: int, noun: str) -> str:
     """Return a number with its noun: `1 process`, `2 processes`, `1,024 points`."""
     plural = "es" if noun.endswith(("s", "x", "ch", "sh")) else "s"
     return f"{number:,} {noun}{'' if number == 1 else plural}"
+
+
+def essence(text: str) -> str:
+    """Return a message in one line; of TensorFlow's stacks only the error that began them."""
+    began = re.search(r"^\w*(?:Error|Exception): .+", text, re.MULTILINE)
+    if began and ("Traceback" in text or "Detected at node" in text):
+        text = began.group()
+    return " ".join(text.split())

@@ -16,7 +16,7 @@ from pathlib import Path
 import machine
 import numpy as np
 
-from pdehvd.comm.single_copy import mechanism
+from pdehvd.launch.single_copy import mechanism
 
 CONFIGS = Path(machine.ROOT, "configs")
 DRIVER = Path(machine.ROOT, "scripts", "peer_deepxde.py")

@@ -38,8 +38,8 @@ class Truth:
     """Points of evaluation of a case, and the error of predictions there, as our trainer has it."""
 
     def __init__(self, case: Case, folder: Path) -> None:
-        from pdehvd.experiment.build import build_problem, build_reference
-        from pdehvd.experiment.config import load_config
+        from pdehvd.assembly.build import build_problem, build_reference
+        from pdehvd.config.root import load_config
         from pdehvd.problems.evaluation import evaluation_points, time_slices
 
         config, _ = load_config(bench_cases.CONFIGS / f"{case.problem}.yaml")

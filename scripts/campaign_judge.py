@@ -16,8 +16,8 @@ from campaign_functions import Quantity, differentiated, normal, size_of
 from campaign_integrals import exactness, integral, values
 from campaign_problems import CONDITION_POINTS, EQUATION_POINTS, Problem
 
+from pdehvd.config.root import load_config
 from pdehvd.errors import ConfigError
-from pdehvd.experiment.config import load_config
 from pdehvd.numerics.expressions import compile_numpy
 from pdehvd.problems.block import Block, Items
 from pdehvd.problems.pde import PDEProblem

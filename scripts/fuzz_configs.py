@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from fuzz_judge import Case
 
-from pdehvd.experiment.yaml_source import read_source
+from pdehvd.config.yaml_source import read_source
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 _NUMBERS = [0, -1, 1, 2, 3.7, 0.0, -0.5, 2**31, 2**63, -(2**63), 10**30, 10**400, 1e308, 1e-320]

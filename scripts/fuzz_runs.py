@@ -20,9 +20,9 @@ from fuzz_archives import npz, odd
 from fuzz_configs import flipped
 from fuzz_judge import Case
 
+from pdehvd.assembly.build import build_parts
 from pdehvd.comm.group import Solo
-from pdehvd.experiment.build import build_parts
-from pdehvd.experiment.config import dump, load_config
+from pdehvd.config.root import dump, load_config
 from pdehvd.training.checkpoint import Checkpoints, read_checkpoint, state_of
 from pdehvd.training.trainer import Trainer
 
@@ -237,7 +237,7 @@ class Runs:
 def _alone() -> Iterator[None]:
     """Train in a process that has computed before, and draw nothing."""
     with (
-        mock.patch("pdehvd.comm.threads.configure_threads", lambda *_: 1),
-        mock.patch("pdehvd.experiment.conclusion._draw", lambda *given: None),
+        mock.patch("pdehvd.launch.process_setup.configure_threads", lambda *_: 1),
+        mock.patch("pdehvd.experiment.summary._draw", lambda *given: None),
     ):
         yield

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pdehvd.experiment.yaml_source import read_source
+from pdehvd.config.yaml_source import read_source
 from pdehvd.numerics.expressions import parse_number
 from pdehvd.reference import Reference
 from pdehvd.spec import registered

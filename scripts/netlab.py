@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 from netlab_nodes import PLACEMENTS, Lab, Shape, bits, clean, has_netem, namespaces, placement, said
 
 if TYPE_CHECKING:
-    from pdehvd.experiment.network_model import Link
+    from pdehvd.scaling.network_model import Link
 
 # Of 1514 bytes on the wire 1448 are the program's.
 PAYLOAD = 1448 / 1514
@@ -53,7 +53,7 @@ def predicted(free: dict[str, Any], library: str, size: int, shape: Shape) -> fl
     speed, over a bucket of B bytes that fills with r bytes per second: it fills while the sum has
     other things to do, up to its size.
     """
-    from pdehvd.experiment.net import Network, joined
+    from pdehvd.scaling.network_measurement import Network, joined
 
     links = Network.model_validate(joined([free])).links(library, near=size)
     return min(slowed(link, free["processes"], size, shape) for link in links)
@@ -61,7 +61,7 @@ def predicted(free: dict[str, Any], library: str, size: int, shape: Shape) -> fl
 
 def slowed(link: Link, processes: int, size: int, shape: Shape) -> float:
     """Return the seconds of an allreduce on a link that a bucket of tokens slows."""
-    from pdehvd.experiment.network_model import counts
+    from pdehvd.scaling.network_model import counts
 
     often = counts(link.algorithm, processes, size)
     full = link.seconds(processes, size) + often.latency * shape.delay * 1e-3

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pdehvd.comm.single_copy import mechanism
+from pdehvd.launch.single_copy import mechanism
 
 PREFIX = "pdenet"
 HUB, BRIDGE = f"{PREFIX}-hub", "bridge"

@@ -72,7 +72,7 @@ def table(entries: dict[str, Entry]) -> str:
 
 def version() -> str:
     """Return a digest of the package's source: results of another version are old."""
-    from pdehvd.comm.silence import import_tensorflow
+    from pdehvd.launch.tensorflow_import import import_tensorflow
 
     import_tensorflow()
     from pdehvd.experiment.sameness import source_digest

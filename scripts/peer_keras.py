@@ -25,10 +25,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pdehvd.comm.spec import ProcessesSpec
-from pdehvd.comm.threads import configure_threads
-from pdehvd.experiment.build import build_grid_network, build_problem
-from pdehvd.experiment.config import Config, load_config
+from pdehvd.assembly.build import build_grid_network, build_problem
+from pdehvd.config.root import Config, load_config
+from pdehvd.launch.process_setup import configure_threads
+from pdehvd.launch.processes_spec import ProcessesSpec
 from pdehvd.models.norm import BatchNorm
 from pdehvd.models.unet import UNet
 from pdehvd.objectives.discrete import DiscreteLaw

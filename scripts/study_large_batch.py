@@ -266,7 +266,7 @@ def draw(found: dict[str, Curves], path: Path) -> None:
     """Draw, for each case, errors against the batch and against time."""
     from matplotlib.ticker import NullFormatter
 
-    from pdehvd.experiment.style import figure, line_style, log_axis, styled
+    from pdehvd.results.plot_style import figure, line_style, log_axis, styled
 
     with styled():
         picture = figure(8.6, 3.1 * len(found))

@@ -21,8 +21,8 @@ from torture_cases import Case, matrix, short
 from torture_judge import Result, damage, judge
 from torture_report import markdown, show
 
-from pdehvd.comm.launch import launch_environment, mpirun_command
-from pdehvd.comm.spec import ProcessesSpec
+from pdehvd.launch.mpirun import launch_environment, mpirun_command
+from pdehvd.launch.processes_spec import ProcessesSpec
 
 HERE = Path(__file__).resolve().parent
 _MARK = "PDEHVD_TORTURE_FOLDER"
@@ -186,7 +186,7 @@ def torture(cases: list[Case], folder: Path, aggregation: str) -> list[Result]:
 
 def strictest() -> str:
     """Return the hook that gives the same bits on any number of processes, if there is one."""
-    from pdehvd.experiment.config import register_builtin
+    from pdehvd.config.root import register_builtin
     from pdehvd.spec import registered
 
     register_builtin()

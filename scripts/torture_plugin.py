@@ -18,8 +18,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from pdehvd.comm import join, ranks, xla_calls
-from pdehvd.experiment import conclusion, run
+from pdehvd.comm import backend, xla_calls
+from pdehvd.experiment import run
+from pdehvd.experiment import summary as run_summary
+from pdehvd.launch import ranks
 from pdehvd.training import checkpoint
 from pdehvd.training.checkpoint import Checkpoints
 from pdehvd.training.history import History
@@ -83,7 +85,7 @@ class Death:
         Stepper.advance = advance  # type: ignore[method-assign]
 
     def _join(self) -> None:
-        self.before(join, "group", lambda processes: True)
+        self.before(backend, "group", lambda processes: True)
 
     def _start(self) -> None:
         self.before(Trainer, "fresh_state", lambda trainer: True)
@@ -175,7 +177,7 @@ def _without_xla() -> None:
 
 def _without_pictures() -> None:
     """Draw nothing, for the same reason."""
-    conclusion._draw = lambda place, summary: None
+    run_summary._draw = lambda place, summary: None
 
 
 _without_xla()

@@ -13,7 +13,7 @@ from typing import Any
 import trimesh
 import yaml
 
-from pdehvd.experiment.yaml_source import parse_source
+from pdehvd.config.yaml_source import parse_source
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = ROOT / "configs"

@@ -26,7 +26,7 @@ Node = Mapping[str, Any]
 
 def render() -> str:
     """Return the reference as MyST Markdown; what is registered now is what it lists."""
-    from pdehvd.experiment.config import SECTIONS, prepare, root_model
+    from pdehvd.config.root import SECTIONS, prepare, root_model
     from pdehvd.problems.shapes import ShapeSpec
     from pdehvd.spec import registered
 

@@ -95,8 +95,8 @@ def _goes_nowhere() -> bool:
 
 def _failed(error: Exception | SystemExit, debug: bool) -> int:
     """Tell on stderr what went wrong, and return the exit code."""
-    from pdehvd.comm.ranks import world_rank
     from pdehvd.experiment.failures import told
+    from pdehvd.launch.ranks import world_rank
 
     if debug:
         traceback.print_exception(error)

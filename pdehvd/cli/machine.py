@@ -26,9 +26,9 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
 ) -> int:
     """Examine this machine, add numbers on N processes, and say what to do about each failure."""
-    from pdehvd.comm import ranks
-    from pdehvd.experiment.doctor import examine
-    from pdehvd.experiment.tables import show_findings
+    from pdehvd.doctor.examination import examine
+    from pdehvd.doctor.tables import show_findings
+    from pdehvd.launch import ranks
 
     size = ranks.world_size() if ranks.joined() else np or 2
     findings = examine(size, output)
@@ -41,8 +41,8 @@ def schema(plugin: Plugins = None) -> None:
     """Print the JSON Schema of configs, for editors."""
     import json
 
-    from pdehvd.experiment.config import prepare
-    from pdehvd.experiment.listing import schema as describe
+    from pdehvd.config.listing import schema as describe
+    from pdehvd.config.root import prepare
 
     prepare(plugin or ())
     print(json.dumps(describe(), indent=2))
@@ -55,9 +55,9 @@ def list_(
     plugin: Plugins = None,
 ) -> None:
     """Print the names that the sections of a config may hold."""
-    from pdehvd.experiment.config import prepare
-    from pdehvd.experiment.listing import check_section, names
-    from pdehvd.experiment.tables import show_names
+    from pdehvd.config.listing import check_section, names
+    from pdehvd.config.root import prepare
+    from pdehvd.results.tables import show_names
 
     check_section(section)
     prepare(plugin or ())

@@ -23,8 +23,8 @@ def add_commands(app: typer.Typer) -> None:
 
 def _found(run: Path, plugin: Sequence[Path] | None) -> Path:
     """Return the run directory, ready to be opened: its config may name what plug-ins register."""
-    from pdehvd.experiment.config import prepare
-    from pdehvd.experiment.directory import find
+    from pdehvd.assembly.run_directory import find
+    from pdehvd.config.root import prepare
 
     found = find(run)
     prepare(plugin or ())
@@ -34,8 +34,8 @@ def _found(run: Path, plugin: Sequence[Path] | None) -> Path:
 def evaluate(run: RunFolder, plugin: Plugins = None) -> None:
     """Print a run's errors against its reference solution, and its residuals on fresh points."""
     found = _found(run, plugin)
-    from pdehvd.experiment.evaluate import evaluate as measure
-    from pdehvd.experiment.tables import show_errors
+    from pdehvd.results.evaluate import evaluate as measure
+    from pdehvd.results.tables import show_errors
 
     show_errors(measure(found))
 
@@ -43,7 +43,7 @@ def evaluate(run: RunFolder, plugin: Plugins = None) -> None:
 def plot(run: RunFolder, plugin: Plugins = None) -> None:
     """Draw a run's solution, reference, error and loss curves, over its earlier plots."""
     found = _found(run, plugin)
-    from pdehvd.experiment.plots import plot as draw
+    from pdehvd.results.plots import plot as draw
 
     for path in draw(found):
         print(path)
@@ -52,7 +52,7 @@ def plot(run: RunFolder, plugin: Plugins = None) -> None:
 def report(run: RunFolder, plugin: Plugins = None) -> None:
     """Write a run's report, one self-contained HTML page, over its earlier one."""
     found = _found(run, plugin)
-    from pdehvd.experiment.report import report as write
+    from pdehvd.results.report import report as write
 
     print(write(found))
 
@@ -71,11 +71,11 @@ def export(
     plugin: Plugins = None,
 ) -> None:
     """Write a run's solution for other programs, over its earlier export."""
-    from pdehvd.experiment.outputs import check_format
+    from pdehvd.results.export_formats import check_format
 
     check_format(form)
     found = _found(run, plugin)
-    from pdehvd.experiment.export import export as write
+    from pdehvd.results.export import export as write
 
     print(write(found, form, output, resolution, time, force))
 
@@ -101,7 +101,7 @@ def predict(
 ) -> None:
     """Solve for your own input field with a trained generative model."""
     found = _found(run, plugin)
-    from pdehvd.experiment.predict import predict_field
+    from pdehvd.results.predict import predict_field
 
     answer = predict_field(found, field, output, key, range_, force)
     if answer.said:

@@ -12,7 +12,7 @@ from pdehvd.cli.options import Plugins, Settings
 from pdehvd.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
-    from pdehvd.experiment.net import Network
+    from pdehvd.scaling.network_measurement import Network
 
 _UNITS = {"": 1, "b": 1, "k": 2**10, "kb": 2**10, "m": 2**20, "mb": 2**20, "g": 2**30, "gb": 2**30}
 _LEAST = 1024
@@ -106,18 +106,18 @@ def scale(
     counts = numbers(np, "--np") if np is not None else ([] if predicted else [1, 2])
     # The one process that all ratios refer to.
     counts = sorted({1, *counts}) if counts else []
-    from pdehvd.comm.silence import import_tensorflow
+    from pdehvd.launch.tensorflow_import import import_tensorflow
 
     import_tensorflow()
-    from pdehvd.experiment import prediction
+    from pdehvd.scaling import prediction
 
     links = None
     if predicted:
         numbers_ = {"per_node": per_node, "leaf": leaf, "oversubscription": oversubscription}
         slower = {"gigabits": gigabits, "microseconds": microseconds}
         links = prediction.read(network, between, kind, **numbers_, **slower)
-    from pdehvd.experiment.scale import scale as run
-    from pdehvd.experiment.sweep import Sweep
+    from pdehvd.scaling.study import scale as run
+    from pdehvd.scaling.sweep import Sweep
 
     given = tuple(settings or ()), tuple(plugin or ())
     plan = Sweep(config, *given, tuple(counts), tuple(modes), repeats, steps or 0)
@@ -132,12 +132,12 @@ def shard_times(
     plugin: Plugins = None,
 ) -> None:
     """Time a step on one of N shards in this process; `scale --predict` starts some of them."""
-    from pdehvd.comm import ranks
-    from pdehvd.experiment.config import load_config
+    from pdehvd.config.root import load_config
+    from pdehvd.launch import ranks
 
     loaded, source = load_config(config, settings or (), plugin or ())
-    from pdehvd.experiment.calibrate import measure_here
-    from pdehvd.experiment.directory import write_json
+    from pdehvd.scaling.calibration import measure_here
+    from pdehvd.training.durable import write_json
 
     found = measure_here(loaded, source, numbers(np, "--np"))
     if ranks.world_rank() == 0:
@@ -158,21 +158,22 @@ def net(
     """Measure what adding numbers over processes costs: latency, bandwidth, reduction."""
     most = size(largest, "--largest")
     counts = numbers(np, "--np") if np is not None else None
-    from pdehvd.comm.silence import import_tensorflow
+    from pdehvd.launch.tensorflow_import import import_tensorflow
 
     import_tensorflow()
-    from pdehvd.comm import ranks
-    from pdehvd.experiment import net as network
-    from pdehvd.experiment.directory import write_json
-    from pdehvd.experiment.needs import available_memory
+    from pdehvd.assembly.needs import available_memory
+    from pdehvd.launch import ranks
+    from pdehvd.scaling import network_measurement as network
+    from pdehvd.scaling import network_study
+    from pdehvd.training.durable import write_json
 
     if counts or not ranks.joined():
         counts = counts or [2]
-        network.check(counts, most, available_memory())
-        output = network.folder_for(output)
-        found = network.measure(counts, most)
+        network_study.check(counts, most, available_memory())
+        output = network_study.folder_for(output)
+        found = network_study.measure(counts, most)
     else:
-        here = network.measure_here(most)
+        here = network_study.measure_here(most)
         if here is None:
             return 0
         if into is not None:
@@ -180,7 +181,7 @@ def net(
             return 0
         found = network.joined([here])
     found = network.with_fits(found)
-    place = network.write(found, output)
+    place = network_study.write(found, output)
     _told(found, place, json)
     return 0
 
@@ -191,8 +192,8 @@ def _told(found: dict[str, object], place: Path, as_json: bool) -> None:
 
         print(json.dumps({**found, "folder": str(place)}, indent=2))
         return
-    from pdehvd.experiment.net import Network
-    from pdehvd.experiment.tables_scaling import show_network
+    from pdehvd.scaling.network_measurement import Network
+    from pdehvd.scaling.tables_scaling import show_network
 
     measured: Network = Network.model_validate(found)
     show_network(measured, found["fits"])  # type: ignore[arg-type]

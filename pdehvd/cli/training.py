@@ -12,8 +12,8 @@ from pdehvd.cli.options import ConfigFile, Plugins, Processes, Settings
 from pdehvd.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pdehvd.experiment.config import Config
-    from pdehvd.experiment.cost import Cost
+    from pdehvd.assembly.cost import Cost
+    from pdehvd.config.root import Config
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -38,10 +38,10 @@ def train(
     ] = None,
 ) -> int:
     """Train on this machine's processes, or as one of those that a launcher started."""
-    from pdehvd.comm import launch, ranks
-    from pdehvd.comm.threads import settle_threads
-    from pdehvd.experiment.directory import find
-    from pdehvd.experiment.glance import output_of, processes_of, sums_exactly
+    from pdehvd.assembly.run_directory import find
+    from pdehvd.config.launch_settings import output_of, processes_of, sums_exactly
+    from pdehvd.launch import job, ranks
+    from pdehvd.launch.process_setup import settle_threads
 
     joined, size = ranks.joined(), ranks.world_size()
     if joined and np not in (None, size):
@@ -61,10 +61,10 @@ def train(
         if count > most:
             _examined(config, count, settings, plugin)
         if count > 1 or processes.survived:
-            return launch.launch(again, processes, count)
+            return job.launch(again, processes, count)
     if sums_exactly(config, settings or ()):
         settle_threads(again)
-    from pdehvd.experiment.config import load_config
+    from pdehvd.config.root import load_config
 
     loaded, source = load_config(config, settings or (), plugin or ())
     from pdehvd.experiment.run import train as train_here
@@ -80,10 +80,10 @@ def check(
     config: ConfigFile, np: Processes = None, settings: Settings = None, plugin: Plugins = None
 ) -> None:
     """Validate a config, print it with all defaults, and what it will cost."""
-    from pdehvd.experiment.config import dump
+    from pdehvd.config.root import dump
 
     loaded, cost = _examined(config, np, settings, plugin)
-    from pdehvd.experiment.tables import show_cost
+    from pdehvd.results.tables import show_cost
 
     print(dump(loaded))
     show_cost(cost)
@@ -93,9 +93,9 @@ def _examined(
     config: Path, np: int | None, settings: Settings, plugin: Plugins
 ) -> tuple[Config, Cost]:
     """Return the config and what it will cost; raise all that only shows when parts are built."""
-    from pdehvd.experiment.config import load_config
+    from pdehvd.config.root import load_config
 
     loaded, source = load_config(config, settings or (), plugin or ())
-    from pdehvd.experiment.cost import examine
+    from pdehvd.assembly.cost import examine
 
     return loaded, examine(loaded, source, np or loaded.processes.np or 1)

@@ -12,7 +12,7 @@ import tensorflow as tf
 from mpi4py import MPI
 
 from pdehvd.comm.group import Group
-from pdehvd.comm.timed import CAPACITY
+from pdehvd.comm.timed_group import CAPACITY
 from pdehvd.comm.xla_calls import MAXIMUM, SUM, TYPES, XlaCalls
 
 # MPI counts in 32 bits.
@@ -144,6 +144,26 @@ class MPIGroup(Group):
             self._horovod.close()
         self._ranks.Free()
         MPI.Finalize()
+
+
+class World:
+    """MPI's own calls on all processes that it has started, without a group: to be measured."""
+
+    def allreduce(self, sent: np.ndarray, received: np.ndarray) -> None:
+        """Put the sum over ranks of one array into another."""
+        MPI.COMM_WORLD.Allreduce(sent, received)
+
+    def broadcast(self, number: float) -> float:
+        """Return rank 0's number on all ranks."""
+        return float(MPI.COMM_WORLD.bcast(number))
+
+    def join(self, calls: XlaCalls | None) -> bool:
+        """Have `calls` reduce over all ranks; return False, on all alike, where one has none."""
+        everywhere = MPI.COMM_WORLD.allreduce(calls is not None, MPI.LAND)
+        if not everywhere or calls is None:
+            return False
+        calls.join(MPI._addressof(MPI.COMM_WORLD))
+        return True
 
 
 def _parts(size: int) -> Iterator[slice]:

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pdehvd.comm.group import Group, Solo
-from pdehvd.comm.timed import CAPACITY
+from pdehvd.comm.timed_group import CAPACITY
 from pdehvd.comm.xla_calls import MARK, MARK_OF_STEP, TYPES, XlaCalls
 
 

@@ -19,7 +19,7 @@ from pdehvd.comm.agreement import gather_texts
 
 if TYPE_CHECKING:
     from pdehvd.comm.group import Group
-    from pdehvd.comm.spec import ProcessesSpec
+    from pdehvd.launch.processes_spec import ProcessesSpec
 
 SIGNAL = signal.SIGUSR2
 """A rank that gets this signal prints the stacks of its threads, and goes on."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pdehvd.comm import native
+from pdehvd import native
 
 _SOURCE = Path(__file__).with_name("xla_calls.cc")
 # Where XLA's registry is in TensorFlow's library.

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import errno
-import re
 import traceback
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from pdehvd.errors import ConfigError, EnvironmentFault, PdehvdError
-from pdehvd.experiment.messages import expected_of
+from pdehvd.config.messages import expected_of
+from pdehvd.errors import ConfigError, EnvironmentFault, PdehvdError, essence
 
 _LONGEST = 500
 # Names that a file holds may be of any length.
@@ -84,11 +83,3 @@ def _unexpected(error: BaseException) -> str:
     where = f" ({Path(last[0].filename).name}:{last[0].lineno})" if last else ""
     text = _cut(essence(str(error)), _LONGEST)
     return f"pdehvd failed: {type(error).__name__}: {text}{where}; --debug shows the traceback"
-
-
-def essence(text: str) -> str:
-    """Return a message in one line; of TensorFlow's stacks only the error that began them."""
-    began = re.search(r"^\w*(?:Error|Exception): .+", text, re.MULTILINE)
-    if began and ("Traceback" in text or "Detected at node" in text):
-        text = began.group()
-    return " ".join(text.split())

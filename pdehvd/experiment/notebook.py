@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from pdehvd.config.files import TEMPORARY
+from pdehvd.config.yaml_source import write
 from pdehvd.errors import ConfigError, EnvironmentFault, PdehvdError
-from pdehvd.experiment.files import TEMPORARY
-from pdehvd.experiment.stored_run import Run
-from pdehvd.experiment.yaml_source import write
+from pdehvd.results.stored_run import Run
 
 _RUN = "run: "
 _ERRORS: dict[int, type[PdehvdError]] = {2: ConfigError, 3: EnvironmentFault}

@@ -9,21 +9,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pdehvd.comm import job, join, ranks, threads
+from pdehvd.assembly import environment_record
+from pdehvd.assembly import run_directory as folder
+from pdehvd.assembly.build import build_parts
+from pdehvd.comm import backend
 from pdehvd.comm.group import Group
-from pdehvd.comm.timed import TimedGroup
+from pdehvd.comm.timed_group import TimedGroup
 from pdehvd.comm.watchdog import Watchdog
+from pdehvd.config.data_record import changes, write_config
+from pdehvd.config.root import Config
+from pdehvd.config.yaml_source import Source
 from pdehvd.errors import ConfigError, DisagreementError, counted
-from pdehvd.experiment import directory as folder
-from pdehvd.experiment.build import build_parts
-from pdehvd.experiment.conclusion import begin, conclude, peak_memory
-from pdehvd.experiment.config import Config
-from pdehvd.experiment.data_record import changes, write_config
 from pdehvd.experiment.failures import told
-from pdehvd.experiment.place import Place
+from pdehvd.experiment.run_context import Place
 from pdehvd.experiment.sameness import check_same
-from pdehvd.experiment.trained import Trained, open_run
-from pdehvd.experiment.yaml_source import Source
+from pdehvd.experiment.summary import begin, conclude, peak_memory
+from pdehvd.launch import process_setup, rendezvous, restarts
+from pdehvd.results.trained_points import Trained, open_run
+from pdehvd.training import durable
 from pdehvd.training.checkpoint import (
     Checkpoints,
     blaming,
@@ -70,14 +73,14 @@ def _train(
     quiet: bool,
     watchdog: Watchdog,
 ) -> int:
-    count = threads.configure_threads(config.threaded, config.problem.kind == "grid")
-    group = join.group(config.processes)
+    count = process_setup.configure_threads(config.threaded, config.problem.kind == "grid")
+    group = backend.group(config.processes)
     if config.processes.profile and not group.times_itself:
         group = TimedGroup(group)
     with folder.Lock() as lock:
         try:
-            if group.rank == 0 and ranks.open_door():
-                print(ranks.open_door(), file=sys.stderr, flush=True)
+            if group.rank == 0 and rendezvous.open_door():
+                print(rendezvous.open_door(), file=sys.stderr, flush=True)
             watchdog.introduce(group)
             check_same(group, config)
             parts = _together(group, lambda: build_parts(config, group), source)
@@ -95,7 +98,7 @@ def _train(
                 time.sleep(_PATIENCE)
             text, code = told(error)
             print(f"rank {group.rank}: {text}", file=sys.stderr, flush=True)
-            join.abort(code)
+            backend.abort(code)
     group.close()
     return code
 
@@ -145,9 +148,9 @@ def _describe(config: Config, place: Place) -> None:
     """Write the config and what surrounds the run."""
     if place.writes:
         write_config(place.directory, config)
-        folder.write_json(
+        durable.write_json(
             place.directory / folder.ENVIRONMENT,
-            folder.environment(place.group.size, place.threads)
+            environment_record.environment(place.group.size, place.threads)
             | {"collectives": place.group.library},
         )
 
@@ -177,7 +180,7 @@ def _directory(
             chosen = folder.find(resume) if resume else folder.create(base, config.name)
             # Ranks of a job that has just died may still be on their way out.
             lock.take(chosen, seconds=_LEAVING)
-            job.note_run(chosen)
+            restarts.note_run(chosen)
             answer = b"+" + os.fsencode(chosen)
         except ConfigError as error:
             answer = b"-" + os.fsencode(str(error))
@@ -211,7 +214,7 @@ def _is_done(config: Config, step: int, place: Place) -> bool:
     """
     asked, answer = config.training.steps, b""
     if place.writes:
-        status = folder.read_json(place.directory / folder.SUMMARY).get("status")
+        status = durable.read_json(place.directory / folder.SUMMARY).get("status")
         answer = b"+" if step > asked or (step == asked and status in _DONE) else b""
     done = bool(place.group.broadcast_bytes(answer))
     if done and place.writes and not place.quiet:

@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 
 import pdehvd
+from pdehvd.assembly.environment_record import package_version
 from pdehvd.comm.agreement import differing, gather_texts
 from pdehvd.comm.group import Group
+from pdehvd.config.data_record import digests
+from pdehvd.config.root import Config, dump
 from pdehvd.errors import DisagreementError, counted
-from pdehvd.experiment.config import Config, dump
-from pdehvd.experiment.data_record import digests
-from pdehvd.experiment.directory import package_version
 
 _PACKAGES = ("tensorflow", "keras", "horovod", "numpy", "scipy", "sympy")
 _LINES = 6

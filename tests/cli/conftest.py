@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pdehvd import cli
-from pdehvd.comm import threads
+from pdehvd.launch import process_setup
 
 CONFIG = """\
 name: small
@@ -53,7 +53,7 @@ def lone(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(LAUNCHERS):
             monkeypatch.delenv(name)
-    monkeypatch.setattr(threads, "configure_threads", lambda *_: 1)
+    monkeypatch.setattr(process_setup, "configure_threads", lambda *_: 1)
     monkeypatch.setattr(cli, "_PATIENCE", 0.0)
 
 

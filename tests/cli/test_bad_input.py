@@ -571,6 +571,6 @@ def test_a_pipe_between_processes_that_breaks_is_a_failure(
     def broken(*_: object) -> None:
         raise BrokenPipeError(32, "Broken pipe")
 
-    monkeypatch.setattr("pdehvd.experiment.listing.check_section", broken)
+    monkeypatch.setattr("pdehvd.config.listing.check_section", broken)
     answer = type_("list")
     assert answer.code == 1 and "failed" in answer.err

@@ -12,10 +12,10 @@ import jsonschema
 import pytest
 
 from pdehvd import __version__, cli
-from pdehvd.comm import launch
+from pdehvd.config.yaml_source import parse_source, read_source
 from pdehvd.errors import EnvironmentFault
 from pdehvd.experiment import run as run_module
-from pdehvd.experiment.yaml_source import parse_source, read_source
+from pdehvd.launch import job
 from tests.cli.conftest import CONFIG, Type
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -143,7 +143,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], int]]:
         calls.append((arguments, np))
         return 4
 
-    monkeypatch.setattr(launch, "launch", start)
+    monkeypatch.setattr(job, "launch", start)
     return calls
 
 

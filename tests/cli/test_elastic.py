@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pdehvd.comm import launch
-from pdehvd.comm.spec import ProcessesSpec
+from pdehvd.launch import job
+from pdehvd.launch.processes_spec import ProcessesSpec
 from tests.cli.conftest import CONFIG, Type
 
 
@@ -20,7 +20,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[ProcessesSpec, int]]
         calls.append((processes, np))
         return 0
 
-    monkeypatch.setattr(launch, "launch", start)
+    monkeypatch.setattr(job, "launch", start)
     return calls
 
 

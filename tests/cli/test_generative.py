@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from pdehvd import Run, cli
-from pdehvd.comm import threads
 from pdehvd.errors import ConfigError
+from pdehvd.launch import process_setup
 from tests.cli.conftest import Type, contents
 
 CONFIG = """\
@@ -40,7 +40,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("generative")
     (folder / "tiny.yaml").write_text(CONFIG)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(threads, "configure_threads", lambda *_: 1)
+        patch.setattr(process_setup, "configure_threads", lambda *_: 1)
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         patch.chdir(folder)
         assert cli.main(["train", "tiny.yaml", "--quiet"]) == 0

@@ -12,8 +12,8 @@ import pytest
 import trimesh
 import yaml
 
-from pdehvd.experiment import data_record
-from pdehvd.experiment.config import load_config
+from pdehvd.config import data_record
+from pdehvd.config.root import load_config
 from pdehvd.spec import data_files
 from tests.cli.conftest import CONFIG, Type, Typed
 

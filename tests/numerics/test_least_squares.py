@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pdehvd.assembly.build import build_objective, build_problem
 from pdehvd.comm.aggregation import GlobalMean
 from pdehvd.comm.group import Solo
-from pdehvd.experiment.build import build_objective, build_problem
-from pdehvd.experiment.config import load_config
+from pdehvd.config.root import load_config
 from pdehvd.models.keras_model import KerasNetwork
 from pdehvd.objectives.host import HostCalls, HostObjective
 from pdehvd.objectives.objective import PDEObjective

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import sympy
 
-from pdehvd.experiment.yaml_source import read_source
+from pdehvd.config.yaml_source import read_source
 from pdehvd.numerics.expressions import compile_numpy, partial_of
 from pdehvd.problems.pde import PDEProblem, PDESpec
 from pdehvd.problems.sampling import SamplingSpec

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pdehvd.comm.launch import launch_environment, mpirun_command
-from pdehvd.comm.spec import ProcessesSpec
+from pdehvd.launch.mpirun import launch_environment, mpirun_command
+from pdehvd.launch.processes_spec import ProcessesSpec
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent

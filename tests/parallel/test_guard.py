@@ -17,7 +17,7 @@ import psutil
 import pytest
 from launcher import HERE, ONE_THREAD, environment, pdehvd
 
-from pdehvd.comm.launch import mpirun_command
+from pdehvd.launch.mpirun import mpirun_command
 
 TINY = str(HERE / "tiny.yaml")
 PLUGIN = str(HERE / "misbehaving.py")

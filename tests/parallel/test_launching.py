@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from launcher import HERE, environment, pdehvd
 
-from pdehvd.comm.launch import find_mpirun
+from pdehvd.launch.mpirun import find_mpirun
 
 TINY = str(HERE / "tiny.yaml")
 SHORT = ("--set", "training.steps=10")

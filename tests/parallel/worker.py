@@ -11,18 +11,19 @@ from pathlib import Path
 import numpy as np
 from worker_names import EXACT_METHODS, SECOND_ORDER
 
-from pdehvd.comm import join, threads
-from pdehvd.comm.spec import ProcessesSpec
+from pdehvd.comm import backend
+from pdehvd.launch import process_setup
+from pdehvd.launch.processes_spec import ProcessesSpec
 
 PROCESSES = ProcessesSpec(threads=1, collectives=os.environ.get("COLLECTIVES", "mpi"))
-threads.configure_threads(PROCESSES)
+process_setup.configure_threads(PROCESSES)
 
 import tensorflow as tf  # noqa: E402
 
+from pdehvd.assembly.build import build_parts, build_phases  # noqa: E402
 from pdehvd.comm.aggregation import Aggregation  # noqa: E402
 from pdehvd.comm.group import Group  # noqa: E402
-from pdehvd.experiment.build import build_parts, build_phases  # noqa: E402
-from pdehvd.experiment.config import Config, load_config  # noqa: E402
+from pdehvd.config.root import Config, load_config  # noqa: E402
 from pdehvd.numerics.cholesky import BlockRows, Factor  # noqa: E402
 from pdehvd.training import stepper  # noqa: E402
 from pdehvd.training.checkpoint import Checkpoints  # noqa: E402
@@ -318,7 +319,7 @@ def looped(group: Group) -> tf.Tensor:
 
 def main() -> None:
     scenario, folder = sys.argv[1], Path(sys.argv[2])
-    group = join.group(PROCESSES)
+    group = backend.group(PROCESSES)
     scenarios = (invariance, adaptive, second_order, generative, hooks, collectives)
     scenarios += (exact, exact_first, exact_rest)
     arrays = {f.__name__: f for f in scenarios}[scenario](group)

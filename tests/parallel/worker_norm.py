@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pdehvd.comm import join, threads
-from pdehvd.comm.spec import ProcessesSpec
+from pdehvd.comm import backend
+from pdehvd.launch import process_setup
+from pdehvd.launch.processes_spec import ProcessesSpec
 
 PROCESSES = ProcessesSpec(threads=1)
-threads.configure_threads(PROCESSES)
+process_setup.configure_threads(PROCESSES)
 
 import tensorflow as tf  # noqa: E402
 
@@ -49,7 +50,7 @@ def normalised(group: Group, dtype: str, sync: str) -> dict[str, np.ndarray]:
 
 
 def main() -> None:
-    group = join.group(PROCESSES)
+    group = backend.group(PROCESSES)
     arrays: dict[str, np.ndarray] = {}
     for dtype in ("float64", "float32"):
         for sync in ("global", "local"):

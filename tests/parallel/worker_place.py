@@ -7,22 +7,22 @@ import os
 import subprocess
 import sys
 
-from pdehvd.comm import cores, launch, ranks, threads
-from pdehvd.comm.spec import ProcessesSpec
+from pdehvd.launch import cores, mpirun, process_setup, ranks, threads
+from pdehvd.launch.processes_spec import ProcessesSpec
 
 
 def start(mask: str) -> int:
     """Start the ranks from a process that keeps to these cores; return their exit code."""
     os.sched_setaffinity(0, {int(core) for core in mask.split(",")})
-    whole = launch.mpirun_command([], ProcessesSpec(), 2)
+    whole = mpirun.mpirun_command([], ProcessesSpec(), 2)
     command = [*whole[: whole.index(sys.executable)], sys.executable, __file__]
-    environment = launch.launch_environment(os.environ, launch.shared_cores(ProcessesSpec(), 2))
+    environment = mpirun.launch_environment(os.environ, threads.shared_cores(ProcessesSpec(), 2))
     return subprocess.run(command, env=environment, check=False).returncode
 
 
 def say() -> None:
     """Print the cores of every thread of this rank."""
-    count = threads.configure_threads(ProcessesSpec())
+    count = process_setup.configure_threads(ProcessesSpec())
     masks = {tuple(sorted(cores.mask(int(thread)))) for thread in os.listdir("/proc/self/task")}
     place = {"rank": ranks.world_rank(), "threads": count, "masks": sorted(masks)}
     print(json.dumps({**place, "together": threads.node_cores()}), flush=True)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pdehvd.comm import threads
-from pdehvd.comm.spec import ProcessesSpec
+from pdehvd.launch import process_setup
+from pdehvd.launch.processes_spec import ProcessesSpec
 
-threads.configure_threads(ProcessesSpec(threads=1))
+process_setup.configure_threads(ProcessesSpec(threads=1))
 
 from mpi4py import MPI  # noqa: E402
 

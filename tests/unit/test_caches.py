@@ -10,8 +10,7 @@ from pathlib import Path
 import machine
 import pytest
 
-from pdehvd import caches
-from pdehvd.comm import native
+from pdehvd import caches, native
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,7 +10,7 @@ import time
 
 PROGRAM = """
 import time
-from pdehvd.comm.spec import ProcessesSpec
+from pdehvd.launch.processes_spec import ProcessesSpec
 from pdehvd.comm.watchdog import Watchdog
 
 def stands_still():

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pdehvd.comm import join, xla_calls
+from pdehvd.comm import backend, xla_calls
 from pdehvd.comm.one_shard import OneCompiledShard
-from pdehvd.comm.spec import ProcessesSpec
 from pdehvd.comm.xla_calls import MARK, MARK_OF_STEP, TYPES
+from pdehvd.launch.processes_spec import ProcessesSpec
 
 
 @pytest.fixture
@@ -68,12 +68,12 @@ def test_a_program_may_hold_calls_of_no_numbers(calls):
 
 
 def test_one_shard_is_what_runs_here_would_be(calls):
-    shard = join.one_shard(3, ProcessesSpec())
+    shard = backend.one_shard(3, ProcessesSpec())
     assert isinstance(shard, OneCompiledShard) and shard.compiles
-    assert (shard.rank, shard.size) == (2, 3) and join.library(ProcessesSpec()) == "mpi"
+    assert (shard.rank, shard.size) == (2, 3) and backend.library(ProcessesSpec()) == "mpi"
     with_horovod = ProcessesSpec(collectives="horovod")
-    plain = join.one_shard(3, with_horovod)
-    assert not plain.compiles and join.library(with_horovod) == "horovod"
+    plain = backend.one_shard(3, with_horovod)
+    assert not plain.compiles and backend.library(with_horovod) == "horovod"
 
 
 def test_one_shard_counts_what_its_steps_send(calls):
@@ -97,6 +97,6 @@ def test_one_shard_counts_what_its_steps_send(calls):
 def test_without_a_compiler_horovod_adds(monkeypatch):
     monkeypatch.setattr(xla_calls, "library", lambda: None)
     xla_calls.calls.cache_clear()
-    assert join.library(ProcessesSpec()) == "horovod"
-    assert not join.one_shard(2, ProcessesSpec()).compiles
+    assert backend.library(ProcessesSpec()) == "horovod"
+    assert not backend.one_shard(2, ProcessesSpec()).compiles
     xla_calls.calls.cache_clear()

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pdehvd.assembly.build import build_parts
 from pdehvd.comm.group import Solo
-from pdehvd.experiment.build import build_parts
-from pdehvd.experiment.config import load_config
+from pdehvd.config.root import load_config
 from pdehvd.optimizers.base import BoundObjective
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pdehvd.comm.grid import shard
-from pdehvd.experiment.config import SECTIONS, Config, prepare
+from pdehvd.config.root import SECTIONS, Config, prepare
 from pdehvd.numerics.functions import FUNCTIONS
 from pdehvd.problems.shapes import ShapeSpec
 from pdehvd.spec import registered

@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 import yaml
 
+from pdehvd.assembly.build import build_problem
 from pdehvd.comm.aggregation import GlobalMean
 from pdehvd.comm.group import Solo
-from pdehvd.experiment.build import build_problem
-from pdehvd.experiment.config import load_config
+from pdehvd.config.root import load_config
 from pdehvd.models.network import Network
 from pdehvd.objectives.objective import PDEObjective
 

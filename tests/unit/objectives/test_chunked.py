@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pdehvd.assembly.build import build_parts
 from pdehvd.comm.group import Solo
-from pdehvd.experiment.build import build_parts
-from pdehvd.experiment.config import load_config
+from pdehvd.config.root import load_config
 from pdehvd.objectives.host import HostCalls, HostObjective
 
 PROBLEM = Path(__file__).parents[2] / "parallel" / "problem.yaml"

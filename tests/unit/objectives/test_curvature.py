@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 from hosts import objective_of
 
+from pdehvd.assembly.build import build_objective, build_problem
 from pdehvd.comm.group import Solo
-from pdehvd.experiment.build import build_objective, build_problem
-from pdehvd.experiment.config import load_config
+from pdehvd.config.root import load_config
 from pdehvd.objectives.curvature import Curvature, semidefinite_factor
 from pdehvd.objectives.discrete import DiscreteLaw
 from pdehvd.objectives.generative import SIGNS

@@ -3,9 +3,9 @@
 import pytest
 import tensorflow as tf
 
+from pdehvd.assembly.build import build_objective, build_problem
 from pdehvd.comm.group import Solo
-from pdehvd.experiment.build import build_objective, build_problem
-from pdehvd.experiment.config import load_config
+from pdehvd.config.root import load_config
 from pdehvd.objectives.host import HostCalls, HostObjective
 
 CONFIG = """

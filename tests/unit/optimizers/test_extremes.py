@@ -13,9 +13,9 @@ import pytest
 import tensorflow as tf
 import yaml
 
+from pdehvd.assembly.build import build_objective, build_problem
 from pdehvd.comm.group import Solo
-from pdehvd.experiment.build import build_objective, build_problem
-from pdehvd.experiment.config import load_config, register_builtin
+from pdehvd.config.root import load_config, register_builtin
 from pdehvd.objectives.host import HostCalls, HostObjective
 from pdehvd.optimizers.base import BoundObjective, HostOptimizer, StalledError
 from pdehvd.spec import registered

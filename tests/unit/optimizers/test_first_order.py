@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pdehvd.experiment.config import register_builtin
+from pdehvd.config.root import register_builtin
 from pdehvd.objectives.base import Evaluation
 from pdehvd.optimizers.base import RatedSpec
 from pdehvd.optimizers.first_order import SGD, Adam, FirstOrderSpec

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hosts import Member, host_of
 
+from pdehvd.assembly.build import build_parts
 from pdehvd.comm.group import Solo
+from pdehvd.config.root import load_config
 from pdehvd.errors import ConfigError
-from pdehvd.experiment.build import build_parts
-from pdehvd.experiment.config import load_config
 from pdehvd.objectives.host import Point
 from pdehvd.optimizers.base import StalledError
 from pdehvd.optimizers.kfac import KFAC

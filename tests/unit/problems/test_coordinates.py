@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pdehvd.assembly.build import build_problem
+from pdehvd.config.root import load_config
 from pdehvd.errors import ConfigError
-from pdehvd.experiment.build import build_problem
-from pdehvd.experiment.config import load_config
 from pdehvd.problems.pde import PDESpec
 from pdehvd.problems.sampling import SobolSpec
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from pdehvd.config.root import register_builtin, root_model
 from pdehvd.errors import ConfigError
-from pdehvd.experiment.config import register_builtin, root_model
 from pdehvd.problems import family
 from pdehvd.problems.family import HELD_OUT
 

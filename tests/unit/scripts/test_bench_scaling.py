@@ -4,7 +4,7 @@ import typer
 from bench_scaling import CASES, COLUMNS, command, parsed, rows, verdicts
 
 from pdehvd.cli import app
-from pdehvd.experiment.config import load_config
+from pdehvd.config.root import load_config
 
 
 def test_every_case_is_a_command_with_a_config_that_loads(tmp_path):

@@ -7,7 +7,7 @@ import netlab
 import netlab_nodes
 import pytest
 
-from pdehvd.experiment.network_model import Link
+from pdehvd.scaling.network_model import Link
 
 GIGABIT = netlab_nodes.Shape("1gbit")
 

@@ -8,8 +8,8 @@ import peer_keras
 import pytest
 import tensorflow as tf
 
-from pdehvd.experiment.build import build_grid_network, build_problem
-from pdehvd.experiment.config import load_config
+from pdehvd.assembly.build import build_grid_network, build_problem
+from pdehvd.config.root import load_config
 from pdehvd.objectives.discrete import DiscreteLaw
 
 SMALL = ["problem.resolution=8", "sampling.batch=2", "training.levels=null"]

@@ -10,9 +10,9 @@ import pytest
 import study_large_batch as study
 import yaml
 
+from pdehvd.assembly.build import build_objective, build_phases, build_problem
 from pdehvd.comm.group import Solo
-from pdehvd.experiment.build import build_objective, build_phases, build_problem
-from pdehvd.experiment.config import load_config
+from pdehvd.config.root import load_config
 
 
 @pytest.mark.parametrize("name", study.CASES)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from pdehvd.comm.group import Solo
 from pdehvd.comm.one_shard import OneShard
-from pdehvd.comm.timed import TimedGroup
+from pdehvd.comm.timed_group import TimedGroup
 from pdehvd.training.profile import split
 
 

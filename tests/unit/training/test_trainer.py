@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import yaml
 
+from pdehvd.assembly.build import build_parts
 from pdehvd.comm.group import Solo
-from pdehvd.experiment.build import build_parts
-from pdehvd.experiment.config import load_config
+from pdehvd.config.root import load_config
 from pdehvd.training.checkpoint import Checkpoints, read_checkpoint
 from pdehvd.training.history import History
 from pdehvd.training.progress import Progress

@@ -1,0 +1,127 @@
+"""Whether a config can supply what an optimizer needs."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from pdehvd.config.root import Config
+from pdehvd.errors import ConfigError, counted
+from pdehvd.objectives.base import Objective
+from pdehvd.objectives.linearization import Linearization
+from pdehvd.objectives.objective import PDEObjective
+from pdehvd.optimizers.base import OptimizerSpec
+from pdehvd.problems.family import ParametricProblem
+
+
+def check_needs(config: Config, objective: Objective, spec: OptimizerSpec) -> None:
+    """Raise `ConfigError` with the reason where an optimizer cannot do its work in this run."""
+    name, needs = getattr(spec, "name", ""), spec.needs
+    checked = getattr(spec, "precision_checked", True)
+    if needs.float64 and config.precision == "float32" and checked:
+        raise ConfigError(
+            f"{name} in float32: its matrices lose their small eigenvalues to rounding",
+            (),
+            "precision: float64, or precision_checked: false here",
+        )
+    if needs.least_squares and not objective.least_squares:
+        raise ConfigError(
+            f"{name} minimises sums of squares, and this loss is not one",
+            (),
+            "an optimizer of any loss, such as adam or lbfgs",
+        )
+    if needs.least_squares and config.training.micro_batches > 1:
+        raise ConfigError(
+            f"{name} needs all rows of its sum of squares at once",
+            (),
+            "training.micro_batches: 1, or an optimizer of gradients, such as adam or lbfgs",
+        )
+    if needs.layers and not _has_layers(objective):
+        raise ConfigError(
+            f"{name} knows layers z = W a + b only, and this model has other parameters",
+            (),
+            "an mlp without adaptive slopes",
+        )
+    period = objective.period
+    if period is not None and period < needs.fixed_batch:
+        raise ConfigError(
+            f"{name} learns from several steps on the same points, and they change every {period}",
+            (),
+            f"sampling.resample_every of at least {needs.fixed_batch}, or null",
+        )
+    _check_memory(objective, spec)
+
+
+def check_buckets(config: Config, problem: Any) -> None:
+    """Raise `ConfigError` where a gradient cannot leave in several messages."""
+    hook, where = config.aggregation, ("processes", "buckets")
+    if not isinstance(problem, ParametricProblem):
+        raise ConfigError("the gradient at points is one message", where, "1, or a grid")
+    if not hook.bucketed:
+        raise ConfigError(
+            f"'{hook.name}' sends the gradient as one message", where, "1, or global_mean"
+        )
+
+
+def check_chunks(config: Config, problem: Any, processes: int) -> None:
+    """Raise `ConfigError` where a batch cannot be added in chunks, or a process would have none."""
+    hook, items = config.aggregation, problem.items
+    if config.training.micro_batches > 1:
+        raise ConfigError(
+            f"the chunks of '{hook.name}' are computed one after another anyway",
+            ("training", "micro_batches"),
+            "1, and a smaller aggregation.chunk for less memory",
+        )
+    grid = isinstance(problem, ParametricProblem)
+    sync = getattr(getattr(config.model, "norm", None), "sync", "global")
+    if grid and sync != "global":
+        raise ConfigError(
+            f"statistics of each process's shard, which '{hook.name}' cannot make the same",
+            ("model", "norm", "sync"),
+            "global",
+        )
+    try:
+        count = hook.even_chunks(items) if grid else hook.chunks(items)
+    except ConfigError as error:
+        raise error.within("aggregation") from error
+    if count < processes:
+        raise ConfigError(
+            f"{counted(processes, 'process')} for {counted(count, 'chunk')}; "
+            "other chunks would mean other bits",
+            ("aggregation", "chunk"),
+            f"at most {items // processes}, or at most {counted(count, 'process')}",
+        )
+
+
+def _has_layers(objective: Objective) -> bool:
+    """Return whether all parameters are those of layers z = W a + b at points."""
+    if not isinstance(objective, PDEObjective):
+        return False
+    return Linearization(objective).starts is not None
+
+
+def _check_memory(objective: Objective, spec: OptimizerSpec) -> None:
+    """Refuse matrices that this machine's memory does not hold, and say what would fit."""
+    ranks, local = objective.group.size, objective.group.local_size
+    need = spec.bytes_needed(objective.size, objective.rows, ranks) * local
+    have = machine_memory()
+    if need > have:
+        smaller = "solver: cg" if "solver" in type(spec).model_fields else "lbfgs"
+        raise ConfigError(
+            f"matrices of {need / 2**30:.1f} GiB for {counted(objective.size, 'parameter')} and "
+            f"{objective.rows} residuals; this machine has {have / 2**30:.1f} GiB",
+            (),
+            smaller,
+        )
+
+
+def machine_memory() -> float:
+    """Return the bytes of memory of this machine."""
+    return float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES")
+
+
+def available_memory() -> float:
+    """Return the bytes of memory that are free, with what the system would give up."""
+    import psutil
+
+    return float(psutil.virtual_memory().available)

@@ -1,0 +1,220 @@
+"""Warnings after training: answers that look right and are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from pdehvd.assembly.trust import suggested_fixes
+from pdehvd.assembly.trust.before_training import balancing
+from pdehvd.assembly.trust.caution import Caution
+from pdehvd.assembly.trust.magnitudes import FieldSize
+from pdehvd.assembly.trust.trained_state import WRONG, Result
+from pdehvd.numerics.expressions import partial_of
+
+# Relative residuals that look right, and that are on their way.
+CONVERGED, SMALL = 1e-2, 5e-2
+# Fresh residuals over trained ones, and over the size of the term.
+OVERFITTED, VISIBLE = 10.0, 2e-2
+# Factor from its first guess at which an unknown has run away; share by which it has moved.
+AWAY, MOVED = 1e6, 1e-4
+# Below so many steps a run is only short.
+ENOUGH_STEPS = 1000
+# Shares of what is asked for: a field that is constant, or zero, and on how much of the domain.
+FLAT, NOTHING = 1e-2, 2e-2
+EVERYWHERE = 0.8
+# What must be constant may vary, and what must keep its size may shrink, by so much.
+VARIES, FADED = 0.05, 0.5
+# Residual of a condition over its size, and of the equations close to it over theirs.
+VIOLATED, LAYER = 0.3, 3.0
+# Weight of what must not be given up.
+STRONG = 100.0
+
+
+def after_training(result: Result) -> list[Caution]:
+    """Return all warnings about a trained state."""
+    return [caution for rule in _RULES for caution in rule(result)]
+
+
+def wrong_answer(result: Result) -> Iterator[Caution]:
+    """A large error beside small residuals."""
+    wrong = {field: error for field, error in result.errors.items() if error > WRONG}
+    small = all(not result.relative(term) > CONVERGED for term in result.residuals)
+    if wrong and small:
+        told = ", ".join(f"{field} by {error:.0%}" for field, error in wrong.items())
+        cause = (
+            f"the answer is wrong although the loss is small: against the reference it is off "
+            f"({told} of its size), while all residuals are below {CONVERGED:.0%} of theirs"
+        )
+        yield Caution("wrong_answer", cause, result.remedy(_more_points(result)))
+
+
+def overfitted(result: Result) -> Iterator[Caution]:
+    """Residuals that are small at the trained points alone."""
+    worst, ratio = "", OVERFITTED
+    for term, residual in result.residuals.items():
+        own = residual.fresh / max(residual.trained, 1e-300)
+        if own > ratio and result.relative(term, fresh=True) > VISIBLE:
+            worst, ratio = term, own
+    if worst:
+        residual = result.residuals[worst]
+        cause = (
+            f"`{worst.split('/')[-1]}` holds at the trained points only: its residual is "
+            f"{residual.fresh:.1e} at fresh points and {residual.trained:.1e} at the trained ones"
+        )
+        yield Caution("overfitted", cause, result.remedy(_more_points(result)))
+
+
+def _more_points(result: Result) -> suggested_fixes.Lines:
+    """Return the sampling with four times as many points, drawn again now and then."""
+    config = result.scales.config
+    own = config.sampling
+    counts = {"equations": 4 * own.equations}
+    if isinstance(own.conditions, int):
+        counts["conditions"] = 4 * own.conditions
+    if own.name != "rad" and own.resample_every is None:
+        counts["resample_every"] = 500
+    return suggested_fixes.sampling(config, **counts)
+
+
+def unknowns_at_edges(result: Result) -> Iterator[Caution]:
+    """Unknowns that ran away, or did not move."""
+    for name, (first, found) in result.unknowns.items():
+        ratio = abs(found / first) if first else 1.0
+        if not 1 / AWAY < ratio < AWAY:
+            cause = (
+                f"{name} ran from {first:.3g} to {found:.3g}: the equations "
+                "hardly depend on it there, so this value means nothing"
+            )
+        elif first and abs(found / first - 1) < MOVED and result.steps >= ENOUGH_STEPS:
+            cause = f"{name} has not moved from its first guess {first:.3g}: nothing fixes it yet"
+        else:
+            continue
+        yield Caution("unknown_edge", cause, result.remedy(balancing(result.scales)))
+
+
+def constant_fields(result: Result) -> Iterator[Caution]:
+    """Fields that are constant where conditions, data or the reference ask for more."""
+    for name, size in result.scales.fields.items():
+        asked = size.high - size.low
+        zero = result.scales.open.zero_solves and _zero_share(result, size) > EVERYWHERE
+        flat = result.variation(name) < FLAT * asked
+        if asked > 0 and flat and not zero and result.steps >= ENOUGH_STEPS:
+            cause = (
+                f"{name} is constant over the domain ({result.values[name].mean():.3g}), while "
+                f"values from {size.low:.6g} to {size.high:.6g} are asked for"
+            )
+            yield Caution("constant", cause, result.remedy(balancing(result.scales)))
+
+
+def zero_fields(result: Result) -> Iterator[Caution]:
+    """Fields that vanish almost everywhere where zero solves the equations."""
+    open_ = result.scales.open
+    if not open_.zero_solves or result.steps < ENOUGH_STEPS:
+        return
+    wrong = [term for term in open_.against_zero if _ignored(result, term)]
+    for name, size in result.scales.fields.items():
+        share = _zero_share(result, size)
+        if wrong and size.largest > 0 and share > EVERYWHERE:
+            terms = ", ".join(f"`{term}`" for term in wrong)
+            cause = (
+                f"{name} is zero on {share:.0%} of the domain: zero solves the equations, and "
+                f"{terms} is not met, or only close to its points"
+            )
+            weights = {term: STRONG for term in wrong}
+            lines = suggested_fixes.weights(result.scales.config, weights)
+            yield Caution("zero", cause, result.remedy(lines))
+
+
+def _zero_share(result: Result, size: FieldSize) -> float:
+    """Return the share of the domain on which a field is nearly zero."""
+    return float((abs(result.values[size.name]) < NOTHING * size.largest).mean())
+
+
+def _ignored(result: Result, condition: str) -> bool:
+    """Return whether a condition is violated, or left within a thin layer."""
+    term = next(t for t in result.residuals if t.split("/")[-1] == condition)
+    return result.relative(term) > VIOLATED or result.layers.get(condition, 0.0) > LAYER
+
+
+def faded(result: Result) -> Iterator[Caution]:
+    """Fields that shrink with time although they are only carried around a periodic domain."""
+    config = result.scales.config
+    around = {spec.periodic for spec in config.problem.conditions.values()}
+    around |= set(getattr(config.model, "periodic", {}))
+    for motion in result.scales.motions:
+        if not motion.kept or motion.along not in around:
+            continue
+        sizes = result.sizes_in_time(motion.field)
+        trained = result.relative(f"equation/{motion.equation}") < SMALL
+        if trained and min(sizes) < FADED * sizes[0]:
+            cause = (
+                f"{motion.field} shrinks to {min(sizes) / sizes[0]:.0%} of its initial size, "
+                f"while `{motion.equation}` only carries it around: the initial values fade"
+            )
+            yield Caution("faded", cause, result.remedy({}))
+
+
+def varying_constants(result: Result) -> Iterator[Caution]:
+    """Fields that an equation asks to be constant along a coordinate, and that are not."""
+    problem = result.scales.problem
+    for term in problem.blocks[0].terms:
+        for expression in term.expressions:
+            partial = partial_of(str(expression), problem.fields, problem.coordinates)
+            if not expression.is_Symbol or partial is None or sum(partial.orders) != 1:
+                continue
+            along = problem.coordinates[partial.orders.index(1)]
+            varies = result.along(partial.field, along)
+            if varies > VARIES:
+                short = term.name.split("/")[-1]
+                cause = (
+                    f"{partial.field} must not depend on {along} (`{short}`), and varies along it "
+                    f"by {varies:.0%} of its size"
+                )
+                yield Caution(
+                    "not_constant",
+                    cause,
+                    suggested_fixes.weights(result.scales.config, {term.name: STRONG}),
+                )
+
+
+def meeting_conditions(result: Result) -> Iterator[Caution]:
+    """Conditions that differ where they meet, where the result is wrong or overfitted."""
+    doubtful = any(True for rule in (wrong_answer, overfitted) for _ in rule(result))
+    for clash in result.scales.clashes if doubtful else ():
+        place = ", ".join(
+            f"{name} = {value:.3g}"
+            for name, value in zip(result.scales.problem.coordinates, clash.place, strict=True)
+        )
+        first, second = clash.origins
+        cause = (
+            f"{first} and {second} ask for different values of {clash.field} where they meet "
+            f"({clash.values[0]:.3g} and {clash.values[1]:.3g} near {place}), and no network jumps"
+        )
+        advice = "Let one blend into the other, or end one of them shortly before"
+        yield Caution("meeting", cause, advice=advice)
+
+
+def open_levels(result: Result) -> Iterator[Caution]:
+    """Fields that are far from the reference and determined up to a constant only."""
+    problem = result.scales.problem
+    for field in result.scales.open.levels:
+        if not result.errors.get(field, 0.0) > WRONG:
+            continue
+        cause = f"only derivatives of {field} occur, so a constant may be added to it"
+        corner = dict(zip(problem.coordinates, result.points[0].tolist(), strict=True))
+        level = {} if problem.domain.time else {"at": corner, "equal": {field: 0}}
+        lines = suggested_fixes.condition(f"{field}_level", **level) if level else {}
+        yield Caution("level", cause, lines, f"Or `up_to_constant: [{field}]` in the reference")
+
+
+_RULES: tuple[Callable[[Result], Iterator[Caution]], ...] = (
+    wrong_answer,
+    overfitted,
+    unknowns_at_edges,
+    constant_fields,
+    zero_fields,
+    faded,
+    varying_constants,
+    meeting_conditions,
+    open_levels,
+)

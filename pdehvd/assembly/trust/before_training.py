@@ -1,0 +1,261 @@
+"""Warnings before training: sizes, motions and problems that nothing determines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from pdehvd.assembly.trust import suggested_fixes
+from pdehvd.assembly.trust.caution import Caution, number, shift
+from pdehvd.assembly.trust.initial_guesses import first_guesses
+from pdehvd.assembly.trust.magnitudes import FieldSize, TermSize
+from pdehvd.assembly.trust.problem_scales import Scales
+from pdehvd.assembly.trust.transport_speeds import Motion
+
+# A fresh network gives about 1; what it must give for the solution may lie between these.
+LARGE, SMALL = 20.0, 5e-3
+# Residuals, coordinates and first guesses are compared with this.
+APART = 1e3
+# Waves or transits of the domain that a plain network still learns.
+CROSSINGS = 1.5
+# Terms whose weighted sizes differ by less than this are balanced.
+BALANCED = 30.0
+# Weight of terms that must not be given up.
+STRONG = 100.0
+
+
+def before_training(scales: Scales) -> list[Caution]:
+    """Return all warnings about a problem that is not trained yet."""
+    return [caution for rule in _RULES for caution in rule(scales)]
+
+
+def field_values(scales: Scales) -> Iterator[Caution]:
+    """Values of a size that a fresh network does not give."""
+    unlike = [size for size in scales.fields.values() if _unlike(size)]
+    if unlike:
+        told = ", ".join(_told(size) for size in unlike)
+        cause = (
+            f"{told}, and a fresh network gives values of about 1, from which training gets there "
+            "slowly or not at all"
+        )
+        outputs = {size.name: _output(size) for size in unlike}
+        yield Caution("field_size", cause, suggested_fixes.hard(scales.config, outputs))
+
+
+def _told(size: FieldSize) -> str:
+    if size.estimated:
+        return f"{size.name} has a size of about {size.high:.1g} by {size.origin}"
+    return f"{size.name} takes values from {size.low:.6g} to {size.high:.6g} ({size.origin})"
+
+
+def _unlike(size: FieldSize) -> bool:
+    small = 0 < size.needed < SMALL and size.largest < SMALL
+    return size.needed > LARGE or small
+
+
+def _output(size: FieldSize) -> str:
+    """Return the network's raw output in the units of a field: `300 + 700*network`."""
+    if size.hard:
+        return f"{number(size.needed)}*network"
+    low, high = size.low, size.high
+    # Where all values have one sign, the network need not learn the one nearest to zero.
+    nearest = low if low > 0.1 * high else high if high < 0.1 * low else 0.0
+    scale = (high - low) if nearest and high > low else max(abs(low), abs(high))
+    return (f"{shift(nearest, scale)} + " if nearest else "") + f"{number(scale)}*network"
+
+
+def term_balance(scales: Scales) -> Iterator[Caution]:
+    """Residuals of sizes that are far apart, or all far from 1."""
+    terms = [term for term in scales.terms if term.size > 0 and term.weight > 0]
+    if not terms:
+        return
+    small, large = min(terms, key=_weighted), max(terms, key=_weighted)
+    if _weighted(large) > APART * _weighted(small):
+        cause = (
+            f"the residuals have sizes far apart: `{_short(large)}` about {_weighted(large):.1g}, "
+            f"`{_short(small)}` about {_weighted(small):.1g}, so that the loss hardly sees "
+            f"`{_short(small)}`"
+        )
+        yield Caution("term_sizes", cause, balancing(scales))
+    elif _weighted(large) < 1 / APART:
+        cause = (
+            f"all residuals are small by their units, `{_short(large)}` about "
+            f"{_weighted(large):.1g}, so that a small loss says nothing"
+        )
+        yield Caution("term_sizes", cause, balancing(scales))
+
+
+def balancing(scales: Scales) -> suggested_fixes.Lines:
+    """Return the weights 1/size^2, which give every residual the size 1."""
+    terms = [term for term in scales.terms if term.size > 0 and term.weight > 0]
+    return suggested_fixes.weights(
+        scales.config, {term.name: float(number(term.size**-2)) for term in terms}
+    )
+
+
+def _weighted(term: TermSize) -> float:
+    return float(term.size * term.weight**0.5)
+
+
+def _short(term: TermSize) -> str:
+    return term.name.split("/")[-1]
+
+
+def coordinate_extents(scales: Scales) -> Iterator[Caution]:
+    """Coordinates whose extents are far apart, where that reaches the network or the loss."""
+    lengths = scales.names.spans
+    short, long = min(lengths, key=lengths.__getitem__), max(lengths, key=lengths.__getitem__)
+    scaled = getattr(scales.config.model, "scale_inputs", True)
+    apart = lengths[long] > APART * lengths[short]
+    sizes = [_weighted(term) for term in scales.terms if term.size > 0 and term.weight > 0]
+    uneven = len(sizes) > 1 and max(sizes) > BALANCED * min(sizes)
+    told = f"{short} spans {lengths[short]:.3g} and {long} spans {lengths[long]:.3g}"
+    if not scaled and (apart or lengths[long] > APART or lengths[short] < 1 / APART):
+        cause = f"{told}, and the network takes coordinates as they are"
+        yield Caution(
+            "coordinate_size", cause, suggested_fixes.model(scales.config, scale_inputs=True)
+        )
+    elif apart and uneven:
+        cause = f"{told}, so derivatives by them, and with them the residuals, differ as much"
+        advice = (
+            f"Or write the problem in {short}/{number(lengths[short], 2)} and "
+            f"{long}/{number(lengths[long], 2)}, which run over an interval of length 1"
+        )
+        yield Caution("coordinate_size", cause, balancing(scales), advice)
+
+
+def zero_solution(scales: Scales) -> Iterator[Caution]:
+    """Eigenproblems, which zero solves but for an integral at most."""
+    if not scales.open.zero_solves or not scales.problem.unknowns:
+        return
+    against, given = scales.open.against_zero, scales.config.problem.conditions
+    if not against:
+        cause = "zero solves the equations and all conditions, whatever the unknowns are"
+        integral = {"integral": f"{scales.problem.fields[0]}^2", "equal": 1}
+        yield Caution("zero", cause, suggested_fixes.condition("norm", **integral))
+    elif all(given[name].integral is not None for name in against):
+        weak = [name for name in against if _weight(scales, name) < STRONG]
+        if weak:
+            named = ", ".join(f"`{name}`" for name in weak)
+            cause = f"zero solves the equations, and only {named} asks for another solution"
+            weights = {name: STRONG for name in weak}
+            yield Caution("zero", cause, suggested_fixes.weights(scales.config, weights))
+
+
+def _weight(scales: Scales, name: str) -> float:
+    return next((term.weight for term in scales.terms if _short(term) == name), 1.0)
+
+
+def unidentified(scales: Scales) -> Iterator[Caution]:
+    """Unknowns that nothing tells, and those that nothing tells apart."""
+    unknowns = ", ".join(unknown.name for unknown in scales.problem.unknowns)
+    if scales.unmeasured and not (scales.open.zero_solves and not scales.open.against_zero):
+        cause = (
+            f"nothing says what {unknowns} is: conditions at the ends of the coordinates, as many "
+            "as the equation needs, can be met whatever it is"
+        )
+        yield Caution("unidentified", cause, advice="Give data, or one more condition")
+    elif scales.entangled:
+        named = " and ".join(scales.entangled)
+        cause = (
+            f"{named} cannot be told apart: equations and conditions hold the same combination of "
+            "them, so other values fit as well"
+        )
+        yield Caution("unidentified", cause, advice="Make one of them a constant")
+
+
+def open_coefficients(scales: Scales) -> Iterator[Caution]:
+    """Fields in no condition that the equations hold as factors only."""
+    terms = [term for term in scales.terms if not term.name.startswith("equation/")]
+    weak = {term.name: STRONG for term in terms if term.weight < STRONG / 3}
+    if not scales.open.coefficients or not weak:
+        return
+    field, equation = next(iter(scales.open.coefficients.items()))
+    cause = (
+        f"{field} is in no condition and only multiplies other fields in `{equation}`: it is found "
+        "only as well as these are known, with their derivatives, so conditions and data come first"
+    )
+    yield Caution("coefficient", cause, suggested_fixes.weights(scales.config, weak))
+
+
+def unused_fields(scales: Scales) -> Iterator[Caution]:
+    """Fields that training never touches."""
+    if scales.open.unused:
+        named = ", ".join(scales.open.unused)
+        cause = (
+            f"no equation and no condition holds {named}, which stays what a fresh network gives"
+        )
+        yield Caution("unused", cause, {}, "Take it out of `fields`, or write what it must fulfil")
+
+
+def fast_motions(scales: Scales) -> Iterator[Caution]:
+    """Waves and currents that cross the domain more often than a plain network can follow."""
+    worst = max(scales.motions, key=lambda m: m.crossings, default=None)
+    if worst is None or worst.crossings < CROSSINGS:
+        return
+    if worst.kind != "oscillation":
+        cause = _MOTIONS[worst.kind](worst)
+        yield Caution("motion", cause, _window(scales, worst), _NEXT_WINDOW)
+    elif not _resolved(scales, worst):
+        yield Caution("motion", _MOTIONS[worst.kind](worst), _features(scales, worst))
+
+
+_NEXT_WINDOW = "Train one stretch of time after another, each from the end of the one before"
+
+
+def _window(scales: Scales, motion: Motion) -> suggested_fixes.Lines:
+    """Return the coordinates with as much time as one crossing takes."""
+    time, given = scales.problem.domain.time, dict(scales.config.problem.coordinates)
+    assert time is not None
+    low, high = scales.problem.domain.bounds[scales.problem.coordinates.index(time)].tolist()
+    end = float(number(low + (high - low) / motion.crossings, 2))
+    return {"problem": {"coordinates": {**given, time: [low, end]}}}
+
+
+_MOTIONS: dict[str, Callable[[Motion], str]] = {
+    "transport": lambda m: (
+        f"`{m.equation}` carries {m.field} along {m.along} with the speed {m.speed:.3g}, through "
+        f"the domain {m.crossings:.2g} times: the initial values reach later times slowly or "
+        "not at all, and the loss is small even without them"
+    ),
+    "wave": lambda m: (
+        f"waves of `{m.equation}` cross the domain along {m.along} {m.crossings:.2g} times (speed "
+        f"{m.speed:.3g}): the initial values reach later times slowly or not at all"
+    ),
+    "oscillation": lambda m: (
+        f"`{m.equation}` has {m.crossings:.2g} wave lengths of {m.field} along {m.along} (wave "
+        f"number {m.speed:.3g}): a plain network learns them slowly, or not at all"
+    ),
+}
+
+
+def _resolved(scales: Scales, motion: Motion) -> bool:
+    """Return whether the network has features of such a wave number."""
+    model = scales.config.model
+    fourier = getattr(model, "fourier", ())
+    parts = fourier if isinstance(fourier, Sequence) else (fourier,)
+    modes = getattr(getattr(model, "periodic", {}).get(motion.along), "modes", 0)
+    enough = motion.kind == "oscillation" and modes >= motion.crossings
+    return enough or any(part.scale >= motion.crossings / 8 for part in parts)
+
+
+def _features(scales: Scales, motion: Motion) -> suggested_fixes.Lines:
+    """Return the model with Fourier features of the motion's wave number."""
+    if scales.config.model.name != "mlp":
+        return {}
+    # The network sees coordinates from -1 to 1: half as many waves in a unit.
+    count = 16 if len(scales.problem.coordinates) == 1 else 32
+    features = {"count": count, "scale": float(number(motion.crossings / 2, 2))}
+    return suggested_fixes.model(scales.config, fourier=features)
+
+
+_RULES: tuple[Callable[[Scales], Iterator[Caution]], ...] = (
+    field_values,
+    term_balance,
+    coordinate_extents,
+    first_guesses,
+    zero_solution,
+    unidentified,
+    open_coefficients,
+    unused_fields,
+    fast_motions,
+)

@@ -1,0 +1,90 @@
+"""The warnings of a run: what its problem and its result say about each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from pdehvd.assembly.trust import problem_scales, trained_state
+from pdehvd.assembly.trust.after_training import after_training
+from pdehvd.assembly.trust.before_training import before_training
+from pdehvd.assembly.trust.caution import Caution
+from pdehvd.assembly.trust.suggested_fixes import accepted
+from pdehvd.config.root import Config
+from pdehvd.errors import essence
+from pdehvd.training.state import TrainState
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Says what is doubtful about a run at points; about one on a grid it says nothing.
+
+    One process may ask alone: there is no collective, and all numbers are those of the whole run.
+    """
+
+    config: Config
+    problem: Any
+    reference: Any
+
+    @cached_property
+    def before(self) -> list[Caution]:
+        """The warnings before training."""
+        return self._examined(lambda: before_training(self._scales))
+
+    def after(
+        self, objective: Any, state: TrainState, errors: Mapping[str, float]
+    ) -> list[Caution]:
+        """Return the warnings about a trained state with its relative errors by field."""
+
+        def look() -> list[Caution]:
+            found = {n: float(v) for n, v in objective.unknowns(state.theta).items()}
+            known = {**errors, **self.unknown_errors(found)}
+            facts = trained_state.gather(self._scales, self.before, objective, state, known)
+            return after_training(facts)
+
+        return self._examined(look)
+
+    def unknown_errors(self, found: Mapping[str, float]) -> dict[str, float]:
+        """Return the relative errors of the unknowns of which the reference knows the truth."""
+        true = getattr(self.reference, "unknowns", {})
+        return {n: abs(v / true[n] - 1) for n, v in found.items() if true.get(n)}
+
+    @cached_property
+    def _scales(self) -> problem_scales.Scales:
+        return problem_scales.gather(self.config, self.problem, self.reference)
+
+    def _examined(self, look: Callable[[], list[Caution]]) -> list[Caution]:
+        """Return warnings without lines that this config cannot take."""
+        if self.config.problem.kind != "points":
+            return []
+        try:
+            # Estimates may overflow; what is not finite is left out of them.
+            with np.errstate(all="ignore"):
+                return [self._acceptable(caution) for caution in look()]
+        except Exception as error:
+            # Advice that cannot be given must not keep anybody from training, or lose a result.
+            return [
+                Caution(
+                    "unexamined",
+                    f"this problem could not be examined: {type(error).__name__}: "
+                    f"{essence(str(error))}",
+                )
+            ]
+
+    def _acceptable(self, caution: Caution) -> Caution:
+        good = not caution.mend or accepted(self.config, caution.mend)
+        return caution if good else replace(caution, mend={})
+
+
+def far_from_reference(errors: Mapping[str, float]) -> str:
+    """Return in words what is off by a tenth of its size or more; empty where nothing is."""
+    far = [
+        f"{name} is off by {error:.0%} of its size"
+        for name, error in errors.items()
+        if error > trained_state.WRONG
+    ]
+    return f"the answer is wrong: {', '.join(far)}" if far else ""

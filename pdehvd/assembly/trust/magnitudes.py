@@ -1,0 +1,241 @@
+"""Sizes that a problem asks for, against those that a fresh network gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
+
+import numpy as np
+import sympy
+
+from pdehvd.assembly.trust.plausible_values import Plausible, columns_of, evaluated, items_of, rms
+from pdehvd.errors import ConfigError
+from pdehvd.numerics.expressions import partial_of, symbol
+from pdehvd.problems.block import Block
+from pdehvd.problems.evaluation import evaluation_points
+from pdehvd.problems.pde import PDEProblem
+from pdehvd.reference.base import Reference
+
+_REFERENCE_POINTS = 512
+_TINY = 1e-300
+# Share of the largest effect on a residual that a field must have to be driven by its source.
+_LITTLE = 0.03
+
+
+@dataclass(frozen=True)
+class Imposed:
+    """Values [n] of a field at points [n, D], and where they come from.
+
+    `known` ones are those of the reference, which training does not see.
+    """
+
+    field: str
+    x: np.ndarray
+    values: np.ndarray
+    origin: str
+    known: bool = False
+
+
+@dataclass(frozen=True)
+class FieldSize:
+    """What is known of a field: values from `low` to `high`, and the network's share in them.
+
+    `needed` is the size that the network's raw output must have for them; a fresh network gives
+    about 1. It is 0 where only zeros are known. `largest` is the largest |value| of the field.
+    What is `estimated` is an order of magnitude, from a source or a flux.
+    """
+
+    name: str
+    low: float
+    high: float
+    needed: float
+    largest: float
+    origin: str
+    hard: bool
+    estimated: bool = False
+
+
+def imposed_values(problem: PDEProblem, reference: Reference | None) -> list[Imposed]:
+    """Return all values that conditions, data and the reference give for the fields."""
+    found = [value for block in problem.blocks[1:] for value in _of_block(problem, block)]
+    if reference is not None:
+        points = evaluation_points(problem.domain, _REFERENCE_POINTS)
+        for field, values in reference(points).items():
+            known = np.isfinite(values)
+            if known.any() and field not in reference.up_to_constant:
+                found.append(Imposed(field, points[known], values[known], "the reference", True))
+    return found
+
+
+def _of_block(problem: PDEProblem, block: Block) -> Iterator[Imposed]:
+    """Yield the values v of residuals a f - g with v = g/a, f a field and a a number."""
+    if block.source.points_per_item > 1:
+        return
+    items = items_of(block)
+    columns = columns_of(problem, items)
+    for term in block.terms:
+        for expression in term.expressions:
+            field, value = _solved(problem, expression)
+            if field is None or value is None:
+                continue
+            try:
+                values = np.broadcast_to(evaluated([value], columns)[0], len(items.x))
+            except ConfigError:
+                # A value at zero that is no number, as of 1/u.
+                continue
+            known = np.isfinite(values)
+            if known.any():
+                origin = f"`{term.name.split('/')[-1]}`"
+                yield Imposed(field, items.x[known], values[known], origin)
+
+
+def _solved(problem: PDEProblem, expression: sympy.Expr) -> tuple[str | None, sympy.Expr | None]:
+    """Return the field that an expression gives a value, and the value, where it does so."""
+    partials = [
+        str(s)
+        for s in expression.free_symbols
+        if partial_of(str(s), problem.fields, problem.coordinates) is not None
+    ]
+    if len(partials) != 1 or partials[0] not in problem.fields:
+        return None, None
+    unknown = symbol(partials[0])
+    rest = expression.subs(unknown, 0)
+    factor = sympy.expand(expression - rest).coeff(unknown)
+    if not factor.is_number or factor == 0 or sympy.expand(expression - rest - factor * unknown):
+        return None, None
+    return partials[0], -rest / factor
+
+
+def field_sizes(problem: PDEProblem, imposed: list[Imposed]) -> dict[str, FieldSize]:
+    """Return what is known of each field that anything is known of."""
+    sizes = {}
+    for field in problem.fields:
+        own = [entry for entry in imposed if entry.field == field]
+        if own:
+            sizes[field] = _field_size(problem, field, own)
+    open_fields = {f for f in problem.fields if f not in sizes or sizes[f].largest == 0}
+    names = plausible(problem, sizes)
+    driven = {field: _driven(names, field, open_fields) for field in problem.fields}
+    known = {f: size for f, size in driven.items() if size is not None and f in open_fields}
+    return sizes | known
+
+
+def _driven(names: Plausible, field: str, open_fields: Set[str]) -> FieldSize | None:
+    """Return the size that sources and fluxes give a field of which only zeros are known.
+
+    In a residual a L u - g it is |g| over what L adds for a field of size 1. Fields that stand
+    together, such as the displacements of a body, are taken to have one size.
+    """
+    problem, found = names.problem, []
+    for block in problem.blocks:
+        for term in block.terms:
+            for expression in term.expressions:
+                share = _share(names, block, expression, field, open_fields)
+                if share > 0:
+                    found.append((share, term.name.split("/")[-1]))
+    if not found:
+        return None
+    size, origin = max(found)
+    x = evaluation_points(problem.domain, _REFERENCE_POINTS)
+    reach = max(rms(raw_range(problem, field, x)[1]), _TINY)
+    return FieldSize(
+        field, 0.0, size, size / reach, size, f"`{origin}`", field in problem.hard, True
+    )
+
+
+def _share(
+    names: Plausible, block: Block, expression: sympy.Expr, field: str, open_fields: Set[str]
+) -> float:
+    """Return the size that a residual gives a field, 0 where it holds known ones or no source."""
+    partials = names.partials([expression])
+    held = {name: _field_of(names.problem, name) for name in partials}
+    if block.source.points_per_item > 1 or not {field} <= set(held.values()) <= open_fields:
+        return 0.0
+    free = expression.subs({symbol(name): 0 for name in partials})
+    try:
+        source = rms(evaluated([free], columns_of(names.problem, items_of(block)))[0])
+        effects = names.effects(block, expression)
+    except ConfigError:
+        return 0.0
+    # A condition such as a T_n + b (T - 300) = 0 lets the field come to rest at its source.
+    rests = block is not names.problem.blocks[0] and field in effects
+    own = max(abs(effect) for name, effect in effects.items() if held[name] == field)
+    added = abs(effects[field]) if rests else max(abs(effect) for effect in effects.values())
+    # A field that adds little is not what balances the source.
+    return source / added if added and own > _LITTLE * added else 0.0
+
+
+def _field_of(problem: PDEProblem, name: str) -> str:
+    partial = partial_of(name, problem.fields, problem.coordinates)
+    return "" if partial is None else partial.field
+
+
+def _field_size(problem: PDEProblem, field: str, own: list[Imposed]) -> FieldSize:
+    values = np.concatenate([entry.values for entry in own])
+    base, reach = raw_range(problem, field, np.concatenate([entry.x for entry in own]))
+    inside = evaluation_points(problem.domain, _REFERENCE_POINTS)
+    everywhere, span = raw_range(problem, field, inside)
+    away, most = rms(values - base), max(rms(reach), _TINY)
+    # Where a construction fixes the values, nothing is left for the network to give there.
+    fixed = rms(reach) < 1e-6 * max(rms(span), _TINY)
+    largest = max(np.abs(values).max(), np.abs(everywhere[np.isfinite(everywhere)]).max(initial=0))
+    origin = max(own, key=lambda entry: float(np.abs(entry.values).max())).origin
+    return FieldSize(
+        field,
+        float(values.min()),
+        float(values.max()),
+        0.0 if fixed else away / most,
+        float(largest),
+        origin,
+        field in problem.hard,
+    )
+
+
+def raw_range(problem: PDEProblem, field: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a field [n] where the network gives 0, and by how much it grows where that gives 1."""
+    expression = problem.hard.get(field)
+    if expression is None:
+        return np.zeros(len(x)), np.ones(len(x))
+    columns = dict(zip(problem.coordinates, x.T, strict=True))
+    columns |= {u.name: np.asarray(u.initial) for u in problem.unknowns}
+    base, one = (
+        np.broadcast_to(evaluated([expression], {**columns, "network": np.asarray(n)})[0], len(x))
+        for n in (0.0, 1.0)
+    )
+    return base, one - base
+
+
+def plausible(problem: PDEProblem, sizes: Mapping[str, FieldSize]) -> Plausible:
+    """Return plausible values of all names; a field of which nothing is known has size 1."""
+    ranges = {}
+    for field in problem.fields:
+        size = sizes.get(field)
+        low, high = (size.low, size.high) if size else (-1.0, 1.0)
+        if size and size.largest > max(abs(low), abs(high)):
+            low, high = min(low, -size.largest), max(high, size.largest)
+        ranges[field] = (low, high) if max(abs(low), abs(high)) > 0 else (-1.0, 1.0)
+    return Plausible(problem, ranges)
+
+
+@dataclass(frozen=True)
+class TermSize:
+    """The root mean square residual that a term would have if nothing cancelled, and its weight."""
+
+    name: str
+    size: float
+    weight: float
+
+
+def term_sizes(problem: PDEProblem, names: Plausible, weights: np.ndarray) -> tuple[TermSize, ...]:
+    """Return the sizes of all terms, without those that cannot be told."""
+    sizes = []
+    weight = iter(weights)
+    for block in problem.blocks:
+        for term in block.terms:
+            own = float(next(weight))
+            try:
+                size = max(names.term_size(block, expression) for expression in term.expressions)
+            except ConfigError:
+                continue
+            sizes.append(TermSize(term.name, size, own))
+    return tuple(sizes)

@@ -1,0 +1,58 @@
+"""All that is known of a problem before training, gathered once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pdehvd.assembly.trust.condition_conflicts import Clash, clashes
+from pdehvd.assembly.trust.identifiability import entangled, unmeasured
+from pdehvd.assembly.trust.magnitudes import (
+    FieldSize,
+    TermSize,
+    field_sizes,
+    imposed_values,
+    plausible,
+    term_sizes,
+)
+from pdehvd.assembly.trust.ode_growth import grown
+from pdehvd.assembly.trust.plausible_values import Plausible
+from pdehvd.assembly.trust.transport_speeds import Motion, motions
+from pdehvd.assembly.trust.well_posedness import Determined, determined
+from pdehvd.config.root import Config
+from pdehvd.problems.pde import PDEProblem
+from pdehvd.reference.base import Reference
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Sizes of a problem's fields, terms and motions; pure numbers, the same on every process."""
+
+    config: Config
+    problem: PDEProblem
+    fields: Mapping[str, FieldSize]
+    names: Plausible
+    terms: tuple[TermSize, ...]
+    motions: tuple[Motion, ...]
+    open: Determined
+    clashes: tuple[Clash, ...]
+    true_unknowns: Mapping[str, float]
+    entangled: tuple[str, ...]
+    unmeasured: bool
+
+
+def gather(config: Config, problem: PDEProblem, reference: Reference | None) -> Scales:
+    """Return the scales of a problem with its reference, if it has one."""
+    imposed = imposed_values(problem, reference)
+    if not any(value.known for value in imposed):
+        imposed += grown(problem, imposed)
+    fields = field_sizes(problem, imposed)
+    names = plausible(problem, fields)
+    weights = config.weighting.initial(problem.terms)
+    terms = term_sizes(problem, names, weights)
+    known = [name for name, size in fields.items() if size.largest > 0]
+    moves = motions(problem, names, known)
+    met, left = clashes(problem, imposed), determined(problem)
+    twisted, loose = entangled(problem, names), unmeasured(problem)
+    true = {} if reference is None else reference.unknowns
+    return Scales(config, problem, fields, names, terms, moves, left, met, true, twisted, loose)

@@ -1,0 +1,85 @@
+"""Lines that mend: whole sections of a config with something changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from pdehvd.assembly.build import build_objective, build_phases, build_problem, check_weights
+from pdehvd.assembly.trust.caution import laid_over
+from pdehvd.comm.group import Solo
+from pdehvd.config.root import Config
+from pdehvd.errors import ConfigError
+
+Lines = dict[str, Any]
+
+
+def _section(config: Config, name: str) -> dict[str, Any]:
+    """Return a section without what it has by default."""
+    spec = getattr(config, name)
+    given = spec.model_dump(mode="json", exclude_defaults=True, by_alias=True)
+    return {"name": spec.name} | given
+
+
+def model(config: Config, **keys: Any) -> Lines:
+    """Return the section `model` with other keys."""
+    return {"model": _section(config, "model") | keys}
+
+
+def sampling(config: Config, **keys: Any) -> Lines:
+    """Return the section `sampling` with other keys; None takes one away."""
+    changed = _section(config, "sampling") | keys
+    return {"sampling": {key: value for key, value in changed.items() if value is not None}}
+
+
+def weights(config: Config, terms: Mapping[str, float]) -> Lines:
+    """Return the section `weighting` with fixed weights of these terms."""
+    own = config.weighting.terms if config.weighting.name == "fixed" else {}
+    kept = {name: weight for name, weight in own.items() if not _named(name, terms)}
+    short = {name.split("/")[-1]: weight for name, weight in terms.items()}
+    named = short if len(short) == len(terms) else dict(terms)
+    return {"weighting": {"name": "fixed", "terms": kept | named}}
+
+
+def _named(name: str, terms: Mapping[str, float]) -> bool:
+    return any(name in (term, term.split("/")[-1]) for term in terms)
+
+
+def hard(config: Config, fields: Mapping[str, str]) -> Lines:
+    """Return the entry `problem.hard` with these texts for the network's raw output by field."""
+    given = dict(config.problem.hard)
+    for field, output in fields.items():
+        text = str(given.get(field, "network"))
+        inner = output if text.strip() == "network" else f"({output})"
+        given[field] = re.sub(r"\bnetwork\b", inner, text)
+    return {"problem": {"hard": given}}
+
+
+def condition(name: str, **keys: Any) -> Lines:
+    """Return one more condition."""
+    return {"problem": {"conditions": {name: keys}}}
+
+
+def mended(config: Config, lines: Mapping[str, Any]) -> Config:
+    """Return a config with lines in place of its sections; entries of the problem join its own.
+
+    Raises `ConfigError` or pydantic's `ValidationError` where they are none of a config.
+    """
+    data = config.plain()
+    problem = laid_over(data["problem"], lines.get("problem", {}))
+    return type(config).model_validate({**data, **lines, "problem": problem})
+
+
+def accepted(config: Config, lines: Mapping[str, Any]) -> bool:
+    """Return whether `check` accepts a config with these lines."""
+    try:
+        changed = mended(config, lines)
+        objective = build_objective(changed, build_problem(changed, 1), Solo())
+        check_weights(changed, objective)
+        build_phases(changed, objective)
+    except (ConfigError, ValidationError):
+        return False
+    return True

@@ -1,0 +1,79 @@
+"""What may stand in a config: the JSON Schema for editors, and the registered names."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from pdehvd.config.root import SECTIONS, root_model
+from pdehvd.errors import ConfigError, nearest
+from pdehvd.spec import registered
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def check_section(section: str | None) -> None:
+    """Raise `ConfigError` for a section that does not exist; None stands for all."""
+    if section is not None and section not in SECTIONS:
+        raise ConfigError(
+            f"unknown section '{section}'",
+            (),
+            "one of " + ", ".join(SECTIONS),
+            nearest(section, SECTIONS),
+        )
+
+
+def names(section: str | None = None) -> dict[str, list[tuple[str, str]]]:
+    """Return, for every section or one, the registered names with a line about each."""
+    chosen = SECTIONS if section is None else (section,)
+    return {
+        name: [(key, _line(spec)) for key, spec in sorted(registered(name).items())]
+        for name in chosen
+    }
+
+
+def _line(spec: type) -> str:
+    """Return the first line of a class's own documentation."""
+    text = inspect.cleandoc(spec.__doc__ or "")
+    return text.splitlines()[0] if text else ""
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of a config file.
+
+    An editor with yaml-language-server uses it through a first line such as
+    `# yaml-language-server: $schema=pdehvd.schema.json`.
+    """
+    result = root_model().model_json_schema()
+    definitions = result.get("$defs", {})
+    named = {
+        f"#/$defs/{key}": content["properties"]["name"]["const"]
+        for key, content in definitions.items()
+        if "const" in content.get("properties", {}).get("name", {})
+    }
+    short = {
+        reference: name
+        for reference, name in named.items()
+        if not definitions[reference.removeprefix("#/$defs/")].get("required")
+    }
+    result = _with_short_forms(result, short)
+    for reference in named:
+        definition = result["$defs"][reference.removeprefix("#/$defs/")]
+        definition["required"] = ["name", *definition.get("required", [])]
+    return {"$schema": _DRAFT, **result, "title": "pdehvd config"}
+
+
+def _with_short_forms(node: Any, short: dict[str, str]) -> Any:
+    """Allow `model: mlp` for `model: {name: mlp}` wherever a section with a name may stand."""
+    if isinstance(node, list):
+        return [_with_short_forms(item, short) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "discriminator" in node:
+        allowed = [short[one["$ref"]] for one in node["oneOf"] if one["$ref"] in short]
+        rest = {k: v for k, v in node.items() if k not in ("discriminator", "oneOf")}
+        return {"anyOf": [{"oneOf": node["oneOf"]}, {"enum": allowed}], **rest}
+    if node.get("$ref") in short:
+        rest = {k: v for k, v in node.items() if k != "$ref"}
+        return {"anyOf": [{"$ref": node["$ref"]}, {"enum": [short[node["$ref"]]]}], **rest}
+    return {key: _with_short_forms(value, short) for key, value in node.items()}

@@ -1,0 +1,248 @@
+"""What validation found, in lines that a person can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from pdehvd.config.files import LocatedError
+from pdehvd.config.keys import valid_keys
+from pdehvd.config.yaml_source import Source
+from pdehvd.errors import ConfigError, Path, counted, nearest, same
+
+MAXIMUM_LINES = 5
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a smaller whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "text",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "set_type": "a list",
+    "dict_type": "a mapping of keys to values",
+    "mapping_type": "a mapping of keys to values",
+    "model_type": "a mapping of keys to values",
+    "model_attributes_type": "a mapping of keys to values",
+    "none_required": "null",
+    "greater_than": "a number greater than {gt}",
+    "greater_than_equal": "a number of at least {ge}",
+    "less_than": "a number less than {lt}",
+    "less_than_equal": "a number of at most {le}",
+    "multiple_of": "a multiple of {multiple_of}",
+    "string_pattern_mismatch": "text that matches {pattern}",
+    "string_too_short": "text of at least {min_length} characters",
+    "string_too_long": "text of at most {max_length} characters",
+}
+_SHORT = 40
+_MAPPINGS = ("dict_type", "mapping_type", "model_type", "model_attributes_type")
+
+
+@dataclass
+class _Finding:
+    """An error of pydantic: its place in the data, and the branches of unions on the way."""
+
+    path: Path
+    branches: tuple[tuple[Path, str], ...]
+    details: ErrorDetails
+
+
+def explain(error: ValidationError, source: Source, model: type[BaseModel]) -> LocatedError:
+    """Return one error with a line per finding, at most five."""
+    details = error.errors(include_url=False)
+    findings = _chosen([_finding(one, source.data) for one in details])
+    lines: list[str] = []
+    spelling: set[Path] = set()
+    for finding in sorted(findings, key=lambda f: f.details["type"] == "missing"):
+        one = _told(finding, model, source.data, spelling)
+        if one is not None:
+            lines.append(source.line(one))
+    lines = list(dict.fromkeys(lines))
+    more = len(lines) - MAXIMUM_LINES
+    told = lines[:MAXIMUM_LINES] + ([f"and {more} more"] if more > 0 else [])
+    return LocatedError("\n".join(told))
+
+
+def _finding(details: ErrorDetails, data: Any) -> _Finding:
+    """Split pydantic's location into the path in the data and the union branches in between."""
+    path: list[str | int] = []
+    branches: list[tuple[Path, str]] = []
+    location = details["loc"]
+    holder, tagged = data, False
+    for position, part in enumerate(location):
+        last = position == len(location) - 1
+        is_tag = isinstance(holder, dict) and not tagged and part == holder.get("name")
+        if _holds(holder, part) and (last or not is_tag):
+            holder, tagged = holder[part], False
+            path.append(part)
+        elif last and details["type"] == "missing":
+            path.append(part)
+        elif is_tag:
+            tagged = True
+        elif part != "[key]":
+            branches.append((tuple(path), str(part)))
+    return _Finding(tuple(path), tuple(branches), details)
+
+
+def _holds(holder: Any, part: str | int) -> bool:
+    if isinstance(holder, dict):
+        return part in holder
+    return isinstance(holder, list) and isinstance(part, int) and part < len(holder)
+
+
+def _chosen(findings: Sequence[_Finding]) -> list[_Finding]:
+    """Keep, of every union of unnamed types, the branch that the value came nearest to.
+
+    Nearest: the errors lie inside the value and not at it; then, the fewest errors.
+    """
+    result = list(findings)
+    for place in dict.fromkeys(at for finding in findings for at, _ in finding.branches):
+        groups: dict[str, list[_Finding]] = {}
+        for finding in result:
+            tag = dict(finding.branches).get(place)
+            if tag is not None:
+                groups.setdefault(tag, []).append(finding)
+        inside = {t: g for t, g in groups.items() if all(f.path != place for f in g)}
+        if not inside:
+            continue
+        best = min(inside, key=lambda tag: len(inside[tag]))
+        dropped = [f for tag, group in groups.items() if tag != best for f in group]
+        result = [finding for finding in result if not any(finding is d for d in dropped)]
+    return _merged(result)
+
+
+def _merged(findings: Sequence[_Finding]) -> list[_Finding]:
+    """Join the errors of one value that fits none of several plain types into one finding."""
+    result: dict[tuple[Path, bool], _Finding] = {}
+    for finding in findings:
+        expected = _EXPECTED.get(finding.details["type"]) if finding.branches else None
+        key = (finding.path, expected is not None)
+        if expected is None:
+            result[(*finding.path, id(finding)), False] = finding
+        elif key in result:
+            context: dict[str, Any] = result[key].details.setdefault("ctx", {})
+            context.setdefault("also", []).append(finding.details)
+        else:
+            result[key] = finding
+    return list(result.values())
+
+
+def _told(
+    finding: _Finding, model: type[BaseModel], data: Any, spelling: set[Path]
+) -> ConfigError | None:
+    """Return the error of a finding; None for a missing key that was only misspelt."""
+    details, path = finding.details, finding.path
+    kind, context = details["type"], details.get("ctx", {})
+    cause = context.get("error")
+    if isinstance(cause, ConfigError):
+        return cause.within(*path)
+    if kind == "extra_forbidden":
+        tags = [tag for _, tag in finding.branches]
+        error = _unknown(path, model, data, valid_keys(model, data, path[:-1], tags))
+        spelling.add((*path[:-1], error.nearest))
+        return error
+    if kind == "missing":
+        return None if path in spelling else _missing(path)
+    if kind in ("value_error", "assertion_error"):
+        return ConfigError(" ".join(str(cause).split()), path)
+    if details["input"] is None and kind in _MAPPINGS:
+        # What was meant to lie under the key most likely stands on its own level.
+        expected = f"{expected_of(details)}, indented further than the key"
+        return ConfigError("nothing stands below this key", path, expected)
+    if kind in ("too_long", "too_short"):
+        return _length(details, path)
+    return ConfigError(
+        f"got {_shown(details['input'])}", path, expected_of(details), _near(details)
+    )
+
+
+def _unknown(path: Path, model: type[BaseModel], data: Any, keys: Sequence[str]) -> ConfigError:
+    """Return the error of a key that stands where it means nothing."""
+    key = str(path[-1])
+    message, valid = f"unknown key '{key}'", "one of " + ", ".join(keys)
+    near = same(key, keys) or _begun(key, keys)
+    top = same(key, model.model_fields) if len(path) > 1 and not near else ""
+    if top:
+        return ConfigError(f"{message} here: '{top}' stands at the top of the file", path, valid)
+    near = near or _elsewhere(key, path[:-1], model, data) or nearest(key, keys)
+    return ConfigError(message, path, valid, near)
+
+
+def _begun(key: str, keys: Sequence[str]) -> str:
+    """Return the only key that begins as the start of a word does, such as `initial` for `init`."""
+    longer = [one for one in keys if len(key) > 2 and one.startswith(key)]
+    return longer[0] if len(longer) == 1 else ""
+
+
+def _elsewhere(key: str, path: Path, model: type[BaseModel], data: Any) -> str:
+    """Return the full path of a key that another section knows, or an empty string."""
+    sections = [section for section in model.model_fields if path[:1] != (section,)]
+    known = {
+        section: valid_keys(model, {section: None, **data}, (section,)) for section in sections
+    }
+    dotted = [f"{section}.{one}" for section in sections for one in known[section]]
+    found = [f"{section}.{same(key, known[section])}" for section in sections]
+    likely = (one for one in found if one in dotted and not one.endswith(".name"))
+    return same(key, dotted) or next(likely, "")
+
+
+def _missing(path: Path) -> ConfigError:
+    if isinstance(path[-1], int):
+        return ConfigError(f"got {counted(path[-1], 'value')}", path[:-1], "more values")
+    return ConfigError(f"the key '{path[-1]}' is missing", path[:-1])
+
+
+def _length(details: ErrorDetails, path: Path) -> ConfigError:
+    """Return the error of a list with too many or too few values."""
+    context = details["ctx"]
+    most, least = context.get("max_length"), context.get("min_length")
+    expected = f"at most {most}" if least is None else f"at least {least}"
+    return ConfigError(f"got {counted(context['actual_length'], 'value')}", path, expected)
+
+
+def expected_of(details: ErrorDetails) -> str:
+    """Return what would have been right, in words such as `a whole number`."""
+    context = details.get("ctx", {})
+    if details["type"] in ("literal_error", "enum"):
+        return str(context["expected"])
+    text = _EXPECTED.get(details["type"])
+    if text is None:
+        message = details["msg"].removeprefix("Input should be ")
+        return message[:1].lower() + message[1:]
+    several = [text.format(**context), *(expected_of(other) for other in context.get("also", []))]
+    if "a number" in several:
+        several = [one for one in several if one != "a whole number"]
+    return " or ".join(dict.fromkeys(several))
+
+
+def _near(details: ErrorDetails) -> str:
+    """Return the allowed text most like the one given, where a choice was expected."""
+    value = str(details["input"])
+    if details["type"] not in ("literal_error", "enum"):
+        return ""
+    choices = [part for part in str(details["ctx"]["expected"]).split("'") if part.strip(" ,or")]
+    return nearest(value, choices)
+
+
+def _shown(value: Any) -> str:
+    """Return a value as it would be written in YAML, cut to a readable length."""
+    words = {None: "null", True: "true", False: "false"}
+    if value is None or isinstance(value, bool):
+        return words[value]
+    text = f"'{value}'" if isinstance(value, str) else repr(value)
+    if isinstance(value, dict):
+        whole = ", ".join(f"{key}: {item}" for key, item in value.items())
+        flat = value and not any(isinstance(item, dict | list) for item in value.values())
+        text = f"the mapping {{{whole}}}" if flat and len(whole) <= _SHORT else "a mapping"
+    elif isinstance(value, list | tuple):
+        text = "a list"
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,203 @@
+"""From a YAML file to a validated, frozen config."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
+
+from pdehvd.config.data_record import check_there, copies, missing_plugins
+from pdehvd.config.files import LocatedError
+from pdehvd.config.messages import explain
+from pdehvd.config.overrides import override
+from pdehvd.config.plugins import load_plugins
+from pdehvd.config.yaml_source import Source, read_source, write
+from pdehvd.errors import ConfigError
+from pdehvd.launch.processes_spec import ProcessesSpec, ScalingSpec
+from pdehvd.launch.tensorflow_import import import_tensorflow
+from pdehvd.spec import Section, Spec, registered
+from pdehvd.training.spec import TrainingSpec
+
+SECTIONS = (
+    "problem",
+    "coefficient",
+    "reference",
+    "sampling",
+    "model",
+    "norm",
+    "optimizer",
+    "learning_rate",
+    "aggregation",
+    "weighting",
+)
+_MODULES = (
+    "pdehvd.problems.pde",
+    "pdehvd.problems.parametric",
+    "pdehvd.problems.sampling",
+    "pdehvd.problems.samples",
+    "pdehvd.reference",
+    "pdehvd.reference.on_grid",
+    "pdehvd.models.mlp",
+    "pdehvd.models.pyramid",
+    "pdehvd.models.unet",
+    "pdehvd.models.generator",
+    "pdehvd.optimizers.first_order",
+    "pdehvd.optimizers.layerwise",
+    "pdehvd.optimizers.quasi_newton",
+    "pdehvd.optimizers.gauss_newton",
+    "pdehvd.optimizers.kfac",
+    "pdehvd.optimizers.soap",
+    "pdehvd.comm.aggregation",
+    "pdehvd.objectives.weighting",
+)
+
+
+def _shape(value: Any) -> str:
+    return "phases" if isinstance(value, list | tuple) else "one"
+
+
+_One = Annotated[Any, Section("optimizer")]
+Phased = Annotated[
+    Annotated[_One, Tag("one")] | Annotated[tuple[_One, ...], Field(min_length=1), Tag("phases")],
+    Discriminator(_shape),
+]
+"""One optimizer, or a list of them that take turns."""
+
+
+class Config(Spec):
+    """Everything that decides a run."""
+
+    name: str = Field(
+        default="run",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        max_length=100,
+        description="names the folder of the run; the file's name by default",
+    )
+    seed: int = Field(default=0, ge=0, lt=2**31, description="decides weights and points")
+    precision: Literal["float32", "float64"] = Field(
+        default="float32", description="of all computing"
+    )
+    problem: Annotated[Any, Section("problem")]
+    sampling: Annotated[Any, Section("sampling")]
+    model: Annotated[Any, Section("model")] = Field(default="mlp", validate_default=True)
+    optimizer: Phased = Field(default="adam", validate_default=True)
+    aggregation: Annotated[Any, Section("aggregation")] = Field(
+        default="global_mean", validate_default=True
+    )
+    weighting: Annotated[Any, Section("weighting")] = Field(default="fixed", validate_default=True)
+    scaling: ScalingSpec = ScalingSpec()
+    training: TrainingSpec = TrainingSpec()
+    processes: ProcessesSpec = ProcessesSpec()
+    output: str | None = Field(
+        default=None, min_length=1, description="folder of the runs; null: runs"
+    )
+
+    @model_validator(mode="after")
+    def _one_thread_where_chunked(self) -> Config:
+        if self.aggregation.chunked and self.processes.threads not in (None, 1):
+            raise ConfigError(
+                f"the order in which {self.processes.threads} threads add may change, and "
+                f"'{self.aggregation.name}' needs a fixed one",
+                ("processes", "threads"),
+                "1, or null",
+            )
+        return self
+
+    @property
+    def threaded(self) -> ProcessesSpec:
+        """The section `processes` with the threads that the aggregation asks for."""
+        update = {"threads": 1} if self.aggregation.chunked else {}
+        return self.processes.model_copy(update=update)
+
+
+# Root, problem, reference: no section lies deeper in others than this.
+_NESTED_SECTIONS = 3
+_built_from: list[type[Spec]] = []
+
+
+def register_builtin() -> None:
+    """Import every module that registers specs."""
+    import_tensorflow()
+    for module in _MODULES:
+        importlib.import_module(module)
+
+
+def prepare(plugins: Sequence[str | Path] = ()) -> None:
+    """Register what a config may name: the built-in specs, then those of plug-in files."""
+    register_builtin()
+    load_plugins(plugins)
+
+
+def root_model() -> type[Config]:
+    """Return the root spec, built from all that is registered by now."""
+    specs = [spec for section in SECTIONS for spec in registered(section).values()]
+    if specs != _built_from:
+        stale = [spec for spec in _below(Spec) if spec.__pydantic_complete__]
+        # A spec is rebuilt from the present state of those inside it, so deep ones need turns.
+        for _ in range(_NESTED_SECTIONS):
+            for spec in stale:
+                spec.model_rebuild(force=True)
+        _built_from[:] = specs
+    return Config
+
+
+def _below(spec: type[Spec]) -> list[type[Spec]]:
+    """Return the spec and all that inherit from it."""
+    return [spec, *(deeper for inner in spec.__subclasses__() for deeper in _below(inner))]
+
+
+def load_config(
+    path: str | Path,
+    settings: Sequence[str] = (),
+    plugins: Sequence[str | Path] = (),
+    look: bool = False,
+) -> tuple[Config, Source]:
+    """Read and validate a config file.
+
+    `settings` are `a.b=value` texts that go over the file; `plugins` are Python files that may
+    register more specs. To `look` at the run whose config it is, the copies that the run holds
+    stand for data files that are missing.
+    Raises `ConfigError` with file, line and YAML path.
+    """
+    source = override(read_source(path), settings)
+    prepare(plugins)
+    try:
+        config = validate(source, copies(source.folder) if look else {})
+    except ConfigError as error:
+        missing = missing_plugins(source.folder)
+        if not missing:
+            raise
+        advice = "".join(f"\nthis run was trained with --plugin {file}" for file in missing)
+        raise LocatedError(f"{error}{advice}") from error
+    if not look:
+        try:
+            check_there(source.folder, config)
+        except ConfigError as error:
+            raise source.located(error) from error
+    return config, source
+
+
+def validate(source: Source, copies: Mapping[str, str] | None = None) -> Config:
+    """Return the config of what was read; `copies` stand for data files that are missing.
+
+    Raises `ConfigError` with a line per finding.
+    """
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source.name).stem).lstrip("._-")
+    data = {"name": stem or "run", **source.data}
+    model = root_model()
+    context = {"folder": str(source.folder), "copies": copies or {}}
+    try:
+        return model.model_validate(data, context=context)
+    except ValidationError as error:
+        raise explain(error, source, model) from error
+    except ConfigError as error:
+        raise source.located(error) from error
+
+
+def dump(config: Config) -> str:
+    """Return the resolved config as YAML; reading it back gives an equal config."""
+    return write(config.plain())

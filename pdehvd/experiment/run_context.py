@@ -1,0 +1,35 @@
+"""Where a process stands and where the run is written."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from pdehvd.assembly import run_directory as folder
+from pdehvd.comm.group import Group
+from pdehvd.comm.watchdog import Watchdog
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where this process stands and where the run is written."""
+
+    group: Group
+    directory: Path
+    threads: int
+    quiet: bool
+    watchdog: Watchdog
+
+    @property
+    def writes(self) -> bool:
+        return self.group.rank == 0
+
+    def say(self, text: str) -> None:
+        """Print a line on rank 0 and keep it in log.txt."""
+        if not self.writes:
+            return
+        with open(self.directory / folder.LOG, "a", encoding="utf-8", errors="replace") as log:
+            log.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+        if not self.quiet:
+            print(text, flush=True)

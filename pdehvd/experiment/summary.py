@@ -1,0 +1,129 @@
+"""What a run says of itself before its first step and after its last; rank 0 alone speaks."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pdehvd.assembly import run_directory as folder
+from pdehvd.assembly.trust.caution import Caution
+from pdehvd.assembly.trust.judge import Judge, far_from_reference
+from pdehvd.config.root import Config
+from pdehvd.errors import essence
+from pdehvd.experiment.run_context import Place
+from pdehvd.launch import restarts
+from pdehvd.training import durable
+from pdehvd.training.history import read
+from pdehvd.training.trainer import Outcome
+
+
+def begin(config: Config, parts: Any, place: Place) -> Judge | None:
+    """Print notes and warnings about a problem; return who judges its result, on rank 0."""
+    if not place.writes:
+        return None
+    for note in parts.objective.problem.notes:
+        place.say(note)
+    reference = None if parts.evaluator is None else parts.evaluator.reference
+    judge = Judge(config, parts.objective.problem, reference)
+    _warn(place, judge.before)
+    return judge
+
+
+def _warn(place: Place, cautions: Sequence[Caution]) -> None:
+    for caution in cautions:
+        place.say(f"warning: {caution.text}")
+
+
+def conclude(
+    config: Config,
+    parts: Any,
+    place: Place,
+    outcome: Outcome,
+    profile: dict[str, Any],
+    judge: Judge | None,
+) -> None:
+    """Write the summary on rank 0, then draw; a summary means that the numbers are complete."""
+    if judge is None:
+        return
+    if math.isnan(outcome.loss) and outcome.status != "diverged":
+        # All steps had been done before: the loss is that of the last of them.
+        losses = read(place.directory).get("loss/total", [math.nan])
+        outcome = replace(outcome, loss=float(list(losses)[-1]))
+    cautions = _judged(judge, parts, outcome)
+    summary = _summary(config, parts, place, outcome) | profile
+    summary["warnings"] = [caution.text for caution in cautions]
+    if outcome.status != "diverged":
+        _draw(place, summary)
+    durable.write_json(place.directory / folder.SUMMARY, summary)
+    wrong = far_from_reference(outcome.errors | judge.unknown_errors(summary["unknowns"]))
+    errors = ", ".join(f"{error:.3e} of {name}" for name, error in outcome.errors.items())
+    place.say(
+        f"{outcome.status}: {outcome.reason}; loss {outcome.loss:.3e}"
+        + (f"; relative L2 error {errors}" if errors else "")
+        + (f"; {wrong}" if wrong else "")
+    )
+    _warn(place, cautions)
+    for name, value in summary["unknowns"].items():
+        place.say(f"discovered {name} = {value:.8g}")
+    place.say(f"run: {place.directory}")
+
+
+def _judged(judge: Judge, parts: Any, outcome: Outcome) -> list[Caution]:
+    """Return the warnings of the problem, then those of its result."""
+    if outcome.status == "diverged":
+        return judge.before
+    return [*judge.before, *judge.after(parts.objective, outcome.state, outcome.errors)]
+
+
+def _draw(place: Place, summary: dict[str, Any]) -> None:
+    """Draw the plots and the report; a picture that fails must not lose a run."""
+    from pdehvd.results import report
+
+    try:
+        report.report(place.directory, summary)
+    except Exception as error:
+        place.say(f"the plots could not be drawn: {type(error).__name__}: {essence(str(error))}")
+
+
+def _summary(config: Config, parts: Any, place: Place, outcome: Outcome) -> dict[str, Any]:
+    state = outcome.state
+    return {
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "name": config.name,
+        "processes": place.group.size,
+        "threads_per_process": place.threads,
+        "precision": config.precision,
+        "parameters": parts.objective.size,
+        "points": parts.objective.points,
+        "notes": list(parts.objective.problem.notes),
+        "steps": state.step,
+        "seconds": state.seconds,
+        "restarts": restarts.restarts(),
+        "seconds_per_step": outcome.clock.per_step,
+        "points_per_second": outcome.clock.points_per_second,
+        "loss": outcome.loss,
+        "relative_l2": outcome.errors,
+        "best": {"step": state.best_step, "value": state.best},
+        "unknowns": {
+            name: float(value) for name, value in parts.objective.unknowns(state.theta).items()
+        },
+        "peak_memory_mib": peak_memory(),
+        "parameters_sha256": hashlib.sha256(
+            np.ascontiguousarray(state.theta.numpy()).tobytes()
+        ).hexdigest(),
+    }
+
+
+def peak_memory() -> float:
+    """Return the largest resident memory of this process so far, in MiB."""
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / 2**20 if sys.platform == "darwin" else used / 2**10

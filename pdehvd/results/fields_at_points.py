@@ -1,0 +1,67 @@
+"""The fields of a run at a person's own points, inside the domain or outside it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from pdehvd.errors import ConfigError, counted, nearest
+from pdehvd.problems.outside import farthest, is_outside
+from pdehvd.results.point_input import GivenPoints, read_points
+from pdehvd.results.solution import Trained, in_chunks
+
+Outside = Literal["warn", "nan", "error"]
+
+
+def fields_at(
+    trained: Trained, given: Any, outside: Outside = "warn"
+) -> tuple[dict[str, np.ndarray], str]:
+    """Return every field at given points, and a sentence about those outside the domain, or "".
+
+    Outside there are values with "warn" and NaN with "nan". Raises ConfigError for what is no
+    set of points, for points outside with "error", and for coordinates that are not finite with
+    "warn" and "error".
+    """
+    choices = get_args(Outside)
+    if outside not in choices:
+        raise ConfigError(
+            f"unknown choice {outside!r}",
+            ("outside",),
+            "one of " + ", ".join(choices),
+            nearest(str(outside), choices),
+        )
+    points = read_points(given, trained.problem.coordinates)
+    beyond = _beyond(trained, points, outside)
+    said = _said(trained, points.x, beyond) if beyond.any() and outside != "nan" else ""
+    if said and outside == "error":
+        raise ConfigError(said)
+    values = in_chunks(trained, points.x)
+    if outside == "nan":
+        values = {name: np.where(beyond, np.nan, value) for name, value in values.items()}
+    return {name: value.reshape(points.shape) for name, value in values.items()}, said
+
+
+def _beyond(trained: Trained, points: GivenPoints, outside: Outside) -> np.ndarray:
+    """Return which points [N] lie outside the domain, those that are not finite among them."""
+    known = np.isfinite(points.x)
+    finite = known.all(axis=1)
+    if not finite.all() and outside != "nan":
+        row, column = np.argwhere(~known)[0]
+        name = trained.problem.coordinates[column]
+        raise ConfigError(
+            f"point {row} (counted from 0) has {name} = {points.x[row, column]}",
+            (),
+            'finite numbers, or outside="nan", which gives NaN there',
+        )
+    beyond = ~finite
+    beyond[finite] = is_outside(trained.problem.domain, points.x[finite], points.rounding)
+    return beyond
+
+
+def _said(trained: Trained, x: np.ndarray, beyond: np.ndarray) -> str:
+    return (
+        f"{np.count_nonzero(beyond)} of {counted(len(x), 'point')} outside the domain, where the "
+        f"network has not been trained: {farthest(trained.problem.domain, x[beyond])}; "
+        'outside="nan" gives NaN there'
+    )

@@ -1,0 +1,211 @@
+"""Pictures of the history: losses, errors, what the optimizer says, unknowns, weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from pdehvd.results.plot_style import INK, figure, in_style, line_style, log_axis
+
+WIDTH, HEIGHT = 7.2, 3.6
+MANY, FEW = 9, 40
+OTHER_ERRORS = ("worst_relative_l2/", "relative_h1/")
+ERROR_LABELS = {
+    "relative_l2": "mean $L^2$",
+    "worst_relative_l2": "worst $L^2$",
+    "relative_h1": "mean $H^1$",
+}
+METHOD = ("damping", "step_length", "condition", "cg_iterations", "evaluations")
+
+
+def curves(history: pd.DataFrame, unknowns: Mapping[str, float]) -> dict[str, Figure]:
+    """Return the pictures of a history by name; those without numbers are left out.
+
+    `unknowns` holds true values, as far as they are known.
+    """
+    drawers: dict[str, Callable[[pd.DataFrame], Figure | None]] = {
+        "loss": _losses,
+        "error": _errors,
+        "learning_rate": _learning_rate,
+        "method": _method,
+        "unknowns": partial(_unknowns, truths=unknowns),
+        "weights": _weights,
+    }
+    drawn = {name: draw(history) for name, draw in drawers.items()}
+    return {name: picture for name, picture in drawn.items() if picture is not None}
+
+
+@in_style
+def _losses(history: pd.DataFrame) -> Figure | None:
+    terms = [name for name in _columns(history, "loss/") if name != "loss/total"]
+    total = "loss/total" in history and history["loss/total"].notna().any()
+    if not terms and not total:
+        return None
+    picture = figure(WIDTH, HEIGHT + 0.16 * max(len(terms) - MANY, 0))
+    axes = picture.subplots()
+    if len(terms) > 1 or not total:
+        _lines(axes, history, terms, "loss/", linewidth=1.1)
+    if total:
+        _line(axes, history, "loss/total", color=INK, linewidth=1.8, label="total", zorder=1.9)
+    several = len(terms) > 1
+    _finish(axes, "loss", "Loss and its terms" if several else "Loss", legend=several)
+    return picture
+
+
+@in_style
+def _errors(history: pd.DataFrame) -> Figure | None:
+    names = _columns(history, "relative_l2/")
+    if not names:
+        return None
+    others = [name for prefix in OTHER_ERRORS for name in _columns(history, prefix)]
+    picture = figure(WIDTH, HEIGHT)
+    axes = picture.subplots()
+    if others:
+        for index, name in enumerate([*names, *others]):
+            measure, field = name.split("/")
+            label = f"{field}: {ERROR_LABELS[measure]}"
+            _line(axes, history, name, label=label, **line_style(index))
+    else:
+        _lines(axes, history, names, "relative_l2/")
+    label = "relative error" if others else "relative $L^2$ error"
+    _finish(axes, label, "Error against the reference")
+    return picture
+
+
+@in_style
+def _learning_rate(history: pd.DataFrame) -> Figure | None:
+    if not _columns(history, "learning_rate"):
+        return None
+    picture = figure(WIDTH, 2.6)
+    axes = picture.subplots()
+    values = _line(axes, history, "learning_rate", **line_style(0))
+    _finish(axes, "learning rate", "Learning rate", logarithmic=_wide(values), legend=False)
+    return picture
+
+
+@in_style
+def _method(history: pd.DataFrame) -> Figure | None:
+    names = [name for name in METHOD if _columns(history, name)]
+    if not names:
+        return None
+    picture = figure(WIDTH, 0.4 + 1.5 * len(names))
+    panels = picture.subplots(len(names), sharex=True, squeeze=False)[:, 0]
+    for index, (axes, name) in enumerate(zip(panels, names, strict=True)):
+        values = _line(axes, history, name, **line_style(index))
+        title = "What the optimizer says" if index == 0 else ""
+        wide = _wide(values[np.isfinite(values)])
+        _finish(axes, name.replace("_", " "), title, logarithmic=wide, legend=False)
+        axes.set_xlabel("step" if index == len(names) - 1 else "")
+    return picture
+
+
+@in_style
+def _unknowns(history: pd.DataFrame, truths: Mapping[str, float]) -> Figure | None:
+    names = _columns(history, "unknown/")
+    if not names:
+        return None
+    picture = figure(WIDTH, 0.5 + 2.2 * len(names))
+    panels = picture.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
+    for index, (axes, name) in enumerate(zip(panels, names, strict=True)):
+        values = _line(axes, history, name, **line_style(index))
+        short = name.removeprefix("unknown/")
+        note = f"{values[-1]:.6g}"
+        if short in truths:
+            axes.axhline(truths[short], color=INK, linewidth=0.9, linestyle="--", zorder=1.9)
+            note += f"\ntrue {truths[short]:.6g}"
+        axes.annotate(
+            note,
+            (1, values[-1]),
+            xycoords=axes.get_yaxis_transform(),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8.5,
+            annotation_clip=False,
+        )
+        axes.set_ylabel(short)
+        axes.grid(True)
+        axes.margins(x=0.01)
+    panels[0].set_title(
+        "Unknowns, their last and (dashed) true values"
+        if truths
+        else "Unknowns and their last values",
+        loc="left",
+    )
+    panels[-1].set_xlabel("step")
+    return picture
+
+
+@in_style
+def _weights(history: pd.DataFrame) -> Figure | None:
+    names = [name for name in _columns(history, "weight/") if history[name].nunique() > 1]
+    if not names:
+        return None
+    picture = figure(WIDTH, HEIGHT)
+    axes = picture.subplots()
+    _lines(axes, history, names, "weight/")
+    _finish(axes, "weight", "Weights of the terms of the loss")
+    return picture
+
+
+def _columns(history: pd.DataFrame, prefix: str) -> list[str]:
+    """Return the columns with this prefix that hold at least one finite number."""
+    names = [str(name) for name in history.columns if str(name).startswith(prefix)]
+    return [name for name in names if np.isfinite(_values(history, name)).any()]
+
+
+def _values(history: pd.DataFrame, name: str) -> np.ndarray:
+    return history[name].to_numpy(dtype=float, na_value=np.nan)
+
+
+def _series(history: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return steps and values where the value is finite."""
+    values = _values(history, name)
+    finite = np.isfinite(values)
+    return _values(history, "step")[finite], values[finite]
+
+
+def _lines(
+    axes: Axes, history: pd.DataFrame, names: Sequence[str], prefix: str, linewidth: float = 1.5
+) -> None:
+    for index, name in enumerate(names):
+        label = name.removeprefix(prefix).replace("/", ": ")
+        _line(axes, history, name, label=label, linewidth=linewidth, **line_style(index))
+
+
+def _line(axes: Axes, history: pd.DataFrame, name: str, **style: Any) -> np.ndarray:
+    """Draw a column against the step and return its values; few of them are marked one by one."""
+    steps, values = _series(history, name)
+    marker = "o" if len(steps) <= FEW else None
+    axes.plot(steps, values, marker=marker, markersize=2.8, **style)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    return values
+
+
+def _wide(values: np.ndarray) -> bool:
+    """Say whether positive values are better seen on a logarithmic axis."""
+    return bool(values.min() > 0 and values.max() / values.min() > 20)
+
+
+def _finish(
+    axes: Axes, label: str, title: str, logarithmic: bool = True, legend: bool = True
+) -> None:
+    """Label a curve picture; what is not positive cannot be shown on a logarithmic axis."""
+    shown = [line.get_ydata() for line in axes.get_lines()]
+    if logarithmic and any(np.any(np.asarray(values) > 0) for values in shown):
+        log_axis(axes)
+    else:
+        axes.grid(True)
+    axes.set_xlabel("step")
+    axes.set_ylabel(label)
+    axes.set_title(title, loc="left")
+    axes.margins(x=0.01)
+    if legend:
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=1.8)

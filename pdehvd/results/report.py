@@ -1,0 +1,216 @@
+"""One page that says what a run did and how to do it again."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from pdehvd.assembly.run_directory import ENVIRONMENT
+from pdehvd.config.data_record import CONFIG
+from pdehvd.errors import counted
+from pdehvd.results.captions import caption
+from pdehvd.results.evaluate import evaluate
+from pdehvd.results.html_page import (
+    cards,
+    code,
+    folded,
+    listed,
+    note,
+    page,
+    picture,
+    section,
+    table,
+)
+from pdehvd.results.plots import plot
+from pdehvd.results.reproduce_commands import NOTE, commands
+from pdehvd.results.solution import RunLike, Trained, opened, true_unknowns
+from pdehvd.results.tables import MEASURES
+from pdehvd.training.durable import read_json, write_text
+from pdehvd.training.history import read
+
+FILE = "report.html"
+
+_HEADS = {
+    "relative_l2": "relative L2",
+    "worst_relative_l2": "relative L2, worst sample",
+    "relative_h1": "relative H1",
+    "energy_gap": "energy gap",
+    "maximum_error": "maximum",
+    "rmse": "root mean square",
+}
+
+
+def report(run: RunLike, summary: Mapping[str, Any] | None = None) -> Path:
+    """Write `report.html`, a page without outside parts, and return its path.
+
+    Pictures are drawn (to `plots/`, as `plots.plot` does) and errors are measured again. `summary`
+    stands for the run's own where that has not been written yet.
+    """
+    trained = opened(run)
+    directory = Path(trained.directory)
+    summary = trained.summary if summary is None else summary
+    environment = read_json(directory / ENVIRONMENT)
+    errors = evaluate(trained)
+    body = [
+        _title(trained, summary),
+        cards(_key_numbers(summary, errors)),
+        section("Warnings", listed(summary.get("warnings", ()))),
+        section("Errors against the reference", _error_table(errors)),
+        section("Unknowns", _unknown_table(trained)),
+        section("Residuals", _residual_table(errors)),
+        section("Pictures", _pictures(trained, errors)),
+        section("How to reproduce", code(commands(directory, summary, environment)) + note(NOTE)),
+        section("Configuration", _configuration(directory)),
+        section("Summary", table((), _rows(_numbers(summary)))),
+        section("Environment", table((), _rows(_written(environment)))),
+    ]
+    path = directory / FILE
+    write_text(path, page(f"{_name(trained)} - pdehvd", filter(None, body)))
+    return path
+
+
+def _name(trained: Trained) -> str:
+    return str(getattr(trained.config, "name", "") or Path(trained.directory).name)
+
+
+def _title(trained: Trained, summary: Mapping[str, Any]) -> str:
+    status = str(summary.get("status", "unfinished"))
+    kind = status if status in ("completed", "stalled", "diverged", "interrupted") else "unfinished"
+    place = escape(Path(trained.directory).name)
+    return (
+        f'<h1>{escape(_name(trained))}<span class="status {kind}">{escape(status)}</span></h1>'
+        f'<p class="place">run {place}</p>'
+    )
+
+
+def _key_numbers(summary: Mapping[str, Any], errors: Mapping[str, Any]) -> list[tuple[str, str]]:
+    relative = errors.get("relative_l2") or summary.get("relative_l2") or {}
+    facts = [(f"relative L2 error of {field}", _text(value)) for field, value in relative.items()]
+    labels = {
+        "loss": "final loss",
+        "steps": "steps",
+        "seconds": "training time",
+        "points_per_second": "points per second",
+        "processes": "processes",
+    }
+    for name, label in labels.items():
+        value = summary.get(name)
+        if value is not None:
+            facts.append((label, _time(value) if name == "seconds" else _text(value)))
+    return facts
+
+
+def _error_table(errors: Mapping[str, Any]) -> str:
+    if "relative_l2" not in errors:
+        return note("This run has no reference solution, so its errors are not known.")
+    measures = [name for name in MEASURES if name in errors]
+    free = errors["up_to_constant"]
+    rows = [
+        (
+            f"{field} (up to a constant)" if field in free else field,
+            *(_text(errors[measure][field]) for measure in measures),
+        )
+        for field in errors["relative_l2"]
+    ]
+    where = f"Measured at {counted(errors['points'], 'point')}"
+    if "samples" in errors:
+        where += f", the nodes of {errors['samples']:,} held-out samples"
+    notes = note(where + ".")
+    if "seconds" in errors:
+        network, solver = (errors["seconds"][name] for name in ("network", "reference"))
+        notes += note(
+            f"One sample takes {network:.3g} s by the network and {solver:.3g} s by the solver of "
+            f"the reference, {solver / network:.3g} times as long."
+        )
+    return notes + table(("field", *(_HEADS[name] for name in measures)), rows)
+
+
+def _unknown_table(trained: Trained) -> str:
+    truths = true_unknowns(trained)
+    rows = []
+    for name, value in trained.unknowns.items():
+        true = truths.get(name)
+        error = abs(value - true) / abs(true) if true else math.nan
+        known = ("", "") if true is None else (f"{true:.6g}", f"{error:.2e}")
+        rows.append((name, f"{value:.6g}", *known))
+    columns = 4 if truths else 2
+    heads = ("unknown", "found", "true", "relative error")
+    return table(heads[:columns], [row[:columns] for row in rows])
+
+
+def _residual_table(errors: Mapping[str, Any]) -> str:
+    """Return the residual of every term on the trained points and on fresh ones."""
+    residuals = errors.get("residuals", {})
+    rows = [
+        (name.replace("/", ": "), _text(at["trained"]), _text(at["fresh"]))
+        for name, at in residuals.items()
+    ]
+    said = note("Root mean square of each term; of an energy, its mean.") if rows else ""
+    return said + table(("term", "on the trained points", "on as many fresh points"), rows)
+
+
+def _pictures(trained: Trained, errors: Mapping[str, Any]) -> str:
+    known = errors.get("relative_l2", {})
+    losses = [name for name in read(trained.directory).columns if name.startswith("loss/")]
+    terms = len(set(losses) - {"loss/total"})
+    return "\n".join(
+        picture(path.read_bytes(), caption(path.stem, known, terms)) for path in plot(trained)
+    )
+
+
+def _written(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the environment with its command as it is typed."""
+    command = environment.get("command")
+    return {**environment, "command": shlex.join(map(str, command))} if command else {**environment}
+
+
+def _configuration(directory: Path) -> str:
+    path = directory / CONFIG
+    if not path.exists():
+        return ""
+    return folded("config.yaml, with every default", code(path.read_text(encoding="utf-8")))
+
+
+def _numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the summary without the warnings, which stand in a section of their own."""
+    return {name: value for name, value in summary.items() if name != "warnings"}
+
+
+def _rows(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Return nested facts as rows of (dotted name, text)."""
+    rows: list[tuple[str, str]] = []
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            rows += _rows(value, f"{prefix}{name}.")
+        elif value != []:
+            rows.append((f"{prefix}{name}", _text(value)))
+    return rows
+
+
+def _text(value: Any) -> str:
+    """Return a number or anything else as a person reads it."""
+    if value is None:
+        return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if 1e4 <= abs(value) < 1e12 else f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(item) for item in value)
+    return str(value)
+
+
+def _time(seconds: Any) -> str:
+    if not isinstance(seconds, int | float) or not math.isfinite(seconds):
+        return _text(seconds)
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

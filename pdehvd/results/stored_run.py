@@ -1,0 +1,115 @@
+"""A run directory as an object, for a notebook or a script."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Any, Literal
+
+from pdehvd.errors import OutsideDomainWarning
+
+
+class Run:
+    """A run directory as an object: what it wrote, and its network as a function.
+
+    Raises `ConfigError` where the directory is no run; `latest` is the newest in `runs`.
+    """
+
+    def __init__(self, directory: Path | str, plugins: Sequence[Path | str] = ()) -> None:
+        from pdehvd.assembly.run_directory import find
+
+        self.directory = find(Path(directory))
+        self.plugins = tuple(Path(plugin) for plugin in plugins)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What the run says about itself; empty while it has not ended."""
+        from pdehvd.assembly.run_directory import SUMMARY
+        from pdehvd.training.durable import read_json
+
+        return read_json(self.directory / SUMMARY)
+
+    @property
+    def history(self) -> Any:
+        """The metrics as a pandas frame, a row for each logged step."""
+        from pdehvd.training.history import read
+
+        return read(self.directory)
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """The relative L2 error of each field at the end; empty without a reference."""
+        return dict(self.summary.get("relative_l2", {}))
+
+    @cached_property
+    def trained(self) -> Any:
+        """The network with its problem and its reference, read from the newest checkpoint."""
+        from pdehvd.launch.tensorflow_import import import_tensorflow
+
+        import_tensorflow()
+        from pdehvd.results.trained_points import open_run
+
+        return open_run(self.directory, self.plugins)
+
+    def predict(
+        self, points: Any, outside: Literal["warn", "nan", "error"] = "warn"
+    ) -> dict[str, Any]:
+        """Return every field at points, by name.
+
+        `points` is an array [N, D] with the coordinates as columns in their order, or a mapping of
+        coordinate names to arrays and numbers, which are broadcast, or a data frame. Fields are
+        [N], or have the shape of the broadcast arrays, in the precision of the run. A generative
+        model takes a mapping of its inputs [B, *n] instead, and gives the field [B, *n].
+
+        `outside` says what holds at points outside the domain, where nothing was trained: "warn"
+        gives the network's values with an `OutsideDomainWarning`, "nan" gives NaN there and where
+        a coordinate is NaN, "error" raises. Raises `ConfigError` for what are no such points.
+        """
+        trained = self.trained
+        # Only now: what opens a run imports TensorFlow quietly.
+        from pdehvd.results.trained_grid import TrainedOnGrid
+
+        if isinstance(trained, TrainedOnGrid):
+            from pdehvd.results.field_input import read_fields
+
+            return {trained.problem.field: trained.predict(read_fields(trained, points))}
+        from pdehvd.results.fields_at_points import fields_at
+
+        values, said = fields_at(trained, points, outside)
+        if said:
+            warnings.warn(said, OutsideDomainWarning, stacklevel=2)
+        return values
+
+    def plot(self) -> dict[str, Any]:
+        """Show the pictures in a notebook and return them as matplotlib figures by name."""
+        from pdehvd.results.plots import figures, png
+
+        pictures = figures(self.trained)
+        if _in_notebook():
+            from IPython.display import Image, display
+
+            for picture in pictures.values():
+                display(Image(png(picture)))
+        return pictures
+
+    def __repr__(self) -> str:
+        errors = ", ".join(f"{name} {error:.3g}" for name, error in self.errors.items())
+        status = self.summary.get("status", "unfinished")
+        return f"Run({str(self.directory)!r}, {status}{', relative L2 ' if errors else ''}{errors})"
+
+    def _repr_html_(self) -> str:
+        return f"<code>{escape(repr(self))}</code>"
+
+
+def _in_notebook() -> bool:
+    """Say whether pictures can be shown where this runs."""
+    if "IPython" not in sys.modules:
+        return False
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    return shell is not None and hasattr(shell, "kernel")

@@ -1,0 +1,59 @@
+"""A trained generative model, read from its run directory: fields in, solutions out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from pdehvd.config.root import Config
+from pdehvd.objectives.generative import LATENT, GenerativeObjective
+from pdehvd.problems.family import HELD_OUT, ParametricProblem, Sample
+from pdehvd.results.trained_run import TrainedRun
+
+
+class TrainedOnGrid(TrainedRun):
+    """The network of a run at its newest checkpoint, or at `which`."""
+
+    problem: ParametricProblem
+    objective: GenerativeObjective
+
+    def __init__(self, directory: Path, config: Config, which: str = "latest") -> None:
+        super().__init__(directory, config, which)
+        self._solution = tf.function(self.objective.solution, autograph=False)
+
+    def held_out(self, numbers: np.ndarray) -> Sample:
+        """Return samples of the evaluation by their numbers, at the problem's resolution."""
+        return self.problem.draw(numbers, self.problem.resolution, HELD_OUT)
+
+    def predict(self, sample: Sample | Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the fields [B, *n] of samples, or of inputs [B, *n] by name."""
+        if not isinstance(sample, Sample):
+            sample = Sample(dict(sample), None)
+        data = self.objective.tensors(sample)
+        resolution = max(n for field in sample.fields.values() for n in field.shape[1:])
+        u = self._solution(self._state.theta, self._state.moments, data, resolution)
+        return u.numpy().astype(np.float64)
+
+    def module(self) -> tf.Module:
+        """Return a module whose signature `predict` maps inputs [1, *n] by name to the field."""
+        module = tf.Module()
+        theta = tf.Variable(self._state.theta, trainable=False, name="theta")
+        moments = tf.Variable(self._state.moments, trainable=False, name="moments")
+        module.theta, module.moments = theta, moments
+        problem, objective = self.problem, self.objective
+        shape = [1, *problem.shape(problem.resolution)]
+        names = (LATENT,) if objective.network.latent else ()
+        signature = {n: tf.TensorSpec(shape, objective.dtype, name=n) for n in problem.inputs}
+        signature |= {
+            name: tf.TensorSpec([1, problem.latent], objective.dtype, name="latent")
+            for name in names
+        }
+
+        def predict(data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            return {problem.field: objective.solution(theta, moments, data, problem.resolution)}
+
+        module.predict = tf.function(predict, input_signature=[signature], autograph=False)
+        return module

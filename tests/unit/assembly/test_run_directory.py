@@ -1,0 +1,42 @@
+import errno
+import subprocess
+import sys
+
+import pytest
+
+from pdehvd.assembly import run_directory
+from pdehvd.errors import ConfigError
+from pdehvd.experiment.failures import told
+
+
+def test_a_run_directory_has_one_writer(tmp_path):
+    with run_directory.Lock() as one:
+        one.take(tmp_path)
+        with run_directory.Lock() as two, pytest.raises(ConfigError, match="another process"):
+            two.take(tmp_path)
+    with run_directory.Lock() as three:
+        three.take(tmp_path)
+
+
+def test_a_killed_writer_holds_nothing(tmp_path):
+    program = (
+        "import os, sys; from pathlib import Path; from pdehvd.assembly.run_directory import Lock; "
+        "Lock().take(Path(sys.argv[1])); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    with run_directory.Lock() as lock:
+        lock.take(tmp_path)
+
+
+def test_what_a_death_left_goes_when_a_run_goes_on(tmp_path):
+    (tmp_path / ".config.yaml.new").write_text("half")
+    (tmp_path / "summary.json").write_text("{}")
+    (tmp_path / "config.yaml").write_text("name: run")
+    run_directory.tidy(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_a_full_disk_is_told_with_what_to_do():
+    text, code = told(OSError(errno.ENOSPC, "No space left on device", "runs/a/metrics.jsonl"))
+    assert code == 3 and text.startswith("runs/a/metrics.jsonl cannot be written: No space left")
+    assert "--resume" in text

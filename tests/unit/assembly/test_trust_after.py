@@ -1,0 +1,224 @@
+"""Warnings after training: each rule on results made up for it, and on real ones."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pdehvd.assembly.build import build_parts
+from pdehvd.assembly.trust import problem_scales, trained_state
+from pdehvd.assembly.trust.after_training import after_training
+from pdehvd.assembly.trust.judge import far_from_reference
+from pdehvd.comm.group import Solo
+from pdehvd.config.root import prepare, validate
+from pdehvd.config.yaml_source import parse_source
+from pdehvd.training.fresh_residuals import TermResidual
+from pdehvd.training.state import TrainState
+
+prepare()
+GROWTH = """
+precision: float64
+problem:
+  name: pde
+  coordinates: {t: [0, 5]}
+  fields: [N]
+  unknowns: {rate: {initial: 1, positive: true}}
+  equations: {growth: N_t - rate*N*(1 - N)}
+  conditions: {start: {at: {t: 0}, equal: {N: 0.2}}}
+  reference: {name: exact, N: 1/(1 + 4*exp(-t))}
+sampling: {name: sobol, equations: 64, conditions: 8}
+model: {name: mlp, width: 8, depth: 2}
+optimizer: ssbroyden
+"""
+STEADY = """
+precision: float64
+problem:
+  name: pde
+  coordinates: {x: [0, 1], t: [0, 1]}
+  fields: [k]
+  equations: {constant: k_t}
+  conditions: {start: {on: t = 0, equal: {k: 1 + x}}}
+sampling: {name: sobol, equations: 64, conditions: 8}
+model: {name: mlp, width: 8, depth: 2}
+"""
+
+
+def made_up(text, function):
+    """Return a result without residuals whose first field is a function of points [N, D]."""
+    parts = build_parts(validate(parse_source(text, "test")), Solo())
+    config = validate(parse_source(text, "test"))
+    problem = parts.objective.problem
+    reference = parts.evaluator.reference if parts.evaluator else None
+    known = problem_scales.gather(config, problem, reference)
+    theta = parts.objective.initial(0)
+    state = TrainState(
+        1000, theta, {}, np.ones(len(problem.terms)), parts.objective.initial_moments()
+    )
+    found = trained_state.gather(known, (), parts.objective, state, {})
+    return replace(
+        found,
+        residuals=dict.fromkeys(problem.terms, TermResidual(1e-6, 1e-6)),
+        values={problem.fields[0]: function(found.points)},
+        unknowns={},
+        layers=dict.fromkeys(found.layers, 0.0),
+    )
+
+
+@pytest.fixture(scope="module")
+def right():
+    return made_up(GROWTH, lambda x: 1 / (1 + 4 * np.exp(-x[:, 0])))
+
+
+def names(found):
+    return [caution.name for caution in after_training(found)]
+
+
+def only(found):
+    (caution,) = after_training(found)
+    return caution.text
+
+
+def test_a_right_answer_is_silent(right):
+    assert names(replace(right, errors={"N": 0.01})) == []
+
+
+def test_a_large_error_beside_small_residuals(right):
+    text = only(replace(right, errors={"N": 0.7}))
+    assert "wrong although the loss is small" in text and "N by 70%" in text
+    large = {**right.residuals, "equation/growth": TermResidual(0.2, 0.2)}
+    assert names(replace(right, errors={"N": 0.7}, residuals=large)) == []
+
+
+def test_residuals_that_are_small_at_trained_points_alone(right):
+    only_there = {**right.residuals, "equation/growth": TermResidual(1e-6, 0.2)}
+    text = only(replace(right, residuals=only_there))
+    assert "`growth` holds at the trained points only" in text
+    assert "`sampling: {name: sobol, equations: 256, conditions: 32, resample_every: 500}`" in text
+    for residual in (TermResidual(1e-9, 1e-4), TermResidual(0.1, 0.2)):
+        both = {**right.residuals, "equation/growth": residual}
+        assert names(replace(right, residuals=both)) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (4e-15, "rate ran from 1 to 4e-15"),
+        (1e9, "rate ran from 1 to 1e+09"),
+        (1.00001, "rate has not moved from its first guess 1"),
+    ],
+)
+def test_unknowns_at_an_edge(right, found, told):
+    assert told in only(replace(right, unknowns={"rate": (1.0, found)}))
+
+
+def test_unknowns_that_are_on_their_way(right):
+    assert names(replace(right, unknowns={"rate": (1.0, 0.3)})) == []
+    assert names(replace(right, unknowns={"rate": (1.0, 1.00001)}, steps=50)) == []
+
+
+def test_a_constant(right):
+    flat = {"N": np.full(len(right.points), 0.6)}
+    assert "N is constant over the domain (0.6)" in only(replace(right, values=flat))
+
+
+def test_zero_beyond_a_thin_layer(right):
+    jump = {"N": np.where(right.points[:, 0] < 0.01, 0.2, 1e-9)}
+    beyond = replace(right, values=jump, layers={"start": 100.0})
+    text = only(beyond)
+    assert "N is zero on 100% of the domain" in text and "`start`" in text
+    assert "{start: 100.0}" in text
+    # A solution that really decays has small residuals where it does so.
+    assert names(replace(beyond, layers={"start": 1e-3})) == []
+    violated = {**right.residuals, "condition/start": TermResidual(0.2, 0.2)}
+    assert "zero" in names(replace(beyond, layers={}, residuals=violated))
+
+
+def test_a_short_run_is_not_called_wrong(right):
+    flat = {"N": np.full(len(right.points), 0.6)}
+    assert names(replace(right, values=flat, steps=100)) == []
+    violated = {**right.residuals, "condition/start": TermResidual(0.2, 0.2)}
+    zero = replace(right, values={"N": 0 * flat["N"]}, residuals=violated)
+    assert names(zero) == ["zero"] and names(replace(zero, steps=100)) == []
+
+
+def test_what_must_not_depend_on_a_coordinate():
+    along = made_up(STEADY, lambda x: 1 + x[:, 0] + x[:, 1])
+    text = only(along)
+    assert "k must not depend on t (`constant`)" in text
+    assert "{constant: 100.0}" in text
+    assert names(made_up(STEADY, lambda x: 1 + x[:, 0])) == []
+
+
+ROUND = """
+precision: float64
+problem:
+  name: pde
+  coordinates: {x: [0, 1], t: [0, 2]}
+  fields: [u]
+  equations: {carry: u_t + 0.6*u_x}
+  conditions:
+    sides: {periodic: x}
+    start: {on: t = 0, equal: {u: sin(2*pi*x)}}
+sampling: {name: sobol, equations: 64, conditions: 8}
+model: {name: mlp, width: 8, depth: 2}
+"""
+
+
+def test_what_is_carried_around_must_not_fade():
+    def wave(x):
+        return np.sin(2 * np.pi * (x[:, 0] - 0.6 * x[:, 1]))
+
+    text = only(made_up(ROUND, lambda x: wave(x) * np.exp(-x[:, 1])))
+    assert "u shrinks to 14% of its initial size" in text and "`carry`" in text
+    assert names(made_up(ROUND, wave)) == []
+    damped = ROUND.replace("0.6*u_x", "0.6*u_x + u")
+    assert names(made_up(damped, lambda x: wave(x) * np.exp(-x[:, 1]))) == []
+    # Without periodic faces it may leave.
+    left = ROUND.replace("periodic: x", "on: x = 0, equal: {u: 0}")
+    assert names(made_up(left, lambda x: wave(x) * np.exp(-x[:, 1]))) == []
+
+
+CAVITY = """
+precision: float64
+problem:
+  name: pde
+  coordinates: {x: [0, 1], y: [0, 1]}
+  fields: [u, v, p]
+  equations:
+    momentum_x: u*u_x + v*u_y + p_x - (u_xx + u_yy)
+    momentum_y: u*v_x + v*v_y + p_y - (v_xx + v_yy)
+    continuity: u_x + v_y
+  conditions:
+    lid: {on: y = 1, equal: {u: 1, v: 0}}
+    walls: {on: [x = 0, x = 1, y = 0], equal: {u: 0, v: 0}}
+sampling: {name: sobol, equations: 64, conditions: 64}
+model: {name: mlp, width: 8, depth: 2}
+"""
+
+
+def test_conditions_that_differ_where_they_meet():
+    flow = made_up(CAVITY, lambda x: x[:, 1])
+    flow = replace(flow, values={name: flow.points[:, 1] for name in "uvp"})
+    assert names(flow) == []
+    wrong = replace(flow, errors={"u": 0.33, "p": 0.05})
+    assert names(wrong) == ["wrong_answer", "meeting"]
+    text = after_training(wrong)[1].text
+    assert "`lid` and `walls` ask for different values of u where they meet (1 and 0 near" in text
+    even = made_up(CAVITY.replace("u: 1,", "u: 16*(x*(1 - x))^2,"), lambda x: x[:, 1])
+    even = replace(even, values=flow.values, errors={"u": 0.33})
+    assert names(even) == ["wrong_answer"]
+
+
+def test_a_level_that_nothing_fixes():
+    flow = made_up(CAVITY, lambda x: x[:, 1])
+    wrong = replace(flow, values={n: flow.points[:, 1] for n in "uvp"}, errors={"p": 0.5})
+    text = after_training(wrong)[-1].text
+    assert "only derivatives of p occur" in text
+    assert "`conditions: {p_level: {at: {x: 0.0, y: 0.0}, equal: {p: 0}}}`" in text
+
+
+def test_the_last_line_of_a_wrong_answer():
+    assert far_from_reference({"u": 0.01, "v": 0.33}) == (
+        "the answer is wrong: v is off by 33% of its size"
+    )
+    assert far_from_reference({"u": 0.01, "v": float("nan")}) == ""

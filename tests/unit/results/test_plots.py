@@ -1,0 +1,153 @@
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+from pdehvd.results.plots import figures, plot
+from pdehvd.results.plots_curves import curves
+from pdehvd.results.plots_fields import Section, heat_maps, sections, sheet
+
+CURVES = {"loss", "error", "learning_rate"}
+
+
+@pytest.mark.parametrize(
+    ("shape", "fields", "expected"),
+    [
+        ("line", "uv", {"solution"}),
+        ("line_time", "u", {"solution_u", "slices_u"}),
+        ("plane", "uv", {"solution_u", "solution_v"}),
+        ("plane_time", "u", {"solution_u"}),
+        ("space_time", "u", {"solution_u"}),
+    ],
+)
+def test_every_kind_of_domain_gets_its_pictures(fake, fill, tmp_path, shape, fields, expected):
+    fill(tmp_path)
+    paths = plot(fake(shape, fields))
+    assert {path.stem for path in paths} == expected | CURVES
+    for path in paths:
+        assert path.parent == tmp_path / "plots"
+        assert path.read_bytes().startswith(b"\x89PNG")
+    assert {path.name for path in (tmp_path / "plots").iterdir()} == {path.name for path in paths}
+
+
+def test_a_run_without_history_still_shows_its_solution(fake):
+    assert set(figures(fake("line"))) == {"solution"}
+
+
+def test_unknowns_and_changing_weights_are_drawn(fake, fill, tmp_path):
+    fill(tmp_path, unknown=True)
+    assert "unknowns" in figures(fake("line"))
+
+
+def test_a_single_logged_step_can_be_seen():
+    history = pd.DataFrame([{"step": 100, "loss/total": 0.5, "relative_l2/u": 0.1}])
+    for picture in curves(history, {}).values():
+        (line,) = picture.axes[0].get_lines()
+        assert line.get_marker() == "o"
+
+
+def test_unknowns_stand_beside_their_true_values():
+    history = pd.DataFrame({"step": [0, 1, 2], "unknown/nu": [0.3, 0.2, 0.15]})
+    (axes,) = curves(history, {"nu": 0.125})["unknowns"].axes
+    assert [text.get_text() for text in axes.texts] == ["0.15\ntrue 0.125"]
+    assert axes.get_lines()[1].get_ydata()[0] == 0.125
+
+
+def test_a_loss_that_is_nowhere_positive_is_drawn():
+    history = pd.DataFrame({"step": [0, 1], "loss/total": [0.0, np.inf], "loss/a": [0.0, np.nan]})
+    assert curves(history, {})["loss"].axes[0].get_yscale() == "linear"
+
+
+def test_what_is_outside_a_shape_is_blank(fake):
+    run = fake("plane_shape")
+    shown = sheet(run, sections(run.problem.domain)[0])
+    values = shown.values["u"]
+    assert np.isnan(values[0, -1])
+    assert values[-1, 0] == pytest.approx(run.predict(np.array([[-1.0, 1.0]]))["u"][0])
+
+
+def test_a_section_that_misses_the_domain_is_none(fake):
+    run = fake("plane")
+    run.problem.domain = type(run.problem.domain)(
+        "xyz", [[0, 1]] * 3, inside=lambda p: p[:, 2] > 0.8
+    )
+    assert sheet(run, Section(0, 1, {2: 0.5})) is None
+    assert sheet(run, Section(0, 1, {2: 0.9})) is not None
+
+
+def test_sections_of_space_and_time_are_middle_planes_at_the_end(fake):
+    planes = sections(fake("space_time").problem.domain)
+    assert [(plane.horizontal, plane.vertical) for plane in planes] == [(0, 1), (0, 2), (1, 2)]
+    assert planes[0].fixed == {2: 0.0, 3: 1.0}
+
+
+def test_error_colours_are_symmetric_and_values_share_the_references_scale(fake):
+    run = fake("plane")
+    shown = sheet(run, sections(run.problem.domain)[0])
+    axes = heat_maps(run, [shown], "u").axes[:3]
+    solution, reference, error = (each.get_images()[0] for each in axes)
+    assert solution.norm is reference.norm
+    assert solution.norm.vmax == pytest.approx(shown.truths["u"].max())
+    assert error.norm.vmin == -error.norm.vmax
+    assert error.norm.vmax == pytest.approx(0.02, rel=1e-3)
+
+
+def test_a_free_constant_does_not_show_as_an_error(fake):
+    run = fake("plane", shift=5.0, free=("u",))
+    shown = sheet(run, sections(run.problem.domain)[0])
+    assert np.abs(shown.values["u"] - shown.truths["u"]).max() < 0.05
+
+
+def test_without_reference_only_the_solution_is_shown(fake):
+    run = fake("plane", reference=False)
+    shown = sheet(run, sections(run.problem.domain)[0])
+    titles = [axes.get_title() for axes in heat_maps(run, [shown], "u").axes]
+    assert [title for title in titles if title] == ["u: solution"]
+
+
+def test_a_constant_solution_and_nan_are_drawn(fake):
+    run = fake("plane")
+    run.functions["u"] = lambda p: np.where(p[:, 0] > 1, np.nan, 1.0)
+    run.predict = lambda p: {"u": np.ones(len(p))}
+    assert set(figures(run)) == {"solution_u"}
+
+
+def test_the_callers_matplotlib_is_left_as_it_was(fake, fill, tmp_path):
+    fill(tmp_path)
+    with mpl.rc_context({"lines.linewidth": 7.0}):
+        before = dict(mpl.rcParams)
+        plot(fake("line"))
+        assert dict(mpl.rcParams) == before
+
+
+def test_a_legend_explains_the_lines_of_all_fields(fake):
+    run = fake("line", "uv")
+    run.reference.functions = {"v": run.functions["v"]}
+    (legend,) = figures(run)["solution"].legends
+    assert {text.get_text() for text in legend.get_texts()} == {"solution", "reference"}
+
+
+def test_steps_are_whole_numbers():
+    history = pd.DataFrame({"step": [1, 2, 3], "loss/total": [3.0, 2, 1], "unknown/a": [1.0, 2, 3]})
+    for logged in (history, history[:1]):
+        for picture in curves(logged, {}).values():
+            ticks = picture.axes[0].get_xticks()
+            np.testing.assert_array_equal(ticks, np.round(ticks))
+
+
+def test_the_place_of_a_section_is_short_however_many_coordinates_are_fixed(fake):
+    run = fake("plane")
+    wide, longest = type(run.problem.domain), lambda title: max(map(len, title.split("\n")))
+
+    def title(bounds):
+        names = [f"x{number}" for number in range(len(bounds))]
+        run.problem.domain = wide(names, bounds)
+        return sheet(run, sections(run.problem.domain)[1]).title
+
+    equal = title([[0, 1]] * 10)
+    assert (
+        equal.replace("\n", " ") == "x1, x3, x4, x5, x6, x7, x8, x9 = 0.5" and longest(equal) < 33
+    )
+    assert title([[0, 1]] * 50) == "48 others = 0.5"
+    different = title([[0, 1 + number] for number in range(10)])
+    assert different.startswith("x1 = 1, x3 = 2,") and longest(different) < 33
