@@ -11,6 +11,7 @@ import machine
 import pytest
 
 from pdehvd import caches, native
+from pdehvd.launch import loopback
 
 ROOT = Path(__file__).parents[2]
 
@@ -85,13 +86,13 @@ def test_no_folder_for_temporary_files_is_no_failure(homeless, monkeypatch):
 
     monkeypatch.setattr(caches.tempfile, "gettempdir", none)
     assert list(caches.places("lib")) == []
-    assert native.library(Path(native.__file__).with_name("loopback.c"), ["cc"], ["-ldl"]) is None
+    assert native.library(Path(loopback.__file__).with_name("loopback.c"), ["cc"], ["-ldl"]) is None
 
 
 def test_libraries_and_references_share_the_rule(homeless):
     from pdehvd.reference.cache import cached
 
-    source = Path(native.__file__).with_name("loopback.c")
+    source = Path(loopback.__file__).with_name("loopback.c")
     made = native.library(source, ["cc", "gcc"], ["-ldl"])
     assert made is not None and made.parent == homeless / f"pdehvd-{os.geteuid()}" / "lib"
     calls = []
