@@ -24,7 +24,7 @@ import bench_results
 import machine
 from generative_runs import unet_settings
 
-from pdehvd.experiment.scaling_results import Row, cells
+from pdehvd.scaling.sweep_results import Row, cells
 
 ADAM = {"name": "adam", "learning_rate": 1e-3}
 QUICK_STEPS = 8
