@@ -8,7 +8,7 @@ from pathlib import Path
 from pdehvd.errors import EnvironmentFault
 from pdehvd.launch.ranks import OWN
 
-NOTE = "PDEHVDNOTE"
+NOTE = "PDEHVD_NOTE"
 """Environment variable: the file in which rank 0 names its run directory."""
 
 
