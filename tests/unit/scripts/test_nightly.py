@@ -35,7 +35,7 @@ def test_every_config_case_and_campaign_has_a_job() -> None:
 
 
 def test_a_config_must_reach_twice_its_stated_error(tmp_path: Path) -> None:
-    claim = Stated("x", 1, 10, False, {"u": 1e-3, "v": 1e-2}, {"nu": 0.05})
+    claim = Stated("x", 1, 10, {"u": 1e-3, "v": 1e-2}, {"nu": 0.05})
     reached = {"relative_l2": {"u": 1.9e-3, "v": 1e-2}, "unknowns": {"nu": 0.0505}}
     assert claim.judge(0, "", run_folder(tmp_path / "good", **reached)).good
     assert not claim.judge(4, "", tmp_path / "good").good
