@@ -11,10 +11,11 @@ from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError, counted
 from pdehvd.models.grid_network import GridNetwork
 from pdehvd.objectives.base import Objective
-from pdehvd.objectives.chunked import ChunkedObjective
-from pdehvd.objectives.chunked_generative import ChunkedGenerativeObjective
+from pdehvd.objectives.exact_sums import ExactPointSums, ExactSampleSums
 from pdehvd.objectives.generative import GenerativeObjective
+from pdehvd.objectives.local_sums import LocalPointSums, LocalSampleSums
 from pdehvd.objectives.objective import PDEObjective
+from pdehvd.objectives.reducer import PointReducer, SampleReducer
 from pdehvd.problems.family import ParametricProblem
 from pdehvd.problems.levels import Schedule
 from pdehvd.problems.pde import PDEProblem
@@ -98,12 +99,22 @@ def build_objective(config: Config, problem: Any, group: Group) -> Any:
             )
     except ConfigError as error:
         raise error.within("model") from error
-    hooks = group, config.aggregation, config.precision
+    if isinstance(problem, ParametricProblem):
+        return _sample_objective(config, problem, network, group)
+    hook = config.aggregation
+    reducer: PointReducer
+    if hook.chunked:
+        reducer = ExactPointSums(hook, group, problem.blocks[0].count, config.precision)
+    else:
+        reducer = LocalPointSums(hook, group)
     parts = config.training.micro_batches
-    if not isinstance(problem, ParametricProblem):
-        if config.aggregation.chunked:
-            return ChunkedObjective(problem, network, *hooks)
-        return PDEObjective(problem, network, *hooks, parts)
+    return PDEObjective(problem, network, reducer, config.precision, parts)
+
+
+def _sample_objective(
+    config: Config, problem: ParametricProblem, network: GridNetwork, group: Group
+) -> GenerativeObjective:
+    hook, parts = config.aggregation, config.training.micro_batches
     if parts > 1 and network.moments:
         raise ConfigError(
             "batch normalisation of a part of the batch is another network",
@@ -113,10 +124,13 @@ def build_objective(config: Config, problem: Any, group: Group) -> Any:
     schedule = build_schedule(config, problem)
     for resolution in dict.fromkeys(schedule.resolutions):
         _check_resolution(network, problem, resolution)
-    if config.aggregation.chunked:
-        return ChunkedGenerativeObjective(problem, network, *hooks, schedule)
-    buckets = config.processes.buckets
-    return GenerativeObjective(problem, network, *hooks, schedule, parts, buckets)
+    reducer: SampleReducer
+    if hook.chunked:
+        reducer = ExactSampleSums(hook, group, problem.samples.batch)
+    else:
+        counts = problem.samples.batch, network.merged, parts, config.processes.buckets
+        reducer = LocalSampleSums(hook, group, *counts)
+    return GenerativeObjective(problem, network, reducer, config.precision, schedule)
 
 
 def build_grid_network(config: Config, problem: ParametricProblem) -> GridNetwork:

@@ -97,7 +97,8 @@ def _has_layers(objective: Objective) -> bool:
     """Return whether all parameters are those of layers z = W a + b at points."""
     if not isinstance(objective, PDEObjective):
         return False
-    return Linearization(objective).starts is not None
+    linear = Linearization(objective.law, objective.counts, objective.dtype)
+    return linear.starts is not None
 
 
 def _check_memory(objective: Objective, spec: OptimizerSpec) -> None:

@@ -8,15 +8,14 @@ from functools import cached_property
 import numpy as np
 import tensorflow as tf
 
-from pdehvd.comm.aggregation import Aggregation
-from pdehvd.comm.group import Group
 from pdehvd.models.grid_network import GridNetwork
 from pdehvd.models.network import Layout
 from pdehvd.models.norm import Reduce
 from pdehvd.objectives.base import Batch, Evaluation, Objective
 from pdehvd.objectives.curvature import Curvature, random_signs
 from pdehvd.objectives.discrete import DiscreteLaw
-from pdehvd.objectives.parts import Data, cut, sum_in_parts
+from pdehvd.objectives.parts import Data
+from pdehvd.objectives.reducer import Contribution, SampleReducer
 from pdehvd.objectives.whole import WholeSamples
 from pdehvd.problems.family import HELD_OUT, TRAINING, ParametricProblem, Sample
 from pdehvd.problems.levels import Schedule
@@ -36,20 +35,16 @@ class GenerativeObjective(Objective):
         self,
         problem: ParametricProblem,
         network: GridNetwork,
-        group: Group,
-        aggregation: Aggregation,
+        reducer: SampleReducer,
         dtype: str,
         schedule: Schedule | None = None,
-        micro_batches: int = 1,
-        buckets: int = 1,
     ) -> None:
         self.problem = problem
         self.network = network
-        self.group = group
-        self.aggregation = aggregation
+        self.reducer = reducer
+        self.group = reducer.group
+        self.micro_batches = reducer.micro_batches
         self.dtype = tf.as_dtype(dtype)
-        self.micro_batches = micro_batches
-        self.buckets = buckets
         self.terms = problem.terms
         self.schedule = schedule or problem.schedule()
         self.period = problem.samples.every
@@ -102,8 +97,7 @@ class GenerativeObjective(Objective):
 
     def batch(self, round_: int, selection: np.ndarray | None = None) -> Batch:
         indices = self.problem.samples.indices(round_)
-        start, stop = self.group.shard(len(indices))
-        return [self._drawn(indices[start:stop], round_)]
+        return [self._drawn(indices[places], round_) for places in self.reducer.places()]
 
     def _drawn(self, indices: np.ndarray, round_: int) -> dict[str, tf.Tensor]:
         """Return the samples of these numbers at the round's resolution."""
@@ -118,32 +112,19 @@ class GenerativeObjective(Objective):
         return tensors
 
     def evaluate(self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor) -> Evaluation:
-        """Return the global loss, gradient and moments; one collective besides those of norms."""
-        *gradients, both = sum_in_parts(
-            lambda part: self._contribution(theta, part, weights), batch, self.micro_batches
-        )
-        gradient, both = self.aggregation.combine_buckets(self.group, gradients, both)
-        losses = both[: len(self.terms)]
-        return Evaluation(
-            tf.reduce_sum(weights * losses), losses, gradient, both[len(self.terms) :]
+        """Return the global loss, gradient and moments."""
+        return self.reducer.evaluate(
+            lambda data, reduce: self._contribution(theta, data, weights, reduce), batch, weights
         )
 
     def _contribution(
-        self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor
-    ) -> tuple[tf.Tensor, ...]:
-        """Return this rank's part of the gradient in buckets, and of losses and moments [T + M]."""
-        gradients, losses, moments = self._gradients(theta, batch[0], weights, self._reduce)
-        share = moments * self._weight_of_moments(batch)
-        return *cut(gradients, self.buckets), tf.concat([losses, share], 0)
-
-    def _gradients(
         self,
         theta: tf.Tensor,
         data: Mapping[str, tf.Tensor],
         weights: tf.Tensor,
         reduce: Reduce,
-    ) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor]:
-        """Return the samples' part of each parameter's gradient and of the losses [T], and moments.
+    ) -> Contribution:
+        """Return what samples contribute to the gradient, parameter by parameter, and to losses.
 
         By parameters: those of the last layers are there while the first ones' are computed.
         """
@@ -156,7 +137,7 @@ class GenerativeObjective(Objective):
             loss = tf.reduce_sum(weights * parts)
         none = tf.UnconnectedGradients.ZERO
         gradients = tape.gradient(loss, parameters, unconnected_gradients=none)
-        return list(gradients), parts, moments
+        return Contribution(list(gradients), parts, moments)
 
     def whole(self, round_: int | None, selection: np.ndarray | None = None) -> WholeSamples:
         if round_ is None:
@@ -165,20 +146,15 @@ class GenerativeObjective(Objective):
         return WholeSamples(self, numbers, TRAINING, self._round_resolution(round_))
 
     def losses_at(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
-        def share(theta: tf.Tensor, data: Mapping[str, tf.Tensor]) -> tf.Tensor:
-            raw, _ = self._trained(self.network.split(theta), data, self._reduce)
+        def share(theta: tf.Tensor, data: Mapping[str, tf.Tensor], reduce: Reduce) -> tf.Tensor:
+            raw, _ = self._trained(self.network.split(theta), data, reduce)
             return self._weighted_loss(raw, data, weights)
 
-        def one(theta: tf.Tensor) -> tf.Tensor:
-            return sum_in_parts(lambda part: (share(theta, part[0]),), batch, self.micro_batches)[0]
-
-        # One after another: their normalisations have collectives of the same names.
-        local = tf.map_fn(one, thetas, parallel_iterations=1)
-        return self.group.sum([local], "losses_at")[0]
+        return self.reducer.total_at(share, thetas, batch, "losses_at")
 
     def with_signs(self, batch: Batch, number: int) -> Batch:
-        start, stop = self.group.shard(self.problem.samples.batch)
-        return [self._signed(batch[0], range(start, stop), number)]
+        each = zip(batch, self.reducer.places(), strict=True)
+        return [self._signed(data, places.tolist(), number) for data, places in each]
 
     def _signed(self, data: Data, places: Sequence[int], number: int) -> Data:
         """Return the samples at `places` of the global batch, with signs for their rows."""
@@ -187,12 +163,9 @@ class GenerativeObjective(Objective):
         return {**data, SIGNS: tf.constant(signs)}
 
     def curvature_sample(self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
-        (part,) = sum_in_parts(
-            lambda part: (self._curved(theta, part[0], weights, self._reduce),),
-            batch,
-            self.micro_batches,
+        return self.reducer.total(
+            lambda data, reduce: self._curved(theta, data, weights, reduce), batch, "curvature"
         )
-        return self.group.sum([part], "curvature")[0]
 
     def _curved(
         self,
@@ -220,10 +193,7 @@ class GenerativeObjective(Objective):
 
     def held_out_chunks(self) -> list[np.ndarray]:
         """Return the numbers of this rank's held-out samples, few at a time."""
-        start, stop = self.group.shard(self.problem.held_out)
-        # Their images must not need more memory than a step.
-        size = max(self.problem.samples.batch // self.group.size, 1)
-        return [np.arange(first, min(first + size, stop)) for first in range(start, stop, size)]
+        return self.reducer.held_out(self.problem.held_out)
 
     def solution(
         self, theta: tf.Tensor, moments: tf.Tensor, data: Mapping[str, tf.Tensor], resolution: int
@@ -260,9 +230,6 @@ class GenerativeObjective(Objective):
     def _resolution(data: Mapping[str, tf.Tensor]) -> int:
         return max(int(n) for field in _fields(data).values() for n in field.shape[1:])
 
-    def _reduce(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
-        return self.group.sum([tensor], name)[0]
-
     def _differentiable(self, raw: tf.Tensor, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Return the losses [b]; their slopes come with them from one compiled pass."""
 
@@ -279,13 +246,6 @@ class GenerativeObjective(Objective):
 
     def _imposed_losses(self, raw: tf.Tensor, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return self.law.losses(self.law.imposed(raw, inputs), inputs)
-
-    def _weight_of_moments(self, batch: Batch) -> tf.Tensor:
-        """Return this rank's weight in the sum over ranks of the moments."""
-        if not self.network.merged:
-            return tf.constant(float(self.group.rank == 0), self.dtype)
-        own = next(iter(batch[0].values())).shape[0]
-        return tf.constant(own / self.problem.samples.batch, self.dtype)
 
 
 def _fields(data: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:

@@ -10,8 +10,6 @@ import tensorflow as tf
 
 from pdehvd.models.network import Layout
 from pdehvd.objectives.base import Batch, Objective
-from pdehvd.objectives.chunked import ChunkedObjective
-from pdehvd.objectives.chunked_least_squares import ChunkedLeastSquares
 from pdehvd.objectives.least_squares import LeastSquares
 from pdehvd.objectives.linearization import Linearization
 from pdehvd.objectives.objective import PDEObjective
@@ -46,11 +44,16 @@ class HostCalls:
         self.curvature_sample = tf.function(objective.curvature_sample, autograph=False)
 
     @cached_property
-    def linear(self) -> Linearization:
-        """What makes the residuals linear, for methods of least squares."""
+    def squares(self) -> PDEObjective:
+        """The objective as a sum of squares, for methods that need one."""
         if not isinstance(self.objective, PDEObjective):
             raise TypeError("only a sum of squared residuals can be made linear")
-        return Linearization(self.objective)
+        return self.objective
+
+    @cached_property
+    def linear(self) -> Linearization:
+        """What makes the residuals linear."""
+        return Linearization(self.squares.law, self.squares.counts, self.squares.dtype)
 
 
 class HostObjective:
@@ -114,14 +117,16 @@ class HostObjective:
 
     def linearize(self, theta: np.ndarray) -> LeastSquares:
         """Return the rows of the sum of squares and their Jacobian at theta."""
-        calls, batch, weights = self._calls, self._batch, self._weights
-        group = calls.objective.group
-        if isinstance(calls.objective, ChunkedObjective):
-            return ChunkedLeastSquares(calls.linear, group, batch, self._all, weights, theta)
-        return LeastSquares(calls.linear, group, batch, self._all, weights, theta)
-
-    def _all(self) -> Batch:
-        return self._whole
+        squares, linear = self._calls.squares, self._calls.linear
+        reducer, shards = squares.row_reducer, squares.reducer.shards
+        return LeastSquares(
+            linear,
+            reducer,
+            shards(self._batch),
+            lambda: shards(self._whole),
+            self._weights,
+            theta,
+        )
 
     @cached_property
     def _whole(self) -> Batch:

@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from pdehvd.models.network import Record
+from pdehvd.objectives.base import Batch
 from pdehvd.objectives.chunks import REAL
-from pdehvd.objectives.objective import Batch, PDEObjective
+from pdehvd.objectives.point_law import PointLaw
 
 # Rows whose Jacobian is computed together where there are no layers to factor it.
 _ROWS_AT_ONCE = 256
@@ -42,10 +44,17 @@ class Slab(NamedTuple):
 
 
 class Linearization:
-    """The compiled functions that make an objective's residuals linear; they know no rank."""
+    """The compiled functions that make the residuals of a law linear; they know no rank.
 
-    def __init__(self, objective: PDEObjective) -> None:
-        self.objective = objective
+    `counts` [T] are the global numbers N_k of the terms' items.
+    """
+
+    def __init__(self, law: PointLaw, counts: np.ndarray, dtype: tf.DType) -> None:
+        self.law = law
+        self._counts = counts
+        self._dtype = dtype
+        self._network = law.network
+        self._size = law.network.size + len(law.problem.unknowns)
         self.rows_and_slabs = tf.function(self._linearized, jit_compile=True, autograph=False)
         self.rows = tf.function(self._rows_of, jit_compile=True, autograph=False)
         self.jvp = tf.function(self._jvp, jit_compile=True, autograph=False)
@@ -67,13 +76,10 @@ class Linearization:
 
     def _blank_records(self) -> list[Record] | None:
         """Return the network's records at no point, for what they say about its layers."""
-        objective = self.objective
-        theta = tf.zeros([objective.size], objective.dtype)
-        x = tf.zeros([0, len(objective.problem.coordinates)], objective.dtype)
-        plan = objective.law.plan_of(0)
-        ran = objective.network.recorded(
-            objective.network.split(theta[: objective.network.size]), x, plan
-        )
+        network = self._network
+        theta = tf.zeros([network.size], self._dtype)
+        x = tf.zeros([0, len(self.law.problem.coordinates)], self._dtype)
+        ran = network.recorded(network.split(theta), x, self.law.plan_of(0))
         return None if ran is None else ran[1]
 
     def _linearized(
@@ -92,20 +98,20 @@ class Linearization:
 
     def _rows_of(self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
         """Return this shard's rows [n] alone."""
-        objective, network = self.objective, self.objective.network
+        network = self._network
         rows: list[tf.Tensor] = []
         for index, scales in enumerate(self._scales(weights)):
             if batch[index]["x"].shape[0] > 0:
                 parameters = network.split(theta[: network.size])
-                channels = network.jet(parameters, batch[index]["x"], objective.law.plan_of(index))
+                channels = network.jet(parameters, batch[index]["x"], self.law.plan_of(index))
                 rows += self._rows(index, channels, batch[index], theta, scales)
         return tf.concat(rows, 0)
 
     def _scales(self, weights: tf.Tensor) -> list[tf.Tensor]:
         """Return for each block sqrt(w_k / N_k) of all its residuals, [R]."""
-        scales = tf.sqrt(weights / tf.constant(self.objective.counts, weights.dtype))
+        scales = tf.sqrt(weights / tf.constant(self._counts, weights.dtype))
         result, first = [], 0
-        for block in self.objective.problem.blocks:
+        for block in self.law.problem.blocks:
             numbers = [
                 first + number for number, term in enumerate(block.terms) for _ in term.expressions
             ]
@@ -116,12 +122,12 @@ class Linearization:
     def _factored(
         self, index: int, theta: tf.Tensor, data: Mapping[str, tf.Tensor], scales: tf.Tensor
     ) -> tuple[list[tf.Tensor], list[Slab]]:
-        objective, plan = self.objective, self.objective.law.plan_of(index)
-        k = objective.problem.blocks[index].source.points_per_item
-        network = theta[: objective.network.size]
+        network, plan = self._network, self.law.plan_of(index)
+        k = self.law.problem.blocks[index].source.points_per_item
+        own = theta[: network.size]
         with tf.GradientTape(persistent=True) as tape:
-            tape.watch(network)
-            ran = objective.network.recorded(objective.network.split(network), data["x"], plan)
+            tape.watch(own)
+            ran = network.recorded(network.split(own), data["x"], plan)
             assert ran is not None
             channels, records = ran
             rows = self._rows(index, channels, data, theta, scales)
@@ -151,17 +157,15 @@ class Linearization:
         theta: tf.Tensor,
         scales: tf.Tensor,
     ) -> list[tf.Tensor]:
-        objective = self.objective
-        values = objective.law.block_residuals(
-            index, objective.law.plan_of(index), channels, data, objective.unknowns(theta)
-        )
+        law = self.law
+        values = law.block_residuals(index, law.plan_of(index), channels, data, law.unknowns(theta))
         return tf.unstack(values * scales, axis=1)
 
     def _by_unknowns(
         self, evaluate: Callable[[], list[tf.Tensor]], theta: tf.Tensor, like: list[tf.Tensor]
     ) -> list[tf.Tensor]:
         """Return for each residual its derivatives by the unknowns, [U, n], forward mode."""
-        size, count = self.objective.network.size, len(self.objective.problem.unknowns)
+        size, count = self._network.size, len(self.law.problem.unknowns)
         if count == 0:
             return [tf.zeros([0, tf.shape(row)[0]], theta.dtype) for row in like]
         found = []
@@ -175,9 +179,8 @@ class Linearization:
     def _dense(
         self, index: int, theta: tf.Tensor, data: Mapping[str, tf.Tensor], scales: tf.Tensor
     ) -> tuple[list[tf.Tensor], list[Slab]]:
-        objective, network = self.objective, self.objective.network
-        plan = objective.law.plan_of(index)
-        k = objective.problem.blocks[index].source.points_per_item
+        network, plan = self._network, self.law.plan_of(index)
+        k = self.law.problem.blocks[index].source.points_per_item
         count = data["x"].shape[0] // k
         rows: list[list[tf.Tensor]] = []
         parts: list[list[tf.Tensor]] = []
@@ -202,7 +205,7 @@ class Linearization:
 
     def _jvp(self, slabs: Sequence[Slab], direction: tf.Tensor) -> tf.Tensor:
         """Return J v [n] for v [P]: sum over layers and channels of (V^T a_c) . delta_c."""
-        size = self.objective.network.size
+        size = self._network.size
         out = []
         for slab in slabs:
             if slab.dense is not None:
@@ -218,7 +221,7 @@ class Linearization:
     def _vjp(self, slabs: Sequence[Slab], rows: tf.Tensor) -> tf.Tensor:
         """Return J^T w [P] for w [n], this shard's part: sum over n and c of w_n a_c x delta_c."""
         assert slabs
-        total = tf.zeros([self.objective.size], rows.dtype)
+        total = tf.zeros([self._size], rows.dtype)
         start = 0
         for slab in slabs:
             count = (slab.unknowns if slab.dense is None else slab.dense).shape[1]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from pdehvd.comm.aggregation import Aggregation
-from pdehvd.comm.group import Group
 from pdehvd.models.network import Layout, Network
-from pdehvd.objectives import term_gradients, whole
+from pdehvd.objectives import whole
 from pdehvd.objectives.base import Batch, Evaluation, Objective
 from pdehvd.objectives.parts import Data, count_parts, sum_in_parts
 from pdehvd.objectives.point_law import PointLaw
+from pdehvd.objectives.reducer import PointReducer, RowReducer
+from pdehvd.objectives.term_gradients import gradients_of
 from pdehvd.objectives.whole import WholePoints
 from pdehvd.problems.block import Items
 from pdehvd.problems.pde import PDEProblem
@@ -34,15 +33,14 @@ class PDEObjective(Objective):
         self,
         problem: PDEProblem,
         network: Network,
-        group: Group,
-        aggregation: Aggregation,
+        reducer: PointReducer,
         dtype: str,
         micro_batches: int = 1,
     ) -> None:
         self.problem = problem
         self.network = network
-        self.group = group
-        self.aggregation = aggregation
+        self.reducer = reducer
+        self.group = reducer.group
         self.dtype = tf.as_dtype(dtype)
         self.micro_batches = micro_batches
         self.terms = problem.terms
@@ -55,14 +53,14 @@ class PDEObjective(Objective):
         self._whole_losses = tf.function(
             lambda theta, batch: whole.losses(self, theta, batch), autograph=False
         )
-        self._of_losses: Callable[..., tf.Tensor] = term_gradients.of_losses
-        self._of_signed_sums: Callable[..., tf.Tensor] = term_gradients.of_signed_sums
+        self._of_losses = reducer.prepared(self._gradients_of_losses)
+        self._of_signed_sums = reducer.prepared(self._gradients_of_signed_sums)
         self._local_error = tf.function(self.equation_error, jit_compile=True, autograph=False)
 
     @property
     def compiled(self) -> bool:  # type: ignore[override]
         """Whether XLA may take a loop of whole steps, sums over processes included."""
-        return self.group.compiles and (self.group.size == 1 or self.aggregation.compiles)
+        return self.reducer.compiled
 
     @property
     def size(self) -> int:
@@ -100,7 +98,7 @@ class PDEObjective(Objective):
         """
         batch = []
         for index, block in enumerate(self.problem.blocks):
-            start, stop = self._span(block.count)
+            start, stop = self.reducer.span(block.count)
             if index == 0 and selection is not None:
                 items = self.problem.interior.chosen(round_, selection[start:stop])
             else:
@@ -108,13 +106,10 @@ class PDEObjective(Objective):
             batch.append(self._laid_out(items, block.count, block.source.points_per_item))
         return batch
 
-    def _span(self, count: int) -> tuple[int, int]:
-        """Return this rank's half-open range of `count` items."""
-        return self.group.shard(count)
-
     def _laid_out(self, items: Items, count: int, points_per_item: int) -> dict[str, tf.Tensor]:
-        """Return this rank's items of `count` as tensors in the run's precision."""
-        return self.tensors(items)
+        """Return this rank's items of `count` as its batch holds them."""
+        columns = self.reducer.laid_out(_columns(items), count, points_per_item)
+        return {name: tf.constant(column, dtype=self.dtype) for name, column in columns.items()}
 
     def select(self, theta: tf.Tensor, round_: int) -> np.ndarray | None:
         """Return adaptive points [N], chosen by the residuals at all ranks' candidates."""
@@ -128,13 +123,15 @@ class PDEObjective(Objective):
     def _candidate_errors(self, theta: tf.Tensor, round_: int) -> np.ndarray:
         """Return the residuals at this rank's candidates, [n]."""
         interior = self.problem.interior
-        span = self._span(interior.candidates)
-        data = self.tensors(interior.candidate_items(round_, *span))
-        return np.asarray(self._local_error(theta, data))
+        count = interior.candidates
+        items = interior.candidate_items(round_, *self.reducer.span(count))
+        shards = self.reducer.shards(self._laid_out(items, count, 1))
+        errors = [self._local_error(theta, shard).numpy() for shard in shards]
+        return self.reducer.in_order(errors, count)
 
     def tensors(self, items: Items) -> dict[str, tf.Tensor]:
         """Return items as tensors in the run's precision."""
-        columns = {"x": items.x, **items.extras}
+        columns = _columns(items)
         return {name: tf.constant(column, dtype=self.dtype) for name, column in columns.items()}
 
     @cached_property
@@ -182,21 +179,17 @@ class PDEObjective(Objective):
         return gradient, losses
 
     def evaluate(self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor) -> Evaluation:
-        """Return the global loss and gradient; one collective."""
-        gradient, losses = self._local(theta, batch, weights)
-        gradient, losses = self.aggregation.combine(self.group, gradient, losses)
-        return Evaluation(tf.reduce_sum(weights * losses), losses, gradient)
+        """Return the global loss and gradient."""
+        return self.reducer.evaluate(lambda b: self._local(theta, b, weights), batch, weights)
 
     def whole(self, round_: int | None, selection: np.ndarray | None = None) -> WholePoints:
         return WholePoints(self, whole.batch(self, round_, selection), self._whole_losses)
 
     def losses_at(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
         """Return the global losses [K] at several thetas [K, P]; one collective for all."""
-        return self._total("losses_at", lambda b: self._local_losses(thetas, b, weights), batch)
-
-    def _total(self, name: str, function: Callable[..., tf.Tensor], shard: Any) -> tf.Tensor:
-        """Return the sum over ranks of what a function of the shard gives."""
-        return self.group.sum([function(shard)], name)[0]
+        return self.reducer.total(
+            lambda b: self._local_losses(thetas, b, weights), batch, "losses_at"
+        )
 
     def _losses_of(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
         def one(theta: tf.Tensor) -> tf.Tensor:
@@ -211,7 +204,11 @@ class PDEObjective(Objective):
 
     def term_gradients(self, theta: tf.Tensor, batch: Batch) -> tf.Tensor:
         """Return the global gradient of each term's loss, [T, P]."""
-        return self._total("term_gradients", lambda b: self._of_losses(self, theta, b), batch)
+        return self.reducer.total(lambda b: self._of_losses(theta, b), batch, "term_gradients")
+
+    def _gradients_of_losses(self, theta: tf.Tensor, batch: Batch) -> tf.Tensor:
+        """Return a shard's part of the gradient of each term's loss, [T, P]."""
+        return gradients_of(lambda: self.shares(theta, batch), theta)
 
     def kernel_traces(
         self, theta: tf.Tensor, batch: Batch, signs: Sequence[tf.Tensor]
@@ -222,13 +219,32 @@ class PDEObjective(Objective):
         the global v of each term, as `pieces` [k, c] says.
         """
         both = list(batch), list(signs)
-        total = self._total("traces", lambda own: self._of_signed_sums(self, theta, *own), both)
+        total = self.reducer.total(lambda b: self._of_signed_sums(theta, *b), both, "traces")
         return tf.reduce_sum(tf.square(total), 1) / tf.constant(self.counts, self.dtype)
+
+    def _gradients_of_signed_sums(
+        self, theta: tf.Tensor, batch: Batch, signs: Sequence[tf.Tensor]
+    ) -> tf.Tensor:
+        """Return a shard's part of J_k^T v_k for signs v_k of each term's items, [T, P]."""
+
+        def sums() -> list[tf.Tensor]:
+            return [
+                tf.zeros([], theta.dtype)
+                if r is None
+                else tf.reduce_sum(r * tf.reshape(v, [-1, 1]))
+                for r, v in zip(self.residuals(theta, batch), signs, strict=True)
+            ]
+
+        return gradients_of(sums, theta)
 
     def pieces(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return this rank's of `count` points in pieces [k, c], and which of them count [k, c]."""
-        own = np.arange(*self._span(count))[None]
-        return own, np.ones(own.shape, bool)
+        return self.reducer.pieces(count)
+
+    @cached_property
+    def row_reducer(self) -> RowReducer:
+        """What sums over the rows of the loss as a sum of squares."""
+        return self.reducer.row_reducer(self.problem.blocks)
 
     def equation_error(self, theta: tf.Tensor, data: Data) -> tf.Tensor:
         """Return |r| = sqrt(sum of squared equation residuals) at this rank's points, [n]."""
@@ -236,3 +252,7 @@ class PDEObjective(Objective):
         batch = [data, *([empty] * (len(self.problem.blocks) - 1))]
         rows = [r for r in self.residuals(theta, batch) if r is not None]
         return tf.sqrt(tf.reduce_sum(tf.square(tf.concat(rows, 1)), 1))
+
+
+def _columns(items: Items) -> dict[str, np.ndarray]:
+    return {"x": items.x, **items.extras}

@@ -13,6 +13,7 @@ from pdehvd.comm.group import Solo
 from pdehvd.config.root import load_config
 from pdehvd.models.keras_model import KerasNetwork
 from pdehvd.objectives.host import HostCalls, HostObjective
+from pdehvd.objectives.local_sums import LocalPointSums
 from pdehvd.objectives.objective import PDEObjective
 
 PROBLEM = Path(__file__).parents[1] / "parallel" / "problem.yaml"
@@ -52,7 +53,8 @@ def case(request):
     config, _ = load_config(PROBLEM, [*SMALL, *MODELS[request.param]])
     problem = build_problem(config, 1)
     if request.param == "keras":
-        objective = PDEObjective(problem, keras_network(), Solo(), GlobalMean(), "float64")
+        reducer = LocalPointSums(GlobalMean(), Solo())
+        objective = PDEObjective(problem, keras_network(), reducer, "float64")
     else:
         objective = build_objective(config, problem, Solo())
     random = np.random.default_rng(1)
@@ -122,7 +124,7 @@ def test_squares_of_the_jacobian(at, expected):
 
 def test_pieces_of_the_jacobian_add_up(at, expected, monkeypatch):
     _, jacobian = expected
-    monkeypatch.setattr("pdehvd.objectives.least_squares._BYTES_AT_ONCE", 2**13)
+    monkeypatch.setattr("pdehvd.objectives.shard_rows._BYTES_AT_ONCE", 2**13)
     close(np.triu(at.normal().own[0]), np.triu(jacobian.T @ jacobian))
     close(np.triu(at.kernel().own[0]), np.triu(jacobian @ jacobian.T))
 

@@ -14,6 +14,7 @@ from pdehvd.comm.aggregation import GlobalMean
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import load_config
 from pdehvd.models.network import Network
+from pdehvd.objectives.local_sums import LocalPointSums
 from pdehvd.objectives.objective import PDEObjective
 
 
@@ -53,7 +54,7 @@ def known_objective(problem, of, group=None, **others):
     config = config_of(problem, **others)
     built = build_problem(config, 1)
     network = Known(of, len(built.coordinates), len(built.fields))
-    return PDEObjective(built, network, group or Solo(), GlobalMean(), "float64")
+    return PDEObjective(built, network, LocalPointSums(GlobalMean(), group or Solo()), "float64")
 
 
 def residual_sizes(objective):

@@ -86,7 +86,7 @@ def test_samples_of_parameters_have_the_curvature_of_the_network(tmp_path):
 
     def rows(theta):
         parameters = objective.network.split(tf.constant(theta))
-        raw = objective._trained(parameters, data, objective._reduce)[0]
+        raw = objective._trained(parameters, data, lambda x, name: x)[0]
         fields = {name: data[name] for name in ("nu",)}
         return objective.curvature.rows(objective.law.imposed(raw, fields), fields).numpy().ravel()
 
