@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import tensorflow as tf
 
 from pdehvd.comm.group import Group
 from pdehvd.models.network import Layout
-from pdehvd.objectives.parts import Data
+from pdehvd.objectives.batches import SignedSamples
 
-Batch = Sequence[Data]
+# What a rank holds of a batch: the points of blocks, or samples.
+Batch = TypeVar("Batch")
 
 
 class Evaluation(NamedTuple):
@@ -43,7 +44,7 @@ class Whole(ABC):
         """Return a term whose loss or gradient is not finite, and one place; or nothing."""
 
 
-class Objective(ABC):
+class Objective(ABC, Generic[Batch]):
     """A loss L = sum_k w_k L_k of the parameters theta [P] on a batch; all numbers are global.
 
     `period` is the number of steps between new batches, None where the first one serves for ever;
@@ -123,11 +124,13 @@ class Objective(ABC):
     def losses_at(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
         """Return the global losses [K] at several thetas [K, P]; one collective for all."""
 
-    def with_signs(self, batch: Batch, number: int) -> Batch:
+    def with_signs(self, batch: Batch, number: int) -> Sequence[SignedSamples]:
         """Return a batch with the random signs of a sample of the curvature, the `number`th."""
         raise NotImplementedError("this objective does not sample its curvature")
 
-    def curvature_sample(self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
+    def curvature_sample(
+        self, theta: tf.Tensor, batch: Sequence[SignedSamples], weights: tf.Tensor
+    ) -> tf.Tensor:
         """Return a global s [P] with E[s s^T] = J^T K J, for a batch with random signs.
 
         J is the Jacobian of the network's values by theta and K the positive part of the loss's

@@ -10,8 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from pdehvd.models.network import Network
-from pdehvd.objectives.base import Batch
-from pdehvd.objectives.parts import Data
+from pdehvd.objectives.batches import BlockPoints, PointBatch, without_items
 from pdehvd.objectives.point_law import PointLaw
 from pdehvd.problems.family import ParametricProblem
 from pdehvd.problems.pde import PDEProblem
@@ -20,7 +19,7 @@ from pdehvd.problems.pde import PDEProblem
 _AT_ONCE = 4096
 
 
-def at_points(problem: PDEProblem, network: Network, theta: tf.Tensor, batch: Batch) -> str:
+def at_points(problem: PDEProblem, network: Network, theta: tf.Tensor, batch: PointBatch) -> str:
     """Return a term and a point where its square, or its gradient by theta [P], is not finite.
 
     Nothing where all are finite. All residuals are looked at before any gradient.
@@ -47,7 +46,7 @@ class _Term:
         problem: PDEProblem,
         network: Network,
         theta: tf.Tensor,
-        batch: Batch,
+        batch: PointBatch,
         number: int,
         place: int,
     ) -> None:
@@ -71,20 +70,20 @@ class _Term:
         self._residuals = tf.function(self._own_residuals, jit_compile=True, autograph=False)
         self._slope = tf.function(self._has_slope, jit_compile=True, autograph=False)
 
-    def _items(self, span: range) -> list[Data]:
+    def _items(self, span: range) -> list[BlockPoints]:
         """Return a batch of this block's items of a span, over and over until it is full."""
         items = np.resize(np.array(span), self._width)
         rows = (items[:, None] * self._k + np.arange(self._k)).reshape(-1)
-        return [
-            {name: tf.gather(c, rows) if n == self._number else c[:0] for name, c in data.items()}
-            for n, data in enumerate(self._batch)
-        ]
+        batch = [without_items(data) for data in self._batch]
+        own = self._batch[self._number]
+        batch[self._number] = tf.nest.map_structure(lambda column: tf.gather(column, rows), own)
+        return batch
 
-    def _own_residuals(self, theta: tf.Tensor, batch: Batch) -> tf.Tensor:
+    def _own_residuals(self, theta: tf.Tensor, batch: PointBatch) -> tf.Tensor:
         """Return the residuals [n, R] of this term, the only one with items."""
         return next(r for r in self._law.residuals(theta, batch) if r is not None)
 
-    def _has_slope(self, theta: tf.Tensor, batch: Batch) -> tf.Tensor:
+    def _has_slope(self, theta: tf.Tensor, batch: PointBatch) -> tf.Tensor:
         """Return whether the gradient of the sum of squares is finite."""
         with tf.GradientTape() as tape:
             tape.watch(theta)
@@ -118,7 +117,7 @@ class _Term:
         )
 
     def _place(self, item: int) -> str:
-        return _named(self._names, self._batch[self._number]["x"][item * self._k].numpy())
+        return _named(self._names, self._batch[self._number].x[item * self._k].numpy())
 
 
 def _named(names: Sequence[str], numbers: Sequence[float]) -> str:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from pdehvd.comm.grid import shard
 from pdehvd.comm.group import Group
-
-# Weight of each item of a chunk: 1, or 0 where it only fills the chunk up.
-REAL = "real item"
 
 
 @dataclass(frozen=True)
@@ -54,21 +50,15 @@ class Chunks:
         real = index < bounds[:, 1:]
         return np.clip(index, first, last - 1) - first, real
 
-    def laid_out(
-        self, columns: Mapping[str, np.ndarray], items: int, points_per_item: int
-    ) -> dict[str, np.ndarray]:
-        """Return columns of the rank's span, [n * m, ...], as chunks [k, c * m, ...].
+    def laid_out(self, column: np.ndarray, items: int) -> np.ndarray:
+        """Return a column of the rank's span, [n m, ...], as chunks [k, c m, ...].
 
-        m is the number of points of an item, or 1. The column `REAL` [k, c] says what counts.
+        m is the number of points of an item, or 1. What counts is said by `places`.
         """
-        index, real = self.places(items)
+        index, _ = self.places(items)
         first, last = self.span(items)
-        found = {}
-        for name, column in columns.items():
-            apart = column.reshape(last - first, -1, *column.shape[1:])
-            chosen = apart[index]
-            found[name] = chosen.reshape(len(index), -1, *column.shape[1:])
-        return found | {REAL: real.astype(np.float64)}
+        chosen = column.reshape(last - first, -1, *column.shape[1:])[index]
+        return chosen.reshape(len(index), -1, *column.shape[1:])
 
     def joined(self, values: np.ndarray, items: int) -> np.ndarray:
         """Return values of the rank's items in order [n, ...] from those of chunks [k, c, ...]."""

@@ -7,7 +7,7 @@ never sees more of a step than one chunk.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,13 +16,14 @@ import tensorflow as tf
 from pdehvd.comm.aggregation import ExactSum
 from pdehvd.comm.group import Group
 from pdehvd.models.norm import Reduce
-from pdehvd.objectives.base import Batch, Evaluation
+from pdehvd.objectives.base import Evaluation
+from pdehvd.objectives.batches import PaddedPoints, PointBatch, SampleBatch, Samples, length
 from pdehvd.objectives.chunks import Chunks
 from pdehvd.objectives.exact_rows import ExactRowSums
 from pdehvd.objectives.lockstep import in_lockstep
-from pdehvd.objectives.parts import Data, cut
+from pdehvd.objectives.parts import cut
 from pdehvd.objectives.reducer import Contribution, Function, Shard
-from pdehvd.problems.block import Block
+from pdehvd.problems.block import Block, Items
 
 Found = TypeVar("Found")
 
@@ -50,16 +51,19 @@ class ExactPointSums:
         index, real = self.chunks.places(count)
         return index + self.span(count)[0], real
 
-    def laid_out(
-        self, columns: Mapping[str, np.ndarray], count: int, points_per_item: int
-    ) -> Mapping[str, np.ndarray]:
-        """Return the columns as chunks [k, c, ...]."""
-        return self.chunks.laid_out(columns, count, points_per_item)
+    def laid_out(self, items: Items, count: int, dtype: tf.DType) -> PaddedPoints:
+        """Return the items in chunks, all columns [k, c, ...]."""
+
+        def chunked(column: np.ndarray) -> tf.Tensor:
+            return tf.constant(self.chunks.laid_out(column, count), dtype)
+
+        columns = {name: chunked(column) for name, column in items.extras.items()}
+        real = self.chunks.places(count)[1]
+        return PaddedPoints(chunked(items.x), columns, tf.constant(real.astype(float), dtype))
 
     def shards(self, batch: Shard) -> list[Shard]:
         """Return the chunks of a batch, which may be that of all ranks."""
-        count = tf.nest.flatten(batch)[0].shape[0]
-        return [_chunk(batch, number) for number in range(count)]
+        return [_chunk(batch, number) for number in range(length(batch))]
 
     def prepared(self, function: Function) -> Function:
         """Return the function of a chunk as a compiled one."""
@@ -68,8 +72,8 @@ class ExactPointSums:
 
     def evaluate(
         self,
-        contribution: Callable[[Batch], tuple[tf.Tensor, tf.Tensor]],
-        batch: Batch,
+        contribution: Callable[[PointBatch], tuple[tf.Tensor, tf.Tensor]],
+        batch: PointBatch,
         weights: tf.Tensor,
     ) -> Evaluation:
         """Return the global loss and gradient; two collectives."""
@@ -144,13 +148,13 @@ class ExactSampleSums:
 
     def evaluate(
         self,
-        contribution: Callable[[Data, Reduce], Contribution],
-        batch: Batch,
+        contribution: Callable[[Samples, Reduce], Contribution],
+        batch: SampleBatch,
         weights: tf.Tensor,
     ) -> Evaluation:
         """Return the global loss, gradient and moments; two collectives besides those of norms."""
 
-        def one(data: Data, reduce: Reduce) -> Contribution:
+        def one(data: Samples, reduce: Reduce) -> Contribution:
             found = contribution(data, reduce)
             return found._replace(gradients=cut(found.gradients, 1))
 
@@ -165,16 +169,16 @@ class ExactSampleSums:
         return Evaluation(tf.reduce_sum(weights * losses), losses, gradient[0], moments)
 
     def total(
-        self, function: Callable[[Data, Reduce], tf.Tensor], batch: Batch, name: str
+        self, function: Callable[[Shard, Reduce], tf.Tensor], batch: Sequence[Shard], name: str
     ) -> tf.Tensor:
         """Return the exact sum [m] over all chunks; two collectives besides those of norms."""
         return self._total(tf.stack(self._by_chunk(function, batch)), name)
 
     def total_at(
         self,
-        function: Callable[[tf.Tensor, Data, Reduce], tf.Tensor],
+        function: Callable[[tf.Tensor, Samples, Reduce], tf.Tensor],
         thetas: tf.Tensor,
-        batch: Batch,
+        batch: SampleBatch,
         name: str,
     ) -> tf.Tensor:
         """Return the exact sums [K] at several thetas; two collectives besides those of norms."""
@@ -187,7 +191,9 @@ class ExactSampleSums:
         parts = tf.ensure_shape(parts, [thetas.shape[0], self.chunks.own])
         return self._total(tf.transpose(parts), name)
 
-    def _by_chunk(self, function: Callable[[Data, Reduce], Found], batch: Batch) -> list[Found]:
+    def _by_chunk(
+        self, function: Callable[[Shard, Reduce], Found], batch: Sequence[Shard]
+    ) -> list[Found]:
         """Return what a function gives for each of this rank's chunks."""
         return in_lockstep([functools.partial(function, data) for data in batch], self._meet)
 

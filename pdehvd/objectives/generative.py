@@ -11,20 +11,17 @@ import tensorflow as tf
 from pdehvd.models.grid_network import GridNetwork
 from pdehvd.models.network import Layout
 from pdehvd.models.norm import Reduce
-from pdehvd.objectives.base import Batch, Evaluation, Objective
+from pdehvd.objectives.base import Evaluation, Objective
+from pdehvd.objectives.batches import SampleBatch, Samples, SignedSamples
 from pdehvd.objectives.curvature import Curvature, random_signs
 from pdehvd.objectives.discrete import DiscreteLaw
-from pdehvd.objectives.parts import Data
 from pdehvd.objectives.reducer import Contribution, SampleReducer
 from pdehvd.objectives.whole import WholeSamples
 from pdehvd.problems.family import HELD_OUT, TRAINING, ParametricProblem, Sample
 from pdehvd.problems.levels import Schedule
 
-LATENT = "latent numbers"
-SIGNS = "random signs"
 
-
-class GenerativeObjective(Objective):
+class GenerativeObjective(Objective[SampleBatch]):
     """L = (sum over the batch of each sample's loss) / B, B the global batch.
 
     Convolutions are faster outside XLA, so no step is compiled as a whole; the loss and its slopes
@@ -95,23 +92,24 @@ class GenerativeObjective(Objective):
         renewal = tf.constant(1 - self.network.momentum, self.dtype)
         return moments if fresh is None else moments + (fresh - moments) * renewal
 
-    def batch(self, round_: int, selection: np.ndarray | None = None) -> Batch:
+    def batch(self, round_: int, selection: np.ndarray | None = None) -> SampleBatch:
         indices = self.problem.samples.indices(round_)
         return [self._drawn(indices[places], round_) for places in self.reducer.places()]
 
-    def _drawn(self, indices: np.ndarray, round_: int) -> dict[str, tf.Tensor]:
+    def _drawn(self, indices: np.ndarray, round_: int) -> Samples:
         """Return the samples of these numbers at the round's resolution."""
         resolution, dtype = self._round_resolution(round_), self.dtype.as_numpy_dtype
         return self.tensors(self.problem.draw(indices, resolution, TRAINING, dtype))
 
-    def tensors(self, sample: Sample) -> dict[str, tf.Tensor]:
-        """Return samples as tensors in the run's precision."""
-        tensors = {name: tf.constant(field, self.dtype) for name, field in sample.fields.items()}
-        if self.network.latent and sample.latent is not None:
-            tensors[LATENT] = tf.constant(sample.latent, self.dtype)
-        return tensors
+    def tensors(self, sample: Sample) -> Samples:
+        """Return samples as tensors, with the latent numbers that the network asks for."""
+        fields = {name: tf.constant(field, self.dtype) for name, field in sample.fields.items()}
+        latent = sample.latent if self.network.latent else None
+        if latent is None:
+            latent = np.zeros((next(iter(fields.values())).shape[0], 0))
+        return Samples(fields, tf.constant(latent, self.dtype))
 
-    def evaluate(self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor) -> Evaluation:
+    def evaluate(self, theta: tf.Tensor, batch: SampleBatch, weights: tf.Tensor) -> Evaluation:
         """Return the global loss, gradient and moments."""
         return self.reducer.evaluate(
             lambda data, reduce: self._contribution(theta, data, weights, reduce), batch, weights
@@ -120,7 +118,7 @@ class GenerativeObjective(Objective):
     def _contribution(
         self,
         theta: tf.Tensor,
-        data: Mapping[str, tf.Tensor],
+        data: Samples,
         weights: tf.Tensor,
         reduce: Reduce,
     ) -> Contribution:
@@ -132,7 +130,7 @@ class GenerativeObjective(Objective):
         with tf.GradientTape() as tape:
             tape.watch(parameters)
             raw, moments = self._trained(parameters, data, reduce)
-            losses = self._differentiable(raw, _fields(data))
+            losses = self._differentiable(raw, data.fields)
             parts = tf.reduce_sum(losses)[None] / self._batch
             loss = tf.reduce_sum(weights * parts)
         none = tf.UnconnectedGradients.ZERO
@@ -145,24 +143,26 @@ class GenerativeObjective(Objective):
         numbers = self.problem.samples.indices(round_)
         return WholeSamples(self, numbers, TRAINING, self._round_resolution(round_))
 
-    def losses_at(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
-        def share(theta: tf.Tensor, data: Mapping[str, tf.Tensor], reduce: Reduce) -> tf.Tensor:
+    def losses_at(self, thetas: tf.Tensor, batch: SampleBatch, weights: tf.Tensor) -> tf.Tensor:
+        def share(theta: tf.Tensor, data: Samples, reduce: Reduce) -> tf.Tensor:
             raw, _ = self._trained(self.network.split(theta), data, reduce)
             return self._weighted_loss(raw, data, weights)
 
         return self.reducer.total_at(share, thetas, batch, "losses_at")
 
-    def with_signs(self, batch: Batch, number: int) -> Batch:
+    def with_signs(self, batch: SampleBatch, number: int) -> list[SignedSamples]:
         each = zip(batch, self.reducer.places(), strict=True)
         return [self._signed(data, places.tolist(), number) for data, places in each]
 
-    def _signed(self, data: Data, places: Sequence[int], number: int) -> Data:
+    def _signed(self, data: Samples, places: Sequence[int], number: int) -> SignedSamples:
         """Return the samples at `places` of the global batch, with signs for their rows."""
-        count = self.curvature.count(self._resolution(data))
+        count = self.curvature.count(data.resolution)
         signs = random_signs(self.problem.samples.seed, number, places, count)
-        return {**data, SIGNS: tf.constant(signs)}
+        return SignedSamples(data, tf.constant(signs))
 
-    def curvature_sample(self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
+    def curvature_sample(
+        self, theta: tf.Tensor, batch: Sequence[SignedSamples], weights: tf.Tensor
+    ) -> tf.Tensor:
         return self.reducer.total(
             lambda data, reduce: self._curved(theta, data, weights, reduce), batch, "curvature"
         )
@@ -170,7 +170,7 @@ class GenerativeObjective(Objective):
     def _curved(
         self,
         theta: tf.Tensor,
-        data: Mapping[str, tf.Tensor],
+        signed: SignedSamples,
         weights: tf.Tensor,
         reduce: Reduce,
     ) -> tf.Tensor:
@@ -178,17 +178,15 @@ class GenerativeObjective(Objective):
         parameters = self.network.split(theta)
         with tf.GradientTape() as tape:
             tape.watch(parameters)
-            raw, _ = self._trained(parameters, data, reduce)
-        slopes = self._sampled(raw, _fields(data), data[SIGNS])
+            raw, _ = self._trained(parameters, signed.inputs, reduce)
+        slopes = self._sampled(raw, signed.inputs.fields, signed.signs)
         slopes *= tf.sqrt(tf.reduce_sum(weights) / self._batch)
         none = tf.UnconnectedGradients.ZERO
         gradients = tape.gradient(raw, parameters, slopes, unconnected_gradients=none)
         return self.network.flatten(gradients)
 
-    def _weighted_loss(
-        self, raw: tf.Tensor, data: Mapping[str, tf.Tensor], weights: tf.Tensor
-    ) -> tf.Tensor:
-        losses = self._values(raw, _fields(data))
+    def _weighted_loss(self, raw: tf.Tensor, data: Samples, weights: tf.Tensor) -> tf.Tensor:
+        losses = self._values(raw, data.fields)
         return tf.reduce_sum(weights) * tf.reduce_sum(losses) / self._batch
 
     def held_out_chunks(self) -> list[np.ndarray]:
@@ -196,39 +194,35 @@ class GenerativeObjective(Objective):
         return self.reducer.held_out(self.problem.held_out)
 
     def solution(
-        self, theta: tf.Tensor, moments: tf.Tensor, data: Mapping[str, tf.Tensor], resolution: int
+        self, theta: tf.Tensor, moments: tf.Tensor, data: Samples, resolution: int
     ) -> tf.Tensor:
         """Return the fields [B, *n] of samples, normalised by moving averages."""
         images = self._input(data, resolution)
         shape = self.problem.shape(resolution)
         raw = self.network.infer(self.network.split(theta), images, moments, shape)
-        return self.law.imposed(raw[..., 0], _fields(data))
+        return self.law.imposed(raw[..., 0], data.fields)
 
     @property
     def _batch(self) -> tf.Tensor:
         return tf.constant(float(self.problem.samples.batch), self.dtype)
 
-    def _input(self, data: Mapping[str, tf.Tensor], resolution: int) -> tf.Tensor:
+    def _input(self, data: Samples, resolution: int) -> tf.Tensor:
         if self.network.latent:
-            return data[LATENT]
-        return self.law.images(_fields(data), resolution)
+            return data.latent
+        return self.law.images(data.fields, resolution)
 
     def _trained(
         self,
         parameters: Sequence[tf.Tensor],
-        data: Mapping[str, tf.Tensor],
+        data: Samples,
         reduce: Reduce,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the network's values [b, *n] and the moments of the batch."""
-        resolution = self._resolution(data)
+        resolution = data.resolution
         images = self._input(data, resolution)
         shape = self.problem.shape(resolution)
         raw, moments = self.network.train(parameters, images, reduce, shape)
         return raw[..., 0], moments
-
-    @staticmethod
-    def _resolution(data: Mapping[str, tf.Tensor]) -> int:
-        return max(int(n) for field in _fields(data).values() for n in field.shape[1:])
 
     def _differentiable(self, raw: tf.Tensor, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Return the losses [b]; their slopes come with them from one compiled pass."""
@@ -246,8 +240,3 @@ class GenerativeObjective(Objective):
 
     def _imposed_losses(self, raw: tf.Tensor, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return self.law.losses(self.law.imposed(raw, inputs), inputs)
-
-
-def _fields(data: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Return the input fields, without what else a batch has."""
-    return {name: tensor for name, tensor in data.items() if name not in (LATENT, SIGNS)}

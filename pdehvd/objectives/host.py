@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import NamedTuple
+from typing import Generic, NamedTuple, cast
 
 import numpy as np
 import tensorflow as tf
 
 from pdehvd.models.network import Layout
 from pdehvd.objectives.base import Batch, Objective
+from pdehvd.objectives.batches import PointBatch
 from pdehvd.objectives.least_squares import LeastSquares
 from pdehvd.objectives.linearization import Linearization
 from pdehvd.objectives.objective import PDEObjective
@@ -28,15 +29,15 @@ class _Evaluated(NamedTuple):
     """An evaluation and what it is a function of."""
 
     theta: np.ndarray
-    batch: Batch
+    batch: object
     weights: tf.Tensor
     point: Point
 
 
-class HostCalls:
+class HostCalls(Generic[Batch]):
     """The compiled functions of one objective; they are traced once and serve every batch."""
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: Objective[Batch]) -> None:
         self.objective = objective
         self.last: _Evaluated | None = None
         self.evaluate = tf.function(objective.evaluate, autograph=False)
@@ -56,13 +57,13 @@ class HostCalls:
         return Linearization(self.squares.law, self.squares.counts, self.squares.dtype)
 
 
-class HostObjective:
+class HostObjective(Generic[Batch]):
     """The objective on one batch with one set of weights: a function of theta [P] alone.
 
     All returned numbers are global, the same bits on every rank. Counts its evaluations.
     """
 
-    def __init__(self, calls: HostCalls, batch: Batch, weights: tf.Tensor) -> None:
+    def __init__(self, calls: HostCalls[Batch], batch: Batch, weights: tf.Tensor) -> None:
         self._calls = calls
         self._batch = batch
         self._weights = weights
@@ -122,8 +123,8 @@ class HostObjective:
         return LeastSquares(
             linear,
             reducer,
-            shards(self._batch),
-            lambda: shards(self._whole),
+            shards(cast(PointBatch, self._batch)),
+            lambda: shards(cast(PointBatch, self._whole)),
             self._weights,
             theta,
         )
@@ -132,11 +133,10 @@ class HostObjective:
     def _whole(self) -> Batch:
         """The points of all ranks; few numbers beside what is computed from them."""
         group = self._calls.objective.group
-        # Columns have any names; collectives must not.
-        return [
-            {
-                name: tf.constant(group.gather_numpy(column.numpy(), f"whole.{index}.{number}"))
-                for number, (name, column) in enumerate(data.items())
-            }
-            for index, data in enumerate(self._batch)
+        columns = enumerate(tf.nest.flatten(self._batch))
+        gathered = [
+            tf.constant(group.gather_numpy(column.numpy(), f"whole.{number}"))
+            for number, column in columns
         ]
+        whole: Batch = tf.nest.pack_sequence_as(self._batch, gathered)
+        return whole

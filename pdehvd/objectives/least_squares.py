@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from pdehvd.numerics.cholesky import BlockRows
 from pdehvd.numerics.kronecker import Pair
-from pdehvd.objectives.base import Batch
+from pdehvd.objectives.batches import PointBatch
 from pdehvd.objectives.linearization import Linearization
 from pdehvd.objectives.reducer import RowReducer
 from pdehvd.objectives.shard_rows import ShardRows
@@ -27,8 +27,8 @@ class LeastSquares:
         self,
         linear: Linearization,
         reducer: RowReducer,
-        shards: Sequence[Batch],
-        everyone: Callable[[], Sequence[Batch]],
+        shards: Sequence[PointBatch],
+        everyone: Callable[[], Sequence[PointBatch]],
         weights: tf.Tensor,
         theta: np.ndarray,
     ) -> None:
@@ -40,7 +40,7 @@ class LeastSquares:
         self._shards = self._linearized(shards)
         self.own: np.ndarray = np.concatenate([shard.own for shard in self._shards])
 
-    def _linearized(self, shards: Sequence[Batch]) -> list[ShardRows]:
+    def _linearized(self, shards: Sequence[PointBatch]) -> list[ShardRows]:
         return [ShardRows(self._linear, shard, self._weights, self._theta) for shard in shards]
 
     @property

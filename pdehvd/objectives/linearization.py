@@ -8,15 +8,14 @@ Jacobian itself (rows x P) need not exist. For any other network it is computed 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from pdehvd.models.network import Record
-from pdehvd.objectives.base import Batch
-from pdehvd.objectives.chunks import REAL
+from pdehvd.objectives.batches import BlockPoints, PointBatch
 from pdehvd.objectives.point_law import PointLaw
 
 # Rows whose Jacobian is computed together where there are no layers to factor it.
@@ -83,27 +82,27 @@ class Linearization:
         return None if ran is None else ran[1]
 
     def _linearized(
-        self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor
+        self, theta: tf.Tensor, batch: PointBatch, weights: tf.Tensor
     ) -> tuple[tf.Tensor, list[Slab]]:
         """Return this shard's rows [n] and the factors of their Jacobian, slab after slab."""
         rows: list[tf.Tensor] = []
         slabs: list[Slab] = []
         work = self._dense if self.starts is None else self._factored
         for index, scales in enumerate(self._scales(weights)):
-            if batch[index]["x"].shape[0] > 0:
+            if batch[index].x.shape[0] > 0:
                 more = work(index, theta, batch[index], scales)
                 rows += more[0]
                 slabs += more[1]
         return tf.concat(rows, 0), slabs
 
-    def _rows_of(self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
+    def _rows_of(self, theta: tf.Tensor, batch: PointBatch, weights: tf.Tensor) -> tf.Tensor:
         """Return this shard's rows [n] alone."""
         network = self._network
         rows: list[tf.Tensor] = []
         for index, scales in enumerate(self._scales(weights)):
-            if batch[index]["x"].shape[0] > 0:
+            if batch[index].x.shape[0] > 0:
                 parameters = network.split(theta[: network.size])
-                channels = network.jet(parameters, batch[index]["x"], self.law.plan_of(index))
+                channels = network.jet(parameters, batch[index].x, self.law.plan_of(index))
                 rows += self._rows(index, channels, batch[index], theta, scales)
         return tf.concat(rows, 0)
 
@@ -120,21 +119,20 @@ class Linearization:
         return result
 
     def _factored(
-        self, index: int, theta: tf.Tensor, data: Mapping[str, tf.Tensor], scales: tf.Tensor
+        self, index: int, theta: tf.Tensor, data: BlockPoints, scales: tf.Tensor
     ) -> tuple[list[tf.Tensor], list[Slab]]:
         network, plan = self._network, self.law.plan_of(index)
         k = self.law.problem.blocks[index].source.points_per_item
         own = theta[: network.size]
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(own)
-            ran = network.recorded(network.split(own), data["x"], plan)
+            ran = network.recorded(network.split(own), data.x, plan)
             assert ran is not None
             channels, records = ran
             rows = self._rows(index, channels, data, theta, scales)
             targets = [tf.reduce_sum(row) for row in rows]
         inputs = [_with_ones(record, k) for record in records]
-        if REAL in data:
-            inputs = [entry * data[REAL] for entry in inputs]
+        inputs = [data.masked(entry, -1) for entry in inputs]
         outputs = [record.outputs for record in records]
         fixed = [tf.stop_gradient(channel) for channel in channels]
         unknowns = self._by_unknowns(
@@ -153,7 +151,7 @@ class Linearization:
         self,
         index: int,
         channels: list[tf.Tensor],
-        data: Mapping[str, tf.Tensor],
+        data: BlockPoints,
         theta: tf.Tensor,
         scales: tf.Tensor,
     ) -> list[tf.Tensor]:
@@ -177,25 +175,20 @@ class Linearization:
         return [tf.stack(columns) for columns in zip(*found, strict=True)]
 
     def _dense(
-        self, index: int, theta: tf.Tensor, data: Mapping[str, tf.Tensor], scales: tf.Tensor
+        self, index: int, theta: tf.Tensor, data: BlockPoints, scales: tf.Tensor
     ) -> tuple[list[tf.Tensor], list[Slab]]:
         network, plan = self._network, self.law.plan_of(index)
         k = self.law.problem.blocks[index].source.points_per_item
-        count = data["x"].shape[0] // k
+        count = data.x.shape[0] // k
         rows: list[list[tf.Tensor]] = []
         parts: list[list[tf.Tensor]] = []
         for start in range(0, count, _ROWS_AT_ONCE):
             stop = min(start + _ROWS_AT_ONCE, count)
-            piece = {
-                name: column[start * k : stop * k]
-                if column.shape[0] == count * k
-                else column[start:stop]
-                for name, column in data.items()
-            }
+            piece = _items(data, count, start, stop)
             with tf.GradientTape(persistent=True) as tape:
                 tape.watch(theta)
                 parameters = network.split(theta[: network.size])
-                channels = network.jet(parameters, piece["x"], plan)
+                channels = network.jet(parameters, piece.x, plan)
                 values = self._rows(index, channels, piece, theta, scales)
             rows.append(values)
             parts.append([tf.transpose(tape.jacobian(row, theta)) for row in values])
@@ -248,6 +241,17 @@ class Linearization:
         for start, shape in zip(self.starts, self.shapes, strict=True):
             out.append(tf.reshape(direction[start : start + shape[0] * shape[1]], shape))
         return out
+
+
+def _items(data: BlockPoints, count: int, start: int, stop: int) -> BlockPoints:
+    """Return some of `count` items, whose columns may have several points for each."""
+
+    def some(column: tf.Tensor) -> tf.Tensor:
+        each = column.shape[0] // count
+        return column[start * each : stop * each]
+
+    piece: BlockPoints = tf.nest.map_structure(some, data)
+    return piece
 
 
 def outer(layer: Layer) -> tf.Tensor:

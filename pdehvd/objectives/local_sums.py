@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -11,11 +11,12 @@ import tensorflow as tf
 from pdehvd.comm.aggregation import Aggregation
 from pdehvd.comm.group import Group
 from pdehvd.models.norm import Reduce
-from pdehvd.objectives.base import Batch, Evaluation
+from pdehvd.objectives.base import Evaluation
+from pdehvd.objectives.batches import Data, PointBatch, Points, SampleBatch, Samples, to_points
 from pdehvd.objectives.local_rows import LocalRowSums
-from pdehvd.objectives.parts import Data, cut, sum_in_parts
+from pdehvd.objectives.parts import cut, sum_in_parts
 from pdehvd.objectives.reducer import Contribution, Function, Shard
-from pdehvd.problems.block import Block
+from pdehvd.problems.block import Block, Items
 
 
 class LocalPointSums:
@@ -39,11 +40,9 @@ class LocalPointSums:
         own = np.arange(*self.span(count))[None]
         return own, np.ones(own.shape, bool)
 
-    def laid_out(
-        self, columns: Mapping[str, np.ndarray], count: int, points_per_item: int
-    ) -> Mapping[str, np.ndarray]:
-        """Return the columns as they are."""
-        return columns
+    def laid_out(self, items: Items, count: int, dtype: tf.DType) -> Points:
+        """Return the items as tensors."""
+        return to_points(items, dtype)
 
     def shards(self, batch: Shard) -> list[Shard]:
         """Return the batch, all of which is computed at once."""
@@ -55,8 +54,8 @@ class LocalPointSums:
 
     def evaluate(
         self,
-        contribution: Callable[[Batch], tuple[tf.Tensor, tf.Tensor]],
-        batch: Batch,
+        contribution: Callable[[PointBatch], tuple[tf.Tensor, tf.Tensor]],
+        batch: PointBatch,
         weights: tf.Tensor,
     ) -> Evaluation:
         """Return the global loss and gradient; one collective."""
@@ -114,13 +113,13 @@ class LocalSampleSums:
 
     def evaluate(
         self,
-        contribution: Callable[[Data, Reduce], Contribution],
-        batch: Batch,
+        contribution: Callable[[Samples, Reduce], Contribution],
+        batch: SampleBatch,
         weights: tf.Tensor,
     ) -> Evaluation:
         """Return the global loss, gradient and moments; one collective besides those of norms."""
 
-        def parts(data: Data) -> tuple[tf.Tensor, ...]:
+        def parts(data: Samples) -> tuple[tf.Tensor, ...]:
             found = contribution(data, self._reduce)
             share = tf.constant(self._weight_of_moments(data), found.moments.dtype)
             return *cut(found.gradients, self._buckets), tf.concat(
@@ -134,7 +133,7 @@ class LocalSampleSums:
         return Evaluation(tf.reduce_sum(weights * losses), losses, gradient, both[terms:])
 
     def total(
-        self, function: Callable[[Data, Reduce], tf.Tensor], batch: Batch, name: str
+        self, function: Callable[[Shard, Reduce], tf.Tensor], batch: Sequence[Shard], name: str
     ) -> tf.Tensor:
         """Return the sum over ranks; one collective besides those of norms."""
         (own,) = self._local(lambda data: (function(data, self._reduce),), batch)
@@ -142,9 +141,9 @@ class LocalSampleSums:
 
     def total_at(
         self,
-        function: Callable[[tf.Tensor, Data, Reduce], tf.Tensor],
+        function: Callable[[tf.Tensor, Samples, Reduce], tf.Tensor],
         thetas: tf.Tensor,
-        batch: Batch,
+        batch: SampleBatch,
         name: str,
     ) -> tf.Tensor:
         """Return the sums [K] at several thetas; one collective for all, besides those of norms."""
@@ -158,7 +157,7 @@ class LocalSampleSums:
         return self.group.sum([own], name)[0]
 
     def _local(
-        self, function: Callable[[Data], tuple[tf.Tensor, ...]], batch: Batch
+        self, function: Callable[[Data], tuple[tf.Tensor, ...]], batch: Sequence[Data]
     ) -> tuple[tf.Tensor, ...]:
         """Return the sums over the parts of this rank's batch."""
         return sum_in_parts(lambda part: function(part[0]), batch, self.micro_batches)
@@ -166,8 +165,8 @@ class LocalSampleSums:
     def _reduce(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
         return self.group.sum([tensor], name)[0]
 
-    def _weight_of_moments(self, data: Data) -> float:
+    def _weight_of_moments(self, data: Samples) -> float:
         """Return this rank's weight in the sum over ranks of the moments."""
         if not self._merged:
             return float(self.group.rank == 0)
-        return float(next(iter(data.values())).shape[0] / self._batch)
+        return data.size / self._batch

@@ -10,17 +10,17 @@ import tensorflow as tf
 
 from pdehvd.models.network import Layout, Network
 from pdehvd.objectives import whole
-from pdehvd.objectives.base import Batch, Evaluation, Objective
-from pdehvd.objectives.parts import Data, count_parts, sum_in_parts
+from pdehvd.objectives.base import Evaluation, Objective
+from pdehvd.objectives.batches import BlockPoints, PointBatch, without_items
+from pdehvd.objectives.parts import count_parts, sum_in_parts
 from pdehvd.objectives.point_law import PointLaw
 from pdehvd.objectives.reducer import PointReducer, RowReducer
 from pdehvd.objectives.term_gradients import gradients_of
 from pdehvd.objectives.whole import WholePoints
-from pdehvd.problems.block import Items
 from pdehvd.problems.pde import PDEProblem
 
 
-class PDEObjective(Objective):
+class PDEObjective(Objective[PointBatch]):
     """Loss of a PDE problem: L = sum_k w_k L_k, L_k = (sum of squared residuals of term k) / N_k.
 
     N_k is the global number of items. Ranks add sums, nobody averages averages. The parameters
@@ -83,7 +83,7 @@ class PDEObjective(Objective):
         """Return the numbers to be discovered, by name."""
         return self.law.unknowns(theta)
 
-    def residuals(self, theta: tf.Tensor, batch: Batch) -> list[tf.Tensor | None]:
+    def residuals(self, theta: tf.Tensor, batch: PointBatch) -> list[tf.Tensor | None]:
         """Return this rank's residuals of each term, [n, R]; None where it has no item."""
         return self.law.residuals(theta, batch)
 
@@ -91,7 +91,7 @@ class PDEObjective(Objective):
         """Return the fields [N, F] at points [N, D], hard conditions included."""
         return self.law.solution(theta, x)
 
-    def batch(self, round_: int, selection: np.ndarray | None = None) -> list[dict[str, tf.Tensor]]:
+    def batch(self, round_: int, selection: np.ndarray | None = None) -> PointBatch:
         """Return this rank's shard of every block in a resampling round.
 
         `selection` [N] replaces the equations' items by these of the round's global candidates.
@@ -103,13 +103,8 @@ class PDEObjective(Objective):
                 items = self.problem.interior.chosen(round_, selection[start:stop])
             else:
                 items = block.source.items(round_, start, stop)
-            batch.append(self._laid_out(items, block.count, block.source.points_per_item))
+            batch.append(self.reducer.laid_out(items, block.count, self.dtype))
         return batch
-
-    def _laid_out(self, items: Items, count: int, points_per_item: int) -> dict[str, tf.Tensor]:
-        """Return this rank's items of `count` as its batch holds them."""
-        columns = self.reducer.laid_out(_columns(items), count, points_per_item)
-        return {name: tf.constant(column, dtype=self.dtype) for name, column in columns.items()}
 
     def select(self, theta: tf.Tensor, round_: int) -> np.ndarray | None:
         """Return adaptive points [N], chosen by the residuals at all ranks' candidates."""
@@ -125,14 +120,9 @@ class PDEObjective(Objective):
         interior = self.problem.interior
         count = interior.candidates
         items = interior.candidate_items(round_, *self.reducer.span(count))
-        shards = self.reducer.shards(self._laid_out(items, count, 1))
+        shards = self.reducer.shards(self.reducer.laid_out(items, count, self.dtype))
         errors = [self._local_error(theta, shard).numpy() for shard in shards]
         return self.reducer.in_order(errors, count)
-
-    def tensors(self, items: Items) -> dict[str, tf.Tensor]:
-        """Return items as tensors in the run's precision."""
-        columns = _columns(items)
-        return {name: tf.constant(column, dtype=self.dtype) for name, column in columns.items()}
 
     @cached_property
     def counts(self) -> np.ndarray:
@@ -144,7 +134,7 @@ class PDEObjective(Objective):
         """Global number N of residuals: every term has some at each of its items."""
         return sum(block.count * len(block.expressions) for block in self.problem.blocks)
 
-    def shares(self, theta: tf.Tensor, batch: Batch) -> list[tf.Tensor]:
+    def shares(self, theta: tf.Tensor, batch: PointBatch) -> list[tf.Tensor]:
         """Return this rank's part of each term's loss, scalars that add up over ranks to L_k."""
         zero = tf.zeros([], self.dtype)
         return [
@@ -153,7 +143,7 @@ class PDEObjective(Objective):
         ]
 
     def contributions(
-        self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor
+        self, theta: tf.Tensor, batch: PointBatch, weights: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return this rank's part of the gradient [P] and of the losses [T]."""
         parts = self._parts(batch)
@@ -162,14 +152,14 @@ class PDEObjective(Objective):
         )
         return gradient, losses
 
-    def _parts(self, batch: Batch) -> int:
+    def _parts(self, batch: PointBatch) -> int:
         widest = max(shape[-1] for _, shape in self.network.layout if shape)
         size = widest * self.law.channels * self.dtype.size
-        parts = count_parts(batch[0]["x"].shape[0], size)
+        parts = count_parts(batch[0].x.shape[0], size)
         return max(parts, self.micro_batches)
 
     def _contribution(
-        self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor
+        self, theta: tf.Tensor, batch: PointBatch, weights: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(theta)
@@ -178,20 +168,20 @@ class PDEObjective(Objective):
         gradient = tape.gradient(loss, theta, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return gradient, losses
 
-    def evaluate(self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor) -> Evaluation:
+    def evaluate(self, theta: tf.Tensor, batch: PointBatch, weights: tf.Tensor) -> Evaluation:
         """Return the global loss and gradient."""
         return self.reducer.evaluate(lambda b: self._local(theta, b, weights), batch, weights)
 
     def whole(self, round_: int | None, selection: np.ndarray | None = None) -> WholePoints:
         return WholePoints(self, whole.batch(self, round_, selection), self._whole_losses)
 
-    def losses_at(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
+    def losses_at(self, thetas: tf.Tensor, batch: PointBatch, weights: tf.Tensor) -> tf.Tensor:
         """Return the global losses [K] at several thetas [K, P]; one collective for all."""
         return self.reducer.total(
             lambda b: self._local_losses(thetas, b, weights), batch, "losses_at"
         )
 
-    def _losses_of(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
+    def _losses_of(self, thetas: tf.Tensor, batch: PointBatch, weights: tf.Tensor) -> tf.Tensor:
         def one(theta: tf.Tensor) -> tf.Tensor:
             (loss,) = sum_in_parts(
                 lambda part: (tf.reduce_sum(weights * tf.stack(self.shares(theta, part))),),
@@ -202,28 +192,28 @@ class PDEObjective(Objective):
 
         return tf.map_fn(one, thetas)
 
-    def term_gradients(self, theta: tf.Tensor, batch: Batch) -> tf.Tensor:
+    def term_gradients(self, theta: tf.Tensor, batch: PointBatch) -> tf.Tensor:
         """Return the global gradient of each term's loss, [T, P]."""
         return self.reducer.total(lambda b: self._of_losses(theta, b), batch, "term_gradients")
 
-    def _gradients_of_losses(self, theta: tf.Tensor, batch: Batch) -> tf.Tensor:
+    def _gradients_of_losses(self, theta: tf.Tensor, batch: PointBatch) -> tf.Tensor:
         """Return a shard's part of the gradient of each term's loss, [T, P]."""
         return gradients_of(lambda: self.shares(theta, batch), theta)
 
     def kernel_traces(
-        self, theta: tf.Tensor, batch: Batch, signs: Sequence[tf.Tensor]
+        self, theta: tf.Tensor, batch: PointBatch, signs: Sequence[tf.Tensor]
     ) -> tf.Tensor:
         """Return an estimate of tr(K_kk)/N_k of each term's neural tangent kernel, [T].
 
         Hutchinson: E |J^T v|^2 = tr(J J^T) for random signs v; `signs` holds this rank's rows of
         the global v of each term, as `pieces` [k, c] says.
         """
-        both = list(batch), list(signs)
+        both = tuple(batch), tuple(signs)
         total = self.reducer.total(lambda b: self._of_signed_sums(theta, *b), both, "traces")
         return tf.reduce_sum(tf.square(total), 1) / tf.constant(self.counts, self.dtype)
 
     def _gradients_of_signed_sums(
-        self, theta: tf.Tensor, batch: Batch, signs: Sequence[tf.Tensor]
+        self, theta: tf.Tensor, batch: PointBatch, signs: Sequence[tf.Tensor]
     ) -> tf.Tensor:
         """Return a shard's part of J_k^T v_k for signs v_k of each term's items, [T, P]."""
 
@@ -246,13 +236,8 @@ class PDEObjective(Objective):
         """What sums over the rows of the loss as a sum of squares."""
         return self.reducer.row_reducer(self.problem.blocks)
 
-    def equation_error(self, theta: tf.Tensor, data: Data) -> tf.Tensor:
+    def equation_error(self, theta: tf.Tensor, data: BlockPoints) -> tf.Tensor:
         """Return |r| = sqrt(sum of squared equation residuals) at this rank's points, [n]."""
-        empty = {name: column[:0] for name, column in data.items()}
-        batch = [data, *([empty] * (len(self.problem.blocks) - 1))]
+        batch = [data, *([without_items(data)] * (len(self.problem.blocks) - 1))]
         rows = [r for r in self.residuals(theta, batch) if r is not None]
         return tf.sqrt(tf.reduce_sum(tf.square(tf.concat(rows, 1)), 1))
-
-
-def _columns(items: Items) -> dict[str, np.ndarray]:
-    return {"x": items.x, **items.extras}

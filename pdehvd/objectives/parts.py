@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
+
+from pdehvd.objectives.batches import Data, length, without_items
 
 # The channels of one layer at the points of one part: about what a core's second cache holds.
 _CACHE = 2.5 * 2**20
 
-Data = Mapping[str, tf.Tensor]
 Sums = tuple[tf.Tensor, ...]
 
 
@@ -27,18 +28,19 @@ def sum_in_parts(
     The other blocks go with the last part, which also has what is left over by the division.
     """
     interior, others = batch[0], list(batch[1:])
-    size = next(iter(interior.values())).shape[0] // parts
-    empty = [{name: column[:0] for name, column in data.items()} for data in others]
-    rest = {name: column[size * (parts - 1) :] for name, column in interior.items()}
+    size = length(interior) // parts
+    empty = [without_items(data) for data in others]
+    rest = tf.nest.map_structure(lambda column: column[size * (parts - 1) :], interior)
     total = function([rest, *others])
     if parts == 1:
         return total
 
     def body(part: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        piece = {}
-        for name, column in interior.items():
+        def cut_out(column: tf.Tensor) -> tf.Tensor:
             begin = [size * part] + [0] * (column.shape.rank - 1)
-            piece[name] = tf.slice(column, begin, [size, *column.shape[1:]])
+            return tf.slice(column, begin, [size, *column.shape[1:]])
+
+        piece = tf.nest.map_structure(cut_out, interior)
         more = function([piece, *empty])
         return part + 1, *(old + new for old, new in zip(sums, more, strict=True))
 

@@ -10,9 +10,7 @@ import tensorflow as tf
 from pdehvd.models.network import Network
 from pdehvd.numerics import jets
 from pdehvd.numerics.expressions import compile_tf
-from pdehvd.objectives.base import Batch
-from pdehvd.objectives.chunks import REAL
-from pdehvd.objectives.parts import Data
+from pdehvd.objectives.batches import BlockPoints, PointBatch
 from pdehvd.objectives.passes import group_passes
 from pdehvd.problems.block import Block
 from pdehvd.problems.pde import PDEProblem
@@ -42,20 +40,20 @@ class PointLaw:
             for i, u in enumerate(self.problem.unknowns)
         }
 
-    def residuals(self, theta: tf.Tensor, batch: Batch) -> list[tf.Tensor | None]:
+    def residuals(self, theta: tf.Tensor, batch: PointBatch) -> list[tf.Tensor | None]:
         """Return this rank's residuals of each term, [n, R]; None where it has no item."""
         parameters = self.network.split(theta[: self.network.size])
         unknowns = self.unknowns(theta)
         values: list[tf.Tensor | None] = [None] * len(self.problem.blocks)
         for work in self._passes:
-            members = [i for i in work.members if batch[i]["x"].shape[0] > 0]
+            members = [i for i in work.members if batch[i].x.shape[0] > 0]
             if not members:
                 continue
-            points = tf.concat([batch[i]["x"] for i in members], 0)
+            points = tf.concat([batch[i].x for i in members], 0)
             channels = self.network.jet(parameters, points, work.plan)
             start = 0
             for i in members:
-                stop = start + batch[i]["x"].shape[0]
+                stop = start + batch[i].x.shape[0]
                 part = [channel[start:stop] for channel in channels]
                 values[i] = self.block_residuals(i, work.plan, part, batch[i], unknowns)
                 start = stop
@@ -75,21 +73,21 @@ class PointLaw:
         index: int,
         plan: jets.Plan,
         channels: list[tf.Tensor],
-        data: Data,
+        data: BlockPoints,
         unknowns: Mapping[str, tf.Tensor],
     ) -> tf.Tensor:
         """Return the residuals [n, R] of all expressions of a block from the network's channels."""
         block = self.problem.blocks[index]
         names = dict(unknowns)
-        names |= {name: data["x"][:, d] for d, name in enumerate(self.problem.coordinates)}
-        names |= {name: column for name, column in data.items() if name not in ("x", REAL)}
+        names |= {name: data.x[:, d] for d, name in enumerate(self.problem.coordinates)}
+        names |= data.columns
         for name, (field, channel) in block.derivatives.items():
             names[name] = channels[plan.channel(channel, block.operators)][:, field]
         columns = tf.stack(self._residuals_of[index](names), 1)
         k = block.source.points_per_item
         if k > 1:
             columns = tf.reduce_sum(tf.reshape(columns, [-1, k, columns.shape[1]]), 1)
-        return columns * data[REAL][:, None] if REAL in data else columns
+        return data.masked(columns, 0)
 
     def _by_term(self, values: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
         result: list[tf.Tensor | None] = []

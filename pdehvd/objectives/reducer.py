@@ -7,7 +7,7 @@ that the bits depend on no number of ranks. An objective is given one of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -16,12 +16,12 @@ import tensorflow as tf
 from pdehvd.comm.group import Group
 from pdehvd.models.norm import Reduce
 from pdehvd.numerics.cholesky import BlockRows
-from pdehvd.objectives.base import Batch, Evaluation
-from pdehvd.objectives.parts import Data
+from pdehvd.objectives.base import Evaluation
+from pdehvd.objectives.batches import BlockPoints, PointBatch, SampleBatch, Samples
 from pdehvd.objectives.shard_rows import ShardRows
-from pdehvd.problems.block import Block
+from pdehvd.problems.block import Block, Items
 
-# A batch, data of one block, or both with numbers for each item: tensors in any structure.
+# A batch, one block, samples, or these with numbers for each item: tensors in any structure.
 Shard = TypeVar("Shard")
 Function = TypeVar("Function", bound=Callable[..., tf.Tensor])
 
@@ -72,10 +72,8 @@ class PointReducer(Protocol):
     def pieces(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return which of `count` items each shard has [k, c], and which of them count [k, c]."""
 
-    def laid_out(
-        self, columns: Mapping[str, np.ndarray], count: int, points_per_item: int
-    ) -> Mapping[str, np.ndarray]:
-        """Return the columns of this rank's span of `count` items as its batch holds them."""
+    def laid_out(self, items: Items, count: int, dtype: tf.DType) -> BlockPoints:
+        """Return the items of this rank's span of `count` as its batch holds them."""
 
     def shards(self, batch: Shard) -> list[Shard]:
         """Return what is computed at once: the batch of a rank, or each of its chunks."""
@@ -88,8 +86,8 @@ class PointReducer(Protocol):
 
     def evaluate(
         self,
-        contribution: Callable[[Batch], tuple[tf.Tensor, tf.Tensor]],
-        batch: Batch,
+        contribution: Callable[[PointBatch], tuple[tf.Tensor, tf.Tensor]],
+        batch: PointBatch,
         weights: tf.Tensor,
     ) -> Evaluation:
         """Return global numbers from what a shard contributes: gradient [P] and losses [T]."""
@@ -129,22 +127,22 @@ class SampleReducer(Protocol):
 
     def evaluate(
         self,
-        contribution: Callable[[Data, Reduce], Contribution],
-        batch: Batch,
+        contribution: Callable[[Samples, Reduce], Contribution],
+        batch: SampleBatch,
         weights: tf.Tensor,
     ) -> Evaluation:
         """Return global numbers from what the shards contribute; one or two collectives."""
 
     def total(
-        self, function: Callable[[Data, Reduce], tf.Tensor], batch: Batch, name: str
+        self, function: Callable[[Shard, Reduce], tf.Tensor], batch: Sequence[Shard], name: str
     ) -> tf.Tensor:
         """Return the sum [m] over all shards of what a function gives."""
 
     def total_at(
         self,
-        function: Callable[[tf.Tensor, Data, Reduce], tf.Tensor],
+        function: Callable[[tf.Tensor, Samples, Reduce], tf.Tensor],
         thetas: tf.Tensor,
-        batch: Batch,
+        batch: SampleBatch,
         name: str,
     ) -> tf.Tensor:
         """Return such sums [K] of numbers at several thetas [K, P]."""

@@ -8,10 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from pdehvd.objectives.base import Batch
-from pdehvd.objectives.chunks import REAL
+from pdehvd.objectives.batches import PointBatch
 from pdehvd.objectives.linearization import Linearization, Slab
-from pdehvd.objectives.parts import Data
 
 # Jacobian entries that exist at a time.
 _BYTES_AT_ONCE = 2**28
@@ -21,7 +19,7 @@ class ShardRows:
     """The rows rho(theta) [n], `own`, of what is computed at once, and their Jacobian J [n, P]."""
 
     def __init__(
-        self, linear: Linearization, batch: Batch, weights: tf.Tensor, theta: tf.Tensor
+        self, linear: Linearization, batch: PointBatch, weights: tf.Tensor, theta: tf.Tensor
     ) -> None:
         self.linear = linear
         self._batch = batch
@@ -82,14 +80,14 @@ class ShardRows:
         return [
             index
             for index, (block, data) in enumerate(zip(blocks, self._batch, strict=True))
-            if data["x"].shape[0] > 0
+            if data.x.shape[0] > 0
             for _ in block.expressions
         ]
 
     def _kronecker_of(self, slabs: Sequence[tuple[Slab, int]]) -> list[np.ndarray]:
         """Return the sums for one kind of rows: for each layer A, B and A's count."""
         out: list[np.ndarray] = []
-        items = [_items(self._batch[at], slab) for slab, at in slabs]
+        items = [self._batch[at].counted(_width(slab)) for slab, at in slabs]
         for number, (before, after) in enumerate(self.linear.shapes):
             layers = [slab.layers[number] for slab, _ in slabs]
             if layers:
@@ -140,11 +138,6 @@ def parameter_pieces(shards: Sequence[ShardRows], count: int) -> Iterator[np.nda
             yield np.concatenate([transposed(layer).numpy() for layer in layers], 1)
     if slabs[0].unknowns.shape[0]:
         yield np.concatenate([slab.unknowns.numpy() for slab in slabs], 1)
-
-
-def _items(data: Data, slab: Slab) -> float:
-    """Return how many of a slab's rows are those of items that count."""
-    return float(np.sum(data[REAL])) if REAL in data else float(_width(slab))
 
 
 def _width(slab: Slab) -> int:

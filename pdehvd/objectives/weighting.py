@@ -11,7 +11,8 @@ import tensorflow as tf
 from pydantic import Field
 
 from pdehvd.errors import ConfigError, nearest
-from pdehvd.objectives.objective import Batch, PDEObjective
+from pdehvd.objectives.batches import PointBatch
+from pdehvd.objectives.objective import PDEObjective
 from pdehvd.spec import Spec, register
 
 
@@ -29,7 +30,7 @@ class Weighting(Spec):
         self,
         objective: PDEObjective,
         theta: tf.Tensor,
-        batch: Batch,
+        batch: PointBatch,
         weights: tf.Tensor,
         step: tf.Tensor,
         seed: int,
@@ -67,7 +68,7 @@ class Fixed(Weighting):
         self,
         objective: PDEObjective,
         theta: tf.Tensor,
-        batch: Batch,
+        batch: PointBatch,
         weights: tf.Tensor,
         step: tf.Tensor,
         seed: int,
@@ -101,7 +102,7 @@ class GradientNorm(_Balanced):
         self,
         objective: PDEObjective,
         theta: tf.Tensor,
-        batch: Batch,
+        batch: PointBatch,
         weights: tf.Tensor,
         step: tf.Tensor,
         seed: int,
@@ -124,7 +125,7 @@ class NeuralTangentKernel(_Balanced):
         self,
         objective: PDEObjective,
         theta: tf.Tensor,
-        batch: Batch,
+        batch: PointBatch,
         weights: tf.Tensor,
         step: tf.Tensor,
         seed: int,

@@ -10,11 +10,11 @@ import tensorflow as tf
 
 from pdehvd.models.network import Network
 from pdehvd.objectives import blame
-from pdehvd.objectives.base import Batch, Whole
+from pdehvd.objectives.base import Whole
+from pdehvd.objectives.batches import PointBatch, Samples, to_points
 from pdehvd.objectives.discrete import DiscreteLaw
-from pdehvd.objectives.parts import Data, count_parts, sum_in_parts
+from pdehvd.objectives.parts import count_parts, sum_in_parts
 from pdehvd.objectives.point_law import PointLaw
-from pdehvd.problems.block import Items
 from pdehvd.problems.family import ParametricProblem, Sample
 from pdehvd.problems.pde import PDEProblem
 from pdehvd.problems.sources import FRESH
@@ -28,11 +28,7 @@ class PointObjective(Protocol):
     law: PointLaw
     dtype: tf.DType
 
-    def tensors(self, items: Items) -> Data:
-        """Return items as tensors in the run's precision."""
-        ...
-
-    def shares(self, theta: tf.Tensor, batch: Batch) -> list[tf.Tensor]:
+    def shares(self, theta: tf.Tensor, batch: PointBatch) -> list[tf.Tensor]:
         """Return this rank's part of each term's loss."""
         ...
 
@@ -44,18 +40,20 @@ class SampleObjective(Protocol):
     law: DiscreteLaw
     terms: tuple[str, ...]
 
-    def tensors(self, sample: Sample) -> Data:
+    def tensors(self, sample: Sample) -> Samples:
         """Return a sample as tensors in the run's precision."""
         ...
 
     def solution(
-        self, theta: tf.Tensor, moments: tf.Tensor, data: Data, resolution: int
+        self, theta: tf.Tensor, moments: tf.Tensor, data: Samples, resolution: int
     ) -> tf.Tensor:
         """Return the fields [B, *n] of samples."""
         ...
 
 
-def batch(objective: PointObjective, round_: int | None, selection: np.ndarray | None) -> Batch:
+def batch(
+    objective: PointObjective, round_: int | None, selection: np.ndarray | None
+) -> PointBatch:
     """Return all points of a round, with the equations' points that `selection` names.
 
     Without a round: as many fresh points.
@@ -63,18 +61,19 @@ def batch(objective: PointObjective, round_: int | None, selection: np.ndarray |
     problem = objective.problem
     if round_ is None:
         sources = [block.source.fresh() for block in problem.blocks]
-        return [objective.tensors(source.items(FRESH, 0, source.count)) for source in sources]
+        fresh = [source.items(FRESH, 0, source.count) for source in sources]
+        return [to_points(items, objective.dtype) for items in fresh]
     every = [block.source.items(round_, 0, block.count) for block in problem.blocks]
     if selection is not None:
         every[0] = problem.interior.chosen(round_, selection)
-    return [objective.tensors(items) for items in every]
+    return [to_points(items, objective.dtype) for items in every]
 
 
 class WholePoints(Whole):
     """A batch of points; `losses_of` gives the losses [T] of theta and the batch, compiled once."""
 
     def __init__(
-        self, objective: PointObjective, batch: Batch, losses_of: Callable[..., tf.Tensor]
+        self, objective: PointObjective, batch: PointBatch, losses_of: Callable[..., tf.Tensor]
     ) -> None:
         self._objective = objective
         self.batch = batch
@@ -129,13 +128,13 @@ class WholeSamples(Whole):
         fields = objective.solution(theta, moments, data, self._resolution)
         if tape is not None:
             tape.watch(fields)
-        return objective.law.losses(fields, {name: data[name] for name in sample.fields}), fields
+        return objective.law.losses(fields, data.fields), fields
 
 
-def losses(objective: PointObjective, theta: tf.Tensor, batch: Batch) -> tf.Tensor:
+def losses(objective: PointObjective, theta: tf.Tensor, batch: PointBatch) -> tf.Tensor:
     """Return the loss of each term [T] on a whole batch."""
     widest = max(shape[-1] for _, shape in objective.network.layout if shape)
     size = widest * objective.law.channels * objective.dtype.size
-    parts = count_parts(batch[0]["x"].shape[0], size)
+    parts = count_parts(batch[0].x.shape[0], size)
     (total,) = sum_in_parts(lambda part: (tf.stack(objective.shares(theta, part)),), batch, parts)
     return total

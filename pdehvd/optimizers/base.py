@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic
 
 import numpy as np
 import tensorflow as tf
@@ -61,10 +61,10 @@ def stalled(finding: str, loss: float, gradient: np.ndarray) -> StalledError:
 
 
 @dataclass(frozen=True)
-class BoundObjective:
+class BoundObjective(Generic[Batch]):
     """The objective on one batch with one set of weights: a function of theta alone."""
 
-    objective: Objective
+    objective: Objective[Batch]
     batch: Batch
     weights: tf.Tensor
 

@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from pdehvd.config.root import Config
-from pdehvd.objectives.generative import LATENT, GenerativeObjective
+from pdehvd.objectives.batches import Samples
+from pdehvd.objectives.generative import GenerativeObjective
 from pdehvd.problems.family import HELD_OUT, ParametricProblem, Sample
 from pdehvd.results.trained_run import TrainedRun
 
@@ -45,7 +46,8 @@ class TrainedOnGrid(TrainedRun):
         module.theta, module.moments = theta, moments
         problem, objective = self.problem, self.objective
         shape = [1, *problem.shape(problem.resolution)]
-        names = (LATENT,) if objective.network.latent else ()
+        # No input has a name with a space.
+        names = ("latent numbers",) if objective.network.latent else ()
         signature = {n: tf.TensorSpec(shape, objective.dtype, name=n) for n in problem.inputs}
         signature |= {
             name: tf.TensorSpec([1, problem.latent], objective.dtype, name="latent")
@@ -53,7 +55,11 @@ class TrainedOnGrid(TrainedRun):
         }
 
         def predict(data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            return {problem.field: objective.solution(theta, moments, data, problem.resolution)}
+            fields = {name: data[name] for name in problem.inputs}
+            latent = [data[name] for name in names]
+            samples = Samples(fields, latent[0] if latent else tf.zeros([1, 0], objective.dtype))
+            u = objective.solution(theta, moments, samples, problem.resolution)
+            return {problem.field: u}
 
         module.predict = tf.function(predict, input_signature=[signature], autograph=False)
         return module

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic
 
 import numpy as np
 
 from pdehvd.objectives.base import Batch, Objective
 
 
-class Ahead:
+class Ahead(Generic[Batch]):
     """Gives an objective's batches, and prepares the one that will be asked for next.
 
     Not where a batch depends on what was learned: it is drawn when it is needed.
     """
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: Objective[Batch]) -> None:
         self._objective = objective
         self._drawer = ThreadPoolExecutor(1, "batches") if objective.period else None
         self._next: tuple[int, Future[Batch]] | None = None

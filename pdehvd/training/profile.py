@@ -29,13 +29,13 @@ class _Call(NamedTuple):
     collectives: np.ndarray
 
 
-class ProfiledStepper(Stepper):
+class ProfiledStepper(Stepper[Batch]):
     """A stepper that remembers how long its calls and the collectives inside them took.
 
     Its group must time itself.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts[Batch]) -> None:
         super().__init__(parts)
         self._calls_made: list[_Call] = []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 
@@ -28,13 +28,13 @@ class Output:
     checkpoints: Checkpoints
 
 
-class Rows:
+class Rows(Generic[Batch]):
     """Writes rows of metrics: of the first step, of a phase's last, and of some between.
 
     Which ones follows from the numbers of steps alone: a run that resumes has the same.
     """
 
-    def __init__(self, parts: Parts, spec: TrainingSpec, stepper: Stepper) -> None:
+    def __init__(self, parts: Parts[Batch], spec: TrainingSpec, stepper: Stepper[Batch]) -> None:
         self._parts = parts
         self._spec = spec
         self._stepper = stepper

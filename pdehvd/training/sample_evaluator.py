@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from pdehvd.numerics import stencils
+from pdehvd.objectives.batches import Samples
 from pdehvd.objectives.generative import GenerativeObjective
 from pdehvd.problems.family import HELD_OUT
 from pdehvd.reference.on_grid import GridReference
@@ -60,7 +60,7 @@ class SampleEvaluator(Evaluator):
         return Measured({field: float(table[:, L2].mean())}, others)
 
 
-def measures(objective: GenerativeObjective, u: Any, truth: Any, data: Mapping[str, Any]) -> Any:
+def measures(objective: GenerativeObjective, u: Any, truth: Any, data: Samples) -> Any:
     """Return for each sample [B, 3]: |u - v| / |v| in L2 and H1, and (E(u) - E(v)) / |E(v)|.
 
     Integrals are those of finite elements, v is the reference, H1 is the seminorm.
@@ -81,7 +81,7 @@ def measures(objective: GenerativeObjective, u: Any, truth: Any, data: Mapping[s
     (l2, h1), (size, slope) = norms(u - truth), norms(truth)
     gap = tf.zeros_like(l2)
     if problem.loss != "residual":
-        inputs = {name: data[name] for name in problem.inputs}
+        inputs = {name: data.fields[name] for name in problem.inputs}
         least = objective.law.energy(truth, inputs)
         gap = (objective.law.energy(u, inputs) - least) / tf.abs(least)
     return tf.stack([l2 / size, h1 / slope, gap], 1)

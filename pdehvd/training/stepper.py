@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, cast
 
 import numpy as np
 import tensorflow as tf
 
 from pdehvd.objectives.base import Batch, Objective
+from pdehvd.objectives.batches import PointBatch
 from pdehvd.objectives.host import HostCalls, HostObjective
 from pdehvd.objectives.objective import PDEObjective
 from pdehvd.objectives.weighting import Weighting
@@ -28,10 +29,10 @@ from pdehvd.training.state import TrainState
 
 
 @dataclass(frozen=True)
-class Parts:
+class Parts(Generic[Batch]):
     """What a trainer is made of."""
 
-    objective: Objective
+    objective: Objective[Batch]
     phases: Sequence[Phase]
     weighting: Weighting
     evaluator: Evaluator | None
@@ -58,10 +59,10 @@ class Called(NamedTuple):
     fault: tf.Tensor | None = None
 
 
-class Stepper:
+class Stepper(Generic[Batch]):
     """Does steps, weights and points; everything it returns is the same on every rank."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts[Batch]) -> None:
         self.parts = parts
         self.group = parts.objective.group
         self._loops = [
@@ -208,7 +209,8 @@ class Stepper:
         parts, objective = self.parts, self.parts.objective
         if not isinstance(objective, PDEObjective):
             raise TypeError("weights are renewed from residuals at points")
-        return parts.weighting.renewed(objective, theta, batch, weights, step, parts.seed)
+        points = cast(PointBatch, batch)
+        return parts.weighting.renewed(objective, theta, points, weights, step, parts.seed)
 
     def batch(self, state: TrainState) -> Batch:
         """Return this rank's shard for the steps after `state`."""

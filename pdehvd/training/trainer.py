@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import FrameType
-from typing import Any
+from typing import Any, Generic
 
 import tensorflow as tf
 
@@ -36,7 +36,7 @@ class Outcome:
     clock: Clock
 
 
-class Trainer:
+class Trainer(Generic[Batch]):
     """Runs an optimizer on an objective from one state to the end of the plan.
 
     Decisions to stop come from global numbers, so all ranks take them alike. `beat` hears after
@@ -45,10 +45,10 @@ class Trainer:
 
     def __init__(
         self,
-        parts: Parts,
+        parts: Parts[Batch],
         spec: TrainingSpec,
         beat: Callable[[int], None] | None = None,
-        stepper: Stepper | None = None,
+        stepper: Stepper[Batch] | None = None,
     ) -> None:
         self.parts = parts
         self.spec = spec

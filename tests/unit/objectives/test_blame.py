@@ -41,7 +41,7 @@ def test_nothing_where_all_is_finite():
 def test_a_residual_that_is_no_number(equation, wrong):
     text, batch = blamed({"equations": {"good": "u", "bad": equation}})
     assert text.startswith("equation/bad is ") and re.search("is -?(nan|inf) at", text)
-    points = batch[0]["x"].numpy()
+    points = batch[0].x.numpy()
     np.testing.assert_allclose(place(text), points[wrong(points[:, 0])][0], rtol=1e-5)
 
 

@@ -11,9 +11,9 @@ from hosts import objective_of
 from pdehvd.assembly.build import build_objective, build_problem
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import load_config
+from pdehvd.objectives.batches import SignedSamples
 from pdehvd.objectives.curvature import Curvature, semidefinite_factor
 from pdehvd.objectives.discrete import DiscreteLaw
-from pdehvd.objectives.generative import SIGNS
 from pdehvd.objectives.host import HostCalls, HostObjective
 
 FIELDS = Path(__file__).parents[2] / "parallel" / "fields.yaml"
@@ -64,7 +64,7 @@ def test_the_sum_over_all_rows_is_the_hessian_by_the_fields(tmp_path, name):
     """E[z z^T] = K is the sum of z z^T over unit vectors eps; all losses here are convex."""
     objective = objective_with(tmp_path, name)
     law, curvature = DiscreteLaw(objective.problem, tf.float64), Curvature(objective.law)
-    inputs = objective.batch(0)[0]
+    inputs = objective.batch(0)[0].fields
     raw = tf.constant(np.random.default_rng(1).standard_normal((3, 4, 4)))
     count = curvature.count(4)
     found = 0.0
@@ -87,14 +87,14 @@ def test_samples_of_parameters_have_the_curvature_of_the_network(tmp_path):
     def rows(theta):
         parameters = objective.network.split(tf.constant(theta))
         raw = objective._trained(parameters, data, lambda x, name: x)[0]
-        fields = {name: data[name] for name in ("nu",)}
+        fields = data.fields
         return objective.curvature.rows(objective.law.imposed(raw, fields), fields).numpy().ravel()
 
     moved = np.stack([(rows(theta + 1e-5 * d) - rows(theta - 1e-5 * d)) / 2e-5 for d in v])
     expected = moved @ moved.T * 4 / 2
     found = 0.0
     for unit in np.eye(2 * objective.curvature.count(4)):
-        batch = [{**data, SIGNS: tf.constant(unit.reshape(2, -1))}]
+        batch = [SignedSamples(data, tf.constant(unit.reshape(2, -1)))]
         s = v @ objective.curvature_sample(tf.constant(theta), batch, weights).numpy()
         found = found + np.outer(s, s)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
@@ -114,11 +114,11 @@ def test_signs_depend_on_the_place_in_the_batch_and_on_no_rank():
     parts = []
     for rank in range(3):
         member = build_objective(config, build_problem(config, 1), Member(rank))
-        parts.append(member.with_signs(member.batch(0), 7)[0][SIGNS].numpy())
-    np.testing.assert_array_equal(np.concatenate(parts), whole[SIGNS])
-    assert len({part.tobytes() for part in whole[SIGNS].numpy()}) == 7
+        parts.append(member.with_signs(member.batch(0), 7)[0].signs.numpy())
+    np.testing.assert_array_equal(np.concatenate(parts), whole.signs)
+    assert len({part.tobytes() for part in whole.signs.numpy()}) == 7
     (other,) = objective.with_signs(objective.batch(0), 8)
-    assert abs(np.mean(whole[SIGNS].numpy() * other[SIGNS].numpy().astype(float))) < 0.1
+    assert abs(np.mean(whole.signs.numpy() * other.signs.numpy().astype(float))) < 0.1
 
 
 @pytest.mark.parametrize("way", ["aggregation={name: exact, chunk: 1}", "training.micro_batches=2"])

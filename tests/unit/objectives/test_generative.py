@@ -127,12 +127,13 @@ def test_batches_follow_the_levels_and_are_drawn_ahead(tmp_path):
     ahead = Ahead(objective)
     for step, resolution in enumerate((4, 4, 8, 8)):
         drawn, direct = ahead.batch(step, None)[0], objective.batch(step)[0]
-        assert drawn["nu"].shape == (3, resolution, resolution)
-        np.testing.assert_array_equal(drawn["nu"], direct["nu"])
-        assert objective.points_at(step) == drawn["nu"].numpy().size
+        assert drawn.fields["nu"].shape == (3, resolution, resolution)
+        np.testing.assert_array_equal(drawn.fields["nu"], direct.fields["nu"])
+        assert objective.points_at(step) == drawn.fields["nu"].numpy().size
     assert objective.points == objective.points_at(3)
     # Going back, as a resumed run does, gives the same batch.
-    np.testing.assert_array_equal(ahead.batch(1, None)[0]["nu"], objective.batch(1)[0]["nu"])
+    again, direct = ahead.batch(1, None)[0], objective.batch(1)[0]
+    np.testing.assert_array_equal(again.fields["nu"], direct.fields["nu"])
 
 
 def test_a_round_has_the_points_of_its_first_step(tmp_path):
@@ -141,7 +142,7 @@ def test_a_round_has_the_points_of_its_first_step(tmp_path):
     objective = objective_of(DARCY, tmp_path, levels, *rounds)
     # The level changes after three steps, in the middle of a round.
     for step in range(6):
-        drawn = objective.batch(step // 2)[0]["nu"].numpy()
+        drawn = objective.batch(step // 2)[0].fields["nu"].numpy()
         assert objective.points_at(step) == drawn.size
 
 

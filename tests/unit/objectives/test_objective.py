@@ -90,7 +90,7 @@ def test_hard_conditions_change_derivatives_and_the_solution():
     )
     # u'' = (x - x^2)'' e^x + 2 (1 - 2x) e^x + (x - x^2) e^x
     data = objective.batch(0)
-    at = data[0]["x"].numpy()[:, 0]
+    at = data[0].x.numpy()[:, 0]
     second = (-2 + 2 * (1 - 2 * at) + at - at**2) * np.exp(at)
     expected = second + 2 * np.exp(at) - (1 - 4 * at + at * (1 - at)) * np.exp(at)
     np.testing.assert_allclose(
@@ -210,7 +210,7 @@ def test_term_gradients_add_up_and_kernel_traces_estimate_the_squared_jacobian()
 def test_single_precision_stays_single():
     objective = known_objective(WAVE, wave)
     objective.dtype = tf.float32
-    assert all(c.dtype == tf.float32 for data in objective.batch(0) for c in data.values())
+    assert all(c.dtype == tf.float32 for c in tf.nest.flatten(objective.batch(0)))
 
 
 def test_a_shard_in_parts_gives_the_same_sums(monkeypatch):

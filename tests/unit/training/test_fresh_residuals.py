@@ -39,11 +39,11 @@ def test_fresh_points_are_as_many_and_others(sampling):
     objective = known_objective(PROBLEM, lambda x: x[:, :1], sampling=sampling)
     trained, fresh = objective.whole(0).batch, objective.whole(None).batch
     for name, old, new in zip(("equations", "start", "sides"), trained, fresh, strict=False):
-        assert old["x"].shape == new["x"].shape, name
-        common = set(map(tuple, old["x"].numpy())) & set(map(tuple, new["x"].numpy()))
+        assert old.x.shape == new.x.shape, name
+        common = set(map(tuple, old.x.numpy())) & set(map(tuple, new.x.numpy()))
         assert len(common) <= 2, name
     for old, new in zip(trained[3:], fresh[3:], strict=True):
-        np.testing.assert_array_equal(old["x"], new["x"])
+        np.testing.assert_array_equal(old.x, new.x)
 
 
 def test_numbers_are_those_of_the_formula():
@@ -87,7 +87,7 @@ def test_chosen_points_are_taken():
     objective = known_objective(PROBLEM, lambda x: x[:, :1], sampling=SAMPLINGS[2])
     state = state_of(objective, 2, np.arange(20, 84))
     candidates = objective.problem.interior.candidate_items(1, 20, 84).x
-    chosen = objective.whole(1, state.selection).batch[0]["x"]
+    chosen = objective.whole(1, state.selection).batch[0].x
     np.testing.assert_array_equal(chosen, candidates)
     value = fresh_residuals(objective, state)["equation/other"].trained
     assert value == pytest.approx(2 * np.sqrt(np.mean(candidates[:, 0] ** 2)))
