@@ -9,7 +9,7 @@ Jacobian itself (rows x P) need not exist. For any other network it is computed 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,29 +17,10 @@ import tensorflow as tf
 from pdehvd.models.network import Record
 from pdehvd.objectives.batches import BlockPoints, PointBatch
 from pdehvd.objectives.point_law import PointLaw
+from pdehvd.objectives.slabs import Dense, Factored, Layer, Slab
 
 # Rows whose Jacobian is computed together where there are no layers to factor it.
 _ROWS_AT_ONCE = 256
-# Products of so few channels are fused into one pass over the Jacobian.
-_UNROLLED = 32
-
-
-class Layer(NamedTuple):
-    """Inputs a, with a row of ones for the bias, [C, W_in + 1, n], and signals [C, W_out, n]."""
-
-    inputs: tf.Tensor
-    signals: tf.Tensor
-
-
-class Slab(NamedTuple):
-    """The n rows of one residual of one block: factors, or the Jacobian as such, `dense` [P, n].
-
-    `unknowns` [U, n] are the derivatives with respect to the numbers to be discovered.
-    """
-
-    layers: tuple[Layer, ...]
-    unknowns: tf.Tensor
-    dense: tf.Tensor | None
 
 
 class Linearization:
@@ -59,7 +40,6 @@ class Linearization:
         self.jvp = tf.function(self._jvp, jit_compile=True, autograph=False)
         self.vjp = tf.function(self._vjp, jit_compile=True, autograph=False)
         self.gram = tf.function(self._gram, jit_compile=True, autograph=False)
-        self.transposed = tf.function(outer, jit_compile=True, autograph=False)
         self.kronecker = tf.function(kronecker_sums, jit_compile=True, autograph=False)
         records = self._blank_records()
         self.starts = None if records is None else tuple(record.start for record in records)
@@ -138,13 +118,13 @@ class Linearization:
         unknowns = self._by_unknowns(
             lambda: self._rows(index, fixed, data, theta, scales), theta, rows
         )
-        slabs = []
+        slabs: list[Slab] = []
         for target, by_unknowns in zip(targets, unknowns, strict=True):
             signals = tape.gradient(target, outputs, unconnected_gradients="zero")
             layers = [
                 Layer(a, _by_item(delta, k)) for a, delta in zip(inputs, signals, strict=True)
             ]
-            slabs.append(Slab(tuple(layers), by_unknowns, None))
+            slabs.append(Factored(tuple(layers), by_unknowns))
         return rows, slabs
 
     def _rows(
@@ -192,55 +172,25 @@ class Linearization:
                 values = self._rows(index, channels, piece, theta, scales)
             rows.append(values)
             parts.append([tf.transpose(tape.jacobian(row, theta)) for row in values])
-        none = tf.zeros([0, count], theta.dtype)
-        slabs = [Slab((), none, tf.concat(part, 1)) for part in zip(*parts, strict=True)]
+        slabs: list[Slab] = [Dense(tf.concat(part, 1)) for part in zip(*parts, strict=True)]
         return [tf.concat(row, 0) for row in zip(*rows, strict=True)], slabs
 
     def _jvp(self, slabs: Sequence[Slab], direction: tf.Tensor) -> tf.Tensor:
-        """Return J v [n] for v [P]: sum over layers and channels of (V^T a_c) . delta_c."""
-        size = self._network.size
-        out = []
-        for slab in slabs:
-            if slab.dense is not None:
-                out.append(tf.linalg.matvec(slab.dense, direction, transpose_a=True))
-                continue
-            total = tf.linalg.matvec(slab.unknowns, direction[size:], transpose_a=True)
-            for layer, matrix in zip(slab.layers, self._matrices(direction), strict=True):
-                moved = tf.einsum("io,cin->con", matrix, layer.inputs)
-                total += tf.reduce_sum(moved * layer.signals, [0, 1])
-            out.append(total)
-        return tf.concat(out, 0)
+        """Return J v [n] for v [P]."""
+        return tf.concat([slab.jvp(direction) for slab in slabs], 0)
 
     def _vjp(self, slabs: Sequence[Slab], rows: tf.Tensor) -> tf.Tensor:
-        """Return J^T w [P] for w [n], this shard's part: sum over n and c of w_n a_c x delta_c."""
+        """Return J^T w [P] for w [n]."""
         assert slabs
-        total = tf.zeros([self._size], rows.dtype)
-        start = 0
+        total, start = tf.zeros([self._size], rows.dtype), 0
         for slab in slabs:
-            count = (slab.unknowns if slab.dense is None else slab.dense).shape[1]
-            w = rows[start : start + count]
-            start += count
-            if slab.dense is not None:
-                total += tf.linalg.matvec(slab.dense, w)
-                continue
-            parts = [
-                tf.reshape(tf.einsum("cin,con->io", layer.inputs * w, layer.signals), [-1])
-                for layer in slab.layers
-            ]
-            total += tf.concat([*parts, tf.linalg.matvec(slab.unknowns, w)], 0)
+            total += slab.vjp(rows[start : start + slab.rows])
+            start += slab.rows
         return total
 
     def _gram(self, slabs: Sequence[Slab], directions: tf.Tensor) -> tf.Tensor:
-        """Return J^T J v [m, P] for m vectors v [m, P], this shard's part."""
+        """Return J^T J v [m, P] for m vectors v [m, P]."""
         return tf.map_fn(lambda v: self._vjp(slabs, self._jvp(slabs, v)), directions)
-
-    def _matrices(self, direction: tf.Tensor) -> list[tf.Tensor]:
-        """Return a vector [P] as the layers' matrices [W_in + 1, W_out]."""
-        assert self.starts is not None
-        out = []
-        for start, shape in zip(self.starts, self.shapes, strict=True):
-            out.append(tf.reshape(direction[start : start + shape[0] * shape[1]], shape))
-        return out
 
 
 def _items(data: BlockPoints, count: int, start: int, stop: int) -> BlockPoints:
@@ -252,18 +202,6 @@ def _items(data: BlockPoints, count: int, start: int, stop: int) -> BlockPoints:
 
     piece: BlockPoints = tf.nest.map_structure(some, data)
     return piece
-
-
-def outer(layer: Layer) -> tf.Tensor:
-    """Return a layer's part of the transposed Jacobian, [(W_in + 1) W_out, n]."""
-    channels = layer.inputs.shape[0]
-    if channels > _UNROLLED:
-        total = tf.einsum("cin,con->ion", layer.inputs, layer.signals)
-    else:
-        total = tf.add_n(
-            [layer.inputs[c][:, None] * layer.signals[c][None] for c in range(channels)]
-        )
-    return tf.reshape(total, [-1, layer.inputs.shape[2]])
 
 
 def _with_ones(record: Record, k: int) -> tf.Tensor:

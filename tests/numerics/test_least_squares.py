@@ -124,7 +124,7 @@ def test_squares_of_the_jacobian(at, expected):
 
 def test_pieces_of_the_jacobian_add_up(at, expected, monkeypatch):
     _, jacobian = expected
-    monkeypatch.setattr("pdehvd.objectives.shard_rows._BYTES_AT_ONCE", 2**13)
+    monkeypatch.setattr("pdehvd.objectives.slabs._BYTES_AT_ONCE", 2**13)
     close(np.triu(at.normal().own[0]), np.triu(jacobian.T @ jacobian))
     close(np.triu(at.kernel().own[0]), np.triu(jacobian @ jacobian.T))
 
