@@ -15,15 +15,14 @@ from pdehvd.objectives.host import HostCalls, HostObjective
 from pdehvd.objectives.objective import PDEObjective
 from pdehvd.objectives.weighting import Weighting
 from pdehvd.optimizers.base import (
-    BoundObjective,
     Facts,
     HostOptimizer,
-    Optimizer,
     StalledError,
     State,
 )
 from pdehvd.training.ahead import Ahead
 from pdehvd.training.evaluator import Evaluator
+from pdehvd.training.loop import Looped, StepLoop
 from pdehvd.training.phases import Phase, phase_at
 from pdehvd.training.state import TrainState
 
@@ -66,7 +65,9 @@ class Stepper(Generic[Batch]):
         self.parts = parts
         self.group = parts.objective.group
         self._loops = [
-            None if isinstance(phase.optimizer, HostOptimizer) else self._loop(phase.optimizer)
+            None
+            if isinstance(phase.optimizer, HostOptimizer)
+            else StepLoop(parts.objective, phase.optimizer)
             for phase in parts.phases
         ]
         self._calls = HostCalls(parts.objective)
@@ -94,19 +95,8 @@ class Stepper(Generic[Batch]):
             return called._replace(flags=self.group.sum_numpy(wishes, "flags"))
         loop = self._loops[self.parts.phases.index(phase)]
         assert loop is not None
-        theta, optimizer, moments, done, loss, losses, facts, summed = loop(
-            state.theta,
-            state.optimizer,
-            state.moments,
-            batch,
-            state.weights,
-            tf.constant(count, tf.int32),
-            tf.constant(wishes),
-        )
-        numbers = {name: float(value) for name, value in facts.items()}
-        at = float(loss), losses.numpy(), numbers, summed.numpy()
-        called = Called(theta, optimizer, moments, int(done), *at)
-        if _finite(called.loss, theta):
+        called = _called(loop(state, batch, count, wishes))
+        if _finite(called.loss, called.theta):
             return called
         quiet = [False] * len(flags)
         fault = self._fault(state, batch, called.done, quiet) if count > 1 else state.theta
@@ -160,44 +150,6 @@ class Stepper(Generic[Batch]):
         at = HostObjective(self._calls, batch, state.weights).evaluate(state.theta.numpy())
         return at.loss, at.losses
 
-    def _loop(self, optimizer: Optimizer) -> Any:
-        """Return an optimizer's loop over (theta, state, moments, batch, weights, count)."""
-        objective = self.parts.objective
-
-        def steps(
-            theta: tf.Tensor,
-            state: State,
-            moments: tf.Tensor,
-            batch: Batch,
-            weights: tf.Tensor,
-            count: tf.Tensor,
-            flags: tf.Tensor,
-        ) -> tuple[Any, ...]:
-            bound = BoundObjective(objective, batch, weights)
-            zero = tf.zeros([], theta.dtype)
-            facts: Facts = {name: zero for name in optimizer.facts}
-
-            def body(i: Any, theta: Any, state: Any, moments: Any, *_: Any) -> tuple[Any, ...]:
-                theta, state, at, facts = optimizer.step(bound, theta, state)
-                moments = objective.averaged(moments, at.moments)
-                return i + 1, theta, state, moments, at.loss, at.losses, facts
-
-            def goes_on(i: Any, theta: Any, state: Any, moments: Any, loss: Any, *_: Any) -> Any:
-                return (i < count) & tf.math.is_finite(loss)
-
-            none = tf.zeros_like(weights)
-            start = (tf.zeros([], tf.int32), theta, state, moments, zero, none, facts)
-            # Iterations in parallel would put several collectives of one name in flight.
-            done, theta, state, moments, loss, losses, facts = tf.while_loop(
-                goes_on, body, start, parallel_iterations=1
-            )
-            # Not beside the steps, whose collectives it would meet on other ranks.
-            flags = tf.where(done < 0, tf.zeros_like(flags), flags)
-            (flags,) = self.group.sum([flags], "flags")
-            return theta, state, moments, done, loss, losses, facts, flags
-
-        return tf.function(steps, jit_compile=objective.compiled, autograph=False)
-
     def renewed(self, state: TrainState, batch: Batch) -> TrainState:
         """Return the state with weights from its gradients or kernels."""
         step = tf.constant(state.step, tf.int32)
@@ -225,6 +177,22 @@ class Stepper(Generic[Batch]):
         """Return the round of the points of the step after `step` steps."""
         period = self.parts.objective.period
         return step // period if period else 0
+
+
+def _called(looped: Looped) -> Called:
+    """Return what a loop has led to as numbers."""
+    steps = looped.steps
+    facts = {name: float(value) for name, value in steps.facts.items()}
+    return Called(
+        steps.theta,
+        steps.optimizer,
+        steps.moments,
+        int(steps.done),
+        float(steps.loss),
+        steps.losses.numpy(),
+        facts,
+        looped.flags.numpy(),
+    )
 
 
 def _finite(loss: float, vector: Any) -> bool:
