@@ -11,7 +11,7 @@ import tensorflow as tf
 from pydantic import Field
 
 from pdehvd.comm.group import Group
-from pdehvd.objectives.objective import Evaluation
+from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.optimizers.base import BoundObjective, Facts, Optimizer, OptimizerSpec, State
 from pdehvd.spec import register
 

@@ -8,8 +8,6 @@ from typing import Any
 from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError, counted
 from pdehvd.objectives.base import Objective
-from pdehvd.objectives.linearization import Linearization
-from pdehvd.objectives.objective import PDEObjective
 from pdehvd.optimizers.base import OptimizerSpec
 from pdehvd.problems.family import ParametricProblem
 
@@ -24,7 +22,7 @@ def check_needs(config: Config, objective: Objective, spec: OptimizerSpec) -> No
             (),
             "precision: float64, or precision_checked: false here",
         )
-    if needs.least_squares and not objective.least_squares:
+    if needs.least_squares and objective.squares is None:
         raise ConfigError(
             f"{name} minimises sums of squares, and this loss is not one",
             (),
@@ -36,7 +34,7 @@ def check_needs(config: Config, objective: Objective, spec: OptimizerSpec) -> No
             (),
             "training.micro_batches: 1, or an optimizer of gradients, such as adam or lbfgs",
         )
-    if needs.layers and not _has_layers(objective):
+    if needs.layers and not (objective.squares and objective.squares.layered):
         raise ConfigError(
             f"{name} knows layers z = W a + b only, and this model has other parameters",
             (),
@@ -93,24 +91,17 @@ def check_chunks(config: Config, problem: Any, processes: int) -> None:
         )
 
 
-def _has_layers(objective: Objective) -> bool:
-    """Return whether all parameters are those of layers z = W a + b at points."""
-    if not isinstance(objective, PDEObjective):
-        return False
-    linear = Linearization(objective.law, objective.counts, objective.dtype)
-    return linear.starts is not None
-
-
 def _check_memory(objective: Objective, spec: OptimizerSpec) -> None:
     """Refuse matrices that this machine's memory does not hold, and say what would fit."""
     ranks, local = objective.group.size, objective.group.local_size
-    need = spec.bytes_needed(objective.size, objective.rows, ranks) * local
+    rows = objective.squares.rows if objective.squares else 0
+    need = spec.bytes_needed(objective.size, rows, ranks) * local
     have = machine_memory()
     if need > have:
         smaller = "solver: cg" if "solver" in type(spec).model_fields else "lbfgs"
         raise ConfigError(
             f"matrices of {need / 2**30:.1f} GiB for {counted(objective.size, 'parameter')} and "
-            f"{objective.rows} residuals; this machine has {have / 2**30:.1f} GiB",
+            f"{rows} residuals; this machine has {have / 2**30:.1f} GiB",
             (),
             smaller,
         )

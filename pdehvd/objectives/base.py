@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import tensorflow as tf
 
 from pdehvd.comm.group import Group
 from pdehvd.models.network import Layout
-from pdehvd.objectives.batches import SignedSamples
+from pdehvd.objectives.abilities import SampledCurvature, SumOfSquares, TermMeasures
+from pdehvd.objectives.evaluation import Evaluation
 
 # What a rank holds of a batch: the points of blocks, or samples.
 Batch = TypeVar("Batch")
-
-
-class Evaluation(NamedTuple):
-    """Global numbers at one theta: the weighted loss [], each term's loss [T], the gradient [P].
-
-    `moments` [M] are the statistics of the batch that a network normalises with, if it does.
-    """
-
-    loss: tf.Tensor
-    losses: tf.Tensor
-    gradient: tf.Tensor
-    moments: tf.Tensor | None = None
 
 
 class Whole(ABC):
@@ -49,9 +37,7 @@ class Objective(ABC, Generic[Batch]):
 
     `period` is the number of steps between new batches, None where the first one serves for ever;
     `points` the number of points at which fields are evaluated in a step, `batch_size` that of the
-    equations' points or of samples. `compiled` says whether
-    XLA may take a loop of whole steps, `least_squares` whether L is a sum of squares, `signed`
-    whether L may be negative: an energy.
+    equations' points or of samples. `signed` says whether L may be negative: an energy.
     """
 
     group: Group
@@ -60,11 +46,27 @@ class Objective(ABC, Generic[Batch]):
     period: int | None
     points: int
     batch_size: int
-    compiled = False
-    least_squares = False
     signed = False
-    # Global number N of the residuals of a sum of squares.
-    rows = 0
+
+    @property
+    def compiled(self) -> bool:
+        """Whether XLA may take a loop of whole steps."""
+        return False
+
+    @property
+    def squares(self) -> SumOfSquares[Batch] | None:
+        """The loss as a sum of squares, where it is one."""
+        return None
+
+    @property
+    def curvature(self) -> SampledCurvature[Batch] | None:
+        """Samples of the loss's curvature, where it is known."""
+        return None
+
+    @property
+    def term_measures(self) -> TermMeasures[Batch] | None:
+        """What weights of several terms are balanced by, where it is known."""
+        return None
 
     @property
     @abstractmethod
@@ -74,11 +76,6 @@ class Objective(ABC, Generic[Batch]):
     def points_at(self, step: int) -> int:
         """Return the number of points of the step after `step` steps: `points`, or fewer."""
         return self.points
-
-    @property
-    def samples_curvature(self) -> bool:
-        """Whether the curvature can be sampled."""
-        return False
 
     @property
     def layout(self) -> Layout:
@@ -123,17 +120,3 @@ class Objective(ABC, Generic[Batch]):
     @abstractmethod
     def losses_at(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
         """Return the global losses [K] at several thetas [K, P]; one collective for all."""
-
-    def with_signs(self, batch: Batch, number: int) -> Sequence[SignedSamples]:
-        """Return a batch with the random signs of a sample of the curvature, the `number`th."""
-        raise NotImplementedError("this objective does not sample its curvature")
-
-    def curvature_sample(
-        self, theta: tf.Tensor, batch: Sequence[SignedSamples], weights: tf.Tensor
-    ) -> tf.Tensor:
-        """Return a global s [P] with E[s s^T] = J^T K J, for a batch with random signs.
-
-        J is the Jacobian of the network's values by theta and K the positive part of the loss's
-        Hessian by these values: the generalised Gauss-Newton matrix.
-        """
-        raise NotImplementedError("this objective does not sample its curvature")

@@ -16,9 +16,9 @@ import tensorflow as tf
 from pdehvd.comm.aggregation import ExactSum
 from pdehvd.comm.group import Group
 from pdehvd.models.norm import Reduce
-from pdehvd.objectives.base import Evaluation
 from pdehvd.objectives.batches import PaddedPoints, PointBatch, SampleBatch, Samples, length
 from pdehvd.objectives.chunks import Chunks
+from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.objectives.exact_rows import ExactRowSums
 from pdehvd.objectives.lockstep import in_lockstep
 from pdehvd.objectives.parts import cut

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -11,10 +11,12 @@ import tensorflow as tf
 from pdehvd.models.grid_network import GridNetwork
 from pdehvd.models.network import Layout
 from pdehvd.models.norm import Reduce
-from pdehvd.objectives.base import Evaluation, Objective
-from pdehvd.objectives.batches import SampleBatch, Samples, SignedSamples
-from pdehvd.objectives.curvature import Curvature, random_signs
+from pdehvd.objectives.base import Objective
+from pdehvd.objectives.batches import SampleBatch, Samples
+from pdehvd.objectives.curvature import Curvature
+from pdehvd.objectives.curvature_samples import CurvatureSamples
 from pdehvd.objectives.discrete import DiscreteLaw
+from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.objectives.reducer import Contribution, SampleReducer
 from pdehvd.objectives.whole import WholeSamples
 from pdehvd.problems.family import HELD_OUT, TRAINING, ParametricProblem, Sample
@@ -61,17 +63,12 @@ class GenerativeObjective(Objective[SampleBatch]):
         return self.schedule.resolution(round_ * self.problem.samples.every)
 
     @cached_property
-    def curvature(self) -> Curvature:
-        """The Hessian of the samples' losses; most optimizers never ask for it."""
-        return Curvature(self.law)
-
-    @property
-    def samples_curvature(self) -> bool:
-        return self.curvature.count(self.problem.resolution) > 0
-
-    @cached_property
-    def _sampled(self) -> Callable[..., tf.Tensor]:
-        return tf.function(self.curvature.sample, jit_compile=True, autograph=False)
+    def curvature(self) -> CurvatureSamples | None:
+        """Samples of the losses' curvature; most optimizers never ask for them."""
+        law = Curvature(self.law)
+        if law.count(self.problem.resolution) == 0:
+            return None
+        return CurvatureSamples(law, self.problem, self.network, self._trained, self.reducer)
 
     @property
     def size(self) -> int:
@@ -149,41 +146,6 @@ class GenerativeObjective(Objective[SampleBatch]):
             return self._weighted_loss(raw, data, weights)
 
         return self.reducer.total_at(share, thetas, batch, "losses_at")
-
-    def with_signs(self, batch: SampleBatch, number: int) -> list[SignedSamples]:
-        each = zip(batch, self.reducer.places(), strict=True)
-        return [self._signed(data, places.tolist(), number) for data, places in each]
-
-    def _signed(self, data: Samples, places: Sequence[int], number: int) -> SignedSamples:
-        """Return the samples at `places` of the global batch, with signs for their rows."""
-        count = self.curvature.count(data.resolution)
-        signs = random_signs(self.problem.samples.seed, number, places, count)
-        return SignedSamples(data, tf.constant(signs))
-
-    def curvature_sample(
-        self, theta: tf.Tensor, batch: Sequence[SignedSamples], weights: tf.Tensor
-    ) -> tf.Tensor:
-        return self.reducer.total(
-            lambda data, reduce: self._curved(theta, data, weights, reduce), batch, "curvature"
-        )
-
-    def _curved(
-        self,
-        theta: tf.Tensor,
-        signed: SignedSamples,
-        weights: tf.Tensor,
-        reduce: Reduce,
-    ) -> tf.Tensor:
-        """Return the samples' part of a random J^T F^T eps [P], J that of the network's values."""
-        parameters = self.network.split(theta)
-        with tf.GradientTape() as tape:
-            tape.watch(parameters)
-            raw, _ = self._trained(parameters, signed.inputs, reduce)
-        slopes = self._sampled(raw, signed.inputs.fields, signed.signs)
-        slopes *= tf.sqrt(tf.reduce_sum(weights) / self._batch)
-        none = tf.UnconnectedGradients.ZERO
-        gradients = tape.gradient(raw, parameters, slopes, unconnected_gradients=none)
-        return self.network.flatten(gradients)
 
     def _weighted_loss(self, raw: tf.Tensor, data: Samples, weights: tf.Tensor) -> tf.Tensor:
         losses = self._values(raw, data.fields)

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Generic, NamedTuple, cast
+from typing import Generic, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from pdehvd.models.network import Layout
+from pdehvd.objectives.asked import Point
 from pdehvd.objectives.base import Batch, Objective
-from pdehvd.objectives.batches import PointBatch
 from pdehvd.objectives.least_squares import LeastSquares
-from pdehvd.objectives.linearization import Linearization
-from pdehvd.objectives.objective import PDEObjective
-
-
-class Point(NamedTuple):
-    """Global numbers at one theta, as `Evaluation` has them."""
-
-    loss: float
-    losses: np.ndarray
-    gradient: np.ndarray
-    moments: np.ndarray | None = None
 
 
 class _Evaluated(NamedTuple):
@@ -42,19 +31,6 @@ class HostCalls(Generic[Batch]):
         self.last: _Evaluated | None = None
         self.evaluate = tf.function(objective.evaluate, autograph=False)
         self.losses_at = tf.function(objective.losses_at, autograph=False)
-        self.curvature_sample = tf.function(objective.curvature_sample, autograph=False)
-
-    @cached_property
-    def squares(self) -> PDEObjective:
-        """The objective as a sum of squares, for methods that need one."""
-        if not isinstance(self.objective, PDEObjective):
-            raise TypeError("only a sum of squared residuals can be made linear")
-        return self.objective
-
-    @cached_property
-    def linear(self) -> Linearization:
-        """What makes the residuals linear."""
-        return Linearization(self.squares.law, self.squares.counts, self.squares.dtype)
 
 
 class HostObjective(Generic[Batch]):
@@ -104,39 +80,28 @@ class HostObjective(Generic[Batch]):
         """Return the losses [K] at several thetas [K, P]; one collective for all of them."""
         self.evaluations += len(thetas)
         values = self._calls.losses_at(tf.constant(thetas, self.dtype), self._batch, self._weights)
-        return values.numpy().astype(np.float64)
+        losses: np.ndarray = values.numpy().astype(np.float64)
+        return losses
+
+    def linearize(self, theta: np.ndarray) -> LeastSquares:
+        """Return the rows of the sum of squares and their Jacobian at theta.
+
+        Raises `TypeError` where the loss is not one.
+        """
+        squares = self._calls.objective.squares
+        if squares is None:
+            raise TypeError("only a sum of squared residuals can be made linear")
+        return squares.linearize(theta, self._batch, self._weights)
 
     def curvature_sample(self, theta: np.ndarray, number: int) -> np.ndarray:
         """Return s [P], E[s s^T] the generalised Gauss-Newton matrix; one collective.
 
-        Another `number` draws another sample; it is the same on any number of ranks.
+        Another `number` draws another sample; it is the same on any number of ranks. Raises
+        `TypeError` where the curvature is not known.
         """
-        signed = self._calls.objective.with_signs(self._batch, number)
+        curvature = self._calls.objective.curvature
+        if curvature is None:
+            raise TypeError("this loss does not sample its curvature")
         at = tf.constant(theta, self.dtype)
-        values: np.ndarray = self._calls.curvature_sample(at, signed, self._weights).numpy()
+        values: np.ndarray = curvature.sample(at, self._batch, self._weights, number).numpy()
         return values
-
-    def linearize(self, theta: np.ndarray) -> LeastSquares:
-        """Return the rows of the sum of squares and their Jacobian at theta."""
-        squares, linear = self._calls.squares, self._calls.linear
-        reducer, shards = squares.row_reducer, squares.reducer.shards
-        return LeastSquares(
-            linear,
-            reducer,
-            shards(cast(PointBatch, self._batch)),
-            lambda: shards(cast(PointBatch, self._whole)),
-            self._weights,
-            theta,
-        )
-
-    @cached_property
-    def _whole(self) -> Batch:
-        """The points of all ranks; few numbers beside what is computed from them."""
-        group = self._calls.objective.group
-        columns = enumerate(tf.nest.flatten(self._batch))
-        gathered = [
-            tf.constant(group.gather_numpy(column.numpy(), f"whole.{number}"))
-            for number, column in columns
-        ]
-        whole: Batch = tf.nest.pack_sequence_as(self._batch, gathered)
-        return whole

@@ -11,8 +11,8 @@ import tensorflow as tf
 from pdehvd.comm.aggregation import Aggregation
 from pdehvd.comm.group import Group
 from pdehvd.models.norm import Reduce
-from pdehvd.objectives.base import Evaluation
 from pdehvd.objectives.batches import Data, PointBatch, Points, SampleBatch, Samples, to_points
+from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.objectives.local_rows import LocalRowSums
 from pdehvd.objectives.parts import cut, sum_in_parts
 from pdehvd.objectives.reducer import Contribution, Function, Shard

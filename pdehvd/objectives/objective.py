@@ -10,11 +10,14 @@ import tensorflow as tf
 
 from pdehvd.models.network import Layout, Network
 from pdehvd.objectives import whole
-from pdehvd.objectives.base import Evaluation, Objective
+from pdehvd.objectives.abilities import TermMeasures
+from pdehvd.objectives.base import Objective
 from pdehvd.objectives.batches import BlockPoints, PointBatch, without_items
+from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.objectives.parts import count_parts, sum_in_parts
 from pdehvd.objectives.point_law import PointLaw
-from pdehvd.objectives.reducer import PointReducer, RowReducer
+from pdehvd.objectives.reducer import PointReducer
+from pdehvd.objectives.squares import ResidualSquares
 from pdehvd.objectives.term_gradients import gradients_of
 from pdehvd.objectives.whole import WholePoints
 from pdehvd.problems.pde import PDEProblem
@@ -26,8 +29,6 @@ class PDEObjective(Objective[PointBatch]):
     N_k is the global number of items. Ranks add sums, nobody averages averages. The parameters
     theta [P] are the network's, then the unknowns (positive ones by their logarithm).
     """
-
-    least_squares = True
 
     def __init__(
         self,
@@ -58,7 +59,7 @@ class PDEObjective(Objective[PointBatch]):
         self._local_error = tf.function(self.equation_error, jit_compile=True, autograph=False)
 
     @property
-    def compiled(self) -> bool:  # type: ignore[override]
+    def compiled(self) -> bool:
         """Whether XLA may take a loop of whole steps, sums over processes included."""
         return self.reducer.compiled
 
@@ -130,9 +131,14 @@ class PDEObjective(Objective[PointBatch]):
         return np.array([float(block.count) for block in self.problem.blocks for _ in block.terms])
 
     @cached_property
-    def rows(self) -> int:  # type: ignore[override]
-        """Global number N of residuals: every term has some at each of its items."""
-        return sum(block.count * len(block.expressions) for block in self.problem.blocks)
+    def squares(self) -> ResidualSquares:
+        """The loss as a sum of squares."""
+        return ResidualSquares(self.law, self.counts, self.dtype, self.reducer)
+
+    @property
+    def term_measures(self) -> TermMeasures[PointBatch]:
+        """What weights of several terms are balanced by."""
+        return self
 
     def shares(self, theta: tf.Tensor, batch: PointBatch) -> list[tf.Tensor]:
         """Return this rank's part of each term's loss, scalars that add up over ranks to L_k."""
@@ -230,11 +236,6 @@ class PDEObjective(Objective[PointBatch]):
     def pieces(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return this rank's of `count` points in pieces [k, c], and which of them count [k, c]."""
         return self.reducer.pieces(count)
-
-    @cached_property
-    def row_reducer(self) -> RowReducer:
-        """What sums over the rows of the loss as a sum of squares."""
-        return self.reducer.row_reducer(self.problem.blocks)
 
     def equation_error(self, theta: tf.Tensor, data: BlockPoints) -> tf.Tensor:
         """Return |r| = sqrt(sum of squared equation residuals) at this rank's points, [n]."""

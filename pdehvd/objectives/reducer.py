@@ -16,8 +16,8 @@ import tensorflow as tf
 from pdehvd.comm.group import Group
 from pdehvd.models.norm import Reduce
 from pdehvd.numerics.cholesky import BlockRows
-from pdehvd.objectives.base import Evaluation
 from pdehvd.objectives.batches import BlockPoints, PointBatch, SampleBatch, Samples
+from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.objectives.shard_rows import ShardRows
 from pdehvd.problems.block import Block, Items
 

@@ -11,8 +11,8 @@ import tensorflow as tf
 from pydantic import Field
 
 from pdehvd.errors import ConfigError, nearest
-from pdehvd.objectives.batches import PointBatch
-from pdehvd.objectives.objective import PDEObjective
+from pdehvd.objectives.abilities import TermMeasures
+from pdehvd.objectives.base import Batch
 from pdehvd.spec import Spec, register
 
 
@@ -28,9 +28,9 @@ class Weighting(Spec):
     @abstractmethod
     def renewed(
         self,
-        objective: PDEObjective,
+        objective: TermMeasures[Batch],
         theta: tf.Tensor,
-        batch: PointBatch,
+        batch: Batch,
         weights: tf.Tensor,
         step: tf.Tensor,
         seed: int,
@@ -66,9 +66,9 @@ class Fixed(Weighting):
 
     def renewed(
         self,
-        objective: PDEObjective,
+        objective: TermMeasures[Batch],
         theta: tf.Tensor,
-        batch: PointBatch,
+        batch: Batch,
         weights: tf.Tensor,
         step: tf.Tensor,
         seed: int,
@@ -100,9 +100,9 @@ class GradientNorm(_Balanced):
 
     def renewed(
         self,
-        objective: PDEObjective,
+        objective: TermMeasures[Batch],
         theta: tf.Tensor,
-        batch: PointBatch,
+        batch: Batch,
         weights: tf.Tensor,
         step: tf.Tensor,
         seed: int,
@@ -123,9 +123,9 @@ class NeuralTangentKernel(_Balanced):
 
     def renewed(
         self,
-        objective: PDEObjective,
+        objective: TermMeasures[Batch],
         theta: tf.Tensor,
-        batch: PointBatch,
+        batch: Batch,
         weights: tf.Tensor,
         step: tf.Tensor,
         seed: int,
@@ -137,7 +137,7 @@ class NeuralTangentKernel(_Balanced):
         return self._blended(tf.add_n(traces) / self.probes, weights)
 
     def _signs(
-        self, objective: PDEObjective, step: tf.Tensor, seed: int, probe: int
+        self, objective: TermMeasures[Batch], step: tf.Tensor, seed: int, probe: int
     ) -> list[tf.Tensor]:
         """Return this rank's rows of a global vector of random signs for each term."""
         signs = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -14,14 +14,17 @@ from pydantic import Field
 from pdehvd.comm.group import Group
 from pdehvd.errors import ConfigError, PdehvdError
 from pdehvd.models.network import Layout
-from pdehvd.objectives.base import Batch, Evaluation, Objective
-from pdehvd.objectives.host import HostObjective, Point
+from pdehvd.objectives.asked import AllAt, Point
+from pdehvd.objectives.base import Batch, Objective
+from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.optimizers.schedule import Constant, LearningRate, Schedule
 from pdehvd.spec import Spec
 
 State = dict[str, Any]
 Arrays = dict[str, np.ndarray]
 Facts = dict[str, Any]
+# What a method asks of its objective: a protocol of `objectives/asked.py`.
+Asked = TypeVar("Asked", contravariant=True)
 
 
 @dataclass(frozen=True)
@@ -106,10 +109,11 @@ class Optimizer(ABC):
         """Return the next theta [P] and state, the evaluation at the old theta, and facts."""
 
 
-class HostOptimizer(ABC):
+class HostOptimizer(ABC, Generic[Asked]):
     """A rule that runs in Python between compiled evaluations: its step takes milliseconds.
 
-    Sees global numbers only, so that every rank takes the same decisions. Where its matrices are
+    Sees global numbers only, so that every rank takes the same decisions, and says what it asks of
+    its objective: `HostOptimizer[GradientAt]`. Where its matrices are
     divided over ranks, a type of `numerics/linalg.py` holds the group.
     """
 
@@ -122,7 +126,7 @@ class HostOptimizer(ABC):
 
     @abstractmethod
     def step(
-        self, objective: HostObjective, theta: np.ndarray, state: State
+        self, objective: Asked, theta: np.ndarray, state: State
     ) -> tuple[np.ndarray, State, Point, Facts]:
         """Return the next theta [P] and state, the last point that was evaluated, and facts.
 
@@ -170,7 +174,7 @@ class OptimizerSpec(Spec):
             raise error.within("learning_rate") from error
 
     @abstractmethod
-    def build(self, group: Group) -> Optimizer | HostOptimizer:
+    def build(self, group: Group) -> Optimizer | HostOptimizer[AllAt]:
         """Return the optimizer; `group` is for matrices that are divided over its ranks."""
 
     def bytes_needed(self, size: int, rows: int, ranks: int) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pdehvd.objectives.host import HostObjective, Point
+from pdehvd.objectives.asked import GradientAt, Point
 from pdehvd.optimizers.base import Facts, HostOptimizer, State, stalled
 from pdehvd.optimizers.line_search import Trial, line_search
 
@@ -34,7 +34,7 @@ class Move:
         return value if known and float(limits.tiny) < square < math.inf else 0.0
 
 
-class QuasiNewton(HostOptimizer):
+class QuasiNewton(HostOptimizer[GradientAt]):
     """theta <- theta - a H g with H close to the inverse Hessian, a from a strong Wolfe search.
 
     s = change of theta and y = change of g come from one set of points, so H is carried over when
@@ -71,7 +71,7 @@ class QuasiNewton(HostOptimizer):
         return 1.0
 
     def step(
-        self, objective: HostObjective, theta: np.ndarray, state: State
+        self, objective: GradientAt, theta: np.ndarray, state: State
     ) -> tuple[np.ndarray, State, Point, Facts]:
         """Return the next theta and state; raises `StalledError` where nothing helps."""
         before, start = objective.evaluations, objective.evaluate(theta)
@@ -99,7 +99,7 @@ class QuasiNewton(HostOptimizer):
         return found.theta, state, found.point, facts
 
     def _facts(
-        self, state: State, length: float, at: Point, objective: HostObjective, before: int
+        self, state: State, length: float, at: Point, objective: GradientAt, before: int
     ) -> Facts:
         return {
             "step_length": length,

@@ -12,7 +12,7 @@ from pdehvd.comm.group import Group
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.cholesky import NotPositiveError
 from pdehvd.numerics.memory import keep_freed
-from pdehvd.objectives.host import HostObjective, Point
+from pdehvd.objectives.asked import Point, SquaresAt
 from pdehvd.objectives.least_squares import LeastSquares
 from pdehvd.optimizers.base import (
     Facts,
@@ -44,7 +44,7 @@ class Trial:
     facts: dict[str, float]
 
 
-class GaussNewtonMethod(HostOptimizer):
+class GaussNewtonMethod(HostOptimizer[SquaresAt]):
     """theta <- theta - eta x, (J^T J + lambda I) x = J^T rho, loss = |rho|^2.
 
     Adaptive damping accepts a step that lowers the loss and divides lambda by 3; a step that does
@@ -72,7 +72,7 @@ class GaussNewtonMethod(HostOptimizer):
         }
 
     def step(
-        self, objective: HostObjective, theta: np.ndarray, state: State
+        self, objective: SquaresAt, theta: np.ndarray, state: State
     ) -> tuple[np.ndarray, State, Point, Facts]:
         """Return the next theta and state; raises `StalledError` after two failures."""
         before = objective.evaluations
@@ -111,7 +111,7 @@ class GaussNewtonMethod(HostOptimizer):
 
     def _trial(
         self,
-        objective: HostObjective,
+        objective: SquaresAt,
         at: LeastSquares,
         solver: Solver,
         theta: np.ndarray,

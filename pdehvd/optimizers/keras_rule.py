@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 
-from pdehvd.objectives.base import Evaluation
+from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.optimizers.base import BoundObjective, Facts, Optimizer, State, clipped
 from pdehvd.optimizers.schedule import Schedule
 

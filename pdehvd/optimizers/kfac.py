@@ -10,8 +10,8 @@ from pydantic import Field
 from pdehvd.comm.group import Group
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.kronecker import Pair, newest_weight, solve_layers
+from pdehvd.objectives.asked import Point, SquaresAt
 from pdehvd.objectives.base import Objective
-from pdehvd.objectives.host import HostObjective, Point
 from pdehvd.objectives.least_squares import LeastSquares
 from pdehvd.optimizers.base import Facts, HostOptimizer, Needs, OptimizerSpec, State, stalled
 from pdehvd.optimizers.kfac_sampled import SampledKFAC
@@ -25,7 +25,7 @@ _GROWTH = 10.0
 _SHORTER = 2.0 ** -np.arange(1, 6)
 
 
-class KFACMethod(HostOptimizer):
+class KFACMethod(HostOptimizer[SquaresAt]):
     """theta <- theta + alpha d + mu d', d = -C^-1 J^T rho, C the Kronecker factors of J^T J.
 
     alpha and mu minimise the quadratic model |rho + J (alpha d + mu d')|^2 + lambda |.|^2, d' the
@@ -52,7 +52,7 @@ class KFACMethod(HostOptimizer):
         }
 
     def step(
-        self, objective: HostObjective, theta: np.ndarray, state: State
+        self, objective: SquaresAt, theta: np.ndarray, state: State
     ) -> tuple[np.ndarray, State, Point, Facts]:
         """Return the next theta and state; raises `StalledError` where no damping helps."""
         before = objective.evaluations
@@ -136,7 +136,7 @@ class KFACMethod(HostOptimizer):
         return alpha * direction + mu * previous, alpha, mu
 
     def _length(
-        self, objective: HostObjective, theta: np.ndarray, change: np.ndarray, loss: float
+        self, objective: SquaresAt, theta: np.ndarray, change: np.ndarray, loss: float
     ) -> float:
         """Return 1 or else the best shorter length that lowers the loss; 0 for none."""
         for lengths in (np.ones(1), _SHORTER):
@@ -182,7 +182,7 @@ class KFAC(OptimizerSpec):
 
     def suited(self, objective: Objective) -> OptimizerSpec:
         """Return the spec of the method for least squares, or for a curvature that is sampled."""
-        if objective.samples_curvature:
+        if objective.curvature is not None:
             given = {name: getattr(self, name) for name in type(self).model_fields}
             return SampledKFAC(**{name: v for name, v in given.items() if v is not None})
         if self.learning_rate is not None:

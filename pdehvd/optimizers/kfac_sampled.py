@@ -12,7 +12,7 @@ from scipy import linalg
 
 from pdehvd.comm.group import Group
 from pdehvd.numerics.kronecker import newest_weight
-from pdehvd.objectives.host import HostObjective, Point
+from pdehvd.objectives.asked import CurvatureAt, Point
 from pdehvd.optimizers.base import (
     Arrays,
     Facts,
@@ -29,7 +29,7 @@ _LARGEST = 4096
 _MOMENTUM = 0.9
 
 
-class SampledKFACMethod(HostOptimizer):
+class SampledKFACMethod(HostOptimizer[CurvatureAt]):
     """theta <- theta - eta (C + lambda)^-1 m, C Kronecker factors of J^T K J, m a mean gradient.
 
     A sample s with E[s s^T] = J^T K J costs one backward pass and one sum over ranks. With its part
@@ -62,7 +62,7 @@ class SampledKFACMethod(HostOptimizer):
         }
 
     def step(
-        self, objective: HostObjective, theta: np.ndarray, state: State
+        self, objective: CurvatureAt, theta: np.ndarray, state: State
     ) -> tuple[np.ndarray, State, Point, Facts]:
         """Return the next theta and state, and the point at the old theta.
 
@@ -92,7 +92,7 @@ class SampledKFACMethod(HostOptimizer):
         return self._layers.gathered(state, "kfac.state")
 
     def _moved(
-        self, objective: HostObjective, theta: np.ndarray, gradient: np.ndarray, state: State
+        self, objective: CurvatureAt, theta: np.ndarray, gradient: np.ndarray, state: State
     ) -> tuple[np.ndarray, State]:
         """Return the direction [P] and the averages with this step's; two collectives."""
         number = int(state["steps"]) + int(state["restarts"])

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from pdehvd.comm.group import Group
 from pdehvd.models.network import Layout
-from pdehvd.objectives.base import Evaluation
+from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.optimizers.base import BoundObjective, Facts, Optimizer, RatedSpec, State, clipped
 from pdehvd.spec import register
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pdehvd.objectives.host import HostObjective, Point
+from pdehvd.objectives.asked import Point, SeveralAt
 
 # Least fall and largest slope, as parts of what the slope at the start promises.
 SUFFICIENT = 1e-4
@@ -51,7 +51,7 @@ def first_length(fall: float, slope: float) -> float:
 
 
 def best_length(
-    objective: HostObjective, theta: np.ndarray, direction: np.ndarray, lengths: np.ndarray
+    objective: SeveralAt, theta: np.ndarray, direction: np.ndarray, lengths: np.ndarray
 ) -> tuple[float, float]:
     """Return which of the falling lengths [K] along d from theta [P] has the lowest loss, and that.
 
@@ -66,7 +66,7 @@ def best_length(
 
 
 def _losses(
-    objective: HostObjective, theta: np.ndarray, direction: np.ndarray, lengths: np.ndarray
+    objective: SeveralAt, theta: np.ndarray, direction: np.ndarray, lengths: np.ndarray
 ) -> np.ndarray:
     """Return the losses [K] at theta + a d, infinite where they are no numbers."""
     losses = objective.losses_at(theta + lengths[:, None].astype(theta.dtype) * direction)

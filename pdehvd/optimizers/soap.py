@@ -11,7 +11,7 @@ from pydantic import Field
 
 from pdehvd.comm.group import Group
 from pdehvd.numerics.linalg import eigenvectors
-from pdehvd.objectives.host import HostObjective, Point
+from pdehvd.objectives.asked import GradientAt, Point
 from pdehvd.optimizers.base import Facts, HostOptimizer, OptimizerSpec, State, stalled
 from pdehvd.optimizers.matrices import DividedMatrices, Matrix
 from pdehvd.optimizers.schedule import Constant, LearningRate, Schedule
@@ -21,7 +21,7 @@ from pdehvd.spec import register
 _FLOOR = 0.4
 
 
-class SOAPMethod(HostOptimizer):
+class SOAPMethod(HostOptimizer[GradientAt]):
     """Adam on Q_L^T G Q_R, Q_L and Q_R the eigenvectors of averages of G G^T and G^T G.
 
     G [m, n] is the gradient of one layer's weight, all axes but the last one together; a side of
@@ -44,7 +44,7 @@ class SOAPMethod(HostOptimizer):
         return {"steps": np.array(0), "mean": np.zeros_like(theta), "square": np.zeros_like(theta)}
 
     def step(
-        self, objective: HostObjective, theta: np.ndarray, state: State
+        self, objective: GradientAt, theta: np.ndarray, state: State
     ) -> tuple[np.ndarray, State, Point, Facts]:
         """Return the next theta and state, and the point at the old theta."""
         at = objective.evaluate(theta)

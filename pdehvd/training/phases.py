@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from pdehvd.objectives.asked import AllAt
 from pdehvd.optimizers.base import HostOptimizer, Optimizer, State
 
 
@@ -15,7 +16,7 @@ from pdehvd.optimizers.base import HostOptimizer, Optimizer, State
 class Phase:
     """One optimizer and the step after its last; None: to the end of the run."""
 
-    optimizer: Optimizer | HostOptimizer
+    optimizer: Optimizer | HostOptimizer[AllAt]
     stop: int | None = None
 
     def fresh(self, theta: tf.Tensor) -> State:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, NamedTuple, cast
+from typing import Any, Generic, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from pdehvd.objectives.asked import AllAt
 from pdehvd.objectives.base import Batch, Objective
-from pdehvd.objectives.batches import PointBatch
 from pdehvd.objectives.host import HostCalls, HostObjective
-from pdehvd.objectives.objective import PDEObjective
 from pdehvd.objectives.weighting import Weighting
 from pdehvd.optimizers.base import (
     Facts,
@@ -113,7 +112,7 @@ class Stepper(Generic[Batch]):
         return state.theta
 
     def _host_steps(
-        self, optimizer: HostOptimizer, state: TrainState, batch: Batch, count: int
+        self, optimizer: HostOptimizer[AllAt], state: TrainState, batch: Batch, count: int
     ) -> Called:
         """Do steps one by one; a step that stalls leaves everything as it was before."""
         bound = HostObjective(self._calls, batch, state.weights)
@@ -158,11 +157,10 @@ class Stepper(Generic[Batch]):
     def _renewed(
         self, theta: tf.Tensor, batch: Batch, weights: tf.Tensor, step: tf.Tensor
     ) -> tf.Tensor:
-        parts, objective = self.parts, self.parts.objective
-        if not isinstance(objective, PDEObjective):
-            raise TypeError("weights are renewed from residuals at points")
-        points = cast(PointBatch, batch)
-        return parts.weighting.renewed(objective, theta, points, weights, step, parts.seed)
+        parts, measures = self.parts, self.parts.objective.term_measures
+        if measures is None:
+            raise TypeError("weights of one term alone are not renewed")
+        return parts.weighting.renewed(measures, theta, batch, weights, step, parts.seed)
 
     def batch(self, state: TrainState) -> Batch:
         """Return this rank's shard for the steps after `state`."""

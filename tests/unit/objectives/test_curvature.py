@@ -80,7 +80,7 @@ def test_samples_of_parameters_have_the_curvature_of_the_network(tmp_path):
     """The sum of (s . v)^2 over unit vectors is |F J v|^2, J v by differences of the fields."""
     objective = objective_with(tmp_path, "energy", "sampling.batch=2")
     data, weights = objective.batch(0)[0], tf.constant([4.0], tf.float64)
-    random = np.random.default_rng(2)
+    law, random = Curvature(objective.law), np.random.default_rng(2)
     theta = objective.initial(2) + 0.1 * random.standard_normal(objective.size)
     v = random.standard_normal((2, objective.size))
 
@@ -88,14 +88,14 @@ def test_samples_of_parameters_have_the_curvature_of_the_network(tmp_path):
         parameters = objective.network.split(tf.constant(theta))
         raw = objective._trained(parameters, data, lambda x, name: x)[0]
         fields = data.fields
-        return objective.curvature.rows(objective.law.imposed(raw, fields), fields).numpy().ravel()
+        return law.rows(objective.law.imposed(raw, fields), fields).numpy().ravel()
 
     moved = np.stack([(rows(theta + 1e-5 * d) - rows(theta - 1e-5 * d)) / 2e-5 for d in v])
     expected = moved @ moved.T * 4 / 2
     found = 0.0
-    for unit in np.eye(2 * objective.curvature.count(4)):
+    for unit in np.eye(2 * law.count(4)):
         batch = [SignedSamples(data, tf.constant(unit.reshape(2, -1)))]
-        s = v @ objective.curvature_sample(tf.constant(theta), batch, weights).numpy()
+        s = v @ objective.curvature.of_signed(tf.constant(theta), batch, weights).numpy()
         found = found + np.outer(s, s)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
@@ -110,14 +110,14 @@ class Member(Solo):
 def test_signs_depend_on_the_place_in_the_batch_and_on_no_rank():
     config, _ = load_config(FIELDS, [])
     objective = build_objective(config, build_problem(config, 1), Solo())
-    (whole,) = objective.with_signs(objective.batch(0), 7)
+    (whole,) = objective.curvature.with_signs(objective.batch(0), 7)
     parts = []
     for rank in range(3):
         member = build_objective(config, build_problem(config, 1), Member(rank))
-        parts.append(member.with_signs(member.batch(0), 7)[0].signs.numpy())
+        parts.append(member.curvature.with_signs(member.batch(0), 7)[0].signs.numpy())
     np.testing.assert_array_equal(np.concatenate(parts), whole.signs)
     assert len({part.tobytes() for part in whole.signs.numpy()}) == 7
-    (other,) = objective.with_signs(objective.batch(0), 8)
+    (other,) = objective.curvature.with_signs(objective.batch(0), 8)
     assert abs(np.mean(whole.signs.numpy() * other.signs.numpy().astype(float))) < 0.1
 
 

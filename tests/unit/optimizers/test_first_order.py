@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from pdehvd.config.root import register_builtin
-from pdehvd.objectives.base import Evaluation
+from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.optimizers.base import RatedSpec
 from pdehvd.optimizers.first_order import SGD, Adam, FirstOrderSpec
 from pdehvd.spec import registered

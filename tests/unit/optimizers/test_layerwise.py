@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pdehvd.objectives.base import Evaluation
+from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.optimizers.layerwise import LAMB, LARS
 
 LAYOUT = (("weight", (3, 2)), ("bias", (2,)), ("kernel", (2, 1)))

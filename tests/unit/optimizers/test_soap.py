@@ -6,7 +6,7 @@ from hosts import Member
 
 from pdehvd.comm.group import Solo
 from pdehvd.numerics.linalg import eigenvectors
-from pdehvd.objectives.host import Point
+from pdehvd.objectives.asked import Point
 from pdehvd.optimizers.soap import SOAP
 
 SHAPE = (6, 4)
