@@ -37,8 +37,9 @@ from pdehvd.training.checkpoint import (
 from pdehvd.training.history import History
 from pdehvd.training.profile import ProfiledStepper
 from pdehvd.training.progress import Progress
+from pdehvd.training.rows import Output
 from pdehvd.training.state import TrainState
-from pdehvd.training.trainer import Output, Trainer
+from pdehvd.training.trainer import Trainer
 
 __all__ = ["Trained", "open_run", "train"]
 

@@ -58,7 +58,8 @@ class Chunks:
         index, _ = self.places(items)
         first, last = self.span(items)
         chosen = column.reshape(last - first, -1, *column.shape[1:])[index]
-        return chosen.reshape(len(index), -1, *column.shape[1:])
+        laid: np.ndarray = chosen.reshape(len(index), -1, *column.shape[1:])
+        return laid
 
     def joined(self, values: np.ndarray, items: int) -> np.ndarray:
         """Return values of the rank's items in order [n, ...] from those of chunks [k, c, ...]."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import numpy as np
 import sympy
@@ -14,8 +14,10 @@ from pdehvd.numerics.derivatives import NETWORK, partial_of
 from pdehvd.numerics.expressions import compile_tf
 from pdehvd.problems.family import ParametricProblem
 
-Tensor = Any
+Tensor: TypeAlias = tf.Tensor
 Fields = Mapping[str, Tensor]
+# An energy [B] as a function of fields, the fields [B, *n], free nodes and spacings.
+_Weak = tuple[Callable[[Tensor], Tensor], Tensor, Tensor, list[float]]
 
 
 class DiscreteLaw:
@@ -122,7 +124,7 @@ class DiscreteLaw:
         residual = self._residual(fields, inputs)
         return tf.where(self.free(fields.shape[1]), residual, tf.zeros_like(residual))
 
-    def _weak(self, fields: Tensor, inputs: Fields) -> tuple[Any, Tensor, Tensor, list[float]]:
+    def _weak(self, fields: Tensor, inputs: Fields) -> _Weak:
         """Return what makes the weak residual: energy, fields, free nodes and spacings."""
         resolution = fields.shape[1]
         free = tf.constant(self.free(resolution), self.dtype)
@@ -162,10 +164,11 @@ class DiscreteLaw:
         shape = [1] * (len(self.problem.coordinates) + 1)
         shape[axis + 1] = resolution
         nodes = np.arange(resolution) == (resolution - 1 if end else 0)
-        return nodes.reshape(shape)
+        side: np.ndarray = nodes.reshape(shape)
+        return side
 
 
-def compiled(expression: sympy.Expr):  # type: ignore[no-untyped-def]
+def compiled(expression: sympy.Expr) -> Callable[[Fields], Tensor]:
     """Return an expression as a function of tensors by name."""
     function = compile_tf([expression], sorted(symbol.name for symbol in expression.free_symbols))
     return lambda names: function(names)[0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -99,15 +99,19 @@ class ExactPointSums:
         """Return what sums over the rows of these blocks."""
         return ExactRowSums(self._aggregation, self.group, self.chunks, blocks)
 
-    def _by_chunk(self, function: Callable[[Shard], Any], shard: Shard, types: Any) -> Any:
-        """Return what a function of a chunk gives, stacked over this rank's chunks [k, ...]."""
+    def _by_chunk(self, function: Callable[[Shard], Found], shard: Shard, types: object) -> Found:
+        """Return what a function of a chunk gives, stacked over this rank's chunks [k, ...].
+
+        `types` are those of the tensors that it gives.
+        """
         # Chunks one after another: what one needs is all that is needed at a time.
-        return tf.map_fn(
+        stacked: Found = tf.map_fn(
             lambda number: function(_chunk(shard, number)),
             tf.range(self.chunks.own),
             fn_output_signature=types,
             parallel_iterations=1,
         )
+        return stacked
 
 
 def _chunk(batch: Shard, number: int | tf.Tensor) -> Shard:
@@ -116,9 +120,9 @@ def _chunk(batch: Shard, number: int | tf.Tensor) -> Shard:
     return chunk
 
 
-@tf.function(jit_compile=True, autograph=False)
-def _weighted_sum(weights: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(weights * values)
+_weighted_sum = tf.function(
+    lambda weights, values: tf.reduce_sum(weights * values), jit_compile=True, autograph=False
+)
 
 
 class ExactSampleSums:

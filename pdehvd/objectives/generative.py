@@ -189,7 +189,6 @@ class GenerativeObjective(Objective[SampleBatch]):
     def _differentiable(self, raw: tf.Tensor, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Return the losses [b]; their slopes come with them from one compiled pass."""
 
-        @tf.custom_gradient
         def losses(values: tf.Tensor) -> tuple[tf.Tensor, object]:
             result, slopes = self._slopes(values, inputs)
 
@@ -198,7 +197,7 @@ class GenerativeObjective(Objective[SampleBatch]):
 
             return result, backward
 
-        return losses(raw)
+        return tf.custom_gradient(losses)(raw)
 
     def _imposed_losses(self, raw: tf.Tensor, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return self.law.losses(self.law.imposed(raw, inputs), inputs)

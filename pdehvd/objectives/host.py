@@ -58,7 +58,8 @@ class HostObjective(Generic[Batch]):
     @cached_property
     def dtype(self) -> np.dtype:
         """The run's precision."""
-        return np.dtype(self._calls.objective.dtype.as_numpy_dtype)
+        dtype: np.dtype = np.dtype(self._calls.objective.dtype.as_numpy_dtype)
+        return dtype
 
     def evaluate(self, theta: np.ndarray) -> Point:
         """Return the loss, its terms and its gradient; one collective.

@@ -9,7 +9,6 @@ Jacobian itself (rows x P) need not exist. For any other network it is computed 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -137,7 +136,8 @@ class Linearization:
     ) -> list[tf.Tensor]:
         law = self.law
         values = law.block_residuals(index, law.plan_of(index), channels, data, law.unknowns(theta))
-        return tf.unstack(values * scales, axis=1)
+        rows: list[tf.Tensor] = tf.unstack(values * scales, axis=1)
+        return rows
 
     def _by_unknowns(
         self, evaluate: Callable[[], list[tf.Tensor]], theta: tf.Tensor, like: list[tf.Tensor]
@@ -213,7 +213,7 @@ def _with_ones(record: Record, k: int) -> tf.Tensor:
     )
 
 
-def _by_item(entries: Sequence[Any], k: int) -> tf.Tensor:
+def _by_item(entries: Sequence[tf.Tensor], k: int) -> tf.Tensor:
     """Stack channels [W, n k] to [C k, W, n]: an item's k points count like channels."""
     stacked = tf.stack(entries)
     if k == 1:

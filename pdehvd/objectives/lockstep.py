@@ -8,29 +8,30 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Generic, TypeVar
 
 import tensorflow as tf
 
 Reduce = Callable[[tf.Tensor, str], tf.Tensor]
 # From the tensors of all chunks and the name of their sum to that sum.
 Meet = Callable[[Sequence[tf.Tensor], str], tf.Tensor]
+Result = TypeVar("Result")
 
 
 class _Stopped(BaseException):
     """Ends a thread whose fellow has failed."""
 
 
-class _Walker(threading.Thread):
+class _Walker(threading.Thread, Generic[Result]):
     """One chunk's way; its thread runs only between `advance` and the next sum."""
 
-    def __init__(self, way: Callable[[Reduce], Any], graph: tf.Graph) -> None:
+    def __init__(self, way: Callable[[Reduce], Result], graph: tf.Graph) -> None:
         super().__init__(daemon=True)
         self._way, self._graph = way, graph
         self._go, self._rest = threading.Semaphore(0), threading.Semaphore(0)
         self._answer: tf.Tensor | None = None
         self.asked: tuple[tf.Tensor, str] | None = None
-        self.result: Any = None
+        self.results: list[Result] = []
         self.error: BaseException | None = None
         self.start()
 
@@ -38,7 +39,7 @@ class _Walker(threading.Thread):
         self._go.acquire()
         try:
             with self._graph.as_default():
-                self.result = self._way(self._reduce)
+                self.results.append(self._way(self._reduce))
         except BaseException as error:
             self.error = error
         self.asked = None
@@ -59,7 +60,7 @@ class _Walker(threading.Thread):
         self._rest.acquire()
 
 
-def in_lockstep(ways: Sequence[Callable[[Reduce], Any]], meet: Meet) -> list[Any]:
+def in_lockstep(ways: Sequence[Callable[[Reduce], Result]], meet: Meet) -> list[Result]:
     """Return what the ways of all chunks give; all of them ask for the same sums in turn.
 
     An exception on one way ends all of them.
@@ -77,11 +78,11 @@ def in_lockstep(ways: Sequence[Callable[[Reduce], Any]], meet: Meet) -> list[Any
                 raise walker.error
         asked = [walker.asked for walker in walkers if walker.asked is not None]
         if not asked:
-            return [walker.result for walker in walkers]
+            return [result for walker in walkers for result in walker.results]
         total = meet([tensor for tensor, _ in asked], asked[0][1])
 
 
-def _end(walkers: Sequence[_Walker]) -> None:
+def _end(walkers: Sequence[_Walker[Result]]) -> None:
     for walker in walkers:
         if walker.is_alive() and walker.asked is not None:
             walker.advance(None)

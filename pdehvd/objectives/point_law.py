@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 import tensorflow as tf
@@ -117,7 +117,7 @@ class PointLaw:
         return tf.stack(columns, 1)
 
     @cached_property
-    def _transforms(self):  # type: ignore[no-untyped-def]
+    def _transforms(self) -> dict[str, Callable[[Mapping[str, tf.Tensor]], list[tf.Tensor]]]:
         return {
             # The raw output gives constants the length of a column.
             field: compile_tf([expression], sorted({"network", *map(str, expression.free_symbols)}))

@@ -61,7 +61,10 @@ class ShardRows:
 
     def entry_bound(self) -> float:
         """Return a bound of all entries of J^T J; NaN where there is none."""
-        return 2 * sum(slab.rows * slab.largest() ** 2 for slab in self.slabs)
+        total = 0.0
+        for slab in self.slabs:
+            total += slab.rows * slab.largest() ** 2
+        return 2 * total
 
     def _blocks(self) -> list[int]:
         """Return the block of each slab."""

@@ -104,7 +104,7 @@ class Optimizer(ABC):
 
     @abstractmethod
     def step(
-        self, objective: BoundObjective, theta: tf.Tensor, state: State
+        self, objective: BoundObjective[Batch], theta: tf.Tensor, state: State
     ) -> tuple[tf.Tensor, State, Evaluation, Facts]:
         """Return the next theta [P] and state, the evaluation at the old theta, and facts."""
 
@@ -153,7 +153,7 @@ class OptimizerSpec(Spec):
         None, ge=1, description="in a list of phases: how many steps; null: all that are left"
     )
 
-    def suited(self, objective: Objective) -> OptimizerSpec:
+    def suited(self, objective: Objective[Batch]) -> OptimizerSpec:
         """Return the spec of the method for this kind of objective; most serve all.
 
         Raises `ConfigError` for a key that means nothing there.

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Generic
+
 import numpy as np
 
 from pdehvd.comm.agreement import differing, gather_texts
 from pdehvd.errors import DisagreementError
-from pdehvd.objectives.base import Objective
+from pdehvd.objectives.base import Batch, Objective
 from pdehvd.training.state import TrainState
 
 _NAMED = 5
 
 
-class Agreement:
+class Agreement(Generic[Batch]):
     """Stops a run whose ranks no longer hold the same parameters, and says which one and where."""
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: Objective[Batch]) -> None:
         self._objective = objective
         self._group = objective.group
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pdehvd.errors import ConfigError
-from pdehvd.objectives.base import Objective
+from pdehvd.objectives.base import Batch, Objective
 from pdehvd.training.durable import (
     remove,
     remove_leftovers,
@@ -154,7 +154,7 @@ def read_checkpoint(
     )
 
 
-def read_state(directory: Path, which: str, objective: Objective) -> TrainState:
+def read_state(directory: Path, which: str, objective: Objective[Batch]) -> TrainState:
     """Return a run's state to look at. Raises `ConfigError` where it is of another network."""
     state = state_of(directory, read_checkpoint(directory, which))
     with blaming(directory):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pdehvd.objectives.base import Objective
+from pdehvd.objectives.base import Batch, Objective
 from pdehvd.training.state import TrainState
 
 
@@ -20,7 +20,7 @@ class TermResidual(NamedTuple):
     fresh: float
 
 
-def fresh_residuals(objective: Objective, state: TrainState) -> dict[str, TermResidual]:
+def fresh_residuals(objective: Objective[Batch], state: TrainState) -> dict[str, TermResidual]:
     """Return both numbers for every term of the loss; no collective, so any one rank may ask.
 
     A condition at given points, or an integral, has no others: both of its numbers are equal.

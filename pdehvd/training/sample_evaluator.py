@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -60,7 +60,9 @@ class SampleEvaluator(Evaluator):
         return Measured({field: float(table[:, L2].mean())}, others)
 
 
-def measures(objective: GenerativeObjective, u: Any, truth: Any, data: Samples) -> Any:
+def measures(
+    objective: GenerativeObjective, u: tf.Tensor, truth: tf.Tensor, data: Samples
+) -> tf.Tensor:
     """Return for each sample [B, 3]: |u - v| / |v| in L2 and H1, and (E(u) - E(v)) / |E(v)|.
 
     Integrals are those of finite elements, v is the reference, H1 is the seminorm.
@@ -68,8 +70,8 @@ def measures(objective: GenerativeObjective, u: Any, truth: Any, data: Samples) 
     problem = objective.problem
     names = [f"{problem.field}_{name}" for name in problem.coordinates]
 
-    def norms(field: Any) -> tuple[Any, Any]:
-        def integral(density):  # type: ignore[no-untyped-def]
+    def norms(field: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def integral(density: Callable[[Mapping[str, tf.Tensor]], tf.Tensor]) -> tf.Tensor:
             return stencils.integrate(
                 density, {problem.field: field}, problem.coordinates, problem.bounds
             )

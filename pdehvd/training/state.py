@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from pdehvd.errors import ConfigError
-from pdehvd.objectives.base import Objective
+from pdehvd.objectives.base import Batch, Objective
 from pdehvd.problems.archives import read_npz, reading
 
 
@@ -78,7 +78,7 @@ class TrainState:
         """Raise `ConfigError` where a run that starts as `other` cannot go on from here."""
         self._check(_shapes(other))
 
-    def check_network(self, objective: Objective) -> None:
+    def check_network(self, objective: Objective[Batch]) -> None:
         """Raise `ConfigError` where the parameters are not those of the objective's network."""
         moments = objective.initial_moments()
         self._check(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, NamedTuple
+from typing import Generic, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -193,6 +193,6 @@ def _called(looped: Looped) -> Called:
     )
 
 
-def _finite(loss: float, vector: Any) -> bool:
+def _finite(loss: float, vector: tf.Tensor | np.ndarray) -> bool:
     """Return whether a loss and all entries of a vector [P] are finite."""
     return bool(np.isfinite(loss) and np.all(np.isfinite(vector)))
