@@ -229,6 +229,7 @@ def test_failures_that_are_nobodys_input(
     assert type_("train", "small.yaml").code == 130
 
 
+@pytest.mark.draws
 def test_a_run_from_training_to_export(type_: Type, here: Path) -> None:
     trained = type_("train", "small.yaml", "--output", "out")
     assert trained.code == 0, trained.err

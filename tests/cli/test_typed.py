@@ -11,6 +11,7 @@ from nightly_jobs import expectations
 
 from tests.cli.conftest import Type
 from tests.cli.conftest import Typed as Answer
+from tests.conftest import hide_pictures
 from tests.parallel.launcher import pdehvd
 from tests.typed import Typed, cases, documented, shipped
 
@@ -53,11 +54,16 @@ def _on_a_grid(data: dict[str, Any]) -> list[str]:
     return given + (["model.depth=2"] if "depth" in data["model"] else [])
 
 
-def options(typed: Typed) -> list[str]:
-    return [
-        *(word for setting in settings(typed) for word in ("--set", setting)),
-        *(word for plugin in typed.plugins for word in ("--plugin", str(plugin))),
-    ]
+def narrow(typed: Typed) -> list[str]:
+    """Return what makes a network narrow; `check` builds it as wide as it is."""
+    model = typed.data.get("model", {})
+    given = ["model.width=4"] if "width" in model else []
+    return given + (["model.layers=[8, 8]"] if "layers" in model else [])
+
+
+def options(typed: Typed, *more: str) -> list[str]:
+    given = [word for setting in (*settings(typed), *more) for word in ("--set", setting)]
+    return [*given, *plugins(typed)]
 
 
 def dimensions(typed: Typed) -> int:
@@ -75,6 +81,22 @@ def starts_processes(typed: Typed) -> bool:
     return bool(several) or "exact" in str(typed.data.get("aggregation"))
 
 
+def kind_of_pictures(typed: Typed) -> tuple[object, ...]:
+    """Return what decides which pictures a run gets; sizes and optimizers change their content."""
+    problem = typed.data["problem"]
+    parts = ("geometry", "unknowns", "reference")
+    return (
+        problem["name"],
+        dimensions(typed),
+        "t" in problem["coordinates"],
+        len(problem.get("fields", ())),
+        *(bool(problem.get(part)) for part in parts),
+    )
+
+
+DRAWN = {kind_of_pictures(typed): typed for typed in EVERYTHING}
+
+
 class Person:
     """Types commands about one config in its folder; all must succeed."""
 
@@ -88,14 +110,19 @@ class Person:
             return Answer(done.returncode, done.stdout, done.stderr)
         return self._type(*words)
 
-    def do(self, *words: str) -> str:
+    def do(self, *words: str, drawn: bool = False) -> str:
         """Type a command that must succeed; return what it printed."""
-        answer = self.answer(*words)
+        with pytest.MonkeyPatch.context() as patch:
+            if not drawn:
+                hide_pictures(patch)
+            answer = self.answer(*words)
         assert answer.code == 0, f"{' '.join(words)}\n{answer.err}"
         assert "Traceback" not in answer.out + answer.err
+        assert "could not be drawn" not in answer.out + answer.err
         return answer.out
 
 
+@pytest.mark.draws
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("typed", EVERYTHING, ids=[typed.place for typed in EVERYTHING])
 def test_it_is_checked_trained_and_looked_at(
@@ -106,16 +133,32 @@ def test_it_is_checked_trained_and_looked_at(
     person = Person(typed, tmp_path, type_)
     cost = person.do("check", "typed.yaml", *options(typed))
     assert "warning:" not in cost or typed.place.startswith("tests/cases"), cost
-    person.do("train", "typed.yaml", "--output", "out", *options(typed))
-    more = ["--set", "training.steps=6", "--resume", "out/latest"]
-    person.do("train", "typed.yaml", *options(typed), *more)
-    for command in ("evaluate", "plot"):
-        person.do(command, "out/latest", *plugins(typed))
+    person.do("train", "typed.yaml", "--output", "out", *options(typed, *narrow(typed)))
+    longer = options(typed, *narrow(typed), "training.steps=6")
+    person.do("train", "typed.yaml", *longer, "--resume", "out/latest")
+    person.do("evaluate", "out/latest", *plugins(typed))
+    first = DRAWN[kind_of_pictures(typed)] is typed
+    person.do("plot", "out/latest", *plugins(typed), drawn=first)
     for form in ("npz", "savedmodel", *(["vtk"] if dimensions(typed) <= VTK else [])):
         person.do("export", "out/latest", "--format", form, *plugins(typed))
     summary = json.loads((tmp_path / "out" / "latest" / "summary.json").read_text())
     assert summary["steps"] == 6
     assert WARNED.get(Path(typed.place).stem, "") in " ".join(summary["warnings"])
+
+
+@pytest.mark.draws
+@pytest.mark.nightly
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("typed", EVERYTHING, ids=[typed.place for typed in EVERYTHING])
+def test_all_of_its_pictures_are_drawn(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, type_: Type
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    typed.write(tmp_path)
+    person = Person(typed, tmp_path, type_)
+    words = options(typed, *narrow(typed))
+    person.do("train", "typed.yaml", "--output", "out", *words, drawn=True)
+    person.do("plot", "out/latest", *plugins(typed), drawn=True)
 
 
 @pytest.mark.parametrize("name", REFUSED)

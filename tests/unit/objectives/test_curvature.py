@@ -42,9 +42,6 @@ LAWS = {
 }
 
 
-pytestmark = pytest.mark.usefixtures("eagerly")
-
-
 def objective_with(folder, name, *settings):
     return objective_of(HEAD + LAWS[name] + TAIL, folder, *settings)
 
@@ -67,10 +64,11 @@ def test_the_sum_over_all_rows_is_the_hessian_by_the_fields(tmp_path, name):
     inputs = objective.batch(0)[0].fields
     raw = tf.constant(np.random.default_rng(1).standard_normal((3, 4, 4)))
     count = curvature.count(4)
+    sample = tf.function(curvature.sample, autograph=False)
     found = 0.0
     for unit in np.eye(count):
         signs = tf.constant(np.tile(unit, (3, 1)))
-        z = curvature.sample(raw, inputs, signs).numpy().reshape(3, -1)
+        z = sample(raw, inputs, signs).numpy().reshape(3, -1)
         found = found + z[:, :, None] * z[:, None, :]
     expected = hessians(law, raw, inputs)
     np.testing.assert_allclose(found, expected, atol=1e-11 * np.abs(expected).max())
@@ -92,10 +90,11 @@ def test_samples_of_parameters_have_the_curvature_of_the_network(tmp_path):
 
     moved = np.stack([(rows(theta + 1e-5 * d) - rows(theta - 1e-5 * d)) / 2e-5 for d in v])
     expected = moved @ moved.T * 4 / 2
+    sample = tf.function(objective.curvature.of_signed, autograph=False)
     found = 0.0
     for unit in np.eye(2 * law.count(4)):
         batch = [SignedSamples(data, tf.constant(unit.reshape(2, -1)))]
-        s = v @ objective.curvature.of_signed(tf.constant(theta), batch, weights).numpy()
+        s = v @ sample(tf.constant(theta), batch, weights).numpy()
         found = found + np.outer(s, s)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
@@ -121,18 +120,24 @@ def test_signs_depend_on_the_place_in_the_batch_and_on_no_rank():
     assert abs(np.mean(whole.signs.numpy() * other.signs.numpy().astype(float))) < 0.1
 
 
+def sample_of(*settings):
+    """Return a sample of the curvature at three samples of a small network."""
+    small = ["sampling.batch=3", "model.depth=1", "model.width=2", "problem.resolution=4"]
+    given = ["precision=float64", "model.norm=instance", *small, *settings]
+    config, _ = load_config(FIELDS, given)
+    objective = build_objective(config, build_problem(config, 1), Solo())
+    host = HostObjective(HostCalls(objective), objective.batch(0), tf.ones([1], tf.float64))
+    return host.curvature_sample(objective.initial(1), 3)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return sample_of()
+
+
 @pytest.mark.parametrize("way", ["aggregation={name: exact, chunk: 1}", "training.micro_batches=2"])
-def test_in_parts_the_sample_is_the_same(way):
-    # Chunks are traced in threads, which need a graph.
-    tf.config.run_functions_eagerly(False)
-    found = []
-    for settings in ([], [way]):
-        config, _ = load_config(FIELDS, ["precision=float64", "model.norm=instance", *settings])
-        objective = build_objective(config, build_problem(config, 1), Solo())
-        weights = tf.ones([1], tf.float64)
-        host = HostObjective(HostCalls(objective), objective.batch(0), weights)
-        found.append(host.curvature_sample(objective.initial(1), 3))
-    np.testing.assert_allclose(found[1], found[0], atol=1e-10 * np.abs(found[0]).max())
+def test_in_parts_the_sample_is_the_same(whole, way):
+    np.testing.assert_allclose(sample_of(way), whole, atol=1e-10 * np.abs(whole).max())
 
 
 def test_the_factor_keeps_what_is_positive():

@@ -1,5 +1,9 @@
 """The objective of a small problem for optimizers that run in Python."""
 
+import tempfile
+from functools import cache
+from pathlib import Path
+
 import tensorflow as tf
 
 from pdehvd.assembly.build import build_objective, build_problem
@@ -29,8 +33,20 @@ def objective_of(text, folder, *settings):
     return build_objective(config, build_problem(config, 1), Solo())
 
 
-def host_of(text, folder, *settings):
-    """Return the objective of a config's text, all weights one, and its theta of seed 1."""
-    objective = objective_of(text, folder, *settings)
+@cache
+def _compiled(text, settings):
+    """Return the compiled functions of a config's text, a batch, and weights that are one."""
+    with tempfile.TemporaryDirectory() as folder:
+        objective = objective_of(text, Path(folder), *settings)
     weights = tf.ones([len(objective.terms)], objective.dtype)
-    return HostObjective(HostCalls(objective), objective.batch(0), weights), objective.initial(1)
+    return HostCalls(objective), objective.batch(0), weights
+
+
+def host_of(text, *settings):
+    """Return the objective of a config's text, all weights one, and its theta of seed 1.
+
+    What is compiled is shared by all tests of a config; no evaluation is remembered.
+    """
+    calls, batch, weights = _compiled(text, settings)
+    calls.last = None
+    return HostObjective(calls, batch, weights), calls.objective.initial(1)

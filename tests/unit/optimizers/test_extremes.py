@@ -66,6 +66,7 @@ SIZES = {
     "float64": {"tiny": "1e-150", "small": "1e-75", "large": "1e75", "huge": "1e150"},
     "float32": {"tiny": "1e-19", "small": "1e-10", "large": "1e10", "huge": "1e19"},
 }
+PURE = {}
 
 
 @cache
@@ -98,12 +99,16 @@ def objective_of(loss, precision):
 def trained(loss, precision, spec):
     """Return the last theta, and the one before, of a few steps; stop where the method stalls."""
     objective, calls, batch, weights = objective_of(loss, precision)
-    optimizer = spec.suited(objective).resolved(objective.batch_size, STEPS).build(Solo())
-    on_host = isinstance(optimizer, HostOptimizer)
-    kind = (HostObjective, calls) if on_host else (BoundObjective, objective)
-    bound = kind[0](kind[1], batch, weights)
-    theta = objective.initial(1)
-    before = theta = theta if on_host else tf.constant(theta)
+    spec = spec.suited(objective).resolved(objective.batch_size, STEPS)
+    optimizer = spec.build(Solo())
+    before = theta = objective.initial(1)
+    if isinstance(optimizer, HostOptimizer):
+        bound = HostObjective(calls, batch, weights)
+    else:
+        bound = BoundObjective(objective, batch, weights)
+        before = theta = tf.constant(theta)
+        # Its update is compiled, and knows of the objective the number of parameters alone.
+        optimizer = PURE.setdefault((spec, objective.dtype, objective.size), optimizer)
     state = optimizer.init(theta)
     for _ in range(STEPS):
         try:

@@ -25,8 +25,8 @@ model: {name: mlp, width: 8, depth: 2}
 
 
 @pytest.fixture
-def host(tmp_path):
-    return host_of(CONFIG, tmp_path)
+def host():
+    return host_of(CONFIG)
 
 
 def run(spec, host, steps):
@@ -84,10 +84,10 @@ def test_state_alone_continues_a_run(host):
     np.testing.assert_array_equal(theta, whole)
 
 
-def test_a_minimum_stalls_after_one_restart(tmp_path):
+def test_a_minimum_stalls_after_one_restart():
     # The best k is 3/4 up to sampling, and leaves a loss.
     fit = ["problem.equations={fit: k*x - x^2 + 1.0e-30*u}", "problem.unknowns={k: 0}"]
-    objective, theta = host_of(CONFIG, tmp_path, *fit)
+    objective, theta = host_of(CONFIG, *fit)
     method = GaussNewton().build(Solo())
     state = method.init(theta)
     with pytest.raises(StalledError, match="no damping"):

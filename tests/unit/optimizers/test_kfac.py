@@ -10,7 +10,6 @@ from pdehvd.comm.group import Solo
 from pdehvd.optimizers.kfac import KFAC
 
 CONFIG = """
-precision: float64
 problem:
   name: pde
   coordinates: {x: [0, 1], y: [0, 1]}
@@ -43,8 +42,8 @@ def run(spec, host, theta, steps):
     return theta, state, losses, facts
 
 
-def test_exact_for_a_layer_with_one_signal(tmp_path):
-    host, theta = host_of(LINEAR, tmp_path)
+def test_exact_for_a_layer_with_one_signal():
+    host, theta = host_of(LINEAR)
     at = host.linearize(theta)
     last = at.places[-1]
     pair = at.kronecker()[-1][0]
@@ -53,8 +52,8 @@ def test_exact_for_a_layer_with_one_signal(tmp_path):
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])
-def test_the_loss_falls_at_every_step(tmp_path, precision):
-    host, theta = host_of(CONFIG, tmp_path, f"precision={precision}")
+def test_the_loss_falls_at_every_step(precision):
+    host, theta = host_of(CONFIG, f"precision={precision}")
     theta, _, losses, facts = run(KFAC(damping=1e-5), host, theta, 60)
     assert theta.dtype == precision
     assert all(b < a for a, b in itertools.pairwise(losses))
@@ -62,8 +61,8 @@ def test_the_loss_falls_at_every_step(tmp_path, precision):
     assert {"step_length", "momentum", "damping", "evaluations"} <= set(facts)
 
 
-def test_state_alone_continues_a_run(tmp_path):
-    host, start = host_of(CONFIG, tmp_path)
+def test_state_alone_continues_a_run():
+    host, start = host_of(CONFIG, "precision=float64")
     spec = KFAC()
     whole, *_ = run(spec, host, start, 6)
     theta, state, *_ = run(spec, host, start, 3)
@@ -74,8 +73,8 @@ def test_state_alone_continues_a_run(tmp_path):
     np.testing.assert_allclose(theta, whole, rtol=1e-12)
 
 
-def test_the_step_minimises_the_quadratic_model(tmp_path):
-    host, theta = host_of(CONFIG, tmp_path)
+def test_the_step_minimises_the_quadratic_model():
+    host, theta = host_of(CONFIG, "precision=float64")
     spec = KFAC(damping=1e-5)
     method = spec.build(Solo())
     state = method.init(theta)

@@ -104,8 +104,8 @@ def test_a_layer_is_solved_with_its_damped_product(damping):
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])
-def test_the_loss_of_a_unet_falls(tmp_path, precision):
-    host, theta = host_of(FIELDS.read_text(), tmp_path, f"precision={precision}")
+def test_the_loss_of_a_unet_falls(precision):
+    host, theta = host_of(FIELDS.read_text(), f"precision={precision}")
     start = host.evaluate(theta).loss
     losses, theta, state, _ = run(SampledKFAC(), host, 40, theta)
     assert theta.dtype == precision
@@ -170,7 +170,7 @@ def test_a_layer_that_rests_is_not_averaged():
     assert list(late["samples"]) == [1, 51] and np.abs(theta[:24]).max() < 1
 
 
-def test_which_method_a_config_gets(tmp_path):
+def test_which_method_a_config_gets():
     grid, _ = load_config(FIELDS, ["optimizer={name: kfac, damping: 0.02, learning_rate: 0.1}"])
     (phase,) = build_parts(grid, Solo()).phases
     assert phase.optimizer.spec.damping == 0.02
