@@ -222,5 +222,11 @@ def campaign_jobs() -> Iterator[Job]:
         yield Job("campaigns", name, (sys.executable, *words), 2, _by_code)
 
 
+def marked_jobs() -> Iterator[Job]:
+    """The tests that are too long for `make test`."""
+    words = ("-m", "pytest", "-q", "-m", "nightly", "-n", "2", "tests")
+    yield Job("tests", "nightly", (sys.executable, *words), 2, _by_code)
+
+
 def all_jobs() -> list[Job]:
-    return [*config_jobs(), *case_jobs(), *script_jobs(), *campaign_jobs()]
+    return [*config_jobs(), *case_jobs(), *script_jobs(), *campaign_jobs(), *marked_jobs()]
