@@ -25,8 +25,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pdehvd.assembly.build import build_grid_network, build_problem
+from pdehvd.assembly.build import build_problem
 from pdehvd.config.root import Config, load_config
+from pdehvd.kinds.grid import build_grid_network
 from pdehvd.launch.process_setup import configure_threads
 from pdehvd.launch.processes_spec import ProcessesSpec
 from pdehvd.models.norm import BatchNorm

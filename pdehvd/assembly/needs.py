@@ -1,15 +1,14 @@
-"""Whether a config can supply what an optimizer needs."""
+"""Whether a config can supply what an optimizer needs, and how its batch can be divided."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
 
+from pdehvd.assembly.kind import AnyKind
 from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError, counted
 from pdehvd.objectives.base import Objective
 from pdehvd.optimizers.base import OptimizerSpec
-from pdehvd.problems.family import ParametricProblem
 
 
 def check_needs(config: Config, objective: Objective, spec: OptimizerSpec) -> None:
@@ -50,38 +49,51 @@ def check_needs(config: Config, objective: Objective, spec: OptimizerSpec) -> No
     _check_memory(objective, spec)
 
 
-def check_buckets(config: Config, problem: Any) -> None:
+def check_items(kind: AnyKind, config: Config, items: int, processes: int) -> None:
+    """Raise `ConfigError` where a batch cannot be divided as the config asks for."""
+    if processes > items:
+        raise ConfigError(
+            f"{counted(processes, 'process')} for {items} {kind.items}",
+            ("sampling", kind.items_key),
+            f"at least {processes}",
+        )
+    parts = config.training.micro_batches
+    if parts > 1 and not kind.micro_batched:
+        message = f"the gradient of {kind.networks} is computed at once"
+        raise ConfigError(message, ("training", "micro_batches"), "1")
+    if parts * processes > items:
+        raise ConfigError(
+            f"{items} {kind.items} cannot be cut into {parts} parts "
+            f"on {counted(processes, 'process')}",
+            ("training", "micro_batches"),
+            f"at most {items // processes}",
+        )
+    if config.processes.buckets > 1:
+        _check_buckets(kind, config)
+    if config.aggregation.chunked:
+        _check_chunks(kind, config, items, processes)
+
+
+def _check_buckets(kind: AnyKind, config: Config) -> None:
     """Raise `ConfigError` where a gradient cannot leave in several messages."""
     hook, where = config.aggregation, ("processes", "buckets")
-    if not isinstance(problem, ParametricProblem):
-        raise ConfigError("the gradient at points is one message", where, "1, or a grid")
+    if not kind.bucketed:
+        raise ConfigError(f"the gradient of {kind.networks} is one message", where, "1")
     if not hook.bucketed:
         raise ConfigError(
             f"'{hook.name}' sends the gradient as one message", where, "1, or global_mean"
         )
 
 
-def check_chunks(config: Config, problem: Any, processes: int) -> None:
+def _check_chunks(kind: AnyKind, config: Config, items: int, processes: int) -> None:
     """Raise `ConfigError` where a batch cannot be added in chunks, or a process would have none."""
-    hook, items = config.aggregation, problem.items
     if config.training.micro_batches > 1:
         raise ConfigError(
-            f"the chunks of '{hook.name}' are computed one after another anyway",
+            f"the chunks of '{config.aggregation.name}' are computed one after another anyway",
             ("training", "micro_batches"),
             "1, and a smaller aggregation.chunk for less memory",
         )
-    grid = isinstance(problem, ParametricProblem)
-    sync = getattr(getattr(config.model, "norm", None), "sync", "global")
-    if grid and sync != "global":
-        raise ConfigError(
-            f"statistics of each process's shard, which '{hook.name}' cannot make the same",
-            ("model", "norm", "sync"),
-            "global",
-        )
-    try:
-        count = hook.even_chunks(items) if grid else hook.chunks(items)
-    except ConfigError as error:
-        raise error.within("aggregation") from error
+    count = kind.chunks(config, items)
     if count < processes:
         raise ConfigError(
             f"{counted(processes, 'process')} for {counted(count, 'chunk')}; "

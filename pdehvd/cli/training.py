@@ -96,6 +96,6 @@ def _examined(
     from pdehvd.config.root import load_config
 
     loaded, source = load_config(config, settings or (), plugin or ())
-    from pdehvd.assembly.cost import examine
+    from pdehvd.assembly.examine import examine
 
     return loaded, examine(loaded, source, np or loaded.processes.np or 1)

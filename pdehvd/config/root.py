@@ -108,6 +108,12 @@ class Config(Spec):
         return self
 
     @property
+    def reference(self) -> Spec | None:
+        """The section `problem.reference`; None where it is not given, or a problem has none."""
+        section: Spec | None = getattr(self.problem, "reference", None)
+        return section
+
+    @property
     def threaded(self) -> ProcessesSpec:
         """The section `processes` with the threads that the aggregation asks for."""
         update = {"threads": 1} if self.aggregation.chunked else {}

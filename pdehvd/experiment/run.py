@@ -12,6 +12,7 @@ from typing import Any
 from pdehvd.assembly import environment_record
 from pdehvd.assembly import run_directory as folder
 from pdehvd.assembly.build import build_parts
+from pdehvd.assembly.kind_registry import kind_of
 from pdehvd.comm import backend
 from pdehvd.comm.group import Group
 from pdehvd.comm.timed_group import TimedGroup
@@ -25,7 +26,6 @@ from pdehvd.experiment.run_context import Place
 from pdehvd.experiment.sameness import check_same
 from pdehvd.experiment.summary import begin, conclude, peak_memory
 from pdehvd.launch import process_setup, rendezvous, restarts
-from pdehvd.results.trained_points import Trained, open_run
 from pdehvd.training import durable
 from pdehvd.training.checkpoint import (
     Checkpoints,
@@ -40,8 +40,6 @@ from pdehvd.training.progress import Progress
 from pdehvd.training.rows import Output
 from pdehvd.training.state import TrainState
 from pdehvd.training.trainer import Trainer
-
-__all__ = ["Trained", "open_run", "train"]
 
 # What all ranks have to say alike is said by rank 0; the others would repeat it after so long.
 _PATIENCE = 5.0
@@ -74,7 +72,7 @@ def _train(
     quiet: bool,
     watchdog: Watchdog,
 ) -> int:
-    count = process_setup.configure_threads(config.threaded, config.problem.kind == "grid")
+    count = process_setup.configure_threads(config.threaded, kind_of(config).images)
     group = backend.group(config.processes)
     if config.processes.profile and not group.times_itself:
         group = TimedGroup(group)

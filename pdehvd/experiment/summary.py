@@ -12,41 +12,43 @@ from typing import Any
 import numpy as np
 
 from pdehvd.assembly import run_directory as folder
-from pdehvd.assembly.trust.caution import Caution
-from pdehvd.assembly.trust.judge import Judge, far_from_reference
+from pdehvd.assembly.judge import Judge, Warned
+from pdehvd.assembly.kind_registry import kind_of
+from pdehvd.assembly.trust.judge import far_from_reference
 from pdehvd.config.root import Config
 from pdehvd.errors import essence
 from pdehvd.experiment.run_context import Place
 from pdehvd.launch import restarts
 from pdehvd.training import durable
 from pdehvd.training.history import read
+from pdehvd.training.stepper import Parts
 from pdehvd.training.trainer import Outcome
 
 
-def begin(config: Config, parts: Any, place: Place) -> Judge | None:
+def begin(config: Config, parts: Parts[Any], place: Place) -> Judge[Any] | None:
     """Print notes and warnings about a problem; return who judges its result, on rank 0."""
     if not place.writes:
         return None
-    for note in parts.objective.problem.notes:
+    for note in parts.notes:
         place.say(note)
     reference = None if parts.evaluator is None else parts.evaluator.reference
-    judge = Judge(config, parts.objective.problem, reference)
+    judge = kind_of(config).judge(config, parts.objective, reference)
     _warn(place, judge.before)
     return judge
 
 
-def _warn(place: Place, cautions: Sequence[Caution]) -> None:
+def _warn(place: Place, cautions: Sequence[Warned]) -> None:
     for caution in cautions:
         place.say(f"warning: {caution.text}")
 
 
 def conclude(
     config: Config,
-    parts: Any,
+    parts: Parts[Any],
     place: Place,
     outcome: Outcome,
     profile: dict[str, Any],
-    judge: Judge | None,
+    judge: Judge[Any] | None,
 ) -> None:
     """Write the summary on rank 0, then draw; a summary means that the numbers are complete."""
     if judge is None:
@@ -74,10 +76,10 @@ def conclude(
     place.say(f"run: {place.directory}")
 
 
-def _judged(judge: Judge, parts: Any, outcome: Outcome) -> list[Caution]:
+def _judged(judge: Judge[Any], parts: Parts[Any], outcome: Outcome) -> list[Warned]:
     """Return the warnings of the problem, then those of its result."""
     if outcome.status == "diverged":
-        return judge.before
+        return list(judge.before)
     return [*judge.before, *judge.after(parts.objective, outcome.state, outcome.errors)]
 
 
@@ -91,7 +93,7 @@ def _draw(place: Place, summary: dict[str, Any]) -> None:
         place.say(f"the plots could not be drawn: {type(error).__name__}: {essence(str(error))}")
 
 
-def _summary(config: Config, parts: Any, place: Place, outcome: Outcome) -> dict[str, Any]:
+def _summary(config: Config, parts: Parts[Any], place: Place, outcome: Outcome) -> dict[str, Any]:
     state = outcome.state
     return {
         "status": outcome.status,
@@ -102,7 +104,7 @@ def _summary(config: Config, parts: Any, place: Place, outcome: Outcome) -> dict
         "precision": config.precision,
         "parameters": parts.objective.size,
         "points": parts.objective.points,
-        "notes": list(parts.objective.problem.notes),
+        "notes": list(parts.notes),
         "steps": state.step,
         "seconds": state.seconds,
         "restarts": restarts.restarts(),

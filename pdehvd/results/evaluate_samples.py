@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pdehvd.reference.on_grid import GridReference
 from pdehvd.results.trained_grid import TrainedOnGrid
 from pdehvd.training.sample_evaluator import GAP, H1, L2, measures
 
@@ -16,7 +17,7 @@ from pdehvd.training.sample_evaluator import GAP, H1, L2, measures
 TIMED, LARGE = 3, 300_000
 
 
-def evaluate_samples(trained: TrainedOnGrid) -> dict[str, Any]:
+def evaluate_samples(trained: TrainedOnGrid, reference: GridReference) -> dict[str, Any]:
     """Compare a run with its reference on the held-out samples.
 
     relative_l2 and relative_h1 are means over samples of |u - v| / |v| in the norms of finite
@@ -29,7 +30,7 @@ def evaluate_samples(trained: TrainedOnGrid) -> dict[str, Any]:
     size = max(problem.samples.batch, 1)
     for first in range(0, problem.held_out, size):
         numbers = np.arange(first, min(first + size, problem.held_out))
-        u, truth, rows = _compared(trained, numbers)
+        u, truth, rows = _compared(trained, reference, numbers)
         tables.append(rows)
         largest = max(largest, float(np.abs(u - truth).max()))
         squares += float(np.square(u - truth).mean(axis=tuple(range(1, u.ndim))).sum())
@@ -46,19 +47,19 @@ def evaluate_samples(trained: TrainedOnGrid) -> dict[str, Any]:
         "relative_l2_by_sample": table[:, L2].tolist(),
         "up_to_constant": [],
         "unknowns": {},
-        "seconds": _seconds(trained, nodes),
+        "seconds": _seconds(trained, reference, nodes),
     }
     if problem.loss != "residual":
         result["energy_gap"] = {field: float(table[:, GAP].mean())}
     return result
 
 
-def truths(trained: TrainedOnGrid, numbers: np.ndarray) -> np.ndarray:
+def truths(trained: TrainedOnGrid, reference: GridReference, numbers: np.ndarray) -> np.ndarray:
     """Return the reference's solutions [B, *n] of held-out samples."""
     sample = trained.held_out(numbers)
     return np.stack(
         [
-            trained.reference.stored(
+            reference.stored(
                 {name: field[i] for name, field in sample.fields.items()},
                 trained.problem.resolution,
             )
@@ -68,18 +69,18 @@ def truths(trained: TrainedOnGrid, numbers: np.ndarray) -> np.ndarray:
 
 
 def _compared(
-    trained: TrainedOnGrid, numbers: np.ndarray
+    trained: TrainedOnGrid, reference: GridReference, numbers: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return solutions and references [B, *n] of held-out samples and their errors [B, 3]."""
     objective, sample = trained.objective, trained.held_out(numbers)
-    u, truth = trained.predict(sample), truths(trained, numbers)
+    u, truth = trained.predict(sample), truths(trained, reference, numbers)
     dtype = objective.dtype
     data = objective.tensors(sample)
     rows = measures(objective, tf.constant(u, dtype), tf.constant(truth, dtype), data)
     return u, truth, rows.numpy().astype(np.float64)
 
 
-def _seconds(trained: TrainedOnGrid, nodes: int) -> dict[str, float]:
+def _seconds(trained: TrainedOnGrid, reference: GridReference, nodes: int) -> dict[str, float]:
     """Return the median times of one sample: the network's and the reference's."""
     one = trained.held_out(np.zeros(1, np.int64))
     inputs = {name: field[0] for name, field in one.fields.items()}
@@ -87,9 +88,7 @@ def _seconds(trained: TrainedOnGrid, nodes: int) -> dict[str, float]:
     runs = 1 if nodes > LARGE else TIMED
     return {
         "network": _timed(lambda: trained.predict(one), TIMED, warm=True),
-        "reference": _timed(
-            lambda: trained.reference.solve(inputs, resolution), runs, warm=runs > 1
-        ),
+        "reference": _timed(lambda: reference.solve(inputs, resolution), runs, warm=runs > 1),
     }
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from pdehvd.results.export_formats import MODEL_NOTE
-from pdehvd.results.solution import Trained
+from pdehvd.results.trained_points import TrainedAtPoints
 
 
-def save_model(trained: Trained, folder: Path) -> None:
+def save_model(trained: TrainedAtPoints, folder: Path) -> None:
     """Write a SavedModel and `pdehvd.json`, which says what its columns and its domain are.
 
     Its functions map x [N, D] to the fields [N] by name: `predict` (the signature
@@ -47,7 +47,7 @@ def _bounded(predict: Any, bounds: np.ndarray) -> Any:
     return bounded
 
 
-def _note(trained: Trained) -> dict[str, Any]:
+def _note(trained: TrainedAtPoints) -> dict[str, Any]:
     """Return what a program needs to know that has the SavedModel alone."""
     problem, geometry = trained.problem, trained.config.problem.geometry
     bounds = dict(zip(problem.coordinates, problem.domain.bounds.tolist(), strict=True))

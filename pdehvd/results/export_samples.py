@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pdehvd.assembly.trained_run import Export
 from pdehvd.errors import ConfigError
 from pdehvd.results.evaluate_samples import truths
 from pdehvd.results.export_formats import MODEL_NOTE
@@ -18,18 +18,24 @@ from pdehvd.results.trained_grid import TrainedOnGrid
 MOST = 16
 
 
-def writer(trained: TrainedOnGrid, format: str) -> tuple[str, Callable[[Path], None]]:
-    """Return the default name and what writes it.
+def sample_export(
+    trained: TrainedOnGrid, format: str, resolution: int | None, time: float | None
+) -> Export:
+    """Return what writes held-out samples, or the network.
 
     npz: axes, inputs and solutions [B, *n] of up to 16 held-out samples, with references where
     they are known. vtk: the same as point data of one grid, a field `u_3` for sample 3.
     savedmodel: `predict`, inputs [1, *n] by name -> the field [1, *n].
+    Raises ConfigError for a resolution or a time.
     """
+    if resolution is not None or time is not None:
+        message = "a generative model has its own grid"
+        raise ConfigError(message, ("resolution",), "no resolution and no time")
     if format == "savedmodel":
-        return "savedmodel", lambda path: _savedmodel(trained, path)
+        return Export("savedmodel", lambda path: _savedmodel(trained, path))
     if format == "npz":
-        return "samples.npz", lambda path: _npz(trained, path)
-    return "samples.vtu", lambda path: _vtu(trained, path)
+        return Export("samples.npz", lambda path: _npz(trained, path))
+    return Export("samples.vtu", lambda path: _vtu(trained, path))
 
 
 def _samples(trained: TrainedOnGrid) -> dict[str, np.ndarray]:
@@ -43,7 +49,7 @@ def _samples(trained: TrainedOnGrid) -> dict[str, np.ndarray]:
     arrays = {name: np.broadcast_to(field, shape) for name, field in sample.fields.items()}
     arrays[problem.field] = trained.predict(sample)
     if trained.reference is not None:
-        arrays[f"{problem.field}_reference"] = truths(trained, numbers)
+        arrays[f"{problem.field}_reference"] = truths(trained, trained.reference, numbers)
     return arrays
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 
+from pdehvd.assembly.trained_run import Outside
 from pdehvd.errors import ConfigError, counted, nearest
 from pdehvd.problems.outside import farthest, is_outside
 from pdehvd.results.point_input import GivenPoints, read_points
-from pdehvd.results.solution import Trained, in_chunks
-
-Outside = Literal["warn", "nan", "error"]
+from pdehvd.results.solution import in_chunks
+from pdehvd.results.trained_points import TrainedAtPoints
 
 
 def fields_at(
-    trained: Trained, given: Any, outside: Outside = "warn"
+    trained: TrainedAtPoints, given: Any, outside: Outside = "warn"
 ) -> tuple[dict[str, np.ndarray], str]:
     """Return every field at given points, and a sentence about those outside the domain, or "".
 
@@ -42,7 +42,7 @@ def fields_at(
     return {name: value.reshape(points.shape) for name, value in values.items()}, said
 
 
-def _beyond(trained: Trained, points: GivenPoints, outside: Outside) -> np.ndarray:
+def _beyond(trained: TrainedAtPoints, points: GivenPoints, outside: Outside) -> np.ndarray:
     """Return which points [N] lie outside the domain, those that are not finite among them."""
     known = np.isfinite(points.x)
     finite = known.all(axis=1)
@@ -59,7 +59,7 @@ def _beyond(trained: Trained, points: GivenPoints, outside: Outside) -> np.ndarr
     return beyond
 
 
-def _said(trained: Trained, x: np.ndarray, beyond: np.ndarray) -> str:
+def _said(trained: TrainedAtPoints, x: np.ndarray, beyond: np.ndarray) -> str:
     return (
         f"{np.count_nonzero(beyond)} of {counted(len(x), 'point')} outside the domain, where the "
         f"network has not been trained: {farthest(trained.problem.domain, x[beyond])}; "

@@ -8,13 +8,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from pdehvd.results.open_run import RunLike, opened
 from pdehvd.results.plot_style import DPI, styled
 from pdehvd.results.plots_curves import curves
-from pdehvd.results.plots_fields import heat_maps, sections, sheet
-from pdehvd.results.plots_lines import lines, slices
-from pdehvd.results.plots_samples import sample_pictures
-from pdehvd.results.solution import RunLike, Trained, opened, true_unknowns
-from pdehvd.results.trained_grid import TrainedOnGrid
 from pdehvd.training import history
 
 FOLDER = "plots"
@@ -23,15 +19,15 @@ FOLDER = "plots"
 def figures(run: RunLike) -> dict[str, Figure]:
     """Return the pictures of a run by name: first the solution, then what the training did."""
     trained = opened(run)
-    past = curves(history.read(trained.directory), true_unknowns(trained))
-    return {**_solution(trained), **past}
+    past = curves(history.read(trained.directory), trained.true_unknowns)
+    return {**trained.figures(), **past}
 
 
 def plot(run: RunLike) -> list[Path]:
     """Write the pictures of a run to `plots/NAME.png` and return their paths.
 
-    The solution beside its reference: 1-D with time as a heat map and slices, 2-D as heat maps,
-    3-D as middle planes, one coordinate as lines; then losses, errors, learning rate, unknowns.
+    The solution beside its reference, as the kind of the problem draws it; then losses, errors,
+    learning rate, unknowns.
     """
     trained = opened(run)
     folder = Path(trained.directory) / FOLDER
@@ -52,19 +48,3 @@ def png(picture: Figure) -> bytes:
     with styled():
         picture.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.08)
     return buffer.getvalue()
-
-
-def _solution(trained: Trained) -> dict[str, Figure]:
-    if isinstance(trained, TrainedOnGrid):
-        return sample_pictures(trained)
-    domain = trained.problem.domain
-    if len(domain.names) == 1:
-        return {"solution": lines(trained)}
-    sheets = [shown for shown in (sheet(trained, part) for part in sections(domain)) if shown]
-    pictures: dict[str, Figure] = {}
-    for name in trained.problem.fields:
-        if sheets:
-            pictures[f"solution_{name}"] = heat_maps(trained, sheets, name)
-        if len(domain.names) == 2 and domain.time is not None:
-            pictures[f"slices_{name}"] = slices(trained, name)
-    return pictures

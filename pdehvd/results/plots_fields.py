@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pdehvd.results.plot_style import ERRORS, OUTSIDE, VALUES, figure, in_style
-from pdehvd.results.solution import Trained, compared, span
+from pdehvd.results.solution import compared, span
+from pdehvd.results.trained_points import TrainedAtPoints
 
 PIXELS = 241
 # Letters in a line of a label beside a panel, and how many coordinates it names one by one.
@@ -74,7 +75,7 @@ def sections(domain: Any) -> list[Section]:
     ]
 
 
-def sheet(trained: Trained, section: Section) -> Sheet | None:
+def sheet(trained: TrainedAtPoints, section: Section) -> Sheet | None:
     """Return the values on a section, or None where it misses the domain."""
     domain = trained.problem.domain
     bounds = np.asarray(domain.bounds, dtype=float)
@@ -124,7 +125,7 @@ def _to_scale(domain: Any, section: Section) -> bool:
 
 
 @in_style
-def heat_maps(trained: Trained, sheets: list[Sheet], name: str) -> Figure:
+def heat_maps(trained: TrainedAtPoints, sheets: list[Sheet], name: str) -> Figure:
     """Draw a field: a row a section; columns solution, reference and error where it is known."""
     both = name in sheets[0].truths
     columns = 3 if both else 1

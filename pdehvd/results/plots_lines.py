@@ -8,14 +8,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pdehvd.results.plot_style import COLOURS, INK, figure, in_style
-from pdehvd.results.solution import Trained, compared, predict, span, truth
+from pdehvd.results.solution import compared, predict, span, truth
+from pdehvd.results.trained_points import TrainedAtPoints
 
 SAMPLES = 401
 WIDTH = 9.6
 
 
 @in_style
-def slices(trained: Trained, name: str, times: int = 4) -> Figure:
+def slices(trained: TrainedAtPoints, name: str, times: int = 4) -> Figure:
     """Draw u(x) of a 1-D problem at several times, over its reference."""
     domain = trained.problem.domain
     bounds = np.asarray(domain.bounds, dtype=float)
@@ -37,7 +38,7 @@ def slices(trained: Trained, name: str, times: int = 4) -> Figure:
 
 
 @in_style
-def lines(trained: Trained) -> Figure:
+def lines(trained: TrainedAtPoints) -> Figure:
     """Draw every field of a problem with one coordinate, and its error below where it is known."""
     domain = trained.problem.domain
     points = span(np.asarray(domain.bounds, dtype=float)[0], 4 * SAMPLES)[:, None]

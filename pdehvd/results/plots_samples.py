@@ -29,7 +29,8 @@ def sample_pictures(trained: TrainedOnGrid) -> dict[str, Figure]:
     numbers = np.arange(count)
     sample = trained.held_out(numbers)
     solutions = trained.predict(sample)
-    known = truths(trained, numbers) if trained.reference is not None else None
+    reference = trained.reference
+    known = None if reference is None else truths(trained, reference, numbers)
     shape = trained.problem.shape(trained.problem.resolution)
     inputs = {
         name: np.broadcast_to(field, (count, *shape)) for name, field in sample.fields.items()

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from pdehvd.assembly.trained_run import FieldAnswer
 from pdehvd.errors import ConfigError
 from pdehvd.results.export_formats import check_output
-from pdehvd.results.field_files import PICTURES, read_fields_file
-from pdehvd.results.field_input import check_field, check_takes_fields
-from pdehvd.results.solution import RunLike, opened
-from pdehvd.results.trained_grid import TrainedOnGrid
+from pdehvd.results.open_run import RunLike, opened
+from pdehvd.results.plots import png
 from pdehvd.training.durable import write_whole
 
 
@@ -42,27 +41,10 @@ def predict_field(
     finite, or values of at most 0 where the inputs of the training are positive.
     """
     trained = opened(run)
-    if not isinstance(trained, TrainedOnGrid):
-        raise ConfigError(
-            "this run's network maps points, not fields",
-            (),
-            "a parametric problem; values at points are given by Run(...).predict in Python",
-        )
-    check_takes_fields(trained)
-    file = Path(file)
-    given = read_fields_file(file, trained.problem.inputs, key, range_)
-    try:
-        for name, field in given.fields.items():
-            check_field(trained, name, field, field.shape)
-    except ConfigError as error:
-        expected = error.expected
-        if file.suffix.lower() in PICTURES and expected.startswith("values above"):
-            expected += "; --range 0.1:10 gives black the value 0.1 and white 10"
-        raise ConfigError(f"{file}: {error.message}", ("field",), expected) from error
-    target, picture = _targets(file, output, force)
-    u = trained.predict({name: field[None] for name, field in given.fields.items()})[0]
-    _write(trained, given.fields, u, target, picture)
-    return Answer(target, picture, given.said)
+    target, picture = _targets(Path(file), output, force)
+    answer = trained.solve_field(Path(file), key, range_)
+    _write(answer, target, picture)
+    return Answer(target, picture, answer.said)
 
 
 def _targets(file: Path, output: Path | None, force: bool) -> tuple[Path, Path]:
@@ -78,22 +60,10 @@ def _targets(file: Path, output: Path | None, force: bool) -> tuple[Path, Path]:
     return target, picture
 
 
-def _write(
-    trained: TrainedOnGrid,
-    fields: dict[str, np.ndarray],
-    u: np.ndarray,
-    target: Path,
-    picture: Path,
-) -> None:
-    from pdehvd.results.plots import png
-    from pdehvd.results.plots_samples import samples
-
-    axes = dict(zip(trained.problem.coordinates, trained.problem.axes(len(u)), strict=True))
-    arrays = {**axes, **fields, trained.problem.field: u}
+def _write(answer: FieldAnswer, target: Path, picture: Path) -> None:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    inputs = {name: field[None] for name, field in fields.items()}
-    image = png(samples(trained, inputs, u[None], None, numbered=False))
+    np.savez_compressed(buffer, **answer.arrays)  # type: ignore[arg-type]
+    image = png(answer.picture)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, buffer.getvalue())

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pdehvd.errors import ConfigError, counted
-from pdehvd.results.solution import Trained, predict, span, truth
+from pdehvd.results.solution import predict, span, truth
+from pdehvd.results.trained_points import TrainedAtPoints
 
 _SIDES = {1: 1001, 2: 257, 3: 65, 4: 33}
 MOST = 1_000_000
@@ -24,7 +25,7 @@ class Grid:
 
 
 def sample(
-    trained: Trained,
+    trained: TrainedAtPoints,
     resolution: int | None = None,
     fixed: Mapping[str, float] | None = None,
 ) -> Grid:
@@ -61,7 +62,7 @@ def sample(
     return Grid(axes, inside.reshape(shape), values)
 
 
-def _fields(trained: Trained, points: np.ndarray) -> dict[str, np.ndarray]:
+def _fields(trained: TrainedAtPoints, points: np.ndarray) -> dict[str, np.ndarray]:
     values = predict(trained, points)
     for name, exact in truth(trained, points).items():
         values[f"{name}_reference"] = exact

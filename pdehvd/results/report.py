@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from pdehvd.assembly.kind import AnyRun
 from pdehvd.assembly.run_directory import ENVIRONMENT
 from pdehvd.config.data_record import CONFIG
 from pdehvd.errors import counted
@@ -25,9 +26,9 @@ from pdehvd.results.html_page import (
     section,
     table,
 )
+from pdehvd.results.open_run import RunLike, opened
 from pdehvd.results.plots import plot
 from pdehvd.results.reproduce_commands import NOTE, commands
-from pdehvd.results.solution import RunLike, Trained, opened, true_unknowns
 from pdehvd.results.tables import MEASURES
 from pdehvd.training.durable import read_json, write_text
 from pdehvd.training.history import read
@@ -73,11 +74,11 @@ def report(run: RunLike, summary: Mapping[str, Any] | None = None) -> Path:
     return path
 
 
-def _name(trained: Trained) -> str:
+def _name(trained: AnyRun) -> str:
     return str(getattr(trained.config, "name", "") or Path(trained.directory).name)
 
 
-def _title(trained: Trained, summary: Mapping[str, Any]) -> str:
+def _title(trained: AnyRun, summary: Mapping[str, Any]) -> str:
     status = str(summary.get("status", "unfinished"))
     kind = status if status in ("completed", "stalled", "diverged", "interrupted") else "unfinished"
     place = escape(Path(trained.directory).name)
@@ -108,18 +109,20 @@ def _error_table(errors: Mapping[str, Any]) -> str:
     if "relative_l2" not in errors:
         return note("This run has no reference solution, so its errors are not known.")
     measures = [name for name in MEASURES if name in errors]
-    free = errors["up_to_constant"]
+    free = errors.get("up_to_constant", ())
     rows = [
         (
             f"{field} (up to a constant)" if field in free else field,
-            *(_text(errors[measure][field]) for measure in measures),
+            *(_text(errors[measure].get(field)) for measure in measures),
         )
         for field in errors["relative_l2"]
     ]
-    where = f"Measured at {counted(errors['points'], 'point')}"
-    if "samples" in errors:
-        where += f", the nodes of {errors['samples']:,} held-out samples"
-    notes = note(where + ".")
+    notes = ""
+    if "points" in errors:
+        where = f"Measured at {counted(errors['points'], 'point')}"
+        if "samples" in errors:
+            where += f", the nodes of {errors['samples']:,} held-out samples"
+        notes = note(where + ".")
     if "seconds" in errors:
         network, solver = (errors["seconds"][name] for name in ("network", "reference"))
         notes += note(
@@ -129,8 +132,8 @@ def _error_table(errors: Mapping[str, Any]) -> str:
     return notes + table(("field", *(_HEADS[name] for name in measures)), rows)
 
 
-def _unknown_table(trained: Trained) -> str:
-    truths = true_unknowns(trained)
+def _unknown_table(trained: AnyRun) -> str:
+    truths = trained.true_unknowns
     rows = []
     for name, value in trained.unknowns.items():
         true = truths.get(name)
@@ -153,7 +156,7 @@ def _residual_table(errors: Mapping[str, Any]) -> str:
     return said + table(("term", "on the trained points", "on as many fresh points"), rows)
 
 
-def _pictures(trained: Trained, errors: Mapping[str, Any]) -> str:
+def _pictures(trained: AnyRun, errors: Mapping[str, Any]) -> str:
     known = errors.get("relative_l2", {})
     losses = [name for name in read(trained.directory).columns if name.startswith("loss/")]
     terms = len(set(losses) - {"loss/total"})

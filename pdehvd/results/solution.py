@@ -1,66 +1,15 @@
-"""What looking at a run needs of it, whether it has just been trained or is read from disk."""
+"""Solution and reference of a network of coordinates, at points."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Protocol
-
 import numpy as np
 
-from pdehvd.training.fresh_residuals import TermResidual
+from pdehvd.results.trained_points import TrainedAtPoints
 
 CHUNK = 65_536
 
 
-class Trained(Protocol):
-    """A trained run: its predictor, its reference if there is one, and what is known of it."""
-
-    config: Any
-    directory: Path
-    problem: Any
-
-    @property
-    def reference(self) -> Any:
-        """The reference solution, or None."""
-
-    @property
-    def unknowns(self) -> dict[str, float]:
-        """The numbers that were discovered."""
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """What the run wrote about itself."""
-
-    def residuals(self) -> dict[str, TermResidual]:
-        """Return each term's residual on the trained points and on fresh ones."""
-        ...
-
-    def predict(self, points: np.ndarray) -> Mapping[str, np.ndarray]:
-        """Return every field, [N], at points [N, D]."""
-        ...
-
-    def module(self) -> Any:
-        """Return a tf.Module with a `predict` signature, x [None, D] -> fields."""
-        ...
-
-
-RunLike = Path | str | Trained
-
-
-def opened(run: RunLike) -> Any:
-    """Return a run as it is, or open the run directory it names.
-
-    Raises ConfigError where the directory is no run.
-    """
-    if not isinstance(run, str | Path):
-        return run
-    from pdehvd.results.trained_points import open_run
-
-    return open_run(Path(run))
-
-
-def in_chunks(trained: Trained, points: np.ndarray) -> dict[str, np.ndarray]:
+def in_chunks(trained: TrainedAtPoints, points: np.ndarray) -> dict[str, np.ndarray]:
     """Return every field, [N], at points [N, D], a chunk at a time."""
     parts = [
         trained.predict(points[start : start + CHUNK])
@@ -72,13 +21,13 @@ def in_chunks(trained: Trained, points: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def predict(trained: Trained, points: np.ndarray) -> dict[str, np.ndarray]:
+def predict(trained: TrainedAtPoints, points: np.ndarray) -> dict[str, np.ndarray]:
     """Return every field in float64, [N], at points [N, D]."""
     values = in_chunks(trained, points)
     return {field: value.astype(np.float64) for field, value in values.items()}
 
 
-def truth(trained: Trained, points: np.ndarray) -> dict[str, np.ndarray]:
+def truth(trained: TrainedAtPoints, points: np.ndarray) -> dict[str, np.ndarray]:
     """Return the reference in float64, [N], for the fields that it knows; none without one."""
     if trained.reference is None:
         return {}
@@ -90,19 +39,13 @@ def truth(trained: Trained, points: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def free_constants(trained: Trained) -> tuple[str, ...]:
+def free_constants(trained: TrainedAtPoints) -> tuple[str, ...]:
     """Return the fields that are determined up to a constant, as the reference says."""
-    return tuple(getattr(trained.reference, "up_to_constant", ()))
-
-
-def true_unknowns(trained: Trained) -> dict[str, float]:
-    """Return the true values of the unknowns that the reference knows."""
-    known = getattr(trained.reference, "unknowns", {})
-    return {name: float(known[name]) for name in trained.unknowns if name in known}
+    return () if trained.reference is None else trained.reference.up_to_constant
 
 
 def compared(
-    trained: Trained, points: np.ndarray
+    trained: TrainedAtPoints, points: np.ndarray
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return solution and reference, [N] a field, at points of one time.
 

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pdehvd.errors import OutsideDomainWarning
+
+if TYPE_CHECKING:
+    from pdehvd.assembly.kind import AnyRun
 
 
 class Run:
@@ -46,12 +49,12 @@ class Run:
         return dict(self.summary.get("relative_l2", {}))
 
     @cached_property
-    def trained(self) -> Any:
+    def trained(self) -> AnyRun:
         """The network with its problem and its reference, read from the newest checkpoint."""
         from pdehvd.launch.tensorflow_import import import_tensorflow
 
         import_tensorflow()
-        from pdehvd.results.trained_points import open_run
+        from pdehvd.results.open_run import open_run
 
         return open_run(self.directory, self.plugins)
 
@@ -69,17 +72,7 @@ class Run:
         gives the network's values with an `OutsideDomainWarning`, "nan" gives NaN there and where
         a coordinate is NaN, "error" raises. Raises `ConfigError` for what are no such points.
         """
-        trained = self.trained
-        # Only now: what opens a run imports TensorFlow quietly.
-        from pdehvd.results.trained_grid import TrainedOnGrid
-
-        if isinstance(trained, TrainedOnGrid):
-            from pdehvd.results.field_input import read_fields
-
-            return {trained.problem.field: trained.predict(read_fields(trained, points))}
-        from pdehvd.results.fields_at_points import fields_at
-
-        values, said = fields_at(trained, points, outside)
+        values, said = self.trained.fields_at(points, outside)
         if said:
             warnings.warn(said, OutsideDomainWarning, stacklevel=2)
         return values

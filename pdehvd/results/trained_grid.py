@@ -1,28 +1,26 @@
-"""A trained generative model, read from its run directory: fields in, solutions out."""
+"""A trained generative model: fields in, solutions out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from pdehvd.config.root import Config
+from pdehvd.assembly.trained_run import StoredParts, TrainedRun
 from pdehvd.objectives.batches import Samples
 from pdehvd.objectives.generative import GenerativeObjective
 from pdehvd.problems.family import HELD_OUT, ParametricProblem, Sample
-from pdehvd.results.trained_run import TrainedRun
+from pdehvd.reference.on_grid import GridReference
+
+Parts = StoredParts[ParametricProblem, GenerativeObjective, GridReference]
 
 
-class TrainedOnGrid(TrainedRun):
-    """The network of a run at its newest checkpoint, or at `which`."""
+class TrainedOnGrid(TrainedRun[ParametricProblem, GenerativeObjective, GridReference]):
+    """The network of a run, solutions of inputs on a grid."""
 
-    problem: ParametricProblem
-    objective: GenerativeObjective
-
-    def __init__(self, directory: Path, config: Config, which: str = "latest") -> None:
-        super().__init__(directory, config, which)
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
         self._solution = tf.function(self.objective.solution, autograph=False)
 
     def held_out(self, numbers: np.ndarray) -> Sample:

@@ -1,32 +1,23 @@
-"""A trained run, read from its directory: predicts, and knows its problem and reference."""
+"""A trained network of coordinates: points in, fields out."""
 
 from __future__ import annotations
-
-import sys
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from pdehvd.assembly import run_directory as folder
-from pdehvd.config import data_record
-from pdehvd.config.data_record import changes
-from pdehvd.config.root import Config, load_config
+from pdehvd.assembly.trained_run import StoredParts, TrainedRun
 from pdehvd.objectives.objective import PDEObjective
 from pdehvd.problems.pde import PDEProblem
-from pdehvd.results.trained_grid import TrainedOnGrid
-from pdehvd.results.trained_run import TrainedRun
-from pdehvd.spec import data_files
+from pdehvd.reference.base import Reference
+
+Parts = StoredParts[PDEProblem, PDEObjective, Reference]
 
 
-class Trained(TrainedRun):
-    """The network of a run at its newest checkpoint, or at `which`."""
+class TrainedAtPoints(TrainedRun[PDEProblem, PDEObjective, Reference]):
+    """The solution of a run, its fields at points."""
 
-    problem: PDEProblem
-    objective: PDEObjective
-
-    def __init__(self, directory: Path, config: Config, which: str = "latest") -> None:
-        super().__init__(directory, _without_missing_tables(config), which)
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
         self._solution = tf.function(
             lambda x: self.objective.solution(self._state.theta, x),
             input_signature=[
@@ -56,28 +47,8 @@ class Trained(TrainedRun):
         module.predict = tf.function(predict, input_signature=[signature], autograph=False)
         return module
 
-
-def _without_missing_tables(config: Config) -> Config:
-    """Return a config without the conditions whose tables are missing: a solution has no need."""
-    missing = {
-        keys[2]
-        for keys, file in data_files(config)
-        if keys[:2] == ("problem", "conditions") and not Path(file).exists()
-    }
-    if not missing:
-        return config
-    there = {name: c for name, c in config.problem.conditions.items() if name not in missing}
-    problem = config.problem.model_copy(update={"conditions": there})
-    return config.model_copy(update={"problem": problem})
-
-
-def open_run(
-    directory: Path, plugins: tuple[Path, ...] = (), which: str = "latest"
-) -> Trained | TrainedOnGrid:
-    """Return the run in a directory. Raises `ConfigError` where it is no run."""
-    found = folder.find(Path(directory))
-    config, _ = load_config(found / data_record.CONFIG, plugins=plugins, look=True)
-    for change in changes(found, config):
-        print(change, file=sys.stderr)
-    kind = TrainedOnGrid if config.problem.kind == "grid" else Trained
-    return kind(found, config, which)
+    @property
+    def true_unknowns(self) -> dict[str, float]:
+        """The true values of the unknowns that the reference knows."""
+        known = {} if self.reference is None else self.reference.unknowns
+        return {name: float(known[name]) for name in self.unknowns if name in known}

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pdehvd.assembly.build import build_objective, build_phases, build_problem
+from pdehvd.assembly.kind_registry import kind_of
 from pdehvd.comm import backend
 from pdehvd.comm.group import Group, Solo
 from pdehvd.comm.one_shard import OneShard
@@ -92,7 +93,7 @@ def measure_here(config: Config, source: Source, counts: Sequence[int]) -> list[
     Raises `ConfigError` for what is wrong with the config, `PdehvdError` for an optimizer whose
     own work is divided over processes in a way that one process alone cannot do.
     """
-    configure_threads(config.processes, config.problem.kind == "grid")
+    configure_threads(config.processes, kind_of(config).images)
     found = []
     for count in counts:
         group: Group = Solo() if count == 1 else backend.one_shard(count, config.processes)

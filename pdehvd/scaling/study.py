@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pdehvd.assembly import run_directory as folder
-from pdehvd.assembly.cost import examine
+from pdehvd.assembly.examine import examine
 from pdehvd.assembly.needs import available_memory
 from pdehvd.comm import backend
 from pdehvd.config.root import Config, dump, load_config
@@ -101,7 +101,7 @@ def _items(config: Config) -> int:
     """Return the number of points or samples that one process would divide."""
     from pdehvd.assembly.build import build_problem
 
-    return int(build_problem(config, 1).items)
+    return build_problem(config, 1).items
 
 
 def _folder(place: Path) -> None:

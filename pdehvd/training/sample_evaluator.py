@@ -19,7 +19,7 @@ from pdehvd.training.state import TrainState
 L2, H1, GAP = range(3)
 
 
-class SampleEvaluator(Evaluator):
+class SampleEvaluator(Evaluator[GridReference]):
     """Relative L2 and H1 errors and energy gaps of held-out samples, by moving averages."""
 
     def __init__(self, objective: GenerativeObjective, reference: GridReference) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -28,13 +28,14 @@ from pdehvd.training.state import TrainState
 
 @dataclass(frozen=True)
 class Parts(Generic[Batch]):
-    """What a trainer is made of."""
+    """What a trainer is made of; `notes` are what a user must read before the training."""
 
     objective: Objective[Batch]
     phases: Sequence[Phase]
     weighting: Weighting
-    evaluator: Evaluator | None
+    evaluator: Evaluator[Any] | None
     seed: int
+    notes: Sequence[str] = ()
 
 
 class Called(NamedTuple):

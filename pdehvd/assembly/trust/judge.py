@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
+from pdehvd.assembly.judge import Judge
 from pdehvd.assembly.trust import problem_scales, trained_state
 from pdehvd.assembly.trust.after_training import after_training
 from pdehvd.assembly.trust.before_training import before_training
@@ -16,19 +16,19 @@ from pdehvd.assembly.trust.caution import Caution
 from pdehvd.assembly.trust.suggested_fixes import accepted
 from pdehvd.config.root import Config
 from pdehvd.errors import essence
+from pdehvd.objectives.objective import PDEObjective
+from pdehvd.problems.pde import PDEProblem
+from pdehvd.reference.base import Reference
 from pdehvd.training.state import TrainState
 
 
 @dataclass(frozen=True)
-class Judge:
-    """Says what is doubtful about a run at points; about one on a grid it says nothing.
-
-    One process may ask alone: there is no collective, and all numbers are those of the whole run.
-    """
+class PointJudge(Judge[PDEObjective]):
+    """Says what is doubtful about a run of a network of coordinates."""
 
     config: Config
-    problem: Any
-    reference: Any
+    problem: PDEProblem
+    reference: Reference | None
 
     @cached_property
     def before(self) -> list[Caution]:
@@ -36,7 +36,7 @@ class Judge:
         return self._examined(lambda: before_training(self._scales))
 
     def after(
-        self, objective: Any, state: TrainState, errors: Mapping[str, float]
+        self, objective: PDEObjective, state: TrainState, errors: Mapping[str, float]
     ) -> list[Caution]:
         """Return the warnings about a trained state with its relative errors by field."""
 
@@ -50,7 +50,7 @@ class Judge:
 
     def unknown_errors(self, found: Mapping[str, float]) -> dict[str, float]:
         """Return the relative errors of the unknowns of which the reference knows the truth."""
-        true = getattr(self.reference, "unknowns", {})
+        true = {} if self.reference is None else self.reference.unknowns
         return {n: abs(v / true[n] - 1) for n, v in found.items() if true.get(n)}
 
     @cached_property
@@ -59,8 +59,6 @@ class Judge:
 
     def _examined(self, look: Callable[[], list[Caution]]) -> list[Caution]:
         """Return warnings without lines that this config cannot take."""
-        if self.config.problem.kind != "points":
-            return []
         try:
             # Estimates may overflow; what is not finite is left out of them.
             with np.errstate(all="ignore"):

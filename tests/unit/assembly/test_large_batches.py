@@ -138,7 +138,7 @@ REFUSED = {
     "buckets of a small gradient": (
         POINTS,
         ["processes.buckets=2"],
-        "processes.buckets: the gradient at points is one message; expected 1, or a grid",
+        "processes.buckets: the gradient of networks of coordinates is one message; expected 1",
     ),
     "buckets of exact sums": (
         SAMPLES,

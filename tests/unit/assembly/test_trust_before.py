@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from pdehvd.assembly.build import build_problem, build_reference
-from pdehvd.assembly.trust.judge import Judge
+from pdehvd.assembly.trust.judge import PointJudge
 from pdehvd.assembly.trust.suggested_fixes import mended
 from pdehvd.config.root import load_config, prepare, validate
 from pdehvd.config.yaml_source import parse_source
@@ -17,7 +17,7 @@ prepare()
 
 def judge_of(config):
     problem = build_problem(config, 1)
-    return Judge(config, problem, build_reference(config, problem))
+    return PointJudge(config, problem, build_reference(config, problem))
 
 
 def config_of(problem, **sections):

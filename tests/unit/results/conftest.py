@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from pdehvd.kinds.points_run import PointRun
 from pdehvd.training.fresh_residuals import TermResidual
 
 EXTRA = 0.02
@@ -23,13 +24,16 @@ class Domain:
 class Reference:
     def __init__(self, functions, up_to_constant=()):
         self.functions, self.up_to_constant = functions, up_to_constant
+        self.unknowns = {}
 
     def __call__(self, points):
         return {name: function(points) for name, function in self.functions.items()}
 
 
-class FakeRun:
+class FakeRun(PointRun):
     """Predicts its reference plus a small wave."""
+
+    unknowns = None  # A property of other runs.
 
     def __init__(self, directory, domain, functions, reference=True, shift=0.0, free=()):
         self.directory = directory

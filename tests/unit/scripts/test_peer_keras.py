@@ -8,8 +8,9 @@ import peer_keras
 import pytest
 import tensorflow as tf
 
-from pdehvd.assembly.build import build_grid_network, build_problem
+from pdehvd.assembly.build import build_problem
 from pdehvd.config.root import load_config
+from pdehvd.kinds.grid import build_grid_network
 from pdehvd.objectives.discrete import DiscreteLaw
 
 SMALL = ["problem.resolution=8", "sampling.batch=2", "training.levels=null"]

@@ -1,0 +1,50 @@
+"""What a run will cost, told before it starts; building its parts also finds the last mistakes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pdehvd.assembly.build import (
+    build_objective,
+    build_phases,
+    build_problem,
+    build_reference,
+    check_weights,
+)
+from pdehvd.assembly.cost import Cost
+from pdehvd.assembly.kind_registry import kind_of
+from pdehvd.comm.group import Solo
+from pdehvd.config.root import Config
+from pdehvd.config.yaml_source import Source
+from pdehvd.errors import ConfigError
+from pdehvd.launch.threads import check_cores
+
+
+class _Planned(Solo):
+    """So many processes, as mpirun would start them."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+
+def examine(config: Config, source: Source, processes: int = 1) -> Cost:
+    """Build a run's parts without running anything, and estimate what it will cost.
+
+    Raises `ConfigError` with file, line and path for all that only shows when parts are built:
+    names in expressions, conditions outside the domain, data files, more processes than points.
+    """
+    try:
+        check_cores(config.processes, processes)
+        kind = kind_of(config)
+        problem = build_problem(config, processes)
+        config.aggregation.check(_Planned(processes))
+        objective = build_objective(config, problem, Solo())
+        reference = build_reference(config, problem)
+        check_weights(config, objective)
+        kind.check_memory(config, objective)
+        build_phases(config, objective)
+    except ConfigError as error:
+        raise source.located(error) from error
+    warnings = tuple(one.text for one in kind.judge(config, objective, reference).before)
+    cost = kind.cost(config, objective, processes)
+    return replace(cost, notes=problem.notes, warnings=warnings)

@@ -1,0 +1,40 @@
+"""Who says where the answer of a run may be wrong although its loss is small."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from pdehvd.objectives.base import Objective
+from pdehvd.training.state import TrainState
+
+ObjectiveT = TypeVar("ObjectiveT", bound=Objective[Any])
+
+
+class Warned(Protocol):
+    """A warning, `text` as people read it."""
+
+    @property
+    def text(self) -> str: ...
+
+
+class Judge(Generic[ObjectiveT]):
+    """Says what is doubtful about a run; this one says nothing.
+
+    One process may ask alone: there is no collective, and all numbers are those of the whole run.
+    """
+
+    @property
+    def before(self) -> Sequence[Warned]:
+        """The warnings before training."""
+        return ()
+
+    def after(
+        self, objective: ObjectiveT, state: TrainState, errors: Mapping[str, float]
+    ) -> Sequence[Warned]:
+        """Return the warnings about a trained state with its relative errors by field."""
+        return ()
+
+    def unknown_errors(self, found: Mapping[str, float]) -> dict[str, float]:
+        """Return the relative errors of the unknowns of which the reference knows the truth."""
+        return {}

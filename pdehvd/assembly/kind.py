@@ -1,0 +1,117 @@
+"""What one kind of problem owns: all that differs between points, grids and kinds to come.
+
+What assembles, trains and shows a run asks the kind of its problem; nothing else asks what kind it
+is. `register_kind` adds one, `kind_of` finds that of a config.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from pdehvd.assembly.cost import Cost
+from pdehvd.assembly.judge import Judge
+from pdehvd.assembly.trained_run import TrainedRun
+from pdehvd.comm.group import Group
+from pdehvd.config.root import Config
+from pdehvd.errors import ConfigError
+from pdehvd.objectives.base import Objective
+from pdehvd.spec import Spec
+from pdehvd.training.evaluator import Evaluator
+
+
+class Problem(Protocol):
+    """What every problem tells: the items that ranks share in a step, and what a user must read."""
+
+    @property
+    def items(self) -> int:
+        """Global number of items in a batch; each rank needs one."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that a user must read before the training."""
+
+
+ProblemT = TypeVar("ProblemT", bound=Problem)
+# The batch is the objective's own affair.
+ObjectiveT = TypeVar("ObjectiveT", bound=Objective[Any])
+ReferenceT = TypeVar("ReferenceT")
+
+
+class Kind(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
+    """One kind of problem, named by `kind` of its spec.
+
+    `networks` and `items` are what messages call its networks and what ranks share in a step;
+    `items_key` is the key under `sampling` that sets their number. `images` says that its networks
+    are convolutions, which want threads of another kind; `micro_batched` that its objective can
+    evaluate a shard in parts, `bucketed` that its gradient can leave in several messages.
+    """
+
+    name: ClassVar[str]
+    networks: ClassVar[str]
+    items: ClassVar[str]
+    items_key: ClassVar[str]
+    images: ClassVar[bool] = False
+    micro_batched: ClassVar[bool] = False
+    bucketed: ClassVar[bool] = False
+
+    def fits(self, section: str, spec: type[Spec]) -> bool:
+        """Return whether a section (sampling, model, reference) may name this spec."""
+        return spec.kind == self.name
+
+    def check(self, config: Config) -> None:
+        """Raise `ConfigError` where sections of a config contradict this kind."""
+
+    @abstractmethod
+    def build_problem(self, config: Config, factor: int) -> ProblemT:
+        """Return the problem with `factor` times as many items (weak scaling)."""
+
+    def chunks(self, config: Config, items: int) -> int:
+        """Return into how many chunks an exact aggregation cuts a batch.
+
+        Raises `ConfigError` where it cannot; here for a kind whose objective has no chunks.
+        """
+        raise ConfigError(
+            f"'{config.aggregation.name}' adds chunks, which {self.networks} do not have",
+            ("aggregation",),
+            "global_mean",
+        )
+
+    @abstractmethod
+    def build_objective(self, config: Config, problem: ProblemT, group: Group) -> ObjectiveT:
+        """Return the objective of a problem with the config's model and aggregation."""
+
+    def check_memory(self, config: Config, objective: ObjectiveT) -> None:
+        """Raise `ConfigError` where a step of a machine's processes needs more than it has."""
+
+    def build_reference(self, config: Config, problem: ProblemT) -> ReferenceT | None:
+        """Return the reference solution, or None. A `ConfigError` is within problem.reference."""
+        return None
+
+    def evaluator(
+        self, objective: ObjectiveT, reference: ReferenceT
+    ) -> Evaluator[ReferenceT] | None:
+        """Return what measures the distance to the reference while a run trains."""
+        return None
+
+    @abstractmethod
+    def cost(self, config: Config, objective: ObjectiveT, processes: int) -> Cost:
+        """Return estimates of what a step costs; they need not build anything."""
+
+    def judge(
+        self, config: Config, objective: ObjectiveT, reference: ReferenceT | None
+    ) -> Judge[ObjectiveT]:
+        """Return what says where an answer may be wrong; here it says nothing."""
+        return Judge()
+
+    @abstractmethod
+    def open(
+        self, directory: Path, config: Config, which: str
+    ) -> TrainedRun[ProblemT, ObjectiveT, ReferenceT]:
+        """Return the run in a directory at its checkpoint `which`. Raises `ConfigError`."""
+
+
+# A config names its kind, so which classes belong together is not known before it is read.
+AnyKind = Kind[Any, Any, Any]
+AnyRun = TrainedRun[Any, Any, Any]

@@ -1,0 +1,139 @@
+"""What every trained run offers to those who look at it, whatever its kind."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
+
+import numpy as np
+
+from pdehvd.assembly import run_directory as folder
+from pdehvd.config.root import Config
+from pdehvd.errors import ConfigError
+from pdehvd.objectives.base import Objective
+from pdehvd.spec import data_files
+from pdehvd.training import durable
+from pdehvd.training.fresh_residuals import TermResidual, fresh_residuals
+from pdehvd.training.state import TrainState
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ProblemT = TypeVar("ProblemT")
+ObjectiveT = TypeVar("ObjectiveT", bound=Objective[Any])
+ReferenceT = TypeVar("ReferenceT")
+# What holds at points outside the domain.
+Outside = Literal["warn", "nan", "error"]
+
+
+@dataclass(frozen=True)
+class StoredParts(Generic[ProblemT, ObjectiveT, ReferenceT]):
+    """The parts of a run, built from its directory, and its state at a checkpoint."""
+
+    directory: Path
+    config: Config
+    problem: ProblemT
+    objective: ObjectiveT
+    state: TrainState
+    reference: Callable[[], ReferenceT | None]
+
+
+class Export(NamedTuple):
+    """The default name of an export, and what writes it to a path."""
+
+    name: str
+    write: Callable[[Path], None]
+
+
+class FieldAnswer(NamedTuple):
+    """The solution of a given field: arrays by name, its picture, and how the input was read."""
+
+    arrays: Mapping[str, np.ndarray]
+    picture: Figure
+    said: str
+
+
+class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
+    """The problem, the objective and the state of a run; a kind adds what its network gives."""
+
+    def __init__(self, parts: StoredParts[ProblemT, ObjectiveT, ReferenceT]) -> None:
+        self.directory = parts.directory
+        self.config = parts.config
+        self.problem = parts.problem
+        self.objective = parts.objective
+        self._state = parts.state
+        self._reference = parts.reference
+
+    @property
+    def step(self) -> int:
+        """The step of the checkpoint."""
+        return self._state.step
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What the run wrote about itself; empty while it has not ended."""
+        return durable.read_json(self.directory / folder.SUMMARY)
+
+    @cached_property
+    def reference(self) -> ReferenceT | None:
+        """The reference solution; None without one, or where its file is missing, with a word."""
+        missing = [f for _, f in data_files(self.config.reference) if not Path(f).exists()]
+        if missing:
+            print(f"warning: no reference, for there is no file {missing[0]}", file=sys.stderr)
+            return None
+        return self._reference()
+
+    def residuals(self) -> dict[str, TermResidual]:
+        """Return each term's residual on the trained points and on fresh ones."""
+        return fresh_residuals(self.objective, self._state)
+
+    @property
+    def unknowns(self) -> dict[str, float]:
+        """The numbers that were discovered."""
+        found = self.objective.unknowns(self._state.theta)
+        return {name: float(value) for name, value in found.items()}
+
+    @property
+    def true_unknowns(self) -> dict[str, float]:
+        """The true values of the unknowns, as far as the reference knows them."""
+        return {}
+
+    @abstractmethod
+    def fields_at(self, given: object, outside: Outside) -> tuple[dict[str, np.ndarray], str]:
+        """Return every field at given points, or of given inputs, by name, and a warning or "".
+
+        `outside` says what holds outside the domain: "warn", "nan" or "error".
+        Raises `ConfigError` for what the network cannot take.
+        """
+
+    def evaluate(self, count: int) -> dict[str, Any]:
+        """Return what `evaluation.json` holds: errors by measure and field, and unknowns.
+
+        `count` is the number of points to measure at, where that can be chosen. Without a
+        reference there are only the unknowns.
+        """
+        return {"unknowns": {name: {"value": value} for name, value in self.unknowns.items()}}
+
+    def figures(self) -> dict[str, Figure]:
+        """Return pictures of the solution by name; those of the history are the same for all."""
+        return {}
+
+    def exporter(self, format: str, resolution: int | None, time: float | None) -> Export:
+        """Return what writes the run in a format. Raises `ConfigError` where that cannot be."""
+        raise ConfigError(
+            f"the problem {self.config.problem.name} has no export",
+            ("format",),
+            "the values that Run(...).predict gives in Python",
+        )
+
+    def solve_field(self, file: Path, key: str | None, range_: str | None) -> FieldAnswer:
+        """Return the solution of the input fields in a file; see `read_fields_file`.
+
+        Raises `ConfigError` where the network takes no fields, or not these.
+        """
+        raise ConfigError("this run's network takes no input fields", (), "a parametric problem")

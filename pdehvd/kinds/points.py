@@ -1,0 +1,122 @@
+"""Problems at points: networks of coordinates that fulfil equations and conditions."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from pdehvd.assembly.build import stored_parts
+from pdehvd.assembly.cost import BlockCost, Cost
+from pdehvd.assembly.kind import Kind
+from pdehvd.assembly.kind_registry import register_kind
+from pdehvd.assembly.trust.judge import PointJudge
+from pdehvd.comm.group import Group
+from pdehvd.config.root import Config
+from pdehvd.errors import ConfigError
+from pdehvd.kinds.points_run import PointRun
+from pdehvd.numerics import jets
+from pdehvd.objectives.exact_sums import ExactPointSums
+from pdehvd.objectives.local_sums import LocalPointSums
+from pdehvd.objectives.objective import PDEObjective
+from pdehvd.objectives.reducer import PointReducer
+from pdehvd.problems.pde import PDEProblem
+from pdehvd.reference.base import Reference
+from pdehvd.spec import data_files
+from pdehvd.training.point_evaluator import PointEvaluator
+
+
+@register_kind("points")
+class PointKind(Kind[PDEProblem, PDEObjective, Reference]):
+    """What owns problems at points."""
+
+    networks = "networks of coordinates"
+    items = "collocation points"
+    items_key = "equations"
+    micro_batched = True
+
+    def build_problem(self, config: Config, factor: int) -> PDEProblem:
+        problem: PDEProblem = config.problem.build(config.sampling, config.seed, factor)
+        return problem
+
+    def chunks(self, config: Config, items: int) -> int:
+        count: int = config.aggregation.chunks(items)
+        return count
+
+    def build_objective(self, config: Config, problem: PDEProblem, group: Group) -> PDEObjective:
+        try:
+            network = config.model.build(
+                problem.domain.bounds, len(problem.fields), config.precision, problem.coordinates
+            )
+        except ConfigError as error:
+            raise error.within("model") from error
+        hook = config.aggregation
+        reducer: PointReducer
+        if hook.chunked:
+            reducer = ExactPointSums(hook, group, problem.blocks[0].count, config.precision)
+        else:
+            reducer = LocalPointSums(hook, group)
+        parts = config.training.micro_batches
+        return PDEObjective(problem, network, reducer, config.precision, parts)
+
+    def build_reference(self, config: Config, problem: PDEProblem) -> Reference | None:
+        spec = config.problem.reference
+        if spec is None:
+            return None
+        constants = problem.language.constants
+        reference: Reference = spec.build(problem.coordinates, problem.fields, constants)
+        return reference
+
+    def evaluator(self, objective: PDEObjective, reference: Reference) -> PointEvaluator:
+        return PointEvaluator(objective, reference)
+
+    def judge(
+        self, config: Config, objective: PDEObjective, reference: Reference | None
+    ) -> PointJudge:
+        return PointJudge(config, objective.problem, reference)
+
+    def cost(self, config: Config, objective: PDEObjective, processes: int) -> Cost:
+        """Estimate from the sizes alone.
+
+        A point costs, for each channel, one multiplication and addition per weight forward and two
+        backward, and keeps each layer's values before and after its activation, and an adjoint.
+        """
+        blocks = _blocks(objective.problem)
+        matrices = [shape for _, shape in objective.network.layout if len(shape) > 1]
+        rows = sum(block.points * block.channels for block in blocks)
+        layers = sum(shape[-1] for shape in matrices)
+        values = 3 * layers * math.ceil(rows / processes) + 5 * objective.size
+        work = 6 * rows * sum(math.prod(shape) for shape in matrices)
+        memory = values * objective.dtype.size / 2**20
+        return Cost(processes, objective.size, blocks, memory, work / 1e9)
+
+    def open(self, directory: Path, config: Config, which: str) -> PointRun:
+        return PointRun(stored_parts(self, directory, _without_missing_tables(config), which))
+
+
+def _blocks(problem: PDEProblem) -> tuple[BlockCost, ...]:
+    return tuple(
+        BlockCost(
+            tuple(term.name for term in block.terms),
+            block.count * block.source.points_per_item,
+            _channels(jets.plan(len(problem.coordinates), block.requested, block.operators)),
+        )
+        for block in problem.blocks
+    )
+
+
+def _channels(plan: jets.Plan) -> int:
+    return len(plan.partials) + len(plan.operators)
+
+
+def _without_missing_tables(config: Config) -> Config:
+    """Return a config without the conditions whose tables are missing: a solution has no need."""
+    missing = {
+        keys[2]
+        for keys, file in data_files(config)
+        if keys[:2] == ("problem", "conditions") and not Path(file).exists()
+    }
+    if not missing:
+        return config
+    there = {name: c for name, c in config.problem.conditions.items() if name not in missing}
+    problem = config.problem.model_copy(update={"conditions": there})
+    return config.model_copy(update={"problem": problem})

@@ -1,0 +1,42 @@
+"""What is measured, drawn and exported of a trained network of coordinates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from pdehvd.assembly.trained_run import Export, FieldAnswer, Outside
+from pdehvd.errors import ConfigError
+from pdehvd.results.evaluate_points import evaluate_points
+from pdehvd.results.export_points import point_export
+from pdehvd.results.fields_at_points import fields_at
+from pdehvd.results.plots_points import point_pictures
+from pdehvd.results.trained_points import TrainedAtPoints
+
+
+class PointRun(TrainedAtPoints):
+    """A trained run of a problem at points."""
+
+    def fields_at(self, given: object, outside: Outside) -> tuple[dict[str, np.ndarray], str]:
+        return fields_at(self, given, outside)
+
+    def evaluate(self, count: int) -> dict[str, Any]:
+        if self.reference is None:
+            return super().evaluate(count)
+        return evaluate_points(self, count)
+
+    def figures(self) -> dict[str, Figure]:
+        return point_pictures(self)
+
+    def exporter(self, format: str, resolution: int | None, time: float | None) -> Export:
+        return point_export(self, format, resolution, time)
+
+    def solve_field(self, file: Path, key: str | None, range_: str | None) -> FieldAnswer:
+        raise ConfigError(
+            "this run's network maps points, not fields",
+            (),
+            "a parametric problem; values at points are given by Run(...).predict in Python",
+        )

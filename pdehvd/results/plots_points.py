@@ -1,0 +1,28 @@
+"""All pictures of a solution in its coordinates."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from pdehvd.results.plots_fields import heat_maps, sections, sheet
+from pdehvd.results.plots_lines import lines, slices
+from pdehvd.results.trained_points import TrainedAtPoints
+
+
+def point_pictures(trained: TrainedAtPoints) -> dict[str, Figure]:
+    """Return the pictures of the solution by name, beside its reference where that is known.
+
+    1-D with time as a heat map and slices, 2-D as heat maps, 3-D as middle planes, one coordinate
+    as lines.
+    """
+    domain = trained.problem.domain
+    if len(domain.names) == 1:
+        return {"solution": lines(trained)}
+    sheets = [shown for shown in (sheet(trained, part) for part in sections(domain)) if shown]
+    pictures: dict[str, Figure] = {}
+    for name in trained.problem.fields:
+        if sheets:
+            pictures[f"solution_{name}"] = heat_maps(trained, sheets, name)
+        if len(domain.names) == 2 and domain.time is not None:
+            pictures[f"slices_{name}"] = slices(trained, name)
+    return pictures
