@@ -33,7 +33,7 @@ def library(
 
 
 def _ours(file: Path) -> bool:
-    """Return whether a file is there that nobody but this user, or root, can have written."""
+    """Return whether a file is there that only this user, or root, can have written."""
     if not file.is_file():
         return False
     facts = file.stat()

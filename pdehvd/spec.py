@@ -1,4 +1,4 @@
-"""Specs are constructors: a YAML section is a frozen, validated model beside its code."""
+"""Specs are constructors: a YAML section is a frozen, validated model next to its code."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ def main(arguments=None):
         machine.say(str(error))
         return 3
     except KeyboardInterrupt:
-        machine.say("interrupted; the next call goes on from here")
+        machine.say("interrupted; the next call continues from here")
         return 130
     except OSError as error:
         machine.say("{}: {}".format(error.filename or "the system", error.strerror or error))

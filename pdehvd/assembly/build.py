@@ -115,10 +115,10 @@ def build_phases(config: Config, objective: Objective) -> tuple[Phase, ...]:
         path = ("optimizer", index) if listed else ("optimizer",)
         last = index == len(specs) - 1
         if spec.steps is None and not last:
-            message = "the phase before others has no end"
+            message = "a phase before others needs a number of steps"
             raise ConfigError(message, path, f"the key 'steps' for {spec.name}")
         if spec.steps is not None and not listed:
-            message = "one optimizer alone does all steps"
+            message = "a single optimizer does all steps"
             raise ConfigError(message, (*path, "steps"), "training.steps, or a list of phases")
         stop = None if last else start + spec.steps
         try:

@@ -1,4 +1,4 @@
-"""What a run will cost, told before it starts; building its parts also finds the last mistakes."""
+"""The cost of a run, estimated before it starts; building its parts finds the last mistakes."""
 
 from __future__ import annotations
 

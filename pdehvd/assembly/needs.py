@@ -35,7 +35,7 @@ def check_needs(config: Config, objective: Objective, spec: OptimizerSpec) -> No
         )
     if needs.layers and not (objective.squares and objective.squares.layered):
         raise ConfigError(
-            f"{name} knows layers z = W a + b only, and this model has other parameters",
+            f"{name} supports layers z = W a + b only, and this model has other parameters",
             (),
             "an mlp without adaptive slopes",
         )

@@ -63,7 +63,7 @@ def find(run: Path, output: Path = Path("runs")) -> Path:
         return path.resolve()
     if run.exists():
         raise ConfigError(
-            f"{run} is no run directory: it holds no {CONFIG}", (), "such as runs/NAME/TIME"
+            f"{run} is not a run directory: it holds no {CONFIG}", (), "such as runs/NAME/TIME"
         )
     place = f" in {output}" if newest else ""
     raise ConfigError(
@@ -101,7 +101,7 @@ class Lock:
 
 
 def _locked(handle: int) -> bool:
-    """Lock a file if nobody else has; a file system without locks grants them all."""
+    """Lock a file if no other process has; a file system without locks grants them all."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

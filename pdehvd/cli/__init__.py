@@ -30,7 +30,7 @@ runs.add_commands(app)
 scaling.add_commands(app)
 machine.add_commands(app)
 
-# Ranks but 0 wait so long before they tell of a bad config, for rank 0 has most likely told it.
+# Ranks but 0 wait so long before they report a bad config, for rank 0 has most likely reported it.
 _PATIENCE = 5.0
 # 128 + SIGPIPE, as shells report it.
 _READER_LEFT = 141

@@ -8,7 +8,7 @@ import sys
 
 
 def settle_paths() -> None:
-    """Start this command anew in Python's UTF-8 mode where file names are taken for ASCII or such.
+    """Restart this command in Python's UTF-8 mode where file names are taken for ASCII or such.
 
     Paths would otherwise mean one thing in this process and another in files and in ranks. What is
     printed keeps the encoding of the terminal.

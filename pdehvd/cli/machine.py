@@ -12,7 +12,7 @@ from pdehvd.errors import EnvironmentFault
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Put these commands beside the others."""
+    """Register these commands."""
     app.command()(doctor)
     app.command()(schema)
     app.command("list")(list_)

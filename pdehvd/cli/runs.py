@@ -13,7 +13,7 @@ from pdehvd.cli.options import Force, Plugins, RunFolder
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Put these commands beside the others."""
+    """Register these commands."""
     app.command()(evaluate)
     app.command()(plot)
     app.command()(report)
@@ -86,11 +86,11 @@ def predict(
         Path, typer.Option("--field", metavar="FILE", help="inputs: .npz, .h5 or .png")
     ],
     key: Annotated[
-        str | None, typer.Option(metavar="NAME", help="the array, if it is not called as the input")
+        str | None, typer.Option(metavar="NAME", help="name of the array, if not the input's")
     ] = None,
     range_: Annotated[
         str | None,
-        typer.Option("--range", metavar="LOW:HIGH", help="values of a picture's black and white"),
+        typer.Option("--range", metavar="LOW:HIGH", help="values of black and white in an image"),
     ] = None,
     output: Annotated[
         Path | None,

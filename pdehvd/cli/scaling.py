@@ -23,7 +23,7 @@ Counts = Annotated[
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Put these commands beside the others."""
+    """Register these commands."""
     app.command()(scale)
     app.command()(net)
     app.command("shard-times", hidden=True)(shard_times)
@@ -68,11 +68,14 @@ def scale(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="a YAML file")],
     np: Counts = None,
     mode: Annotated[
-        str, typer.Option(metavar="weak,strong", help="what stays: a process's batch, or all")
+        str,
+        typer.Option(
+            metavar="weak,strong", help="weak: fixed batch per process; strong: fixed global batch"
+        ),
     ] = "weak,strong",
     repeats: Annotated[int, typer.Option(min=1, max=1000, help="runs of each kind")] = 3,
     steps: Annotated[
-        int | None, typer.Option(min=3, help="steps of a run; the config's, at most 200")
+        int | None, typer.Option(min=3, help="steps per run; the config's, at most 200")
     ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="folder of scaling.json and pictures")
@@ -83,21 +86,23 @@ def scale(
         str | None, typer.Option(metavar="N,N,...", help="numbers of processes to predict")
     ] = None,
     network: Annotated[
-        Path | None, typer.Option(metavar="NET.json", help="what pdehvd net wrote here")
+        Path | None, typer.Option(metavar="NET.json", help="network measured on this machine")
     ] = None,
     between: Annotated[
-        Path | None, typer.Option(metavar="NET.json", help="what it wrote across hosts")
+        Path | None, typer.Option(metavar="NET.json", help="network measured across hosts")
     ] = None,
     topology: Annotated[str, typer.Option(help="flat, two-level or fat-tree")] = "flat",
     per_node: Annotated[int, typer.Option(min=1, help="processes on a node")] = 1,
     leaf: Annotated[int, typer.Option(min=1, help="nodes on a switch of the fat tree")] = 1,
     oversubscription: Annotated[
-        float, typer.Option(min=1, help="links down over links up, of a switch")
+        float, typer.Option(min=1, help="oversubscription of a switch's uplinks")
     ] = 1.0,
     gigabits: Annotated[
-        float | None, typer.Option(min=1e-3, help="rate of the links between, in Gbit/s")
+        float | None, typer.Option(min=1e-3, help="rate of the links between nodes, in Gbit/s")
     ] = None,
-    microseconds: Annotated[float, typer.Option(min=0, help="latency that these links add")] = 0.0,
+    microseconds: Annotated[
+        float, typer.Option(min=0, help="additional latency of these links")
+    ] = 0.0,
 ) -> int:
     """Measure weak and strong scaling of a config, and predict it for more processes."""
     modes = words(mode, "--mode", ("weak", "strong"))

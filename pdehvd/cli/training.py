@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Put these commands beside the others."""
+    """Register these commands."""
     app.command()(train)
     app.command()(check)
 
@@ -27,14 +27,14 @@ def train(
     np: Processes = None,
     settings: Settings = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="go on with this run, or latest")
+        Path | None, typer.Option(metavar="RUN", help="resume this run, or latest")
     ] = None,
     plugin: Plugins = None,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="folder of the runs")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="print errors only")] = False,
     discovery: Annotated[
         Path | None,
-        typer.Option(metavar="PROGRAM", help="prints host:slots for an elastic job"),
+        typer.Option(metavar="PROGRAM", help="prints host:slots, for an elastic job"),
     ] = None,
 ) -> int:
     """Train on this machine's processes, or as one of those that a launcher started."""

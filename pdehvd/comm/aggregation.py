@@ -69,7 +69,7 @@ class GlobalMean(Aggregation):
         *first, last = buckets
         numbered = enumerate(first)
         summed = [group.sum([bucket], f"bucket.{number}")[0] for number, bucket in numbered]
-        # The backward pass comes to the last layers first, so losses go with theirs.
+        # The backward pass reaches the last layers first, so losses go with theirs.
         last, losses = group.sum([last, losses], "step")
         return tf.concat([*summed, last], 0), losses
 

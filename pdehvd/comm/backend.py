@@ -33,8 +33,8 @@ def group(processes: ProcessesSpec) -> Group:
         return _whole(by_mpi)
     if processes.collectives == "mpi":
         raise EnvironmentFault(
-            "processes.collectives: mpi was asked for, and not every process can do that: it needs "
-            "MPI, mpi4py, mpicxx and no GPU; pdehvd doctor says more, and `auto` takes Horovod"
+            "processes.collectives: not every process supports mpi, which needs MPI, mpi4py, "
+            "mpicxx and no GPU; see pdehvd doctor, or use `auto`, which falls back to Horovod"
         )
     # Horovod over Gloo replaces these handlers; a run must keep its own.
     kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -99,7 +99,7 @@ def tell_horovod(processes: ProcessesSpec) -> None:
 
 
 def abort(code: int) -> None:
-    """End every process of the job at once; ranks that wait in a collective would wait for ever."""
+    """End every process of the job at once; ranks that wait in a collective would wait forever."""
     sys.stdout.flush()
     sys.stderr.flush()
     if ranks.starts_mpi():

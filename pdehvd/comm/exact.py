@@ -44,7 +44,7 @@ class FixedPoint:
     def integers(self, values: tf.Tensor, largest: tf.Tensor) -> tf.Tensor:
         """Return the words of `values`, int64 of shape [words, *values]; they can be added.
 
-        No value may be larger than `largest`, which broadcasts to them. Values that are no
+        No value may be larger than `largest`, which broadcasts to them. Values that are not
         numbers count as 0: `largest` says that there are some.
         """
         exponent = _exponent(largest)
@@ -74,7 +74,7 @@ class FixedPoint:
 
 
 def size_of(values: tf.Tensor, axes: list[int]) -> tf.Tensor:
-    """Return the largest |value| over axes, float64; infinite where one is no number."""
+    """Return the largest |value| over axes, float64; infinite where one is not a number."""
     known = tf.where(
         tf.math.is_finite(values), tf.abs(values), tf.constant(float("inf"), values.dtype)
     )

@@ -108,7 +108,7 @@ class Group(ABC):
         """Return the array of rank `source`; all have one shape; outside `tf.function`."""
 
     def taken(self) -> np.ndarray:
-        """Return the seconds of the collectives since the last call, and start anew."""
+        """Return the seconds of the collectives since the last call, and reset them."""
         return np.zeros(0)
 
     def barrier(self) -> None:

@@ -23,7 +23,7 @@ class MPIGroup(Group):
     """All processes that MPI has started, where they compute on processors.
 
     Sums and maxima of the plain types are part of the program around them, so a loop of steps is
-    compiled as one, and no thread looks for work beside it. For what else is asked inside
+    compiled as one, and no thread looks for work at the same time. For what else is asked inside
     `tf.function`, Horovod is started; XLA cannot compile that.
     """
 

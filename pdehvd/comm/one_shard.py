@@ -35,7 +35,7 @@ class OneShard(Solo):
         return int(self._messages.numpy()), int(self._bytes.numpy())
 
     def single_steps(self) -> np.ndarray:
-        """Return the seconds of the steps since the last call but the first, and start anew."""
+        """Return the seconds of the steps since the last call but the first, and reset them."""
         ready: np.ndarray = self._ready.numpy()[: int(self._steps.numpy())]
         self._steps.assign(0)
         return np.diff(ready)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pdehvd.launch.processes_spec import ProcessesSpec
 
 SIGNAL = signal.SIGUSR2
-"""A rank that gets this signal prints the stacks of its threads, and goes on."""
+"""A rank that gets this signal prints the stacks of its threads, and continues."""
 # A call may take so many times as long as the longest one before it.
 _SLOWER = 10.0
 # For a rank to write its stacks, for the other machines' ranks to write theirs, and for all of it.
@@ -133,7 +133,7 @@ class Watchdog:
 
     def _end(self, waited: float) -> None:
         """Print where all ranks of this machine are, and end."""
-        # Should printing block, as on a terminal that nobody reads, this process still ends.
+        # Should printing block, as on a terminal that is not read, this process still ends.
         faulthandler.dump_traceback_later(_BLOCKED, exit=True, file=self._stderr)
         where = "before the first step" if self._step is None else f"after step {self._step}"
         self._say(f"{self._own}: no progress for {waited:.0f} s {where}, so the run ends")

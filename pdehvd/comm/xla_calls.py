@@ -107,11 +107,11 @@ class XlaCalls:
         return result
 
     def durations(self) -> np.ndarray:
-        """Return the seconds of the reductions since the last call, and start anew."""
+        """Return the seconds of the reductions since the last call, and reset them."""
         return self._taken("durations")
 
     def steps(self) -> np.ndarray:
-        """Return the times of the marks of steps since the last call, and start anew."""
+        """Return the times of the marks of steps since the last call, and reset them."""
         return self._taken("steps")
 
     def counted(self) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Reading a config file: whatever is no text of modest size is told in one line."""
+"""Reading a config file: anything but text of modest size is refused in one line."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ def _told(
     if details["input"] is None and kind in _MAPPINGS:
         # What was meant to lie under the key most likely stands on its own level.
         expected = f"{expected_of(details)}, indented further than the key"
-        return ConfigError("nothing stands below this key", path, expected)
+        return ConfigError("this key has no value", path, expected)
     if kind in ("too_long", "too_short"):
         return _length(details, path)
     return ConfigError(
@@ -172,7 +172,7 @@ def _unknown(path: Path, model: type[BaseModel], data: Any, keys: Sequence[str])
     near = same(key, keys) or _begun(key, keys)
     top = same(key, model.model_fields) if len(path) > 1 and not near else ""
     if top:
-        return ConfigError(f"{message} here: '{top}' stands at the top of the file", path, valid)
+        return ConfigError(f"{message} here: '{top}' is a key at the top level", path, valid)
     near = near or _elsewhere(key, path[:-1], model, data) or nearest(key, keys)
     return ConfigError(message, path, valid, near)
 

@@ -1,4 +1,4 @@
-"""`--set a.b=c`: values from the command line that go over those of the file."""
+"""`--set a.b=c`: values from the command line that override those of the file."""
 
 from __future__ import annotations
 

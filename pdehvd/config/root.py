@@ -65,7 +65,7 @@ Phased = Annotated[
     Annotated[_One, Tag("one")] | Annotated[tuple[_One, ...], Field(min_length=1), Tag("phases")],
     Discriminator(_shape),
 ]
-"""One optimizer, or a list of them that take turns."""
+"""One optimizer, or a list of phases."""
 
 
 class Config(Spec):
@@ -77,9 +77,11 @@ class Config(Spec):
         max_length=100,
         description="names the folder of the run; the file's name by default",
     )
-    seed: int = Field(default=0, ge=0, lt=2**31, description="decides weights and points")
+    seed: int = Field(
+        default=0, ge=0, lt=2**31, description="determines initial weights and points"
+    )
     precision: Literal["float32", "float64"] = Field(
-        default="float32", description="of all computing"
+        default="float32", description="floating-point type of the run"
     )
     problem: Annotated[Any, Section("problem")]
     sampling: Annotated[Any, Section("sampling")]
@@ -100,7 +102,7 @@ class Config(Spec):
     def _one_thread_where_chunked(self) -> Config:
         if self.aggregation.chunked and self.processes.threads not in (None, 1):
             raise ConfigError(
-                f"the order in which {self.processes.threads} threads add may change, and "
+                f"the order of summation of {self.processes.threads} threads may vary, and "
                 f"'{self.aggregation.name}' needs a fixed one",
                 ("processes", "threads"),
                 "1, or null",
@@ -164,7 +166,7 @@ def load_config(
 ) -> tuple[Config, Source]:
     """Read and validate a config file.
 
-    `settings` are `a.b=value` texts that go over the file; `plugins` are Python files that may
+    `settings` are `a.b=value` texts that override the file; `plugins` are Python files that may
     register more specs. To `look` at the run whose config it is, the copies that the run holds
     stand for data files that are missing.
     Raises `ConfigError` with file, line and YAML path.

@@ -169,7 +169,7 @@ def _indented(context: _Context) -> Fault:
     own, levels = _indentation(context.text), _levels(context)
     if own in levels:
         message = f"'{start}' does not fit the lines above it"
-        return Fault(f"{message}; indent it further to go on with the value above", context.line)
+        return Fault(f"{message}; indent it further to continue the value above", context.line)
     message = f"wrong indentation: {counted(own, 'space')} in front of '{start}'"
     return Fault(f"{message}; expected {' or '.join(map(str, levels))}, as above", context.line)
 
@@ -196,7 +196,7 @@ def _no_colon(context: _Context) -> Fault | None:
 
 
 def _keyless(text: str, line: int) -> Fault:
-    message = f"the line '{text.strip()[:60]}' is no key with a value"
+    message = f"the line '{text.strip()[:60]}' is not a key with a value"
     return Fault(f"{message}; expected 'key: value', with a space after the colon", line)
 
 

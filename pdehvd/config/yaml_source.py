@@ -228,7 +228,7 @@ class _Builder:
             if key.value in own:
                 first = self.marks[below].line
                 where = f", first on line {first}" if first else ""
-                raise self.fault(f"the key '{key.value}' stands twice{where}", key)
+                raise self.fault(f"duplicate key '{key.value}'{where}", key)
             own.add(key.value)
             self.marks[below] = self._mark(key.start_mark)
             result[key.value] = self.build(value, below)
@@ -250,4 +250,4 @@ class _Builder:
         try:
             return _CONVERTERS[kind](node.value)
         except (ValueError, KeyError) as error:
-            raise self.fault(f"'{node.value[:40]}' is no {kind}", node) from error
+            raise self.fault(f"'{node.value[:40]}' is not a valid {kind}", node) from error

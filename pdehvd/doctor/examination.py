@@ -29,7 +29,7 @@ _LIBRARIES = {
     "mpi": "MPI inside compiled programs",
     "horovod": "Horovod over MPI",
     "horovod-gloo": "Horovod over Gloo",
-    "none": "nobody else",
+    "none": "no other process",
 }
 
 
@@ -57,7 +57,7 @@ def examine(np: int, output: Path) -> list[Finding]:
         return [*found, Finding("TensorFlow", FAILED, str(error), advice)]
     found.append(_gpus(built))
     if np == 1 and not ranks.joined():
-        return [*found, Finding("sum over processes", OK, "one process needs none")]
+        return [*found, Finding("test allreduce", OK, "one process needs none")]
     found += [_horovod(built), _mpi(built)]
     if any(f.status == FAILED for f in found[-2:]):
         return found
@@ -100,7 +100,7 @@ def _gpus(built: dict[str, Any]) -> Finding:
         advice = "Install TensorFlow's CUDA libraries: pip install 'tensorflow[and-cuda]'"
         return Finding("GPUs", WARNING, f"{present} here, {count} seen by TensorFlow", advice)
     nccl = "NCCL" in built.get("horovod", {}).get("operations", [])
-    found = f"{count} seen by TensorFlow" if count else "none; the processors compute"
+    found = f"{count} seen by TensorFlow" if count else "none; computing on CPUs"
     advice = "HOROVOD_GPU_OPERATIONS=NCCL python scripts/build_horovod.py --install, or sums "
     return verdict("GPUs", not count or nccl, found, advice + "go through memory", WARNING)
 
@@ -130,7 +130,7 @@ def _mpi(built: dict[str, Any]) -> Finding:
     if "mpi_error" in built:
         return Finding("MPI", FAILED, f"mpi4py cannot be imported: {built['mpi_error']}", install)
     told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
-    version = (told.stdout.splitlines() or ["an mpirun that does not tell its version"])[0]
+    version = (told.stdout.splitlines() or ["an mpirun of unknown version"])[0]
     how = (
         "one copy" if single_copy.allowed() else "a shared buffer, for the kernel forbids one copy"
     )
@@ -156,24 +156,24 @@ def _job(np: int) -> list[Finding]:
             command = mpirun.mpirun_command(["job"], spec, np, "pdehvd.doctor.probe")
             measured = _answer(command, environment)
     except EnvironmentFault as error:
-        return [Finding("sum over processes", FAILED, str(error), "Start them together")]
+        return [Finding("test allreduce", FAILED, str(error), "Start them together")]
     except _ProbeError as error:
-        found = f"{counted(np, 'process')} could not add numbers: {error}"
-        return [Finding("sum over processes", FAILED, found, f"{advice}: {' '.join(command)}")]
+        found = f"{counted(np, 'process')} failed in a test allreduce: {error}"
+        return [Finding("test allreduce", FAILED, found, f"{advice}: {' '.join(command)}")]
     return [_sum(measured), _pace(measured), _places(measured), _clocks(measured)]
 
 
 def _sum(measured: dict[str, Any]) -> Finding:
     found = f"{counted(measured['size'], 'process')} with {_LIBRARIES[measured['library']]}"
     wrong = ", ".join(measured["wrong"])
-    good = "unequal float32, float64 and int64 add up exactly"
+    good = "sums of unequal float32, float64 and int64 are exact"
     advice = f"Sums of {wrong} are wrong: no result of many processes can be trusted. {_BUILD}"
-    return verdict("sum over processes", not wrong, f"{found}: {wrong or good}", advice)
+    return verdict("test allreduce", not wrong, f"{found}: {wrong or good}", advice)
 
 
 def _pace(measured: dict[str, Any]) -> Finding:
     times = [f"{_bytes(int(n))} {1e6 * s:,.0f} µs" for n, s in measured["seconds"].items()]
-    return Finding("time of a sum", OK, ", ".join(times))
+    return Finding("allreduce time", OK, ", ".join(times))
 
 
 def _bytes(size: int) -> str:
@@ -189,7 +189,7 @@ def _places(measured: dict[str, Any]) -> Finding:
     crowded = any(r["gpus"] and r["local_rank"] >= r["gpus"] for r in each)
     found += f"; {', '.join(pairs)}" if pairs else ""
     advice = "Start no more processes on a machine than it has GPUs: they share them"
-    return verdict("places of the ranks", not crowded, found, advice, WARNING)
+    return verdict("placement of the ranks", not crowded, found, advice, WARNING)
 
 
 def _clocks(measured: dict[str, Any]) -> Finding:

@@ -106,7 +106,7 @@ def cores(np: int) -> Finding:
     granted = f"{have} of {whole} may be used here" if have < whole else f"{have} on this machine"
     found = f"{granted}, load {os.getloadavg()[0]:.1f}"
     advice = (
-        f"{counted(np, 'process')} will take turns on {counted(have, 'core')}: "
+        f"oversubscription, {counted(np, 'process')} on {counted(have, 'core')}: "
         f"use --np {have} at most for speed"
     )
     return verdict("cores", np <= have or ranks.joined(), found, advice, WARNING)
@@ -132,7 +132,7 @@ def ports() -> Finding:
     """Return whether mpirun can be kept from listening on interfaces that others reach."""
     advice = "Install a C compiler: without it, mpirun listens on all interfaces during a run"
     closed = library() is not None
-    found = "mpirun is kept on the loopback interface" if closed else "mpirun cannot be kept in"
+    found = "mpirun is kept on the loopback interface" if closed else "mpirun cannot be kept on it"
     return verdict("open ports", closed, found, advice, WARNING)
 
 
@@ -152,6 +152,6 @@ def folder(output: Path) -> Finding:
         seconds = time.perf_counter() - started
     except OSError as error:
         found = f"{place}: {error.strerror or error}"
-        advice = "Choose a folder that you may write to and that knows links: --output DIR"
+        advice = "Choose a writable folder with support for links: --output DIR"
         return Finding("run folder", FAILED, found, advice)
     return Finding("run folder", OK, f"{output}: 1 MiB written safely in {1e3 * seconds:.0f} ms")

@@ -1,4 +1,4 @@
-"""What a person is told when a command fails."""
+"""The messages of commands that fail."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _escaped(letter: str) -> str:
 def _told(error: Exception | SystemExit) -> tuple[str, int]:
     if isinstance(error, PdehvdError):
         return str(error), error.exit_code
-    # Errors of usage are told apart by this method, whichever Click the command line stands on.
+    # Errors of usage are distinguished by this method, whichever Click the command line stands on.
     if hasattr(error, "format_message"):
         return _usage(error), ConfigError.exit_code
     if isinstance(error, OSError) and error.errno in _FULL:
@@ -67,8 +67,8 @@ def _full(error: OSError) -> str:
     """Return what to do about a disk that takes no more."""
     what = error.filename or "a file"
     return (
-        f"{what} cannot be written: {error.strerror}. Nothing that was written before is lost: "
-        "make room, then go on with --resume"
+        f"{what} cannot be written: {error.strerror}. Nothing written before is lost: "
+        "free some space, then continue with --resume"
     )
 
 

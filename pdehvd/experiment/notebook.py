@@ -1,4 +1,4 @@
-"""Training from a notebook or a script: the processes start beside Python, never inside it."""
+"""Training from a notebook or a script, in processes outside the interpreter."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def train(
 ) -> Run:
     """Train on `np` processes and return the run; the same as `pdehvd train` in a shell.
 
-    `config` is a YAML file or what one would hold. `settings` go over it, nested or dotted:
+    `config` is a YAML file or what one would hold. `settings` override it, nested or dotted:
     `training={"steps": 100}` is `--set training.steps=100`. Progress is printed here; interrupting
     stops the run in order, with a checkpoint, and returns it.
     Raises the `PdehvdError` whose message the run ended with.
@@ -100,7 +100,7 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 def _follow(command: Sequence[str], quiet: bool) -> tuple[int, str | None, str]:
     """Run a command, print what it prints; return its code, the run directory and its complaint."""
-    # mpirun gives its processes a terminal of their own: they must be told that nobody sees it.
+    # mpirun gives its processes a terminal of their own: they must know that no one sees it.
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PDEHVD_TERMINAL": "0"}
     # What it prints is read here, and holds a path.
     environment |= {"PYTHONIOENCODING": "utf-8:surrogateescape"}

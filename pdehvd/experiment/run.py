@@ -92,7 +92,7 @@ def _train(
         except (Exception, SystemExit) as error:
             if group.size == 1:
                 raise
-            # The others wait in a collective, and would wait for ever.
+            # The others wait in a collective, and would wait forever.
             if group.rank and isinstance(error, DisagreementError):
                 time.sleep(_PATIENCE)
             text, code = told(error)
@@ -144,7 +144,7 @@ def _run(config: Config, parts: Any, place: Place, resume: Path | None) -> int:
 
 
 def _describe(config: Config, place: Place) -> None:
-    """Write the config and what surrounds the run."""
+    """Write the config and the environment record."""
     if place.writes:
         write_config(place.directory, config)
         durable.write_json(
@@ -219,6 +219,6 @@ def _is_done(config: Config, step: int, place: Place) -> bool:
     if done and place.writes and not place.quiet:
         print(
             f"nothing to do: the run has {counted(step, 'step')}, and training.steps asks for "
-            f"{asked:,}; to go on: --set training.steps=N with N above {step}; {place.directory}"
+            f"{asked:,}; to continue: --set training.steps=N with N above {step}; {place.directory}"
         )
     return done

@@ -32,12 +32,12 @@ def check_same(group: Group, config: Config) -> None:
     right = next(rank for rank in range(group.size) if rank not in found)
     texts = [json.loads(text) for text in gather_texts(group, json.dumps(facts), "sameness.facts")]
     lines = [
-        f"rank {rank} has another {name} than rank {right}: "
+        f"rank {rank} has a different {name} than rank {right}: "
         + _difference(texts[right][name], texts[rank][name])
         for rank, parts in found.items()
         for name in [list(facts)[part] for part in parts]
     ]
-    raise DisagreementError("\n".join(["the ranks do not run the same:", *lines]))
+    raise DisagreementError("\n".join(["the ranks differ:", *lines]))
 
 
 def _facts(config: Config) -> dict[str, str]:

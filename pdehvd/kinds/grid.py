@@ -73,7 +73,7 @@ class GridKind(Kind[ParametricProblem, GenerativeObjective, GridReference]):
         hook, parts = config.aggregation, config.training.micro_batches
         if parts > 1 and network.moments:
             raise ConfigError(
-                "batch normalisation of a part of the batch is another network",
+                "batch normalisation over a part of the batch changes the network",
                 ("training", "micro_batches"),
                 "1, or model.norm: instance, group or none",
             )
@@ -143,7 +143,7 @@ def build_grid_network(config: Config, problem: ParametricProblem) -> GridNetwor
         channels = problem.latent
         if channels == 0:
             raise ConfigError(
-                f"{config.model.name} needs latent numbers, and no input has any",
+                f"{config.model.name} needs a latent vector, and no input has one",
                 ("name",),
                 "an input such as karhunen_loeve",
             )

@@ -28,7 +28,7 @@ class Discovery:
     def hosts(self) -> dict[str, int]:
         """Return how many processes are granted now on each machine, never more than `max` in all.
 
-        Raises `ConfigError` for an answer that is none.
+        Raises `ConfigError` for an answer that cannot be read.
         """
         try:
             text = self._answer()
@@ -64,7 +64,7 @@ def slots(text: str, source: str) -> dict[str, int]:
             continue
         match = _ENTRY.fullmatch(entry)
         if match is None:
-            raise ConfigError(f"{source}: '{entry}' is no grant", (), "host:slots")
+            raise ConfigError(f"{source}: '{entry}' is not a host with slots", (), "host:slots")
         host = match["host"]
         if host in (LOCAL, "127.0.0.1", socket.gethostname()):
             host = LOCAL

@@ -77,7 +77,7 @@ class Job:
             return tempfile.TemporaryDirectory(prefix=".pdehvd-", dir=shared)
         except OSError as error:
             place = f"in {shared}, as an elastic job does" if shared else "for temporary files"
-            choice = "start it elsewhere" if shared else "let TMPDIR name a folder that takes some"
+            choice = "start it in another folder" if shared else "set TMPDIR to a writable folder"
             raise EnvironmentFault(
                 f"no file can be written {place} ({error.strerror}): {choice}"
             ) from error
@@ -168,7 +168,7 @@ class Job:
             if self.processes.shrink:
                 self.np = max(1, self.np - 1)
             if self.processes.elastic and not self._has_stepped():
-                # A machine that is gone may be granted for a while yet.
+                # A machine that has died may be granted for some time.
                 time.sleep(self.processes.elastic.every)
             self._grant()
             text = (
@@ -215,7 +215,7 @@ class Job:
 def _ending(code: int) -> str:
     """Return what an exit code says of a death; a rank that was killed could say nothing itself."""
     if code == 128 + signal.SIGKILL:
-        return "a process was killed (SIGKILL), as the system does where memory runs out"
+        return "a process was killed (SIGKILL), as the system does when memory runs out"
     if code > 128 and code - 128 in set(signal.Signals):
         return f"a process was ended by {signal.Signals(code - 128).name}"
     return f"the run has ended on all processes, with exit code {code}"

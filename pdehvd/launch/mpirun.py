@@ -32,7 +32,7 @@ PROCESS_BYTES = 450 * 2**20
 
 
 def find_mpirun() -> str:
-    """Return the mpirun beside this Python, or the first on the PATH."""
+    """Return the mpirun next to this Python, or the first on the PATH."""
     beside = Path(sys.executable).with_name("mpirun")
     found = str(beside) if beside.exists() else shutil.which("mpirun")
     if not found:

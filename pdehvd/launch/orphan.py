@@ -1,4 +1,4 @@
-"""A rank whose launcher is gone ends itself: nothing runs on that nobody waits for."""
+"""Exit when the launcher has died: no orphan process stays behind."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def _watch(parents: tuple[int, ...]) -> None:
     while parents == _parents() and _launcher_lives(parents):
         time.sleep(_SECONDS)
     with suppress(OSError):
-        print("the launcher is gone: this process ends too", file=sys.stderr, flush=True)
-    # Other threads may wait in a collective for ever.
+        print("the launcher has died: this process exits", file=sys.stderr, flush=True)
+    # Other threads may wait in a collective forever.
     os._exit(1)
 
 

@@ -76,7 +76,7 @@ def _reached(found: ranks.Launcher) -> bool:
 
 
 def _answers(address: str) -> bool:
-    """Return whether somebody listens at an address; True for one that is none of TCP."""
+    """Return whether a process listens at an address; True for an address that is not TCP."""
     match = _ADDRESS.search(address)
     if match is None:
         return True

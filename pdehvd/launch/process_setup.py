@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def settle_threads(arguments: list[str]) -> None:
-    """Start `pdehvd` anew with `arguments` unless the libraries were loaded with one thread each.
+    """Restart `pdehvd` with `arguments` unless the libraries were loaded with one thread each.
 
     BLAS and OpenMP read their numbers of threads once, when they are loaded.
     """

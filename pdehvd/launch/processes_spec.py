@@ -17,16 +17,16 @@ class ElasticSpec(Spec):
     `program` is never read from a config: YAML alone runs no code. The command line sets it.
     """
 
-    min: int = Field(default=1, ge=1, le=1_000_000, description="with fewer, the job waits")
-    max: int = Field(ge=1, le=1_000_000, description="more are not used")
+    min: int = Field(default=1, ge=1, le=1_000_000, description="the job waits for so many")
+    max: int = Field(ge=1, le=1_000_000, description="the most that are used")
     discovery: str | None = Field(
         default=None,
         min_length=1,
-        description="a file of lines host:slots, read again and again; a program that prints them "
+        description="a file of lines host:slots, reread regularly; a program that prints them "
         "is named by --discovery",
     )
     every: float = Field(
-        default=5.0, gt=0, le=86_400, allow_inf_nan=False, description="seconds between looks"
+        default=5.0, gt=0, le=86_400, allow_inf_nan=False, description="seconds between reads"
     )
     _program: str | None = PrivateAttr(default=None)
 
@@ -43,14 +43,14 @@ class ElasticSpec(Spec):
     def asking(self, folder: Path, program: Path | None) -> ElasticSpec:
         """Return the same with a program, or with the file in the config's folder.
 
-        Raises `ConfigError` where there is nobody to ask.
+        Raises `ConfigError` without a discovery source.
         """
         spec = self
         if self.discovery is not None:
             spec = self.model_copy(update={"discovery": str((folder / self.discovery).absolute())})
         elif program is None:
             raise ConfigError(
-                "nothing says how many processes there are",
+                "elastic job without a discovery source",
                 ("processes", "elastic", "discovery"),
                 "a file of lines host:slots, or --discovery PROGRAM",
             )
@@ -69,7 +69,10 @@ class ProcessesSpec(Spec):
     """How the processes are started; the defaults suit one machine."""
 
     np: int | None = Field(
-        default=None, ge=1, le=1_000_000, description="processes, unless --np says; null: 1"
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="number of processes, overridden by --np; null: 1",
     )
     threads: int | None = Field(
         default=None,
@@ -79,52 +82,54 @@ class ProcessesSpec(Spec):
     )
     collectives: Literal["auto", "mpi", "horovod"] = Field(
         default="auto",
-        description="what adds over processes: MPI's own calls inside compiled programs, or "
-        "Horovod; auto: MPI where the processes were started by it, compute on processors, have "
-        "an MPI compiler and send no buckets, otherwise Horovod",
+        description="reduction backend: MPI calls inside compiled programs, or Horovod; auto: MPI "
+        "if it started the processes, they compute on CPUs, there is an MPI compiler and no "
+        "buckets are sent, otherwise Horovod",
     )
     cycle_time: float = Field(
         default=0.1,
         gt=0,
         le=1000,
         allow_inf_nan=False,
-        description="how often Horovod looks for work, in milliseconds (HOROVOD_CYCLE_TIME), where "
-        "it adds",
+        description="cycle time of the Horovod backend: how often it looks for work, in "
+        "milliseconds (HOROVOD_CYCLE_TIME)",
     )
     fusion: float | None = Field(
         default=None,
         ge=0,
         le=2**20,
         allow_inf_nan=False,
-        description="how much Horovod packs into one message, in MiB (HOROVOD_FUSION_THRESHOLD); "
-        "null: its own choice",
+        description="how much the Horovod backend packs into one message, in MiB "
+        "(HOROVOD_FUSION_THRESHOLD); null: its own choice",
     )
     buckets: int = Field(
         default=1,
         ge=1,
         le=1000,
-        description="messages that a large network's gradient leaves in, each as soon as it is "
+        description="messages for the gradient of a large network, each sent as soon as it is "
         "ready, while the rest is still computed",
     )
     bind: bool | None = Field(
         default=None,
         description="pin every process to its cores; null: only where each has its own",
     )
-    oversubscribe: bool = Field(default=True, description="allow more processes than cores")
+    oversubscribe: bool = Field(
+        default=True, description="allow oversubscription: more processes than cores"
+    )
     restarts: int | None = Field(
         default=None,
         ge=0,
         le=1_000_000,
-        description="deaths after which the launcher goes on from the last checkpoint; null: none, "
-        "but 100 of an elastic job",
+        description="how many failures the launcher survives by resuming from the last checkpoint; "
+        "null: none, 100 for an elastic job",
     )
-    shrink: bool = Field(default=False, description="restart on one process fewer after each death")
+    shrink: bool = Field(default=False, description="one process fewer after each failure")
     patience: float | None = Field(
         default=600.0,
         gt=0,
         le=1e7,
         allow_inf_nan=False,
-        description="seconds without progress after which a run that hangs is ended, or ten times "
+        description="seconds without progress after which a hanging run is ended, or ten times "
         "the longest call of steps where that is more; null: never",
     )
     patience_at_start: float = Field(
@@ -132,8 +137,8 @@ class ProcessesSpec(Spec):
         gt=0,
         le=1e7,
         allow_inf_nan=False,
-        description="the same until the first steps are done, for compiling takes long, and while "
-        "the run ends",
+        description="the same until the first steps are done, because compiling takes long, and "
+        "while the run ends",
     )
     elastic: ElasticSpec | None = None
     profile: bool = Field(

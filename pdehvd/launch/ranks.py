@@ -141,7 +141,7 @@ def unplaced(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def starter() -> int:
-    """Return the process id of the launcher: the nearest ancestor that is none of its processes."""
+    """Return the process id of the launcher: the nearest ancestor outside its processes."""
     found = launcher()
     name = found.rank if found else ""
     process = psutil.Process()

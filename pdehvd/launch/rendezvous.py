@@ -1,7 +1,7 @@
 """A meeting place for Gloo's ranks on this machine: HTTP on the loopback interface only.
 
 Horovod's own server listens on all interfaces and unpickles what it finds (CVE-2024-10190); this
-one keeps bytes, and nobody but this machine reaches it.
+one keeps bytes, and only this machine reaches it.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Rendezvous:
 def launch_gloo(command: Sequence[str], size: int, threads: int = 1) -> int:
     """Start `size` processes of a command joined over Gloo; return the first code that is not 0.
 
-    A process that fails ends the others, which would wait for it for ever.
+    A process that fails ends the others, which would wait for it forever.
     """
     with Rendezvous() as meeting:
         common = {**unplaced(os.environ), **thread_environment(threads), "PDEHVD_TERMINAL": "0"}

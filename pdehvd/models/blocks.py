@@ -58,7 +58,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Entrance:
-    """How an image comes to a stage's resolution: `kind` and its channels before and after.
+    """How an image is brought to a stage's resolution: `kind` and its channels before and after.
 
     As it is (empty), half as fine (`max_pool`, `average_pool`), or twice as fine: `transposed`, or
     `nearest` and `bilinear` after the channels were mixed.

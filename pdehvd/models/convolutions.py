@@ -23,7 +23,7 @@ def convolve(images: Sequence[Tensor], kernel: Tensor, stride: int = 1) -> Tenso
     them side by side is never done: the sum of their convolutions is the same and faster.
     """
     found: list[Tensor] = []
-    # In turn, and the last first: it is the one that nobody else needs, and is then forgotten.
+    # In turn, and the last first: it is the one that nothing else needs, and is then forgotten.
     for image, part in reversed(list(zip(images, _parts(kernel, images), strict=True))):
         with tf.control_dependencies(found[-1:]):
             found.append(_forward(image, part, stride))
@@ -108,7 +108,7 @@ def doubled(image: Tensor, kind: str) -> Tensor:
 def _resized(image: Tensor) -> Tensor:
     """Return a plane in single precision at twice its resolution.
 
-    By an operation that needs nothing beside its result: XLA's program holds three times as much.
+    By an operation that needs nothing besides its result: XLA's program holds three times as much.
     """
     size = [2 * n for n in image.shape[1:3]]
     return tf.raw_ops.ResizeBilinear(images=image, size=size, half_pixel_centers=True)
@@ -149,7 +149,7 @@ def refined(image: Tensor) -> Tensor:
 
 
 def _extrapolated(image: Tensor, axis: int) -> Tensor:
-    """Return the image with the first and last values of an axis linear in those beside them."""
+    """Return the image with the first and last values of an axis linear in their neighbours."""
     n = image.shape[axis]
     inner = _cut(image, axis, 1, n - 2)
     first = 2 * _cut(inner, axis, 0, 1) - _cut(inner, axis, 1, 1)

@@ -68,7 +68,7 @@ class Embedding:
     ) -> Embedding:
         """Return the embedding of a domain with `bounds` [D, 2]; see `MLP` for the options.
 
-        Raises ConfigError for an unknown coordinate or a period that is no positive number.
+        Raises ConfigError for an unknown coordinate or a period that is not a positive number.
         """
         lengths = bounds[:, 1] - bounds[:, 0]
         shift, scale = np.zeros(len(bounds)), np.ones(len(bounds))
@@ -137,7 +137,7 @@ def _waves(
     for name, value in periodic.items():
         if name not in coordinates:
             raise ConfigError(
-                f"'{name}' is no coordinate",
+                f"'{name}' is not a coordinate",
                 ("periodic", name),
                 "one of " + ", ".join(coordinates),
                 nearest(name, coordinates),

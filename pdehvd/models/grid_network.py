@@ -18,7 +18,7 @@ Shape = tuple[int, ...]
 class GridNetwork(Parametrized):
     """A function from images [B, *n, C] to fields [B, *n, F], pure in its P parameters.
 
-    Where `latent` is true it starts from vectors [B, C] instead, and the nodes are told. Shapes
+    Where `latent` is true it starts from vectors [B, C] instead, and the nodes are passed. Shapes
     are static. The gradient of a loss that is a sum over ranks is the sum over ranks of the
     gradients of their parts: collectives in the backward pass are the network's own.
     """

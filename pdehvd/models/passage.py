@@ -210,8 +210,8 @@ class Passage:
             return [*gradients, *[None] * images]
         columns = list(zip(*parts, strict=True))
         beside = [tf.concat(column, axis=0) for column in columns[: images - 1]]
-        # The stage before waits for this gradient: what it computes again would else lie beside
-        # the parts of the others.
+        # The stage before waits for this gradient: what it computes again would else share the
+        # memory with the parts of the others.
         with tf.control_dependencies(beside):
             last = tf.concat(columns[images - 1], axis=0)
         enter = [tf.add_n(column) for column in columns[images:]]

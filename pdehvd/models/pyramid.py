@@ -136,7 +136,7 @@ def _field_of(level: int, depth: int) -> str:
 class Pyramid(Convolutional):
     """A U-Net whose levels belong to resolutions: base, 2 base, .. up to base * 2^depth nodes.
 
-    On a coarser grid the finer levels rest, and when the grid gets finer the field goes on as it
+    On a coarser grid the finer levels rest, and when the grid gets finer the field continues as it
     was, interpolated. So `training.levels` can do most of the work where it is cheap. Level k has
     width * growth^k channels, at most max_width.
     """

@@ -25,11 +25,11 @@ Tensor = Any
 
 
 class UNetwork(StagedNetwork):
-    """Stages down to n / 2^depth nodes, and up again beside what the way down has seen."""
+    """Stages down to n / 2^depth nodes, and up again together with what the way down has seen."""
 
     def __init__(self, spec: UNet, dimension: int, channels: int, outputs: int, dtype: str) -> None:
         down = _down(spec, dimension, channels, dtype)
-        # Beside each level's images are those that the way down has seen.
+        # Next to each level's images are those that the way down has seen.
         up = spec.rising(spec.depth, (2, 1, 1), dimension, outputs, dtype)
         super().__init__([*down, *up], channels, spec.dtypes(dtype))
         self.depth = spec.depth

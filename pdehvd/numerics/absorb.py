@@ -99,7 +99,7 @@ def _terms(
 def _rebuilt(
     collapsed: Collapsed, rides: list[_Ride], fields: Sequence[str], coordinates: Sequence[str]
 ) -> Collapsed:
-    """Return the expressions with the rides in place, and all tables made anew."""
+    """Return the expressions with the rides in place, and all tables rebuilt."""
     meaning: dict[sympy.Symbol, tuple[str, Operator]] = {
         symbol(name): (field, collapsed.operators[number])
         for name, (field, number) in collapsed.names.items()

@@ -28,7 +28,7 @@ class BlockRows:
     """The upper triangle of a symmetric matrix A [M, M] in block rows, divided over ranks.
 
     Block k holds some rows from their diagonal on, [stop - start, M - start]; what is below the
-    diagonal inside a block is not defined. Ranks take turns, up and down, so that all have about
+    diagonal inside a block is not defined. Ranks alternate, up and down, so that all have about
     as many entries. One process has a single block.
     """
 

@@ -124,7 +124,7 @@ def collapse_operators(
     """Replace fixed combinations of second derivatives, such as u_xx + u_yy, by one symbol each.
 
     A combination collapses where an expression is linear in a field's second derivatives and their
-    coefficients differ by numbers only (symbols, such as unknowns, are no numbers), and where it
+    coefficients differ by numbers only (symbols, such as unknowns, are not numbers), and where it
     leaves fewer derivatives to compute over all fields and expressions together. Derivatives in
     `frozen_names` are computed one by one in any case. The values of expressions do not change.
     """

@@ -40,7 +40,7 @@ def _split(suffix: str, coordinates: Sequence[str]) -> list[str] | None:
 def partial_of(
     symbol_name: str, fields: Sequence[str], coordinates: Sequence[str]
 ) -> Partial | None:
-    """Return what a name such as `u`, `u_x` or `u_tx` stands for, or None where it is no such name.
+    """Return what a name such as `u`, `u_x` or `u_tx` stands for, or None for other names.
 
     The longest field name is tried first, so that `u_1_x` belongs to the field `u_1`.
     Raises ExpressionError for derivatives above order 4.
@@ -83,7 +83,7 @@ def likely_partial(name: str, fields: Sequence[str], coordinates: Sequence[str])
 
 
 def no_partial(name: str, fields: Sequence[str], coordinates: Sequence[str]) -> str:
-    """Return why a name such as `u_z` is no derivative of a field, or an empty string."""
+    """Return why a name such as `u_z` is not a derivative of a field, or an empty string."""
     for field in sorted(fields, key=len, reverse=True):
         rest = name[len(field) + 1 :]
         if not name.startswith(field + "_") or not rest.isalpha():
@@ -93,9 +93,9 @@ def no_partial(name: str, fields: Sequence[str], coordinates: Sequence[str]) -> 
         while found := next((axis for axis in coordinates if rest.startswith(axis)), ""):
             rest = rest[len(found) :]
         axis = rest[0] if len(set(rest)) == 1 else rest
-        return f"'{axis}' is no coordinate" if axis else ""
+        return f"'{axis}' is not a coordinate" if axis else ""
     head, _, tail = name.rpartition("_")
-    return f"'{head}' is no field" if fields and head and _split(tail, coordinates) else ""
+    return f"'{head}' is not a field" if fields and head and _split(tail, coordinates) else ""
 
 
 def field_symbols(
@@ -144,7 +144,9 @@ def check_names(
     seen: set[str] = set()
     for name in itertools.chain(coordinates, fields, others):
         if not name.isidentifier() or name.startswith("__"):
-            raise ExpressionError(f"'{name}' is no name", (name,), "a letter, then letters, digits")
+            raise ExpressionError(
+                f"'{name}' is not a valid name", (name,), "a letter, then letters, digits"
+            )
         if is_reserved(name) or name == NETWORK:
             message = f"'{name}' is a reserved word and cannot be a name"
             raise ExpressionError(message, (name,), f"another name, such as '{name}_'")

@@ -81,7 +81,7 @@ def _advice(
 
 def _number(value: Any, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise ExpressionError(f"{value!r} is no {what}", (), "a number or an expression")
+        raise ExpressionError(f"{value!r} is not a valid {what}", (), "a number or an expression")
     try:
         number = float(value)
     except OverflowError:
@@ -138,7 +138,7 @@ def parse_relation(
     `sympy.false`. Raises ExpressionError with the column.
     """
     if not isinstance(text, str):
-        raise ExpressionError(f"{text!r} is no {what}", (), "a comparison such as 'x > 0'")
+        raise ExpressionError(f"{text!r} is not a valid {what}", (), "a comparison such as 'x > 0'")
     with _advice(text, what, symbols):
         source = Source(text, what)
         return _checked_size(source, Walker(source, symbols).condition(source.tree))

@@ -15,7 +15,7 @@ _DIVIDED = 2048
 # Rows of a strip, which is read twice: the second time from a cache.
 _ROWS = 64
 # Power of the rounding unit that is added to eigenvalues, in units of their mean, so that
-# eigenvectors are no rounding errors; and the iterations that find the first of them.
+# eigenvectors are not rounding errors; and the iterations that find the first of them.
 _SHIFT, _FIRST = 0.4, 8
 # Columns of corrections that are collected before they are added to the strips.
 _PENDING = 32

@@ -12,7 +12,7 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
 def keep_freed() -> None:
     """Let the process keep the memory of large arrays that are freed, for the next ones.
 
-    Otherwise it goes back to the kernel, which hands it out anew page by page, filled with zeros:
+    Otherwise it goes back to the kernel, which hands it out again page by page, filled with zeros:
     for matrices that come and go every step that takes as long as a collective. Does nothing
     without glibc.
     """

@@ -111,7 +111,7 @@ def axes(index: MultiIndex) -> tuple[int, ...]:
 
 def _check(index: MultiIndex, dimension: int, maximum: int) -> None:
     if len(index) != dimension or min(index, default=0) < 0:
-        raise ValueError(f"{index} is no multi-index of {dimension} coordinates")
+        raise ValueError(f"{index} is not a multi-index of {dimension} coordinates")
     if sum(index) > maximum:
         raise ValueError(f"{index} is of order {sum(index)}; the highest here is {maximum}")
 

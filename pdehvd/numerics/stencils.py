@@ -16,7 +16,7 @@ Kind = Literal["central", "backward", "forward"]
 
 # Gauss points of order 2 on [0, 1], each of weight 1/2; what is bilinear squared is exact.
 GAUSS = (0.5 - 0.5 / math.sqrt(3), 0.5 + 0.5 / math.sqrt(3))
-_SLOPE = 2  # what is taken along an axis, beside the Gauss points 0 and 1
+_SLOPE = 2  # what is taken along an axis, in addition to the Gauss points 0 and 1
 
 
 def integrate(

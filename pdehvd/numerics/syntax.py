@@ -47,7 +47,7 @@ _WORDS: dict[type, str] = {
 
 
 class ExpressionError(ConfigError):
-    """A text that is no valid expression; `column` (from 1) points into `text` where known."""
+    """A text that is not a valid expression; `column` (from 1) points into `text` where known."""
 
     def __init__(
         self,

@@ -35,7 +35,7 @@ class Whole(ABC):
 class Objective(ABC, Generic[Batch]):
     """A loss L = sum_k w_k L_k of the parameters theta [P] on a batch; all numbers are global.
 
-    `period` is the number of steps between new batches, None where the first one serves for ever;
+    `period` is the number of steps between new batches, None where the first one is kept;
     `points` the number of points at which fields are evaluated in a step, `batch_size` that of the
     equations' points or of samples. `signed` says whether L may be negative: an energy.
     """

@@ -91,7 +91,7 @@ class HostObjective(Generic[Batch]):
         """
         squares = self._calls.objective.squares
         if squares is None:
-            raise TypeError("only a sum of squared residuals can be made linear")
+            raise TypeError("only a sum of squared residuals can be linearised")
         return squares.linearize(theta, self._batch, self._weights)
 
     def curvature_sample(self, theta: np.ndarray, number: int) -> np.ndarray:

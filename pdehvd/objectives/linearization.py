@@ -226,7 +226,7 @@ def _by_item(entries: Sequence[tf.Tensor], k: int) -> tf.Tensor:
 def kronecker_sums(layers: Sequence[Layer]) -> tuple[tf.Tensor, tf.Tensor]:
     """Return sum a a^T [W_in + 1, W_in + 1] and sum delta delta^T [W_out, W_out] of slabs.
 
-    The sums go over slabs, channels and rows: the factors of Kronecker's approximation, in which
+    The sums run over slabs, channels and rows: the factors of Kronecker's approximation, in which
     channels count like rows (Dangel, Mueller, Zeinhofer, arXiv 2405.15603, equation 15).
     """
     inputs = tf.add_n([tf.einsum("cin,cjn->ij", x.inputs, x.inputs) for x in layers])

@@ -26,7 +26,7 @@ from pdehvd.problems.pde import PDEProblem
 class PDEObjective(Objective[PointBatch]):
     """Loss of a PDE problem: L = sum_k w_k L_k, L_k = (sum of squared residuals of term k) / N_k.
 
-    N_k is the global number of items. Ranks add sums, nobody averages averages. The parameters
+    N_k is the global number of items. Ranks add sums and never average averages. The parameters
     theta [P] are the network's, then the unknowns (positive ones by their logarithm).
     """
 

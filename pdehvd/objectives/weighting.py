@@ -54,7 +54,7 @@ class Fixed(Weighting):
         for name, weight in self.terms.items():
             if name not in short:
                 raise ConfigError(
-                    f"'{name}' is no term of the loss",
+                    f"'{name}' is not a term of the loss",
                     ("terms", name),
                     "one of " + ", ".join(terms),
                     nearest(name, short),
@@ -79,7 +79,7 @@ class Fixed(Weighting):
 class _Balanced(Weighting):
     """Moving average of weights that make every term's measure equal to the mean measure."""
 
-    every: int | None = Field(1000, ge=1, description="steps between renewals")
+    every: int | None = Field(1000, ge=1, description="steps between updates")
     memory: float = Field(0.9, ge=0, lt=1, description="share of the old weights that is kept")
 
     def _blended(self, measure: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:

@@ -26,7 +26,7 @@ from pdehvd.optimizers.gauss_newton_solvers import ConjugateGradients, Kernel, N
 from pdehvd.optimizers.line_search import best_length
 from pdehvd.spec import register
 
-# Below this damping a double holds nothing of it beside the largest eigenvalue.
+# Below this damping a double holds nothing of it compared with the largest eigenvalue.
 _LEAST_DAMPING = 1e-16
 _GRID = 2.0 ** -np.arange(31)
 _TRIES = 24

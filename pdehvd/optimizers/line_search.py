@@ -68,7 +68,7 @@ def best_length(
 def _losses(
     objective: SeveralAt, theta: np.ndarray, direction: np.ndarray, lengths: np.ndarray
 ) -> np.ndarray:
-    """Return the losses [K] at theta + a d, infinite where they are no numbers."""
+    """Return the losses [K] at theta + a d, infinite where they are not numbers."""
     losses = objective.losses_at(theta + lengths[:, None].astype(theta.dtype) * direction)
     return np.where(np.isfinite(losses), losses, np.inf)
 
@@ -87,7 +87,7 @@ def line_search(
     by bracketing from the length `first` and zoom with cubic interpolation (Nocedal and Wright,
     Numerical Optimization, algorithms 3.5 and 3.6). Losses that differ by less than e |f(0)| differ
     by rounding, perhaps: slopes decide then (the approximate conditions of Hager and Zhang, SIAM
-    Journal on Optimization 16 (2005) 170, section 4). A loss that is no number is too high.
+    Journal on Optimization 16 (2005) 170, section 4). A loss that is not a number is too high.
     Where the conditions cannot be met, any lower loss found will do.
     """
 

@@ -39,7 +39,7 @@ class WarmUp(Spec):
     `constant`: eta, then f eta. Goyal et al., arXiv 1706.02677, section 2.2.
     """
 
-    steps: int = Field(ge=1, description="steps until the rate is what it shall be")
+    steps: int = Field(ge=1, description="steps of the warm-up")
     shape: Literal["gradual", "constant"] = "gradual"
 
     def share(self, step: tf.Tensor, factor: float) -> tf.Tensor:

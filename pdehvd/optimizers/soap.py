@@ -60,7 +60,7 @@ class SOAPMethod(HostOptimizer[GradientAt]):
             new |= factors
         change = self._layers.sum(change, "soap")
         if math.isfinite(at.loss) and not np.all(np.isfinite(change)):
-            raise stalled("no numbers hold the second moments of the loss", at.loss, at.gradient)
+            raise stalled("the second moments of the loss overflow", at.loss, at.gradient)
         rate = float(self._schedule(tf.constant(steps - 1, tf.float64)))
         return theta - theta.dtype.type(rate) * change, new, at, {"learning_rate": rate}
 
@@ -121,7 +121,7 @@ class SOAP(OptimizerSpec):
     beta_1: float = Field(0.95, ge=0, lt=1, description="memory of the mean gradient")
     beta_2: float = Field(0.95, ge=0, lt=1, description="memory of its squares")
     memory_of_factors: float = Field(0.95, ge=0, lt=1, description="of G G^T and G^T G")
-    every: int = Field(10, ge=1, description="steps between renewals of the eigenvectors")
+    every: int = Field(10, ge=1, description="steps between updates of the eigenvectors")
     largest: int = Field(2048, ge=1, description="sides of more rows are not rotated")
     epsilon: float = Field(1e-8, gt=0, description="added to the root of the squares")
 

@@ -48,7 +48,7 @@ def read_hdf5(file: Path) -> dict[str, np.ndarray]:
 
 
 def real(values: np.ndarray) -> np.ndarray:
-    """Return values in float64. Raises `TypeError` or `ValueError` for what is no real number."""
+    """Return values in float64. Raises `TypeError` or `ValueError` unless they are real numbers."""
     array = np.asarray(values)
     if np.iscomplexobj(array):
         raise TypeError("complex numbers")

@@ -65,7 +65,7 @@ def _number(value: Any) -> float:
 def _interval(value: Any) -> tuple[float, float]:
     """Return the two ends of an interval, which may be expressions."""
     if not isinstance(value, list | tuple) or len(value) != 2:
-        raise ConfigError(f"{value!r} is no pair of numbers", (), "[low, high]")
+        raise ConfigError(f"{value!r} is not a pair of numbers", (), "[low, high]")
     low, high = (parse_number(end) for end in value)
     if not low < high:
         raise ConfigError(f"[{low:g}, {high:g}] does not ascend", (), "[low, high] with low < high")
@@ -103,7 +103,7 @@ class CoefficientSpec(Spec):
         for number, name in enumerate(self.coordinates):
             if name not in coordinates:
                 raise ConfigError(
-                    f"'{name}' is no coordinate",
+                    f"'{name}' is not a coordinate",
                     ("coordinates", number),
                     "one of " + ", ".join(coordinates),
                     nearest(name, coordinates),

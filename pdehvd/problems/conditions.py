@@ -67,7 +67,7 @@ class ConditionSpec(Spec):
             raise ConfigError(
                 "the condition is of several kinds: " + ", ".join(kinds)
                 if kinds
-                else "nothing says where the condition holds",
+                else "the condition does not say where it holds",
                 (),
                 "one of on, periodic, data, at, integral",
             )
@@ -171,7 +171,7 @@ def _periodic(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]
     names = site.domain.names
     if spec.periodic not in names:
         raise ConfigError(
-            f"'{spec.periodic}' is no coordinate",
+            f"'{spec.periodic}' is not a coordinate",
             (*site.path, "periodic"),
             "one of " + ", ".join(names),
             nearest(str(spec.periodic), names),
@@ -229,7 +229,7 @@ def _integral(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]
     for name in over:
         if name not in names:
             raise ConfigError(
-                f"'{name}' is no coordinate",
+                f"'{name}' is not a coordinate",
                 (*site.path, "over"),
                 "one of " + ", ".join(names),
                 nearest(name, names),

@@ -13,12 +13,12 @@ TIME_NAMES = ("t", "time")
 def find_time(names: Sequence[str], given: str | None = None) -> str | None:
     """Return the coordinate that is time: the given one, or the one called `t` or `time`.
 
-    Raises ConfigError where the given one is no coordinate, or both names are in use.
+    Raises ConfigError where the given one is not a coordinate, or both names are in use.
     """
     if given is not None:
         if given not in names:
             raise ConfigError(
-                f"'{given}' is no coordinate",
+                f"'{given}' is not a coordinate",
                 ("time",),
                 "one of " + ", ".join(names),
                 nearest(given, names),
@@ -70,7 +70,7 @@ def differentiated_by(partials: Iterable[Partial], names: Sequence[str]) -> froz
 def parameter_notes(parameters: Sequence[str]) -> tuple[str, ...]:
     """Return the sentences that say which coordinates are taken as parameters."""
     return tuple(
-        f"{name} is taken as a parameter: no equation differentiates by it; "
-        "'boundary' leaves its end faces out"
+        f"{name} is a parameter: no equation differentiates with respect to it; "
+        "'boundary' excludes its end faces"
         for name in parameters
     )

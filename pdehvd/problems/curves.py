@@ -39,7 +39,7 @@ class Curves:
         return np.concatenate([self.edges[:, :, 0].ravel(), left, right])
 
     def heights(self, x: np.ndarray) -> np.ndarray:
-        """Return the ordinates [N, columns] of all graphs at abscissas [N]; NaN beside a graph."""
+        """Return the ordinates [N, columns] of all graphs at abscissas [N]; NaN outside a graph."""
         edges = self.edges[:, :, 0]
         away = (x[:, None] < edges.min(axis=1)) | (x[:, None] > edges.max(axis=1))
         away |= edges[:, 0] == edges[:, 1]

@@ -113,7 +113,7 @@ class Domain:
 def _interval(name: str, given: Any, constants: Mapping[str, float]) -> tuple[float, float]:
     expected = f"{name}: [low, high]"
     if not isinstance(given, (list, tuple)) or len(given) != 2:
-        raise ConfigError(f"{given!r} is no interval", ("coordinates", name), expected)
+        raise ConfigError(f"{given!r} is not an interval", ("coordinates", name), expected)
     ends = []
     for index, value in enumerate(given):
         try:

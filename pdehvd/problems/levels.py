@@ -1,4 +1,4 @@
-"""Resolutions that take turns while a network trains: the cycles of multigrid."""
+"""Multi-resolution training: resolution schedules, as the cycles of multigrid."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def read_measured(
     for i, field in enumerate(wanted or ()):
         if field not in fields:
             raise ConfigError(
-                f"'{field}' is no field",
+                f"'{field}' is not a field",
                 ("fields", i),
                 "one of " + ", ".join(fields),
                 nearest(field, fields),

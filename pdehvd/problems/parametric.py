@@ -218,7 +218,7 @@ class _Builder:
     def _axis(self, name: str, path: Sequence[str]) -> int:
         if name not in self.coordinates:
             raise ConfigError(
-                f"'{name}' is no coordinate",
+                f"'{name}' is not a coordinate",
                 tuple(path),
                 "one of " + ", ".join(self.coordinates),
                 nearest(name, self.coordinates),
@@ -252,7 +252,7 @@ class _Builder:
                 if relation in (sympy.Eq(symbol(name), at), sympy.Eq(at, symbol(name))):
                     return Face(axis, end, self._of_inputs(value, *path))
         faces = [f"{n} = {end:g}" for n in self.coordinates for end in self._interval(n)]
-        raise ConfigError(f"'{text}' is no face of the box", path, "one of " + ", ".join(faces))
+        raise ConfigError(f"'{text}' is not a face of the box", path, "one of " + ", ".join(faces))
 
     def _resolution(self) -> int:
         if self.spec.resolution < 4:

@@ -193,7 +193,7 @@ class PDESpec(Spec):
         for name, text in self.hard.items():
             if name not in language.fields:
                 raise ConfigError(
-                    f"'{name}' is no field",
+                    f"'{name}' is not a field",
                     ("hard", name),
                     "one of " + ", ".join(language.fields),
                     nearest(name, language.fields),

@@ -135,7 +135,7 @@ def _corrected(weights: np.ndarray, values: np.ndarray, moments: np.ndarray) -> 
 
     root = np.sqrt(weights)
     q, r = (part.numpy() for part in tf.linalg.qr(values * root[:, None]))
-    for _ in range(3):  # the later ones mend what the first leaves of rounding
+    for _ in range(3):  # the later ones correct the rounding of the first
         rest = moments - np.einsum("nb,n->b", values, weights)
         step = tf.linalg.triangular_solve(r, rest[:, None], lower=False, adjoint=True).numpy()
         weights = weights + root * np.einsum("nb,b->n", q, step[:, 0])

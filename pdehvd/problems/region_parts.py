@@ -52,10 +52,7 @@ def boundary(frame: Frame, limits: Limits, name: str) -> list[Piece]:
         taken = ", ".join(frame.parameters)
         raise ConfigError(
             "this domain has no boundary in space"
-            + (
-                f" (taken as parameters, by which no equation differentiates: {taken})"
-                * bool(taken)
-            ),
+            + (f" (parameters, without derivatives in the equations: {taken})" * bool(taken)),
             expected=f"an equation such as {frame.names[0]} = {frame.bounds[0, 0]:g}",
         )
     pieces = list(_surfaces(frame, limits, name))

@@ -146,7 +146,7 @@ def parse_region(frame: Frame, text: str | Sequence[str]) -> Region:
 
 
 def _highest(pieces: list[Piece]) -> tuple[Piece, ...]:
-    """Drop edges and corners beside faces: they weigh nothing."""
+    """Drop edges and corners where there are faces: they weigh nothing."""
     highest = max(piece.dimension for piece in pieces)
     return tuple(piece for piece in pieces if piece.dimension == highest)
 

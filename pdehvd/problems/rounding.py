@@ -16,7 +16,7 @@ from pdehvd.problems.shapes_csg import Shape
 _UNITS = 4
 # Digits that single precision is written with.
 _SINGLE = 9
-# What is farther outside than this share of the domain's extent is no matter of rounding.
+# What is farther outside than this share of the domain's extent is not a matter of rounding.
 _LARGEST = 1e-3
 _BISECTIONS = 30
 

@@ -51,7 +51,7 @@ class SampleSet:
         if self.samples is None:
             return positions
         epochs, places = np.divmod(positions, self.samples)
-        # At most two epochs, as a batch is no larger than one.
+        # At most two epochs, as a batch is at most one.
         parts = [
             _shuffled(self.seed, epoch, self.samples)[places[epochs == epoch]]
             for epoch in np.unique(epochs).tolist()

@@ -1,4 +1,4 @@
-"""How many points, from which sequence, how often anew: the `sampling:` section."""
+"""How many points, from which sequence, how often resampled: the `sampling:` section."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ MAXIMUM_COUNT = 2**31 - 1
 
 
 def _whole(value: Any) -> Any:
-    """Refuse counts that are no whole numbers of at least one."""
+    """Refuse counts that are not whole numbers of at least one."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value % 1 != 0:
         raise ConfigError(f"{value!r} is not a number of points", expected="a whole number")
     if value < 1:
@@ -74,7 +74,7 @@ Count = Annotated[int, BeforeValidator(_whole)]
 
 
 class SamplingSpec(Spec):
-    """How many points are drawn, where from, and how often anew (`resample_every` steps)."""
+    """How many points are drawn, where from, and how often again (`resample_every` steps)."""
 
     equations: Count
     conditions: Annotated[int | dict[str, int], BeforeValidator(_counts)] | None = None
@@ -178,7 +178,7 @@ _BASES: dict[str, type[Uniform | LatinHypercube | Sobol | Halton]] = {
 
 @register("sampling")
 class RadSpec(SamplingSpec):
-    """Interior points drawn anew every `every` steps with density |r|^power / mean + offset.
+    """Interior points redrawn every `every` steps with density |r|^power / mean + offset.
 
     Wu et al. 2023, doi 10.1016/j.cma.2022.115671. `candidates` (default: four times `equations`)
     come from `base`, which also gives the first points and all points of the conditions.

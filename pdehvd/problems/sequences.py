@@ -108,7 +108,7 @@ class LatinHypercube(Sampler):
 
 
 class _LowDiscrepancy(Sampler):
-    """A scrambled sequence of scipy.stats.qmc, scrambled anew for every key."""
+    """A scrambled sequence of scipy.stats.qmc, scrambled separately for every key."""
 
     engine = ""
 
@@ -121,7 +121,7 @@ class _LowDiscrepancy(Sampler):
         if start:
             sequence.fast_forward(start)
         with warnings.catch_warnings():
-            # Counts that are no power of two are the user's choice, and cost little balance.
+            # Counts that are not powers of two are the user's choice, and cost little balance.
             warnings.filterwarnings("ignore", message="The balance properties")
             return sequence.random(stop - start)
 

@@ -221,7 +221,7 @@ def _checked(value: Any) -> Any:
         return value
     if not isinstance(value, dict):
         raise ConfigError(
-            f"{value!r} is no shape", expected="a mapping such as {disk: {radius: 1}}"
+            f"{value!r} is not a shape", expected="a mapping such as {disk: {radius: 1}}"
         )
     found = [key for key in value if key in _KINDS]
     if not found:

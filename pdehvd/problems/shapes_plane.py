@@ -116,7 +116,9 @@ class Polygon(Leaf):
         if len(corners) > 1 and np.array_equal(corners[0], corners[-1]):
             corners = corners[:-1]
         if len(corners) < 3:
-            raise ConfigError(f"{len(corners)} corners are no polygon", expected="at least three")
+            raise ConfigError(
+                f"{len(corners)} corners do not form a polygon", expected="at least three"
+            )
         self._polygon = shapely.Polygon(corners)
         if not self._polygon.is_valid or self._polygon.area == 0:
             reason = shapely.is_valid_reason(self._polygon)

@@ -33,7 +33,7 @@ class Lines(NamedTuple):
 def decoded(data: bytes) -> str:
     """Return UTF-8, UTF-16 or UTF-32 as text, or else what Western European programs write.
 
-    Raises `ValueError` for what is no text.
+    Raises `ValueError` for what is not text.
     """
     for mark, encoding in _MARKS.items():
         if data.startswith(mark):

@@ -21,7 +21,7 @@ _BRACKETS = re.compile(r"\[[^\]]*\]|\([^)]*\)|\{[^}]*\}|<[^>]*>")
 
 
 class BadCellError(ValueError):
-    """A cell that is no number: its column, its row from 0, and what was expected."""
+    """A cell that is not a number: its column, its row from 0, and what was expected."""
 
     def __init__(self, message: str, column: str, row: int, expected: str = "a number") -> None:
         super().__init__(message)
@@ -52,7 +52,7 @@ def is_units(row: Sequence[str]) -> bool:
 
 
 def numbers(columns: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
-    """Return cells as float64, [N] each. Raises `BadCellError` for the first that is no number."""
+    """Return cells as float64, [N] each. Raises `BadCellError` for the first other cell."""
     point = _decimal_point(columns)
     return {name: _column(name, cells, point) for name, cells in columns.items()}
 

@@ -40,7 +40,7 @@ class TextTable:
         self._check_counts()
 
     def numbers(self, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Return columns in float64, [N] each. Raises `ConfigError` for what is no number."""
+        """Return columns in float64, [N] each. Raises `ConfigError` for what is not a number."""
         for name in names:
             if self.names.count(name) > 1:
                 raise ConfigError(

@@ -55,7 +55,7 @@ class Exact(ReferenceSpec, extra="allow"):
     ) -> ExactReference:
         """Return the reference; the forms may use coordinates, constants and true unknowns.
 
-        Raises ConfigError for a key that is no field, and where there is no form at all.
+        Raises ConfigError for a key that is not a field, and where there is no form at all.
         """
         unknowns = self.values(constants)
         known = {name: sympy.Float(value, 17) for name, value in {**constants, **unknowns}.items()}
@@ -67,7 +67,7 @@ class Exact(ReferenceSpec, extra="allow"):
             if name not in fields:
                 expected = "one of the fields " + ", ".join(fields)
                 raise ConfigError(
-                    f"'{name}' is no field", (place,), expected, nearest(name, fields)
+                    f"'{name}' is not a field", (place,), expected, nearest(name, fields)
                 )
         if not forms:
             raise ConfigError("the reference has no closed form", (), f"a key such as {fields[0]}")

@@ -117,10 +117,10 @@ class BurgersGridSpec(Spec):
             raise ConfigError("Burgers' reference needs (x, t)", ("name",), "two coordinates")
         if self.initial not in problem.inputs:
             expected = "one of " + ", ".join(problem.inputs)
-            raise ConfigError(f"'{self.initial}' is no input", ("initial",), expected)
+            raise ConfigError(f"'{self.initial}' is not an input", ("initial",), expected)
         if self.viscosity not in problem.constants:
             expected = "one of " + ", ".join(problem.constants)
-            raise ConfigError(f"'{self.viscosity}' is no constant", ("viscosity",), expected)
+            raise ConfigError(f"'{self.viscosity}' is not a constant", ("viscosity",), expected)
         viscosity = problem.constants[self.viscosity]
         return _BurgersReference(problem, self.initial, viscosity)
 

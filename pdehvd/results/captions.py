@@ -7,7 +7,7 @@ from collections.abc import Collection
 _CAPTIONS = {
     "error": "Relative error against the reference.",
     "learning_rate": "Learning rate of the optimizer.",
-    "method": "Numbers that the optimizer gives at its logged steps.",
+    "method": "Quantities that the optimizer logs.",
     "unknowns": "Unknowns of the inverse problem while they are discovered.",
     "weights": "Weights of the terms of the loss.",
     "sample_errors": "Relative L2 errors of the held-out samples.",

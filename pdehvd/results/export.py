@@ -44,7 +44,7 @@ def _target(directory: Path, output: Path | str | None, name: str, force: bool) 
 
 
 def _write(target: Path, write: Callable[[Path], None]) -> Path:
-    """Write beside the target, then put it in place in one step."""
+    """Write next to the target, then put it in place in one step."""
     temporary = target.with_name(f".{target.name}.new")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -36,13 +36,13 @@ def check_output(target: Path, force: bool = False, own: Path | None = None) -> 
         return
     if not force:
         raise ConfigError(
-            f"{target} exists and is not written over",
+            f"{target} exists and is not overwritten",
             ("output",),
             "a new name in --output, or --force",
         )
     if target.is_dir() and not any((target / name).is_file() for name in (MODEL_NOTE, SERIES)):
         raise ConfigError(
-            f"{target} is a folder that no export made, and is never written over",
+            f"{target} is a folder that no export created, and is never overwritten",
             ("output",),
             "a new name",
         )

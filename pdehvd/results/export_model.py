@@ -21,7 +21,7 @@ def save_model(trained: TrainedAtPoints, folder: Path) -> None:
     """
     import tensorflow as tf
 
-    # TensorFlow's own message for a folder that cannot be made is no OSError.
+    # TensorFlow's own message for a folder that cannot be made is not an OSError.
     folder.mkdir()
     module = trained.module()
     module.bounded = _bounded(module.predict, np.asarray(trained.problem.domain.bounds, float))

@@ -82,7 +82,7 @@ def _vtu(trained: TrainedOnGrid, path: Path) -> None:
 def _savedmodel(trained: TrainedOnGrid, folder: Path) -> None:
     import tensorflow as tf
 
-    # TensorFlow's own message for a folder that cannot be made is no OSError.
+    # TensorFlow's own message for a folder that cannot be made is not an OSError.
     folder.mkdir()
     module = trained.module()
     tf.saved_model.save(module, str(folder), signatures={"serving_default": module.predict})

@@ -47,7 +47,7 @@ def read_fields_file(
     if ending not in _ARCHIVES and ending not in PICTURES:
         endings = (*_ARCHIVES, *PICTURES)
         raise ConfigError(
-            f"'{file.name}' has no known ending",
+            f"'{file.name}' has an unknown file extension",
             ("field",),
             "one of " + ", ".join(endings),
             nearest(ending, endings),
@@ -64,7 +64,7 @@ def read_fields_file(
         return _picture(file, inputs, range_)
     if range_ is not None:
         raise ConfigError(
-            f"{file} is no picture, its numbers are the field", ("range",), "no --range"
+            f"{file} is not an image: its numbers are the field", ("range",), "no --range"
         )
     return _chosen(file, _opened(file, _ARCHIVES[ending]), inputs, key)
 
@@ -136,6 +136,6 @@ def _range(text: str) -> tuple[float, float]:
         low = high = math.nan
     if not (math.isfinite(low) and math.isfinite(high)) or low == high:
         raise ConfigError(
-            f"'{text}' is no range", ("range",), "the values of black and white, such as 0.1:10"
+            f"'{text}' is not a range", ("range",), "the values of black and white, such as 0.1:10"
         )
     return low, high

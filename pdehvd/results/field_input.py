@@ -42,7 +42,7 @@ def read_fields(trained: TrainedOnGrid, given: Any) -> dict[str, np.ndarray]:
 
 
 def check_takes_fields(trained: TrainedOnGrid) -> None:
-    """Raise `ConfigError` for a network whose inputs are no fields."""
+    """Raise `ConfigError` for a network whose inputs are not fields."""
     if trained.objective.network.latent:
         raise ConfigError(
             f"{trained.config.model.name} maps latent numbers, not fields", (), "a unet"

@@ -19,7 +19,7 @@ def fields_at(
 ) -> tuple[dict[str, np.ndarray], str]:
     """Return every field at given points, and a sentence about those outside the domain, or "".
 
-    Outside there are values with "warn" and NaN with "nan". Raises ConfigError for what is no
+    Outside there are values with "warn" and NaN with "nan". Raises ConfigError for what is not
     set of points, for points outside with "error", and for coordinates that are not finite with
     "warn" and "error".
     """

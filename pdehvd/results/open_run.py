@@ -27,6 +27,6 @@ def open_run(directory: Path, plugins: tuple[Path, ...] = (), which: str = "late
 def opened(run: RunLike) -> AnyRun:
     """Return a run as it is, or open the run directory it names.
 
-    Raises ConfigError where the directory is no run.
+    Raises ConfigError where the directory is not a run.
     """
     return open_run(Path(run)) if isinstance(run, str | Path) else run

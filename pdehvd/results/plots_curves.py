@@ -99,7 +99,7 @@ def _method(history: pd.DataFrame) -> Figure | None:
     panels = picture.subplots(len(names), sharex=True, squeeze=False)[:, 0]
     for index, (axes, name) in enumerate(zip(panels, names, strict=True)):
         values = _line(axes, history, name, **line_style(index))
-        title = "What the optimizer says" if index == 0 else ""
+        title = "Quantities of the optimizer" if index == 0 else ""
         wide = _wide(values[np.isfinite(values)])
         _finish(axes, name.replace("_", " "), title, logarithmic=wide, legend=False)
         axes.set_xlabel("step" if index == len(names) - 1 else "")

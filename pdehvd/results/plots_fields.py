@@ -1,4 +1,4 @@
-"""Heat maps of the solution beside its reference, on plane sections of the domain."""
+"""Heat maps of the solution and its reference, on plane sections of the domain."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pdehvd.results.solution import compared, span
 from pdehvd.results.trained_points import TrainedAtPoints
 
 PIXELS = 241
-# Letters in a line of a label beside a panel, and how many coordinates it names one by one.
+# Letters in a line of a label next to a panel, and how many coordinates it names one by one.
 _PLACE, _NAMED = 32, 8
 WIDTH = 9.6
 
@@ -205,7 +205,7 @@ def _map(axes: Axes, shown: Sheet, values: np.ndarray, colours: str, scale: Norm
 
 
 def _label(panels: np.ndarray, sheets: list[Sheet], names: tuple[str, ...], name: str) -> None:
-    """Title the first row; label the outer panels, with a section's place beside its row."""
+    """Title the first row; label the outer panels, with a section's place next to its row."""
     titles = (
         f"{name}: solution",
         f"{name}: reference",

@@ -1,4 +1,4 @@
-"""Pictures of a generative model: held-out samples beside their references, and all errors."""
+"""Pictures of a generative model: held-out samples with their references, and all errors."""
 
 from __future__ import annotations
 

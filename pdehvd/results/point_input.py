@@ -120,7 +120,7 @@ def _holds_text(array: np.ndarray) -> bool:
 
 
 def _described(given: Any, array: np.ndarray) -> str:
-    """Say what is no array of real numbers."""
+    """Say what is not an array of real numbers."""
     if isinstance(given, str | bytes):
         return f"the text {given!r:.60} (a file must be read first, by pandas.read_csv)"
     if array.dtype.kind in "US" or (array.dtype.kind == "O" and _holds_text(array)):

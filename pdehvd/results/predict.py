@@ -33,7 +33,7 @@ def predict_field(
     range_: str | None = None,
     force: bool = False,
 ) -> Answer:
-    """Write the solution of an input field to `NAME.solution.npz`, and a picture beside it.
+    """Write the solution of an input field to `NAME.solution.npz`, and a picture next to it.
 
     The file holds one array [*n] for each input, or is a grey picture; see `read_fields_file` for
     `key` and `range_`. Any resolution will do that the network takes. Files that exist are

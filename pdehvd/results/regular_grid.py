@@ -31,7 +31,7 @@ def sample(
 ) -> Grid:
     """Return the fields on a grid of `resolution` points a coordinate, some coordinates fixed.
 
-    Beside each field u stand u_reference and u_error = u - u_reference where they are known.
+    With each field u come u_reference and u_error = u - u_reference where they are known.
     Raises ConfigError where a fixed coordinate is outside the domain.
     """
     domain = trained.problem.domain

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Run:
     """A run directory as an object: what it wrote, and its network as a function.
 
-    Raises `ConfigError` where the directory is no run; `latest` is the newest in `runs`.
+    Raises `ConfigError` where the directory is not a run; `latest` is the newest in `runs`.
     """
 
     def __init__(self, directory: Path | str, plugins: Sequence[Path | str] = ()) -> None:
@@ -70,7 +70,7 @@ class Run:
 
         `outside` says what holds at points outside the domain, where nothing was trained: "warn"
         gives the network's values with an `OutsideDomainWarning`, "nan" gives NaN there and where
-        a coordinate is NaN, "error" raises. Raises `ConfigError` for what are no such points.
+        a coordinate is NaN, "error" raises. Raises `ConfigError` for what are not such points.
         """
         values, said = self.trained.fields_at(points, outside)
         if said:

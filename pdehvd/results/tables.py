@@ -100,7 +100,7 @@ def show_cost(cost: Cost) -> None:
 def show_names(names: Mapping[str, Sequence[tuple[str, str]]]) -> None:
     """Print the registered names of each section with a line about each."""
     rows = [[section, name, line] for section, pairs in names.items() for name, line in pairs]
-    print_table(["section", "name", "what it is"], rows, numbers=False)
+    print_table(["section", "name", "meaning"], rows, numbers=False)
 
 
 def _number(value: float | None, digits: int = 4) -> str:

@@ -158,7 +158,7 @@ class _MPI(_Loop):
         self.world = world
 
     def prepare(self, size: int, dtype: str) -> None:
-        # Zeros that nobody has written are one page for all of them.
+        # Zeros that have never been written are one page for all of them.
         self.sent = np.ones(size // np.dtype(dtype).itemsize, dtype)
         self.received = np.ones_like(self.sent)
 

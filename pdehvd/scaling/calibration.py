@@ -67,7 +67,7 @@ def measure(
 ) -> dict[str, list[Timed]]:
     """Return the times by mode, of a process that is pinned to a core.
 
-    As many do the same beside it as will run here: they share caches, memory and the clock rate.
+    As many run at the same time as ranks will: they share caches, memory and the clock rate.
     """
     found: dict[str, list[Timed]] = {}
     with tempfile.TemporaryDirectory() as place:
@@ -79,7 +79,7 @@ def measure(
                 words += ["--set", setting]
             words += [word for plugin in plugins for word in ("--plugin", str(plugin))]
             beside = min(max(counts), node_cores())
-            say(f"timing {beside} processes that do not wait for each other, {mode} ...")
+            say(f"timing {beside} independent processes, {mode} ...")
             code = job.launch(words, ProcessesSpec(threads=1), beside)
             if code:
                 raise EnvironmentFault(f"the timing process ended with exit code {code}")
@@ -132,7 +132,7 @@ def _timed(config: Config, group: Group) -> Timed:
         single.append(group.single_steps() if isinstance(group, OneShard) else np.zeros(0))
     messages, size = (a - b for a, b in zip(_counted(group), before, strict=True))
     done = steps * len(seconds)
-    # The wish to stop travels once a call, not once a step.
+    # The stop request is reduced once a call, not once a step.
     messages = max(messages - len(seconds), 0)
     return Timed(group.size, seconds, _pace(seconds, single), messages / done, size / done)
 

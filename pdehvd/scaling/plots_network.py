@@ -1,4 +1,4 @@
-"""The picture of a measured network: times and bus bandwidth over sizes, beside the limits."""
+"""The picture of a measured network: times and bus bandwidth over sizes, with the limits."""
 
 from __future__ import annotations
 

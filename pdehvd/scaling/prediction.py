@@ -22,7 +22,7 @@ from pdehvd.scaling.topology import Crowd, Topology
 
 @dataclass(frozen=True)
 class Network:
-    """The network of the processes that nobody has yet, as the command line names it.
+    """The network of processes that are not available, as the command line names it.
 
     `between` is the measured network that joins nodes (or, where flat, all processes); `gigabits`
     and `microseconds` are a slower link's rate and additional latency; `library` is what adds.
@@ -140,7 +140,7 @@ def _draw(
 def compared(
     curves: Sequence[Curve], rows: Mapping[str, Sequence[Row]]
 ) -> list[tuple[Row, Step, float]]:
-    """Return measured rows beside predicted steps, and predicted/measured - 1."""
+    """Return measured rows with predicted steps, and predicted/measured - 1."""
     found = []
     for curve in curves:
         predicted = {step.processes: step for step in curve.steps}

@@ -1,11 +1,11 @@
-"""The time of a step on processes that nobody has yet, and what it is lost to.
+"""The time of a step on more processes than are available, and what it is lost to.
 
     T_p = s(p) c(share) + max(C / B, C - o s(p) c(share))
 
 c(share) = fixed + whole * share is the computing of a process that holds `share` of the batch (1/p
 in strong scaling, 1 in weak), s(p) the expected slowest of p processes over the mean, C the
 collectives of a step on the topology, B the buckets that they leave in and o the share of the
-computing that they may run beside. With one bucket all of C is waited for.
+computing that they may overlap with. With one bucket all of C is waited for.
 """
 
 from __future__ import annotations

@@ -116,7 +116,9 @@ def _warn(counts: Sequence[int]) -> None:
     crowded = [n for n in counts if n > cores]
     if crowded:
         listed = ", ".join(map(str, crowded))
-        _say(f"warning: {listed} processes share {cores} cores; such rows say nothing of speed-up")
+        _say(
+            f"warning: {listed} processes share {cores} cores; speed-up has no meaning in such rows"
+        )
 
 
 def _say(text: str) -> None:
@@ -177,7 +179,7 @@ def _tables(found: Mapping[str, Sequence[Row]], curves: Sequence[Curve]) -> Tabl
     ]
     tables += [(f"predicted, {curve.mode}", *predicted_table(curve)) for curve in curves]
     if both := prediction.compared(curves, found):
-        tables.append(("predicted beside measured", *compared_table(both)))
+        tables.append(("predicted and measured", *compared_table(both)))
     return tables
 
 

@@ -23,7 +23,7 @@ MODES = ("weak", "strong")
 # Where the config trains longer, a sweep does no more steps than this unless it is asked to.
 STEPS = 200
 INTERRUPTED = 130
-# A wish to stop kills ranks that have only just started: by SIGUSR1, or by mpirun's SIGTERM.
+# A stop request kills ranks that have only just started: by SIGUSR1, or by mpirun's SIGTERM.
 _STOPPED = (INTERRUPTED, 138, 143)
 _ROWS, _LOOKS = 8, 4
 
@@ -122,7 +122,7 @@ def run(
 ) -> tuple[list[dict[str, Any]], int]:
     """Do the runs that are missing in a folder; return all runs, and the exit code.
 
-    Every finished run is written to scaling.json at once, so an interrupted sweep goes on there.
+    Every finished run is written to scaling.json at once, so an interrupted sweep continues there.
     `after` is called with the number of each repeat at its end.
     Raises `PdehvdError` where a run fails.
     """
@@ -139,14 +139,14 @@ def run(
             say(f"{start} ...")
             found, code = _one(sweep, case, place)
             if code in _STOPPED:
-                say("interrupted; the same command goes on from here")
+                say("interrupted; the same command continues from here")
                 return runs, INTERRUPTED
             if found is None:
                 raise _failure(case, code)
             runs.append(found)
             content = {"fingerprint": fingerprint, "environment": _environment(sweep), "runs": runs}
             durable.write_json(place / FILE, content)
-            say(f"  {found['step'] * 1e3:.3g} ms a step")
+            say(f"  {found['step'] * 1e3:.3g} ms per step")
         if number == len(cases) or cases[number].repeat > case.repeat:
             after(case.repeat)
     wanted = set(cases)

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 DEFINITIONS = {
-    "strong": "strong scaling, the batch of all processes stays: speed-up T1/Tp, "
-    "efficiency T1/(p Tp)",
-    "weak": "weak scaling, the batch of each process stays: speed-up p T1/Tp, efficiency T1/Tp",
+    "strong": "strong scaling, fixed global batch: speed-up T1/Tp, efficiency T1/(p Tp)",
+    "weak": "weak scaling, fixed batch per process: speed-up p T1/Tp, efficiency T1/Tp",
     "split": "computing: mean over processes of the time outside collectives; communication: what "
-    "the last process to come to a collective spends in it; waiting: mean over processes of what "
+    "the last process to arrive at a collective spends in it; waiting: mean over processes of what "
     "they spend in collectives beyond that",
-    "memory": "memory: the most that any process had during training, with what TensorFlow needs",
+    "memory": "memory: the maximum of any process during training, including TensorFlow",
 }
 _SHARES = ("computing", "communication", "waiting")
 

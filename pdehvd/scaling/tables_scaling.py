@@ -14,7 +14,7 @@ from pdehvd.scaling.sweep_results import Row
 
 
 def show_network(network: Network, fits: Sequence[Mapping[str, Any]]) -> None:
-    """Print times by size, bandwidths beside the limits, and the fitted links."""
+    """Print times by size, bandwidths and the limits, and the fitted links."""
     keys = list(dict.fromkeys((s.library, s.dtype, s.processes) for s in network.samples))
     sizes = sorted({s.bytes for s in network.samples})
     times = {
@@ -84,7 +84,7 @@ def predicted_table(curve: Curve) -> tuple[Sequence[str], list[list[str]]]:
 def compared_table(
     both: Sequence[tuple[Row, Step, float]],
 ) -> tuple[Sequence[str], list[list[str]]]:
-    """Return head and rows of predictions beside measurements."""
+    """Return head and rows of predictions and measurements."""
     head = ["mode", "processes", "measured, ms", "predicted, ms", "off by"]
     body = [
         [

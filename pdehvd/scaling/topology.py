@@ -24,7 +24,7 @@ class Cost(NamedTuple):
 
 
 class Crowd(NamedTuple):
-    """Processes that take turns on too few cores: how much slower they compute, and their links."""
+    """Oversubscription: how much slower processes that share cores compute, and their links."""
 
     slowdown: float
     links: tuple[Link, ...]

@@ -131,7 +131,7 @@ def read_checkpoint(
 ) -> bytes:
     """Return the bytes of a run's checkpoint; `which` is `latest`, `best` or `step-NNNNNNNN`.
 
-    `latest` is the newest whole one, wherever the link points; `tell` hears of those that are
+    `latest` is the newest whole one, wherever the link points; `tell` is called with those that are
     damaged. Raises `ConfigError` where there is none.
     """
     folder = directory / FOLDER
@@ -178,7 +178,7 @@ def blaming(directory: Path) -> Iterator[None]:
 
 
 def _is_whole(path: Path, data: bytes) -> bool:
-    """Return whether the bytes are those that were written, by the checksum beside them."""
+    """Return whether the bytes are those that were written, by the checksum stored with them."""
     try:
         said = (path / _CHECKSUM).read_text(encoding="ascii", errors="replace")
     except OSError:

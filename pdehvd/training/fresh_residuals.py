@@ -13,7 +13,7 @@ from pdehvd.training.state import TrainState
 class TermResidual(NamedTuple):
     """The root mean square residual of a term on the last trained points and on fresh ones.
 
-    Of a term that is no mean square, an energy: the loss itself.
+    Of a term that is not a mean square, an energy: the loss itself.
     """
 
     trained: float

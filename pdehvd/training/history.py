@@ -134,7 +134,7 @@ def _plain(number: Any) -> int | float | str | None:
 
 
 def _rows(path: Path) -> Iterator[dict[str, float]]:
-    """Yield the rows of a file, numbers restored; lines that are no JSON object are left out."""
+    """Yield the rows of a file, numbers restored; lines that are not JSON objects are left out."""
     with path.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             try:

@@ -81,7 +81,7 @@ class StepLoop(Generic[Batch]):
         start = Steps(tf.zeros([], tf.int32), theta, optimizer, moments, zero, none, facts)
         # Iterations in parallel would put several collectives of one name in flight.
         (end,) = tf.while_loop(goes_on, one_more, [start], parallel_iterations=1)
-        # Not beside the steps, whose collectives it would meet on other ranks.
+        # Not during the steps, whose collectives it would meet on other ranks.
         flags = tf.where(end.done < 0, tf.zeros_like(flags), flags)
         (flags,) = self._objective.group.sum([flags], "flags")
         return Looped(end, flags)

@@ -74,8 +74,8 @@ class ProfiledStepper(Stepper[Batch]):
 def split(seconds: np.ndarray, collectives: np.ndarray, steps: int) -> Split:
     """Return the split of a step from a call's seconds [ranks] and its collectives [ranks, C].
 
-    Whoever comes last to a collective waits for nobody, so the shortest time of all ranks in it
-    is its communication, and what others spend beyond that is waiting. The rest is computing.
+    The last rank to arrive at a collective waits for no other, so the shortest time of all ranks in
+    it is its communication, and what others spend beyond that is waiting. The rest is computing.
     """
     shortest = collectives.min(axis=0, initial=np.inf).sum() if collectives.size else 0.0
     inside = collectives.sum(axis=1) if collectives.size else np.zeros(len(seconds))

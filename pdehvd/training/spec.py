@@ -13,7 +13,7 @@ _LINES, _USUAL, _MOST = 50, 100, 1000
 
 
 class EarlyStoppingSpec(Spec):
-    """Stop when the total loss has not fallen for a while."""
+    """Stop when the total loss has not fallen for some time."""
 
     patience: int = Field(default=1000, ge=1, description="steps without an improvement")
     minimum_change: float = Field(
@@ -21,7 +21,7 @@ class EarlyStoppingSpec(Spec):
         ge=0,
         lt=1,
         allow_inf_nan=False,
-        description="a smaller relative fall of the loss is no improvement",
+        description="a smaller relative fall of the loss does not count",
     )
 
 
@@ -71,7 +71,8 @@ class TrainingSpec(Spec):
     )
     keep: int = Field(default=3, ge=1, description="newest checkpoints kept, besides the best")
     levels: LevelsSpec | None = Field(
-        default=None, description="resolutions that take turns; null: the problem's alone"
+        default=None,
+        description="multi-resolution training: the resolution schedule; null: one resolution",
     )
     early_stopping: EarlyStoppingSpec | None = None
     stop_at: StopAtSpec | None = None

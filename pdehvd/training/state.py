@@ -67,7 +67,7 @@ class TrainState:
 
     @classmethod
     def _counters(cls, stored: Any) -> dict[str, Any]:
-        """Return the counters of a checkpoint. Raises `ValueError` where they are no numbers."""
+        """Return the counters of a checkpoint. Raises `ValueError` where they are not numbers."""
         counters = {name: stored[name] for name in cls._COUNTERS}
         numbers = all(type(value) in (int, float) for value in counters.values())
         if not numbers or type(counters["step"]) is not int or not 0 <= counters["step"] < 2**53:

@@ -80,11 +80,11 @@ class Stepper(Generic[Batch]):
 
     @property
     def starts(self) -> list[int]:
-        """Steps after which another optimizer goes on."""
+        """Steps after which the next optimizer continues."""
         return [phase.stop for phase in self.parts.phases[:-1] if phase.stop is not None]
 
     def advance(self, state: TrainState, batch: Batch, count: int, flags: list[bool]) -> Called:
-        """Do up to `count` steps of one phase; stop early where the loss is no number.
+        """Do up to `count` steps of one phase; stop early where the loss is not a number.
 
         `flags` travel with the call: the sums over ranks come back, so all ranks read the same.
         """

@@ -39,7 +39,7 @@ class Outcome:
 class Trainer(Generic[Batch]):
     """Runs an optimizer on an objective from one state to the end of the plan.
 
-    Decisions to stop come from global numbers, so all ranks take them alike. `beat` hears after
+    Decisions to stop come from global numbers, so all ranks take them alike. `beat` is called after
     every call of several steps how many are done.
     """
 
@@ -235,7 +235,7 @@ class Trainer(Generic[Batch]):
         return self._save(state, recent, output, True)
 
     def _listen(self) -> dict[int, Any]:
-        """Turn the signals of Ctrl-C and of launchers into a wish that all ranks hear of."""
+        """Turn the signals of Ctrl-C and of launchers into a stop request for all ranks."""
 
         def stop(number: int, frame: FrameType | None) -> None:
             self._asked_to_stop = True

@@ -113,19 +113,19 @@ CASES = {
     "a reference for a field that is none": (
         "{name: exact, u: -sin(pi*x)*exp(-nu*pi^2*t)}",
         "{name: exact, w: 0}",
-        "small.yaml:14: problem.reference.w: 'w' is no field; expected one of the fields u",
+        "small.yaml:14: problem.reference.w: 'w' is not a field; expected one of the fields u",
         "",
     ),
     "a weight for a term that is none": (
         "training:",
         "weighting: {name: fixed, terms: {wall: 2}}\ntraining:",
-        "small.yaml:18: weighting.terms.wall: 'wall' is no term of the loss",
+        "small.yaml:18: weighting.terms.wall: 'wall' is not a term of the loss",
         "did you mean 'walls'?",
     ),
     "a coordinate that the model does not know": (
         "depth: 2",
         "depth: 2, periodic: {y: true}",
-        "small.yaml:16: model.periodic.y: 'y' is no coordinate; expected one of x, t",
+        "small.yaml:16: model.periodic.y: 'y' is not a coordinate; expected one of x, t",
         "",
     ),
     "a reference batch of none": (
@@ -221,7 +221,7 @@ CASES = {
     "a section beside its key": (
         "    heat: ",
         "  heat: ",
-        "small.yaml:9: problem.equations: nothing stands below this key; expected a mapping",
+        "small.yaml:9: problem.equations: this key has no value; expected a mapping",
         "small.yaml:10: problem.heat: unknown key 'heat'",
     ),
     "a region written with a colon": (
@@ -245,7 +245,7 @@ CASES = {
     "a derivative by no coordinate": (
         HEAT,
         "u_t - nu*u_zz",
-        "small.yaml:10: problem.equations.heat: unknown name 'u_zz': 'z' is no coordinate",
+        "small.yaml:10: problem.equations.heat: unknown name 'u_zz': 'z' is not a coordinate",
         "expected one of x, t, u, nu",
     ),
     "a function of a library": (
@@ -477,8 +477,8 @@ def test_a_run_that_is_none(here: Path, type_: Type, command: str) -> None:
     rest = ["--format", "npz"] if command == "export" else []
     before = contents(here)
     for run, expected in {
-        "folder": "folder is no run directory",
-        "small.yaml": "small.yaml is no run directory",
+        "folder": "folder is not a run directory",
+        "small.yaml": "small.yaml is not a run directory",
         "nowhere": "there is no run nowhere",
         "latest": "there is no run latest",
     }.items():
@@ -490,7 +490,7 @@ def test_a_run_that_is_none(here: Path, type_: Type, command: str) -> None:
 
 def test_a_run_to_resume_that_is_none(here: Path, type_: Type) -> None:
     (here / "folder").mkdir()
-    refused(here, type_, "folder is no run directory", "--resume", "folder")
+    refused(here, type_, "folder is not a run directory", "--resume", "folder")
     refused(here, type_, "there is no run latest in runs", "--resume", "latest")
     refused(here, type_, "there is no run latest in a", "--resume", "latest", "--output", "a")
     refused(here, type_, "there is no run b/latest", "--resume", "b/latest")

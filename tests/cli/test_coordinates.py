@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.conftest import Type
 
-NOTE = "a is taken as a parameter: no equation differentiates by it"
+NOTE = "a is a parameter: no equation differentiates with respect to it"
 WARNING = "holds the faces tau = 0 and tau = 1"
 
 
@@ -64,7 +64,7 @@ def test_what_is_doubtful_is_said_by_check_and_train(type_: Type, config: Path) 
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("problem.time=tua", "'tua' is no coordinate; expected one of x, y, tau; did you mean"),
+        ("problem.time=tua", "'tua' is not a coordinate; expected one of x, y, tau; did you mean"),
         ("problem.conditions.initial.equal={u_n: 0}", "which has no outward normal in space"),
         ("problem.conditions.walls.on=boundary and y > 1", "y above 1 is outside"),
     ],

@@ -101,7 +101,7 @@ def test_resuming_below_the_stored_step_leaves_the_run_alone(type_: Type, here: 
         assert (done.code, done.err) == (0, "")
         assert done.out.startswith(
             f"nothing to do: the run has 4 steps, and training.steps asks for {asked}; "
-            "to go on: --set training.steps=N with N above 4; "
+            "to continue: --set training.steps=N with N above 4; "
         )
         assert contents(here / "runs") == before
         assert type_(*again, "--quiet").out == ""

@@ -127,7 +127,7 @@ def test_predict_writes_over_files_only_where_it_is_asked_to(run: Path, type_: T
     (run / "a.solution.png").write_bytes(b"precious")
     before = contents(run)
     answer = type_(*typed)
-    assert answer.code == 2 and "is not written over; expected a new name" in answer.err
+    assert answer.code == 2 and "is not overwritten; expected a new name" in answer.err
     assert contents(run) == before
     assert type_(*typed, "--force").code == 0
     assert (run / "a.solution.png").read_bytes() != b"precious"
@@ -165,7 +165,7 @@ def test_the_brightness_of_a_picture_goes_to_a_range(run: Path, type_: Type) -> 
             np.testing.assert_allclose(solution["nu"], wanted, atol=0.05)
             assert solution["nu"][0, -1] == pytest.approx(low)
     np.savez(run / "a.npz", nu=pixels)
-    assert "is no picture" in type_("predict", "run", "--field", "a.npz", "--range", "1:2").err
+    assert "is not an image" in type_("predict", "run", "--field", "a.npz", "--range", "1:2").err
     assert "has no keys" in type_(*typed, "--key", "nu").err
 
 

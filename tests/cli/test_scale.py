@@ -119,8 +119,8 @@ def test_a_sweep_of_real_processes(here: Path) -> None:
     done = pdehvd(*words, cwd=here)
     assert done.returncode == 0, done.stderr
     assert "[1/2] 1 process, run 1: done before" in done.stdout
-    assert "strong scaling, the batch of all processes stays: speed-up T1/Tp" in done.stdout
-    assert "predicted beside measured" in done.stdout
+    assert "strong scaling, fixed global batch: speed-up T1/Tp" in done.stdout
+    assert "predicted and measured" in done.stdout
     found = json.loads((here / "s/scaling.json").read_text())
     one, two = found["rows"]["strong"]
     assert (one["processes"], two["processes"]) == (1, 2)

@@ -21,8 +21,8 @@ def test_two_processes_add_numbers(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     found = checks(done.stdout)
     assert "failed" not in {check["status"] for check in found.values()}
-    assert found["sum over processes"]["found"].startswith("2 processes with MPI")
-    assert "4 MB" in found["time of a sum"]["found"]
+    assert found["test allreduce"]["found"].startswith("2 processes with MPI")
+    assert "4 MB" in found["allreduce time"]["found"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -50,4 +50,4 @@ def test_broken_surroundings_are_told_with_what_to_do(tmp_path):
     assert failed == {"run folder", "Horovod", "MPI"}
     assert all(found[name]["advice"] for name in failed)
     assert "libmpi.so.40" in found["Horovod"]["found"]
-    assert "sum over processes" not in found
+    assert "test allreduce" not in found

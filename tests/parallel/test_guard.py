@@ -148,6 +148,6 @@ def test_ranks_with_other_configs_do_not_start(tmp_path):
         check=False,
     )
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "rank 1 has another config than rank 0:" in done.stderr
+    assert "rank 1 has a different config than rank 0:" in done.stderr
     assert "-seed: 0" in done.stderr and "+seed: 4" in done.stderr
     assert not (tmp_path / "runs").exists()

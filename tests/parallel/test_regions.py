@@ -53,7 +53,7 @@ problem:
     sides: {periodic: y, of: [u]}
 """
 
-NOTE = "a is taken as a parameter: no equation differentiates by it"
+NOTE = "a is a parameter: no equation differentiates with respect to it"
 
 
 @pytest.mark.parametrize("np_", ["1", "2"])

@@ -36,7 +36,7 @@ def after_training(result: Result) -> list[Caution]:
 
 
 def wrong_answer(result: Result) -> Iterator[Caution]:
-    """A large error beside small residuals."""
+    """A large error with small residuals."""
     wrong = {field: error for field, error in result.errors.items() if error > WRONG}
     small = all(not result.relative(term) > CONVERGED for term in result.residuals)
     if wrong and small:

@@ -150,15 +150,15 @@ def unidentified(scales: Scales) -> Iterator[Caution]:
     unknowns = ", ".join(unknown.name for unknown in scales.problem.unknowns)
     if scales.unmeasured and not (scales.open.zero_solves and not scales.open.against_zero):
         cause = (
-            f"nothing says what {unknowns} is: conditions at the ends of the coordinates, as many "
-            "as the equation needs, can be met whatever it is"
+            f"nothing determines {unknowns}: there are only as many conditions at the ends of the "
+            "coordinates as the equation needs, and any value can meet them"
         )
         yield Caution("unidentified", cause, advice="Give data, or one more condition")
     elif scales.entangled:
         named = " and ".join(scales.entangled)
         cause = (
-            f"{named} cannot be told apart: equations and conditions hold the same combination of "
-            "them, so other values fit as well"
+            f"{named} cannot be distinguished: equations and conditions contain the same "
+            "combination of them, so other values fit as well"
         )
         yield Caution("unidentified", cause, advice="Make one of them a constant")
 
@@ -182,9 +182,9 @@ def unused_fields(scales: Scales) -> Iterator[Caution]:
     if scales.open.unused:
         named = ", ".join(scales.open.unused)
         cause = (
-            f"no equation and no condition holds {named}, which stays what a fresh network gives"
+            f"no equation and no condition contains {named}, which stays what a fresh network gives"
         )
-        yield Caution("unused", cause, {}, "Take it out of `fields`, or write what it must fulfil")
+        yield Caution("unused", cause, {}, "Remove it from `fields`, or add its equation")
 
 
 def fast_motions(scales: Scales) -> Iterator[Caution]:

@@ -1,4 +1,4 @@
-"""A warning: what is wrong, and the lines of YAML that mend it."""
+"""A warning: what is wrong, and the lines of YAML that fix it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Lines = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Caution:
-    """A cause in one sentence, the lines that mend it, and what else may be done."""
+    """A cause in one sentence, the lines that fix it, and what else may be done."""
 
     name: str
     cause: str

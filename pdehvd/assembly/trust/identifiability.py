@@ -74,7 +74,7 @@ def unmeasured(problem: PDEProblem) -> bool:
     """Return whether conditions only do what one equation needs, so that any unknown will do.
 
     That is so where they lie on end faces and are, along each coordinate, no more than the order
-    of its highest derivative. Only problems of one field on a box can be told so.
+    of its highest derivative. Only problems of one field on a box can be judged so.
     """
     equations = [e for term in problem.blocks[0].terms for e in term.expressions]
     conditions = problem.blocks[1:]

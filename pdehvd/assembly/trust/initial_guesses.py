@@ -14,7 +14,7 @@ from pdehvd.numerics.expressions import symbol
 from pdehvd.problems.pde import Unknown
 
 # Factors between a first guess and 1, between it and the truth, and between the summands that hold
-# the unknown and all others: small coefficients of highest derivatives are no mistake.
+# the unknown and all others: small coefficients of highest derivatives are not a mistake.
 _FROM_ONE, _FROM_TRUTH, _FROM_OTHERS = 1e3, 1e3, 1e6
 
 

@@ -81,7 +81,7 @@ def _of_block(problem: PDEProblem, block: Block) -> Iterator[Imposed]:
             try:
                 values = np.broadcast_to(evaluated([value], columns)[0], len(items.x))
             except ConfigError:
-                # A value at zero that is no number, as of 1/u.
+                # A value at zero that is not a number, as of 1/u.
                 continue
             known = np.isfinite(values)
             if known.any():
@@ -157,7 +157,7 @@ def _share(
         effects = names.effects(block, expression)
     except ConfigError:
         return 0.0
-    # A condition such as a T_n + b (T - 300) = 0 lets the field come to rest at its source.
+    # A condition such as a T_n + b (T - 300) = 0 lets the field settle at its source.
     rests = block is not names.problem.blocks[0] and field in effects
     own = max(abs(effect) for name, effect in effects.items() if held[name] == field)
     added = abs(effects[field]) if rests else max(abs(effect) for effect in effects.values())
@@ -227,7 +227,7 @@ class TermSize:
 
 
 def term_sizes(problem: PDEProblem, names: Plausible, weights: np.ndarray) -> tuple[TermSize, ...]:
-    """Return the sizes of all terms, without those that cannot be told."""
+    """Return the sizes of all terms, without those that cannot be determined."""
     sizes = []
     weight = iter(weights)
     for block in problem.blocks:

@@ -1,4 +1,4 @@
-"""Lines that mend: whole sections of a config with something changed."""
+"""Suggested fixes: whole sections of a config with something changed."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def determined(problem: PDEProblem) -> Determined:
 
 
 def _violated_by_zero(problem: PDEProblem, block: Block) -> list[str]:
-    """Return the terms of a block that do not hold where all fields are zero, or cannot be told."""
+    """Return the terms of a block that do not hold for zero fields, or cannot be decided."""
     columns = columns_of(problem, items_of(block))
     terms = []
     for term in block.terms:

@@ -133,7 +133,7 @@ REFUSED = {
     "statistics of a batch": (
         SAMPLES,
         ["training.micro_batches=2", "model.norm=batch"],
-        "training.micro_batches: batch normalisation of a part of the batch is another network",
+        "training.micro_batches: batch normalisation over a part of the batch changes the network",
     ),
     "buckets of a small gradient": (
         POINTS,

@@ -50,7 +50,10 @@ class Three(Solo):
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        (["processes.threads=2"], "processes.threads: the order in which 2 threads add may change"),
+        (
+            ["processes.threads=2"],
+            "processes.threads: the order of summation of 2 threads may vary",
+        ),
         (["aggregation.chunk=8"], "aggregation.chunk: 3 processes for 2 chunks"),
         (["aggregation.chunk=0"], "aggregation.chunk: got 0"),
         (["training.micro_batches=2"], "training.micro_batches: the chunks of 'exact'"),

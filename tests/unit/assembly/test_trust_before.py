@@ -255,7 +255,7 @@ conditions: {start: {on: t = 0, equal: {u: 1}}}
 
 def test_a_field_that_no_term_holds():
     caution = one(config_of(FORGOTTEN), "unused")
-    assert caution.text.startswith("no equation and no condition holds v, w, which stays")
+    assert caution.text.startswith("no equation and no condition contains v, w, which stays")
 
 
 @pytest.mark.parametrize(
@@ -472,12 +472,12 @@ PROBE = "  probe: {at: {x: 0.5, t: 0.5}, equal: {u: 0.6}}\n"
 @pytest.mark.parametrize(
     ("equation", "more", "told"),
     [
-        ("u_t - a*u_xx + b*u", "", "nothing says what a, b is"),
+        ("u_t - a*u_xx + b*u", "", "nothing determines a, b"),
         ("u_t - a*u_xx + b*u", PROBE, ""),
         ("u_t - a*u_xx + b*u", "  flux: {on: x = 1, equal: {u_n: -t}}\n", ""),
         ("u_t - a*u_xx + b*u", "  last: {on: t = 1, equal: {u: 0.3*sin(pi*x)}}\n", ""),
-        ("u_t - a*b*u_xx", PROBE, "a and b cannot be told apart"),
-        ("u_t - u_xx + a*u + b*u", PROBE, "a and b cannot be told apart"),
+        ("u_t - a*b*u_xx", PROBE, "a and b cannot be distinguished"),
+        ("u_t - u_xx + a*u + b*u", PROBE, "a and b cannot be distinguished"),
         ("u_t - u_xx + a*u + b*u^2", PROBE, ""),
         ("u_t - a*b*u_xx + b*u", PROBE, ""),
     ],

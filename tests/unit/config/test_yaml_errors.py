@@ -75,7 +75,7 @@ def message(text: str) -> str:
             "u_t - u_xx",
             "u_t\n    - u_xx",
             "a.yaml:6: '- u_xx' does not fit the lines above it; "
-            "indent it further to go on with the value above",
+            "indent it further to continue the value above",
         ),
         (
             "on: x = 0",
@@ -90,9 +90,13 @@ def message(text: str) -> str:
         (
             "seed: 1",
             "seed:1",
-            "a.yaml:11: the line 'seed:1' is no key with a value; expected 'key",
+            "a.yaml:11: the line 'seed:1' is not a key with a value; expected 'key",
         ),
-        ("name: heat", "name", "a.yaml:1: the line 'name' is no key with a value; expected 'key"),
+        (
+            "name: heat",
+            "name",
+            "a.yaml:1: the line 'name' is not a key with a value; expected 'key",
+        ),
         ("[u]", "[u", "a.yaml:3: the '[' of line 3 is not closed, or a comma is missing above"),
         ("{u: 0}}", "{u: 0}", "a.yaml:7: the '{' of line 7 is not closed, or a comma is missing"),
         ("{u: 0}}", "{u: 0}}}", "a.yaml:7: '}' closes nothing"),
@@ -109,7 +113,7 @@ def message(text: str) -> str:
         ("heat: u_t", "heat: > u_t", "a.yaml:5: a value that begins with > must be quoted"),
         ("  fields", "\u00a0 fields", "a.yaml:3: this line holds a no-break space; expected plain"),
         ("seed: 1", "---\nseed: 1", "a.yaml:11: '---' begins a second document; expected one"),
-        ("seed: 1", "seed: 1\nname: b", "a.yaml:12: the key 'name' stands twice, first on line 1"),
+        ("seed: 1", "seed: 1\nname: b", "a.yaml:12: duplicate key 'name', first on line 1"),
     ],
 )
 def test_syntax(old: str, new: str, expected: str) -> None:

@@ -98,15 +98,15 @@ def test_an_error_is_located_once() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a: 1\nb: 2\na: 3", "x.yaml:3: the key 'a' stands twice, first on line 1"),
+        ("a: 1\nb: 2\na: 3", "x.yaml:3: duplicate key 'a', first on line 1"),
         ("a: [1, 2", "x.yaml:1: the '[' of line 1 is not closed"),
         ("a: 1\n\tb: 2", "x.yaml:2: the indentation of this line holds a tab; use spaces"),
         ("- a\n- b", "x.yaml:1: the file is not a mapping"),
         ("", "x.yaml: the file is empty"),
         ("a: 1\n---\nb: 2", "x.yaml:2: '---' begins a second document"),
         ("a: !!python/object/apply:os.system [ls]", "x.yaml:1: the tag"),
-        ("a: !!int seven", "x.yaml:1: 'seven' is no int"),
-        ("a: !!int ''", "x.yaml:1: '' is no int"),
+        ("a: !!int seven", "x.yaml:1: 'seven' is not a valid int"),
+        ("a: !!int ''", "x.yaml:1: '' is not a valid int"),
         ("a: !!binary aGk=", "x.yaml:1: the tag"),
         ("? [1, 2]\n: 3", "x.yaml:1: a key must be text"),
         ("a: *missing", "x.yaml:1: a value that begins with * must be quoted"),
@@ -205,7 +205,7 @@ def test_a_setting_names_itself_once() -> None:
         ("problem.fields.2=w", "--set problem.fields.2: problem.fields is a list of 2 items"),
         ("problem.fields.u=w", "--set problem.fields.u: problem.fields is a list of 2 items"),
         ("a=[1", "--set a: the '[' of line 1 is not closed"),
-        ("a={b: 1, b: 2}", "--set a: the key 'b' stands twice"),
+        ("a={b: 1, b: 2}", "--set a: duplicate key 'b'"),
     ],
 )
 def test_settings_that_are_none(setting: str, expected: str) -> None:

@@ -238,7 +238,7 @@ def test_a_config_runs_no_program():
     assert "_program" not in ElasticSpec.model_json_schema()["properties"]
     with pytest.raises(ValueError, match="program"):
         ElasticSpec.model_validate({"max": 2, "discovery": "hosts", "_program": "/bin/true"})
-    with pytest.raises(ConfigError, match="nothing says how many"):
+    with pytest.raises(ConfigError, match="elastic job without a discovery source"):
         ElasticSpec(max=2).asking(Path(), None)
 
 

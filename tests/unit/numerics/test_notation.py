@@ -101,11 +101,11 @@ def test_names(text: str, near: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("u_t", "'t' is no coordinate"),
-        ("u_yy", "'y' is no coordinate"),
-        ("u_xt", "'t' is no coordinate"),
-        ("u_theta", "'theta' is no coordinate"),
-        ("w_x", "'w' is no field"),
+        ("u_t", "'t' is not a coordinate"),
+        ("u_yy", "'y' is not a coordinate"),
+        ("u_xt", "'t' is not a coordinate"),
+        ("u_theta", "'theta' is not a coordinate"),
+        ("w_x", "'w' is not a field"),
         ("u_n", "the derivative along the normal is known only in conditions on a boundary"),
     ],
 )

@@ -196,7 +196,7 @@ def test_all_are_members_of_the_section():
         (KarhunenLoeveSpec, {"modes": 0}, "modes", "greater than or equal to 1"),
         (KarhunenLoeveSpec, {"range": [3, -3]}, "range", "does not ascend"),
         (KarhunenLoeveSpec, {"range": [1, 1]}, "range", "does not ascend"),
-        (KarhunenLoeveSpec, {"range": 3}, "range", "no pair of numbers"),
+        (KarhunenLoeveSpec, {"range": 3}, "range", "not a pair of numbers"),
         (KarhunenLoeveSpec, {"range": [0, "x"]}, "range", "x"),
         (KarhunenLoeveSpec, {"range": [0, float("inf")]}, "range", "not finite"),
         (KarhunenLoeveSpec, {"correlation_length": -1}, "correlation_length", "greater than 0"),
@@ -227,10 +227,10 @@ def test_bad_keys_are_refused(spec, keys, path, message):
 @pytest.mark.parametrize(
     ("spec", "path", "message"),
     [
-        (KarhunenLoeveSpec(coordinates=("x", "t")), ("coordinates", 1), "'t' is no coordinate"),
+        (KarhunenLoeveSpec(coordinates=("x", "t")), ("coordinates", 1), "'t' is not a coordinate"),
         (GaussianFieldSpec(coordinates=("x", "x")), ("coordinates", 1), "'x' is named twice"),
         (TwoPhaseSpec(values=(1, 2), coordinates=()), ("coordinates",), "no coordinate to vary"),
-        (ConstantSpec(coordinates=("z",)), ("coordinates", 0), "'z' is no coordinate"),
+        (ConstantSpec(coordinates=("z",)), ("coordinates", 0), "'z' is not a coordinate"),
         (FormulaSpec(value="x*t"), ("value",), "'t'"),
         (FormulaSpec(value="x*y", coordinates=("x",)), ("value",), "'y'"),
         (FormulaSpec(value="x +"), ("value",), "invalid syntax"),

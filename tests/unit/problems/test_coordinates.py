@@ -68,8 +68,8 @@ def test_what_no_equation_differentiates_by_is_a_parameter(
     assert problem.domain.parameters == tuple(parameters)
     assert walls(problem) == {(name, end) for name in space for end in (0.0, 1.0)}
     assert problem.notes == tuple(
-        f"{name} is taken as a parameter: no equation differentiates by it; "
-        "'boundary' leaves its end faces out"
+        f"{name} is a parameter: no equation differentiates with respect to it; "
+        "'boundary' excludes its end faces"
         for name in parameters
     )
 
@@ -101,7 +101,9 @@ def test_time_by_another_name():
     # An explicit time leaves a coordinate called t to space.
     problem = built(box(["t", "s"]), "u_s - u_tt", time="s")
     assert problem.domain.space == ("t",)
-    with pytest.raises(ConfigError, match=r"'tua' is no coordinate.*did you mean 'tau'") as caught:
+    with pytest.raises(
+        ConfigError, match=r"'tua' is not a coordinate.*did you mean 'tau'"
+    ) as caught:
         built(box(["x", "tau"]), "u_tau - u_xx", time="tua")
     assert caught.value.path == ("problem", "time")
 

@@ -214,7 +214,7 @@ def test_names_reach_all_leaves():
         ({"box": {}}, "did you mean 'cuboid'"),
         ({"Interval": [0, 1]}, "an interval or a box needs no geometry, only bounds of its"),
         ({"name": "disk", "radius": 1}, "'disk' is a name here; expected the shape as key, disk:"),
-        ("disk", "'disk' is no shape"),
+        ("disk", "'disk' is not a shape"),
         ({**SQUARE, "disk": {"radius": 1}}, "rectangle and disk are two shapes"),
         ({**SQUARE, "colour": 1}, "Extra inputs"),
         ({**SQUARE, "name": "two words"}, "pattern"),

@@ -109,7 +109,7 @@ def test_an_earlier_export_is_replaced_but_nothing_else(fake, tmp_path):
     assert len(np.load(tmp_path / "exports" / "fields.npz")["x"]) == 4
     other = tmp_path / "mine.npz"
     other.write_text("precious")
-    with pytest.raises(ConfigError, match="not written over"):
+    with pytest.raises(ConfigError, match="not overwritten"):
         export(run, "npz", other)
     assert other.read_text() == "precious"
     assert [path.name for path in (tmp_path / "exports").iterdir()] == ["fields.npz"]
