@@ -85,8 +85,8 @@ def test_channels_are_found_by_partial_and_by_number():
 @pytest.mark.parametrize(
     ("requested", "operators", "message"),
     [
-        ([(1, 0, 0)], [], "no multi-index"),
-        ([(-1, 0)], [], "no multi-index"),
+        ([(1, 0, 0)], [], "not a multi-index"),
+        ([(-1, 0)], [], "not a multi-index"),
         ([(3, 2)], [], "order 5"),
         ([], [[((3, 0), 1.0)]], "order 3"),
         ([], [[((0, 0), 1.0)]], "order 1 and 2 only"),

@@ -119,7 +119,7 @@ def test_force_writes_over_a_file_and_an_export_but_no_other_folder(fake, tmp_pa
     run, folder = fake("plane_time"), tmp_path / "precious"
     folder.mkdir()
     (folder / "letter.txt").touch()
-    with pytest.raises(ConfigError, match="no export made"):
+    with pytest.raises(ConfigError, match="no export created"):
         export(run, "vtk", folder, 3, force=True)
     assert (folder / "letter.txt").exists()
     series = export(run, "vtk", tmp_path / "series", 3)
@@ -144,7 +144,7 @@ def test_an_output_that_cannot_be_written_is_one_message(fake, tmp_path):
     ("shape", "arguments", "match"),
     [
         ("plane", {"format": "vkt"}, "did you mean 'vtk'"),
-        ("plane", {"format": "vtk", "time": 1.0}, "nothing to choose"),
+        ("plane", {"format": "vtk", "time": 1.0}, "no time to choose"),
         ("plane_time", {"format": "vtk", "time": 7.0}, r"in \[0, 2\]"),
         ("plane", {"format": "npz", "resolution": 1}, "2 or more"),
         ("plane_shape", {"format": "vtk", "resolution": 2}, "too coarse"),

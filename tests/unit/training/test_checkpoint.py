@@ -163,7 +163,7 @@ def test_a_full_disk_leaves_the_older_checkpoints_whole(tmp_path):
         [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert ".step-00000020.new/state.npz cannot be written" in done.stdout, done.stderr
-    assert "make room" in done.stdout and done.stdout.rstrip().endswith("3)")
+    assert "free some space" in done.stdout and done.stdout.rstrip().endswith("3)")
     names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert names == ["latest", "step-00000010"]
     assert TrainState.from_bytes(read_checkpoint(tmp_path)).step == 10
