@@ -58,7 +58,7 @@ def lone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def type_(lone: None, unseen: None, capfd: pytest.CaptureFixture[str]) -> Type:
+def type_(lone: None, unseen: None, eagerly: None, capfd: pytest.CaptureFixture[str]) -> Type:
     """Return a function that runs a command line in this process."""
 
     def run(*arguments: str) -> Typed:
