@@ -10,12 +10,16 @@ import numpy as np
 import shapely
 
 from pdehvd.errors import ConfigError
-from pdehvd.problems.shapes_csg import TOLERANCE, Leaf
+from pdehvd.problems.shapes_csg import PROBE, TOLERANCE, Leaf
 from pdehvd.problems.shapes_surface import Cap, Sphere, Surface, Triangles, Tube
 
 # A rotation in general position, so that rays meet no edge of a mesh made of round numbers.
 _AXES = np.linalg.qr(np.array([[0.83, 0.31, 0.47], [-0.29, 0.91, 0.37], [0.53, -0.41, 0.71]]))[0]
 _AXES *= np.sign(np.linalg.det(_AXES))
+
+
+_COARSE = 10_000  # triangles
+_NEAR_CORNER = 0.999  # of the way from the middle of a triangle to a corner
 
 
 class Ball(Leaf):
@@ -144,6 +148,35 @@ class Mesh(Leaf):
 
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, 3] are inside: the ray upwards leaves the body an odd number."""
+        point, _ = self._crossings(x)
+        return np.bincount(point, minlength=len(x)) % 2 == 1
+
+    def _covered(self, x: np.ndarray) -> np.ndarray:
+        """Return in how many parts of the body points [N, 3] are: leavings of the ray - entries."""
+        point, triangle = self._crossings(x)
+        up = np.sign((self._triangles.normals @ _AXES)[triangle, 2])
+        return np.rint(np.bincount(point, up, minlength=len(x)))
+
+    def overlaps(self) -> bool:
+        """Return whether parts of the body cover each other, or one is turned inside out.
+
+        Looked for just behind and before every triangle, at its middle; in coarse bodies also
+        near its corners.
+        """
+        corners, depth = self._triangles.corners, PROBE * self.diagonal
+        x = middle = corners.mean(axis=1, keepdims=True)
+        if len(corners) <= _COARSE:
+            x = np.concatenate([middle, middle + _NEAR_CORNER * (corners - middle)], axis=1)
+        step = depth * self._triangles.normals[:, None]
+        doubtful = np.concatenate([x - step, x + step]).reshape(-1, 3)
+        # A ray through an edge is counted wrongly; those of points nearby are not.
+        for shift in (0.0, 0.31, -0.17):
+            x = doubtful + shift * depth * np.array([0.48, 0.6, 0.64])
+            doubtful = doubtful[~np.isin(self._covered(x), (0, 1))]
+        return bool(len(doubtful))
+
+    def _crossings(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the pairs (point, triangle) where the ray from a point [N, 3] meets a triangle."""
         turned, point, triangle = self._pairs(x, 0.0)
         a, b, c = np.moveaxis(self._corners[triangle], 1, 0)
         p = turned[point]
@@ -155,7 +188,7 @@ class Mesh(Leaf):
             t = (u[:, 0] * w[:, 1] - u[:, 1] * w[:, 0]) / area
             height = a[:, 2] + s * (b - a)[:, 2] + t * (c - a)[:, 2]
             hit = (s >= 0) & (t >= 0) & (s + t <= 1) & (height > p[:, 2])
-        return np.bincount(point[hit], minlength=len(x)) % 2 == 1
+        return point[hit], triangle[hit]
 
     def touches(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, 3] lie on a triangle."""
@@ -226,4 +259,11 @@ def read_mesh(path: Path, scale: float = 1.0) -> Mesh:
             f"the surface in {path} does not enclose a body", expected="a closed, oriented surface"
         )
     body = Mesh(corners)
-    return body if body.volume > 0 else Mesh(corners[:, ::-1])
+    body = body if body.volume > 0 else Mesh(corners[:, ::-1])
+    if body.overlaps():
+        raise ConfigError(
+            f"parts of the body in {path} overlap, or one lies within another",
+            expected="parts that are apart, cavities whose faces are turned inwards; "
+            "a union or difference of files, one for each part",
+        )
+    return body

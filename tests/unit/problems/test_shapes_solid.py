@@ -52,6 +52,44 @@ def test_mesh_turned_inside_out_is_put_right(tmp_path):
     assert np.einsum("nd,nd->n", x, normals).min() > 0
 
 
+def _two(tmp_path, shift, size=1.0, inverted=False):
+    """Write a box of edge 2, and a second one, moved by `shift`."""
+    second = trimesh.creation.box((2 * size,) * 3)
+    second.apply_translation(np.array(shift, float))
+    if inverted:
+        second.invert()
+    path = tmp_path / "two.stl"
+    trimesh.util.concatenate([trimesh.creation.box((2, 2, 2)), second]).export(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("shift", "size", "inverted"),
+    [
+        ((0, 0, 0), 0.5, False),  # one within the other
+        ((1, 0, 0), 1.0, False),
+        ((1.99, 1.99, 1.99), 1.0, False),  # a corner of each in the other
+        ((5, 0, 0), 0.9, True),  # inside out beside the other
+    ],
+)
+def test_bodies_that_overlap_are_refused(shift, size, inverted, tmp_path):
+    path = _two(tmp_path, shift, size, inverted)
+    with pytest.raises(ConfigError, match="overlap, or one lies within another"):
+        read_mesh(path)
+
+
+@pytest.mark.parametrize(
+    ("shift", "size", "inverted", "volume"),
+    [
+        ((0, 0, 0), 0.5, True, 7.0),  # a cavity
+        ((5, 0, 0), 1.0, False, 16.0),
+    ],
+)
+def test_bodies_apart_and_cavities_are_accepted(shift, size, inverted, volume, tmp_path):
+    body = read_mesh(_two(tmp_path, shift, size, inverted))
+    assert body.volume == pytest.approx(volume)
+
+
 def test_bad_meshes_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="stl: there is no file"):
         StlSpec(stl=str(tmp_path / "none.stl")).build()
