@@ -79,10 +79,10 @@ class Points:
             if items.extras:
                 self.say(name, f"normals on '{region.text}', which has none")
             return mine
-        if set(items.extras) != {f"normal__{axis}" for axis in names}:
+        if set(items.extras) != {f"__normal_{axis}" for axis in names}:
             self.say(name, f"no normals on '{region.text}'")
             return mine
-        theirs = np.stack([items.extras[f"normal__{axis}"] for axis in names], 1)
+        theirs = np.stack([items.extras[f"__normal_{axis}"] for axis in names], 1)
         if np.abs(np.linalg.norm(theirs, axis=1) - 1).max() > UNIT:
             self.say(name, "normals are not of length 1")
         other = [axis for axis in range(len(names)) if axis not in self.place.space]

@@ -16,6 +16,7 @@ from pdehvd.synonyms import folded
 
 MAX_ORDER = 4
 NETWORK = "network"
+_INTERNAL = "__"
 
 
 class Partial(NamedTuple):
@@ -35,6 +36,11 @@ def _split(suffix: str, coordinates: Sequence[str]) -> list[str] | None:
             if rest is not None:
                 return [name, *rest]
     return None
+
+
+def internal(name: str) -> str:
+    """Return the name of a quantity that the program adds, such as a normal: no user's name."""
+    return _INTERNAL + name
 
 
 def partial_of(
@@ -103,8 +109,7 @@ def field_symbols(
 ) -> dict[str, sympy.Symbol]:
     """Return the derivatives (orders 1 to 4) that texts name, as `parse` needs them.
 
-    `u_tx` and `u_xt` map to one symbol. With `normal`, `u_n` is the normal derivative of `u`,
-    unless a coordinate is called n. Texts that are numbers name nothing.
+    `u_tx` and `u_xt` map to one symbol. With `normal`, `u_n` is the normal derivative of `u`. Texts that are numbers name nothing.
 
     Raises ExpressionError for derivatives above order 4.
     """
@@ -141,9 +146,13 @@ def check_names(
 
     Raises ExpressionError whose `path` is the offending name.
     """
+    every = [*coordinates, *fields, *others]
     seen: set[str] = set()
-    for name in itertools.chain(coordinates, fields, others):
-        if not name.isidentifier() or name.startswith("__"):
+    for name in every:
+        if name.isidentifier() and (_INTERNAL in name or name == "_"):
+            message = f"'{name}' is not a valid name"
+            raise ExpressionError(message, (name,), "a letter, then letters, digits, single _")
+        if not name.isidentifier():
             raise ExpressionError(
                 f"'{name}' is not a valid name", (name,), "a letter, then letters, digits"
             )
@@ -159,20 +168,28 @@ def check_names(
         if second.startswith(first):
             message = f"the coordinates '{first}' and '{second}' make derivative names ambiguous"
             raise ExpressionError(message, (second,), f"a name that does not begin with '{first}'")
-    for name in itertools.chain(fields, others):
-        partial = partial_of(name, [f for f in fields if f != name], coordinates)
+    if fields and "n" in coordinates:
+        message = f"with a coordinate 'n', '{fields[0]}_n' is also the derivative along the normal"
+        raise ExpressionError(message, ("n",), "another name")
+    for name in every:
+        rest = [field for field in fields if field != name]
+        partial = partial_of(name, rest, coordinates)
         if partial is not None:
             message = f"'{name}' is also the name of a derivative of '{partial.field}'"
+            raise ExpressionError(message, (name,), "another name")
+        normal = next((field for field in rest if name == f"{field}_n"), "")
+        if normal:
+            message = f"'{name}' is also the derivative of '{normal}' along the normal"
             raise ExpressionError(message, (name,), "another name")
 
 
 def expand_normals(
     expressions: Iterable[Any], fields: Sequence[str], spatial: Sequence[str]
 ) -> list[Any]:
-    """Replace `u_n` by the sum of `normal__x` * `u_x` over the spatial coordinates."""
+    """Replace `u_n` by the sum of `__normal_x` * `u_x` over the spatial coordinates."""
     values = {
         symbol(f"{field}_n"): sympy.Add(
-            *(symbol(f"normal__{name}") * symbol(f"{field}_{name}") for name in spatial)
+            *(symbol(internal(f"normal_{name}")) * symbol(f"{field}_{name}") for name in spatial)
         )
         for field in fields
     }

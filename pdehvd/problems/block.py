@@ -30,7 +30,7 @@ class Language:
     def residual(self, text: str | float, path: Path, normal: bool = False) -> sympy.Expr:
         """Parse an expression of coordinates, fields, their derivatives, constants and unknowns.
 
-        With `normal`, u_n = sum_d n_d u_d is written out with the symbols `normal__x`, ...
+        With `normal`, u_n = sum_d n_d u_d is written out with the symbols `__normal_x`, ...
         Raises `ConfigError` at `path`.
         """
         names = {name: symbol(name) for name in (*self.coordinates, *self.fields, *self.unknowns)}

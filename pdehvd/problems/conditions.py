@@ -7,91 +7,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import sympy
-from pydantic import Field, model_validator
 
 from pdehvd.errors import ConfigError, Path, nearest
-from pdehvd.numerics.derivatives import normal_names
+from pdehvd.numerics.derivatives import internal, normal_names, partial_of
 from pdehvd.numerics.expressions import parse_number, symbol
 from pdehvd.problems.block import Language, Source, Term
+from pdehvd.problems.condition_spec import ConditionSpec, Text
 from pdehvd.problems.geometry import Domain
 from pdehvd.problems.integrals import integral_source
 from pdehvd.problems.measured import read_measured
 from pdehvd.problems.periodic import join_faces
 from pdehvd.problems.regions import Region
 from pdehvd.problems.sources import GivenSource, RegionSource
-from pdehvd.spec import DataFile, Spec
 
-Text = str | int | float
-
-
-class ConditionSpec(Spec):
-    """One condition; `on`, `periodic`, `data`, `at` or `integral` says of which kind it is."""
-
-    on: str | list[str] | None = Field(
-        None, description="regions: 'x = -1', 'boundary', 't = 0', a named boundary"
-    )
-    equal: dict[str, Text] | Text | None = Field(
-        None, description="left side: right side, expressions"
-    )
-    periodic: str | None = Field(None, description="the coordinate whose two faces are joined")
-    of: list[str] | None = Field(
-        None, description="what is equal on both faces; the fields by default"
-    )
-    data: DataFile | None = Field(
-        None, description="a CSV, NPZ or HDF5 file with columns for coordinates and fields"
-    )
-    fields: list[str] | None = Field(
-        None, description="the measured fields; those in the file by default"
-    )
-    at: dict[str, Text] | list[dict[str, Text]] | None = Field(
-        None, description="points, by coordinate"
-    )
-    integral: str | None = Field(None, description="the integrand")
-    over: str | list[str] | None = Field(
-        None, description="the coordinates of the integral; all by default"
-    )
-    points: int | None = Field(
-        None, ge=1, description="number of points, instead of a share of sampling.conditions"
-    )
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> ConditionSpec:
-        kinds = [
-            kind
-            for kind in ("on", "periodic", "data", "integral")
-            if getattr(self, kind) is not None
-        ]
-        if not kinds and self.at is not None:
-            kinds = ["at"]
-        if len(kinds) != 1:
-            raise ConfigError(
-                "the condition is of several kinds: " + ", ".join(kinds)
-                if kinds
-                else "the condition does not say where it holds",
-                (),
-                "one of on, periodic, data, at, integral",
-            )
-        allowed = {
-            "on": {"equal"},
-            "periodic": {"of"},
-            "data": {"fields"},
-            "at": {"equal"},
-            "integral": {"over", "at", "equal"},
-        }
-        given = {name for name in self.model_fields_set if getattr(self, name) is not None}
-        extra = given - allowed[kinds[0]] - {kinds[0], "points"}
-        if extra:
-            raise ConfigError(
-                f"'{sorted(extra)[0]}' does not go with '{kinds[0]}'", (sorted(extra)[0],)
-            )
-        if "equal" in allowed[kinds[0]] and self.equal is None:
-            raise ConfigError("the condition does not say what must hold", (), "equal: {u: 0}")
-        return self
-
-    @property
-    def sampled(self) -> bool:
-        """Whether its points are drawn, and so share `sampling.conditions`."""
-        return self.on is not None or self.periodic is not None
+__all__ = ["ConditionSpec", "Site", "Text", "build_condition"]
 
 
 @dataclass(frozen=True)
@@ -119,9 +48,36 @@ def build_condition(name: str, spec: ConditionSpec, site: Site) -> tuple[Source,
         if kind is not None
     )
     source, residuals = build(spec, site)
+    if spec.data is None:
+        _check_effect(spec, site, residuals)
     return source, Term(
         f"condition/{name}" if spec.data is None else f"data/{name}", tuple(residuals)
     )
+
+
+def _check_effect(spec: ConditionSpec, site: Site, residuals: list[sympy.Expr]) -> None:
+    """Raise `ConfigError` at a residual in which nothing is trained: no field, no unknown."""
+    language = site.language
+    if isinstance(spec.equal, dict):
+        places: list[Path] = [("equal", left) for left in spec.equal]
+    elif spec.of is not None:
+        places = [("of", i) for i in range(len(spec.of))]
+    else:
+        places = [("integral",)] * len(residuals)
+    for where, residual in zip(places, residuals, strict=True):
+        names = [s.name for s in residual.free_symbols]
+        trained = any(
+            name in language.unknowns or partial_of(name, language.fields, language.coordinates)
+            for name in names
+        )
+        if not trained:
+            raise ConfigError(
+                "both sides are the same, whatever the fields are"
+                if residual == 0
+                else "the condition holds no field",
+                (*site.path, *where),
+                "one of " + ", ".join(language.fields),
+            )
 
 
 def _sides(spec: ConditionSpec, site: Site, normal: bool) -> list[sympy.Expr]:
@@ -182,7 +138,7 @@ def _periodic(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]
     except ConfigError as error:
         raise error.within(*site.path, "periodic") from error
     quantities = spec.of or list(site.language.fields)
-    side = symbol("side")
+    side = symbol(internal("side"))
     residuals = [
         side * site.language.residual(text, (*site.path, "of", i))
         for i, text in enumerate(quantities)
@@ -196,22 +152,29 @@ def _data(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]]:
     except ConfigError as error:
         raise error.within(*site.path) from error
     site.notes.extend(found.notes)
-    return found.source, [symbol(name) - symbol(f"measured_{name}") for name in found.fields]
+    return found.source, [
+        symbol(name) - symbol(internal(f"measured_{name}")) for name in found.fields
+    ]
 
 
 def _points(spec: ConditionSpec, site: Site, names: list[str]) -> np.ndarray:
     """Return the points [N, len(names)] that `at` gives."""
+    listed = isinstance(spec.at, list)
     rows = spec.at if isinstance(spec.at, list) else [spec.at or {}]
     result = np.zeros((len(rows), len(names)))
     for i, row in enumerate(rows):
+        where = (*site.path, "at", i) if listed else (*site.path, "at")
         if set(row) != set(names):
             raise ConfigError(
                 f"a point with {', '.join(row) or 'no coordinates'}",
-                (*site.path, "at"),
+                where,
                 "the coordinates " + ", ".join(names),
             )
         for d, name in enumerate(names):
-            result[i, d] = parse_number(row[name], site.language.constants)
+            try:
+                result[i, d] = parse_number(row[name], site.language.constants)
+            except ConfigError as error:
+                raise error.within(*where, name) from error
     return result
 
 
@@ -223,9 +186,24 @@ def _at_points(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr
     return GivenSource(x, {}), _sides(spec, site, normal=False)
 
 
+def _refuse_at(spec: ConditionSpec, site: Site) -> None:
+    """Raise `ConfigError` where an integral over all coordinates is asked for at a place."""
+    rows = spec.at if isinstance(spec.at, list) else [spec.at or {}]
+    rest = [name for name in site.domain.names if not any(name in row for row in rows)]
+    raise ConfigError(
+        "'at' with an integral over all coordinates",
+        (*site.path, "at"),
+        f"no 'at', or 'over: {rest[0] if len(rest) == 1 else '[' + ', '.join(rest) + ']'}'"
+        if rest
+        else "no 'at'",
+    )
+
+
 def _integral(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]]:
     domain, names = site.domain, list(site.domain.names)
     over = [spec.over] if isinstance(spec.over, str) else spec.over or names
+    if spec.at is not None and set(over) == set(names):
+        _refuse_at(spec, site)
     for name in over:
         if name not in names:
             raise ConfigError(
@@ -260,11 +238,11 @@ def _integral(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]
         others = np.zeros((spec.points or 16, len(names)))
         others[:, names.index(rest[0])] = np.linspace(low, high, len(others))
     try:
-        source = integral_source(domain, axes, others)
+        source = integral_source(domain, axes, others, strict=spec.at is not None)
     except ConfigError as error:
         raise error.within(*site.path, *(["at"] if spec.at is not None else [])) from error
     integrand = site.language.residual(spec.integral or "", (*site.path, "integral"))
     value = site.language.function(
         spec.equal if spec.equal is not None else 0, (*site.path, "equal"), rest
     )
-    return source, [symbol("quadrature") * integrand - value / source.points_per_item]
+    return source, [symbol(internal("quadrature")) * integrand - value / source.points_per_item]

@@ -9,6 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
+_ROUNDING = 1e-14  # of a coordinate: edges whose ends differ by less are upright
 _ON_CIRCLE = 1e-4  # how far a double root of two curves that touch may be off by rounding
 
 
@@ -37,6 +38,12 @@ class Curves:
         reach = self._reach
         left, right = self.centers[:, 0] - reach, self.centers[:, 0] + reach
         return np.concatenate([self.edges[:, :, 0].ravel(), left, right])
+
+    def upright(self) -> np.ndarray:
+        """Return the abscissas [U] of edges that are graphs over a single one."""
+        first, second = self.edges[:, 0, 0], self.edges[:, 1, 0]
+        reach = np.abs(self.edges[:, :, 0]).max(axis=1, initial=0.0)
+        return first[np.abs(first - second) <= _ROUNDING * reach]
 
     def heights(self, x: np.ndarray) -> np.ndarray:
         """Return the ordinates [N, columns] of all graphs at abscissas [N]; NaN outside a graph."""

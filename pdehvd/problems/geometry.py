@@ -159,6 +159,7 @@ def build_domain(
         raise ConfigError("there are no coordinates", ("coordinates",), "x: [low, high]")
     time = find_time(names, time)
     shape, columns = _placed(names, time, geometry)
+    _check_axes(names, time, columns, differentiated)
     bounds = np.zeros((len(names), 2))
     for axis, name in enumerate(names):
         given = coordinates[name]
@@ -209,6 +210,27 @@ def _placed(
             f"{counted(shape.dimension, 'coordinate')} other than time",
         )
     return shape, tuple(space[: shape.dimension])
+
+
+def _check_axes(
+    names: tuple[str, ...],
+    time: str | None,
+    columns: tuple[int, ...],
+    differentiated: Collection[str],
+) -> None:
+    """Refuse a shape over a parameter, where a coordinate that varies comes after it."""
+    of_shape = [names[axis] for axis in columns]
+    parameters = [name for name in of_shape if name not in differentiated]
+    varying = [name for name in names if name in differentiated and name != time]
+    missed = [name for name in varying if name not in of_shape]
+    if parameters and missed:
+        raise ConfigError(
+            f"the geometry takes the first {len(columns)} coordinates other than time, "
+            f"{', '.join(of_shape)}, but no equation differentiates with respect to "
+            f"{parameters[0]}",
+            ("geometry",),
+            f"{', '.join(varying)} listed before {', '.join(parameters)} under coordinates",
+        )
 
 
 def _substantial(domain: Domain) -> None:

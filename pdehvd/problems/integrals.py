@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pdehvd.errors import ConfigError
+from pdehvd.numerics.derivatives import internal
 from pdehvd.problems.block import Items
 from pdehvd.problems.geometry import Domain
 from pdehvd.problems.quadrature import Rule, box_rule, product, shape_rule
@@ -20,7 +21,7 @@ _NODES_OF_MANY = 12  # along each of three coordinates or more
 class IntegralSource:
     """Quadrature points [I, Q, D] of integrals over some coordinates, an item for each integral.
 
-    The column `quadrature` holds the weights [I, Q]; short rules are filled up with zeros.
+    The column `__quadrature` holds the weights [I, Q]; short rules are filled up with zeros.
     """
 
     x: np.ndarray
@@ -39,16 +40,23 @@ class IntegralSource:
 
     def items(self, round_: int, start: int, stop: int) -> Items:
         x = self.x[start:stop]
-        return Items(x.reshape(-1, x.shape[2]), {"quadrature": self.weights[start:stop].ravel()})
+        return Items(
+            x.reshape(-1, x.shape[2]), {internal("quadrature"): self.weights[start:stop].ravel()}
+        )
 
 
-def integral_source(domain: Domain, axes: Sequence[int], others: np.ndarray) -> IntegralSource:
+def integral_source(
+    domain: Domain, axes: Sequence[int], others: np.ndarray, strict: bool = False
+) -> IntegralSource:
     """Return the source of integrals over `axes`, one for each row of `others` [I, D].
 
-    Raises ConfigError where no row leaves anything of the domain.
+    Raises ConfigError where a row lies outside, or none leaves anything of the domain; if
+    `strict`, where one leaves nothing.
     """
     shape, columns = domain.frame.shape, domain.frame.columns
     _within(domain, axes, others)
+    if not set(axes) & set(columns):
+        _contained(domain, axes, others)
     inner = [axis for axis in axes if axis in columns]
     beside = [axis for axis in axes if axis not in columns]
     box = box_rule(domain.bounds[beside], _NODES if len(axes) < 3 else _NODES_OF_MANY)
@@ -60,7 +68,8 @@ def integral_source(domain: Domain, axes: Sequence[int], others: np.ndarray) -> 
             product(rule, box)
             for rule in _rules(domain, [columns.index(axis) for axis in outer], others[:, outer])
         ]
-    return _filled(rules, [*inner, *beside], others, domain)
+    _check_rules(rules, axes, others, domain, strict)
+    return _filled(rules, [*inner, *beside], others)
 
 
 def _within(domain: Domain, axes: Sequence[int], others: np.ndarray) -> None:
@@ -76,6 +85,23 @@ def _within(domain: Domain, axes: Sequence[int], others: np.ndarray) -> None:
                 )
 
 
+def _contained(domain: Domain, axes: Sequence[int], others: np.ndarray) -> None:
+    """Raise `ConfigError` at a place outside the shape, over no coordinate of which is integrated.
+
+    The coordinates that are integrated over are in their bounds anywhere.
+    """
+    x = others.copy()
+    x[:, list(axes)] = domain.bounds[list(axes), 0]
+    outside = np.flatnonzero(~domain.contains(x))
+    if outside.size:
+        raise ConfigError(f"{_place(domain, axes, others[outside[0]])} lies outside the domain")
+
+
+def _place(domain: Domain, axes: Sequence[int], row: np.ndarray) -> str:
+    rest = [axis for axis in range(len(domain.names)) if axis not in axes]
+    return ", ".join(f"{domain.names[axis]} = {row[axis]:g}" for axis in rest)
+
+
 def _rules(domain: Domain, fixed: list[int], places: np.ndarray) -> list[Rule]:
     shape = domain.frame.shape
     if shape is None:
@@ -85,14 +111,17 @@ def _rules(domain: Domain, fixed: list[int], places: np.ndarray) -> list[Rule]:
     return [shape_rule(shape, dict(zip(fixed, place, strict=True))) for place in places]
 
 
-def _filled(
-    rules: list[Rule], axes: list[int], others: np.ndarray, domain: Domain
-) -> IntegralSource:
-    size = max(len(rule.weights) for rule in rules)
-    if size == 0:
-        rest = [axis for axis in range(len(domain.names)) if axis not in axes]
-        place = ", ".join(f"{domain.names[axis]} = {others[0, axis]:g}" for axis in rest)
+def _check_rules(
+    rules: list[Rule], axes: Sequence[int], others: np.ndarray, domain: Domain, strict: bool
+) -> None:
+    empty = [row for row, rule in enumerate(rules) if not len(rule.weights)]
+    if empty and (strict or len(empty) == len(rules)):
+        place = _place(domain, axes, others[empty[0]])
         raise ConfigError(f"nothing of the domain lies at {place}")
+
+
+def _filled(rules: list[Rule], axes: list[int], others: np.ndarray) -> IntegralSource:
+    size = max(len(rule.weights) for rule in rules)
     spare = next(rule.nodes[:1] for rule in rules if len(rule.weights))
     x = np.repeat(others[:, None], size, axis=1)
     weights = np.zeros((len(others), size))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pdehvd.errors import ConfigError, counted, nearest
+from pdehvd.numerics.derivatives import internal
 from pdehvd.problems.data import Table, open_table
 from pdehvd.problems.geometry import Domain
 from pdehvd.problems.rounding import Fitted, fitted
@@ -16,7 +17,7 @@ from pdehvd.problems.sources import GivenSource
 
 @dataclass(frozen=True)
 class Measured:
-    """Points with columns `measured_FIELD`, the fields, and what a user must know of them."""
+    """Points with columns `__measured_FIELD`, the fields, and what a user must know of them."""
 
     source: GivenSource
     fields: tuple[str, ...]
@@ -47,7 +48,9 @@ def read_measured(
         _check_inside(table, points)
     except ConfigError as error:
         raise error.within("data") from error
-    source = GivenSource(points.x, {f"measured_{field}": columns[field] for field in measured})
+    source = GivenSource(
+        points.x, {internal(f"measured_{field}"): columns[field] for field in measured}
+    )
     return Measured(source, measured, _notes(table, points))
 
 

@@ -22,7 +22,7 @@ from pdehvd.problems.sampling import Rad, Sampler, SamplingSpec
 from pdehvd.problems.shapes import GeometrySpec
 from pdehvd.problems.sources import RegionSource
 from pdehvd.problems.time_doubts import TimeDoubts
-from pdehvd.problems.unknowns import Unknown, UnknownSpec, build_unknowns
+from pdehvd.problems.unknowns import Unknown, UnknownSpec, build_unknowns, check_used
 from pdehvd.spec import Section, Spec, register
 
 
@@ -134,6 +134,8 @@ class PDESpec(Spec):
         blocks += self._conditions(language, hard, draw, wanted)
         period = sampler.every if isinstance(sampler, Rad) else sampling.resample_every
         unknowns = build_unknowns(self.unknowns, constants)
+        residuals = [e for block in blocks for term in block.terms for e in term.expressions]
+        check_used(unknowns, [*residuals, *hard.values()])
         notes = (*self._notes(domain, partials, terms, unknowns), *draw.notes)
         return PDEProblem(language, domain, tuple(blocks), unknowns, hard, interior, period, notes)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pdehvd.errors import ConfigError
+from pdehvd.numerics.derivatives import internal
 from pdehvd.problems.block import Items
 from pdehvd.problems.geometry import Domain
 from pdehvd.problems.regions import Region
@@ -21,7 +22,7 @@ _MISSED = 1e-4  # share of them that may lie within rounding of a rim
 
 @dataclass(frozen=True)
 class PeriodicSource:
-    """Pairs of opposite points; the column `side` is +1 on the lower face and -1 on the upper."""
+    """Pairs of opposite points; the column `__side` is +1 on the lower face and -1 on the upper."""
 
     lower: RegionSource
     axis: int
@@ -40,7 +41,7 @@ class PeriodicSource:
         above = below.copy()
         above[:, self.axis] = self.upper
         pairs = np.stack([below, above], 1).reshape(-1, below.shape[1])
-        return Items(pairs, {"side": np.tile([1.0, -1.0], len(below))})
+        return Items(pairs, {internal("side"): np.tile([1.0, -1.0], len(below))})
 
 
 def join_faces(

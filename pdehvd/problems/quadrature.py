@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from pdehvd.problems.curves import joined
 from pdehvd.problems.quadrature_fit import DEGREES, Polynomials, fitted
 from pdehvd.problems.quadrature_plane import Rule, Tests, gauss, intervals, plane_rule
-from pdehvd.problems.quadrature_solid import lifted, section, section_rule, solid_rule
+from pdehvd.problems.quadrature_solid import beside, cut, section_rule, solid_rule
 from pdehvd.problems.shapes_csg import Shape
 
 __all__ = ["Rule", "box_rule", "shape_rule"]
@@ -62,23 +63,37 @@ def _chord(shape: Shape, fixed: Mapping[int, float]) -> Rule:
     """Return a rule over the intervals that a line parallel to an axis has inside."""
     axis, *more = sorted(fixed)
     if more:
-        parts, at = section(shape, axis, fixed[axis]), fixed[more[0]]
-        swapped = more[0] - (axis < more[0]) == 1
+        parts, within = cut(shape, axis, fixed[axis])
+        at, swapped = fixed[more[0]], more[0] - (axis < more[0]) == 1
+        extent = float(np.ptp(shape.bounds[more[0]]))
     else:
         parts = [surface.section(0, 0.0) for leaf in shape.leaves() for surface in leaf.surfaces]
-        at, swapped = fixed[axis], axis == 1
+        within, at, swapped = shape.inside, fixed[axis], axis == 1
+        extent = float(np.ptp(shape.bounds[axis]))
+    curves = joined([part.swapped() if swapped else part for part in parts])
 
     def inside(x: np.ndarray) -> np.ndarray:
-        plane = x[:, ::-1] if swapped else x
-        return shape.inside(lifted(plane, axis, fixed[axis]) if more else plane)
+        return within(x[:, ::-1] if swapped else x)
 
-    place = np.array([at])
-    graphs = [(part.swapped() if swapped else part).heights(place) for part in parts]
-    heights = np.concatenate([np.zeros((1, 0)), *graphs], axis=1)
-    ends = heights[0][intervals(heights, place, inside)[0]]
+    found = []
+    for place in beside(curves.upright(), at, extent):
+        heights = curves.heights(np.array([place]))
+        found.append(heights[0][intervals(heights, np.array([place]), inside)[0]])
+    ends = _union(found) if len(found) > 1 else found[0]
     rules = [box_rule(pair[None], _CHORD_NODES) for pair in ends]
     nodes = np.concatenate([np.zeros((0, 1)), *(rule.nodes for rule in rules)])
     return Rule(nodes, np.concatenate([np.zeros(0), *(rule.weights for rule in rules)]))
+
+
+def _union(parts: list[np.ndarray]) -> np.ndarray:
+    """Return disjoint intervals [J, 2] that cover what those of several sets [I, 2] cover."""
+    union: list[list[float]] = []
+    for low, high in sorted(np.concatenate(parts).tolist()):
+        if union and low <= union[-1][1]:
+            union[-1][1] = max(union[-1][1], high)
+        else:
+            union.append([low, high])
+    return np.reshape(union, (-1, 2))
 
 
 def _tests(shape: Shape) -> Tests:

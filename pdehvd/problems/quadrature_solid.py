@@ -8,7 +8,16 @@ import numpy as np
 
 from pdehvd.problems.curves import Curves, joined
 from pdehvd.problems.quadrature_fit import DEGREES, Polynomials, fitted
-from pdehvd.problems.quadrature_plane import ORDER, Rule, Tests, cuts, estimate, gauss, plane_rule
+from pdehvd.problems.quadrature_plane import (
+    ORDER,
+    Mask,
+    Rule,
+    Tests,
+    cuts,
+    estimate,
+    gauss,
+    plane_rule,
+)
 from pdehvd.problems.sequences import Sobol
 from pdehvd.problems.shapes_csg import Shape
 
@@ -16,6 +25,8 @@ _TOLERANCE = 1e-12
 _SLABS = 100
 _INSIDE = 40_000
 _TRIES = 2**22
+_CLOSE = 1e-9  # of the extent: a section so close to a flat part of the surface is along it
+_ASIDE = 1e-11  # of the extent: how far beside a flat part the body is looked at
 
 
 def section(shape: Shape, axis: int, value: float) -> list[Curves]:
@@ -25,6 +36,47 @@ def section(shape: Shape, axis: int, value: float) -> list[Curves]:
     return [part for part in parts if part.columns]
 
 
+def beside(faces: np.ndarray, value: float, extent: float) -> tuple[float, ...]:
+    """Return where a section at a value of a coordinate is taken; `faces` are its flat parts.
+
+    That is the value itself, but on a flat part both sides of it: there the body ends or changes.
+    """
+    near = faces[np.abs(faces - value) <= _CLOSE * extent]
+    if not len(near):
+        return (value,)
+    step = _ASIDE * extent
+    return float(near.min()) - step, float(near.max()) + step
+
+
+def _flat(shape: Shape, axis: int, value: float) -> np.ndarray:
+    """Return where parts of the surface lie in a plane x_axis = c, c close to `value`."""
+    extent = float(np.ptp(shape.bounds[axis]))
+    surfaces = [surface for leaf in shape.leaves() for surface in leaf.surfaces]
+    turns = np.concatenate([surface.turns(axis) for surface in surfaces])
+    near = np.unique(turns[np.abs(turns - value) <= _CLOSE * extent])
+    return np.array(
+        [
+            place
+            for place in near
+            if any(s.on_plane(axis, float(place), _ASIDE * extent) is not None for s in surfaces)
+        ]
+    )
+
+
+def cut(shape: Shape, axis: int, value: float) -> tuple[list[Curves], Mask]:
+    """Return the curves of a section of a solid, and which points [N, 2] of it are inside.
+
+    A section along a flat part of the surface is what lies on either side of it.
+    """
+    extent = float(np.ptp(shape.bounds[axis]))
+    places = beside(_flat(shape, axis, value), value, extent)
+
+    def inside(x: np.ndarray) -> np.ndarray:
+        return np.logical_or.reduce([shape.inside(lifted(x, axis, place)) for place in places])
+
+    return [part for place in places for part in section(shape, axis, place)], inside
+
+
 def lifted(x: np.ndarray, axis: int, value: float) -> np.ndarray:
     """Return points [N, 3] of the plane x_axis = value from their other two coordinates [N, 2]."""
     return np.insert(x, axis, value, axis=1)
@@ -32,12 +84,12 @@ def lifted(x: np.ndarray, axis: int, value: float) -> np.ndarray:
 
 def section_rule(shape: Shape, axis: int, value: float, tests: Tests, thrifty: bool) -> Rule:
     """Return a rule over the section of a solid with the plane x_axis = value, nodes [Q, 2]."""
-    parts = section(shape, axis, value)
+    parts, inside = cut(shape, axis, value)
     if not parts:
         return Rule(np.zeros((0, 2)), np.zeros(0))
     return plane_rule(
         parts,
-        lambda x: shape.inside(lifted(x, axis, value)),
+        inside,
         lambda x: tests(lifted(x, axis, value)),
         thrifty,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pdehvd.numerics.derivatives import internal
 from pdehvd.problems.block import Items
 from pdehvd.problems.geometry import Domain
 from pdehvd.problems.regions import Region
@@ -55,7 +56,7 @@ class RegionSource:
         if points.normals is None:
             return Items(points.x, {})
         columns = zip(self.domain.names, points.normals.T, strict=True)
-        return Items(points.x, {f"normal__{name}": column for name, column in columns})
+        return Items(points.x, {internal(f"normal_{name}"): column for name, column in columns})
 
 
 @dataclass(frozen=True)

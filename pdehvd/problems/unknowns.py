@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import sympy
 
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.expressions import parse_number
@@ -48,3 +50,15 @@ def build_unknowns(
             )
         result.append(Unknown(name, initial, full.positive))
     return tuple(result)
+
+
+def check_used(unknowns: Sequence[Unknown], expressions: Iterable[sympy.Expr]) -> None:
+    """Raise `ConfigError` at an unknown that none of the expressions contains."""
+    used = {symbol.name for one in expressions for symbol in one.free_symbols}
+    for unknown in unknowns:
+        if unknown.name not in used:
+            raise ConfigError(
+                f"'{unknown.name}' occurs in no equation and no condition",
+                ("unknowns", unknown.name),
+                f"an equation with {unknown.name}, or no such unknown",
+            )

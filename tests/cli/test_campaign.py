@@ -88,12 +88,12 @@ PLANTED: dict[str, tuple[str, Plant, str]] = {
     "a strict sign that holds": ("on", _change(relations, "_at", lambda at: True), "points off"),
     "normals turned inwards": (
         "on",
-        _change(RegionSource, "items", _scaled("normal__", -1.0)),
+        _change(RegionSource, "items", _scaled("__normal_", -1.0)),
         "not the outward ones",
     ),
     "normals of another length": (
         "on",
-        _change(RegionSource, "items", _scaled("normal__", 1.001)),
+        _change(RegionSource, "items", _scaled("__normal_", 1.001)),
         "not of length 1",
     ),
     "a face that is missing": (
@@ -105,7 +105,7 @@ PLANTED: dict[str, tuple[str, Plant, str]] = {
     "points beside their place": ("on", _change(RegionSource, "items", _moved), "points off"),
     "weights of integrals off by 1 %": (
         "integral",
-        _change(IntegralSource, "items", _scaled("quadrature", 1.01)),
+        _change(IntegralSource, "items", _scaled("__quadrature", 1.01)),
         "the integral is wrong by",
     ),
     "values of other rows": ("data", _change(GivenSource, "items", _shuffled), "of a residual"),

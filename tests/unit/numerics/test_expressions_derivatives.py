@@ -88,7 +88,7 @@ def test_normal_derivatives_only_where_asked_for():
 
 def test_normal_derivatives_expand_over_the_spatial_coordinates():
     [result] = expand_normals([symbol("u_n") + 2 * symbol("u")], ("u",), ("x", "y"))
-    expected = symbol("normal__x") * symbol("u_x") + symbol("normal__y") * symbol("u_y")
+    expected = symbol("__normal_x") * symbol("u_x") + symbol("__normal_y") * symbol("u_y")
     assert result == expected + 2 * symbol("u")
 
 
@@ -105,6 +105,12 @@ def test_normal_derivatives_expand_over_the_spatial_coordinates():
         (["u"], ["x", "xy"], [], "xy"),
         (["u v"], ["x"], [], "u v"),
         (["__u"], ["x"], [], "__u"),
+        (["u"], ["x"], ["a__b"], "a__b"),
+        (["u"], ["x", "u_x"], [], "u_x"),
+        (["u"], ["x", "n"], [], "n"),
+        (["u"], ["x", "u_n"], [], "u_n"),
+        (["u", "u_n"], ["x"], [], "u_n"),
+        (["u"], ["x"], ["u_n"], "u_n"),
         (["u", "u"], ["x"], [], "u"),
     ],
 )

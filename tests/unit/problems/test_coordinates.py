@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import pdehvd.reference  # noqa: F401 - a problem may name one
 from pdehvd.assembly.build import build_problem
 from pdehvd.config.root import load_config
 from pdehvd.errors import ConfigError
+from pdehvd.problems.conditions import ConditionSpec
 from pdehvd.problems.pde import PDESpec
 from pdehvd.problems.sampling import SobolSpec
 
@@ -36,7 +38,7 @@ def walls(problem):
     """Return the faces (coordinate, value) on which the first condition has points."""
     source = problem.blocks[1].source
     items = source.items(0, 0, source.count)
-    normals = np.stack([items.extras[f"normal__{name}"] for name in problem.coordinates], 1)
+    normals = np.stack([items.extras[f"__normal_{name}"] for name in problem.coordinates], 1)
     axes = np.abs(normals).argmax(1)
     assert np.allclose(np.linalg.norm(normals, axis=1), 1)
     return {(problem.coordinates[axis], float(x[axis])) for axis, x in zip(axes, items.x)}  # noqa: B905
@@ -123,7 +125,7 @@ def test_time_by_another_name():
     ],
 )
 def test_a_coordinate_that_may_be_time_is_named(names, equation, time):
-    numbers = {"constants": {"c": 2}, "unknowns": {"speed": 3}}
+    numbers = {"constants": {"c": 2}, "unknowns": {"speed": 3} if "speed" in equation else {}}
     problem = built(box(names), equation, **numbers)
     (note,) = problem.notes
     assert f"condition walls holds the faces {time} = 0 and {time} = 1" in note
@@ -193,6 +195,128 @@ def test_a_normal_derivative_needs_a_normal(names, equation, on, reason, equal):
     assert caught.value.path[:4] == ("problem", "conditions", "one", "equal")
 
 
-def test_a_coordinate_called_n_gives_its_derivative():
-    conditions = {"one": {"on": "n = 0.5", "equal": {"u_n": 0}}}
-    assert built(box("xn"), "u_xx + u_nn", conditions=conditions)
+def refused(**given):
+    with pytest.raises(ConfigError) as caught:
+        built(**{"coordinates": box("xt"), "equation": "u_t - u_xx"} | given)
+    assert caught.value.path[0] == "problem"
+    return caught.value.message, caught.value.path[1:]
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ({"coordinates": box("xn"), "equation": "u_xx + u_nn"}, ("coordinates", "n")),
+        ({"constants": {"u_n": 300}}, ("constants", "u_n")),
+        ({"unknowns": {"u_n": 300}}, ("unknowns", "u_n")),
+        ({"fields": ["u", "u_n"]}, ("fields", "u_n")),
+    ],
+)
+def test_what_is_also_a_normal_derivative_is_refused(given, path):
+    message, where = refused(**given)
+    assert "along the normal" in message
+    assert where == path
+
+
+@pytest.mark.parametrize(
+    ("name", "condition", "more"),
+    [
+        ("side", {"periodic": "x"}, {}),
+        ("quadrature", {"integral": "{}", "over": "x", "equal": 1}, {}),
+        ("measured_v", {"data": "values.csv", "fields": ["v"]}, {"x": [0.5], "t": [0.5], "v": [2]}),
+        ("normal_x", {"on": "x = 1", "equal": {"v_n": "{}"}}, {}),
+    ],
+)
+def test_a_field_may_have_any_name_of_a_column(name, condition, more, tmp_path):
+    """What the program adds to points has names that are no user's."""
+    if more:
+        np.savetxt(
+            tmp_path / "values.csv",
+            np.array([*more.values()]).T,
+            "%g",
+            ",",
+            header=",".join(more),
+            comments="",
+        )
+        condition = condition | {"data": str(tmp_path / "values.csv")}
+    if "integral" in condition:
+        condition = condition | {"integral": name}
+    if "equal" in condition and "on" in condition:
+        condition = condition | {"equal": {"v_n": name}}
+    problem = built(
+        box("xt"), f"{name}_t - v_xx", fields=["v", name], conditions={"one": condition}
+    )
+    block = problem.blocks[1]
+    items = block.source.items(0, 0, 1)
+    assert name not in items.extras
+    used = {s.name for e in block.expressions for s in e.free_symbols}
+    assert used - set(items.extras) == {s for s in used if s in block.derivatives}
+    assert used & set(items.extras)
+
+
+@pytest.mark.parametrize("name", ["__side", "a__b", "u__op0", "_"])
+def test_names_of_the_program_are_refused(name):
+    message, path = refused(constants={name: 1})
+    assert f"'{name}' is not a valid name" in message
+    assert path == ("constants", name)
+
+
+@pytest.mark.parametrize(
+    ("condition", "message", "path"),
+    [
+        ({"on": "x = 0", "equal": {"u": "u"}}, "both sides are the same", ("equal", "u")),
+        ({"on": "x = 0", "equal": {"u": 0, "t": 0}}, "holds no field", ("equal", "t")),
+        ({"at": {"x": 0, "t": 0}, "equal": {"x": 1}}, "holds no field", ("equal", "x")),
+        ({"periodic": "x", "of": ["u", "t"]}, "holds no field", ("of", 1)),
+        ({"integral": "x", "equal": 1}, "holds no field", ("integral",)),
+        ({"at": {"x": "0.5a", "t": 0}, "equal": {"u": 1}}, "cannot be read", ("at", "x")),
+        ({"at": [{"x": 0, "t": 0}, {"x": 0}], "equal": {"u": 1}}, "a point with x", ("at", 1)),
+        ({"integral": "u", "equal": 1, "at": {"x": 0.5}}, "over all coordinates", ("at",)),
+        ({"integral": "u", "over": ["x", "t"], "equal": 1, "at": {"x": 0}}, "all coord", ("at",)),
+    ],
+)
+def test_conditions_that_impose_nothing_are_refused(condition, message, path):
+    said, where = refused(conditions={"one": condition})
+    assert message in said
+    assert where == ("conditions", "one", *path)
+
+
+def test_a_condition_may_hold_an_unknown_alone():
+    conditions = {"guess": {"at": {"x": 0, "t": 0}, "equal": {"k": 1}}}
+    assert built(box("xt"), "u_t - k*u_xx", unknowns={"k": 2}, conditions=conditions)
+
+
+@pytest.mark.parametrize(
+    ("name", "condition"),
+    [
+        ("equal", {"on": "x = 0", "equal": {}}),
+        ("at", {"at": [], "equal": {"u": 1}}),
+        ("at", {"integral": "u", "over": "x", "equal": 1, "at": []}),
+        ("over", {"integral": "u", "over": [], "equal": 1}),
+        ("of", {"periodic": "x", "of": []}),
+        ("fields", {"data": "values.csv", "fields": []}),
+    ],
+)
+def test_empty_entries_of_conditions_are_refused(name, condition, tmp_path):
+    (tmp_path / "values.csv").write_text("x,t,u\n0,0,0\n")
+    given = {
+        key: str(tmp_path / value) if key == "data" else value for key, value in condition.items()
+    }
+    with pytest.raises(ValueError, match=f"'{name}' is empty"):
+        ConditionSpec(**given)
+
+
+def test_an_unknown_that_occurs_nowhere_is_refused():
+    message, path = refused(unknowns={"k": 1})
+    assert message == "'k' occurs in no equation and no condition"
+    assert path == ("unknowns", "k")
+
+
+@pytest.mark.parametrize("ends", [[-2, 2], [1, 2]])
+def test_a_shape_does_not_take_a_parameter_for_an_axis(ends):
+    given = {"equation": "u_xx + k*u_yy", "geometry": {"disk": {"radius": 1}}}
+    message, path = refused(coordinates={"k": ends, "x": None, "y": None}, **given)
+    assert "takes the first 2 coordinates other than time, k, x" in message
+    assert "differentiates with respect to k" in message
+    assert path == ("geometry",)
+    problem = built({"x": None, "y": None, "k": ends}, **given)
+    assert problem.domain.parameters == ("k",)

@@ -40,8 +40,8 @@ def integrals(problem, function):
     """Return the integrals [I] of a function of points [N, D]."""
     source = problem.blocks[1].source
     items = source.items(0, 0, source.count)
-    assert problem.domain.contains(items.x[items.extras["quadrature"] != 0]).all()
-    values = items.extras["quadrature"] * function(items.x)
+    assert problem.domain.contains(items.x[items.extras["__quadrature"] != 0]).all()
+    values = items.extras["__quadrature"] * function(items.x)
     return values.reshape(source.count, -1).sum(axis=1)
 
 
@@ -306,13 +306,87 @@ def test_sections_and_chords_of_solids():
         assert found[0] == pytest.approx(expected, rel=BOUND)
 
 
+CORNER = {"polygon": [[0, 0], [2, 0], [2, 1], [1, 1], [1, 2], [0, 2]]}
+PAIR = {"union": [{"rectangle": {"from": [i, 0], "to": [i + 1, 1]}} for i in (0, 1)]}
+TWO_HOLES = {
+    "difference": [
+        {"rectangle": {"from": [0, 0], "to": [4, 4]}},
+        *({"rectangle": {"from": [i, 1], "to": [i + 1, 2]}} for i in (1, 2)),
+    ]
+}
+STEP = {
+    "union": [
+        {"cuboid": {"from": [0, 0, 0], "to": [1, 1, 1]}},
+        {"cuboid": {"from": [0.5, 0, 1], "to": [2, 1, 2]}},
+    ]
+}
+SHELL = {"difference": [CUBE, {"cuboid": {"from": [0, -0.5, -0.5], "to": [0.5, 0.5, 0.5]}}]}
+
+
+@pytest.mark.parametrize(
+    ("geometry", "over", "at", "expected"),
+    [
+        ({**SQUARE, "name": "walls"}, "y", None, [2] * 16),
+        ({**SQUARE, "name": "walls"}, "x", [{"y": -1}, {"y": 1}], [2, 2]),
+        ({"difference": [SQUARE, HOLE]}, "y", [{"x": -1}, {"x": 0.3}, {"x": 1}], [2, 1.5, 2]),
+        # At a step, what is on either side; within a hole, also where two holes meet.
+        (CORNER, "y", [{"x": 0}, {"x": 1}, {"x": 2}], [2, 2, 1]),
+        (PAIR, "y", [{"x": 0}, {"x": 1}, {"x": 2}], [1, 1, 1]),
+        (TWO_HOLES, "y", [{"x": 1}, {"x": 2}, {"x": 3}], [4, 3, 4]),
+        # A constant such as 1/3 is the face only to rounding.
+        ({"rectangle": {"from": [0, 0], "to": [0.1, 1]}, "name": "r"}, "y", {"x": 0.3 / 3}, [1]),
+    ],
+)
+def test_along_a_flat_part_of_a_boundary(geometry, over, at, expected):
+    problem = integral_block(geometry, over=over, at=at)
+    found = integrals(problem, lambda x: np.ones(len(x)))
+    np.testing.assert_allclose(found, expected, rtol=BOUND)
+
+
+@pytest.mark.parametrize(
+    ("geometry", "over", "at", "expected"),
+    [
+        ({**CUBE, "name": "block"}, ["x", "y"], None, [4] * 16),
+        ({**CUBE, "name": "block"}, "z", [{"x": 1, "y": 0.5}, {"x": -1, "y": -1}], [2, 2]),
+        ({**CUBE, "name": "block"}, "x", {"y": 0.5, "z": 1}, [2]),
+        (_rod((0, 0, 0), (0, 0, 2), 1), ["x", "y"], [{"z": 0}, {"z": 2}], [np.pi, np.pi]),
+        (STEP, ["x", "y"], [{"z": 0}, {"z": 1}, {"z": 2}], [1, 2, 1.5]),
+        (SHELL, ["y", "z"], [{"x": 0}, {"x": 0.25}, {"x": 0.5}, {"x": 1}], [4, 3, 4, 4]),
+    ],
+)
+def test_along_a_flat_part_of_a_surface(geometry, over, at, expected):
+    problem = integral_block(geometry, "xyz", over=over, at=at)
+    found = integrals(problem, lambda x: np.ones(len(x)))
+    np.testing.assert_allclose(found, expected, rtol=BOUND)
+
+
+@pytest.mark.parametrize(
+    ("geometry", "at"),
+    [
+        ({"difference": [SQUARE, HOLE]}, {"x": 0.3, "y": 0.2}),
+        (DISK, [{"x": 0.5, "y": 0}, {"x": 1.99, "y": 1.29}]),
+    ],
+)
+def test_a_place_outside_the_shape_is_refused(geometry, at):
+    place = at[-1] if isinstance(at, list) else at
+    message = f"x = {place['x']}, y = {place['y']} lies outside the domain"
+    with pytest.raises(ConfigError, match=message) as caught:
+        integral_block(geometry, over="t", at=at, t=[0, 2])
+    assert caught.value.path == ("problem", "conditions", "total", "at")
+
+
+def test_a_place_on_the_rim_of_a_shape_is_accepted():
+    problem = integral_block({"disk": {"radius": 1}}, over="t", at={"x": 0, "y": 1}, t=[0, 2])
+    assert integrals(problem, lambda x: np.ones(len(x)))[0] == pytest.approx(2)
+
+
 @pytest.mark.parametrize(
     ("geometry", "at", "message"),
     [
         (DISK, {"x": 5}, "x = 5 lies outside the domain"),
         (
             {"union": [SQUARE, {"rectangle": {"from": [2, 0], "to": [3, 1]}}]},
-            {"x": 1.5},
+            [{"x": 0}, {"x": 1.5}],
             "nothing of the domain lies at x = 1.5",
         ),
     ],
