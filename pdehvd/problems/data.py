@@ -32,6 +32,11 @@ class _Columns(Protocol):
         """Return how a message calls a row, counted from 0."""
         ...
 
+    @property
+    def header(self) -> str:
+        """How a message calls the place of the names; empty where they are no line."""
+        ...
+
 
 class Table:
     """The named columns of a file; only those that are asked for have to be numbers."""
@@ -49,12 +54,23 @@ class Table:
         """Return how a message calls a row, counted from 0: with its line in a text file."""
         return self._columns.where(row)
 
+    @property
+    def held(self) -> str:
+        """The names of the columns, and the line in which they stand, for a message."""
+        return ", ".join(filter(None, self.names)) + self._place
+
+    @property
+    def _place(self) -> str:
+        return f" in {self._columns.header}" if self._columns.header else ""
+
     def near(self, name: str) -> str:
-        """Return the column that `name` likely means: in other letters, or with its unit."""
-        for other in self.names:
-            bare = other.split("[")[0].split("(")[0].strip()
-            if name.casefold() in (other.casefold(), bare.casefold()):
-                return other
+        """Return the column that `name` likely means: with its unit, or in other letters."""
+        bare = {other: other.split("[")[0].split("(")[0].strip() for other in self.names}
+        folded = {other: text.casefold() for other, text in bare.items()}
+        for spelt, wanted in ((bare, name), (folded, name.casefold())):
+            for other, text in spelt.items():
+                if text == wanted:
+                    return other
         return nearest(name, self.names)
 
     def columns(self, names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -66,7 +82,7 @@ class Table:
         for name in names:
             if name not in self.names:
                 raise ConfigError(
-                    f"{self.file} has no column '{name}'",
+                    f"{self.file} has no column '{name}'{self._place}",
                     (),
                     "columns " + ", ".join(filter(None, self.names)),
                     self.near(name),
@@ -145,6 +161,7 @@ class _Arrays:
         self._file = file
         self._arrays = arrays
         self.names = tuple(arrays)
+        self.header = ""
         if not arrays:
             raise ConfigError(f"{file} holds no arrays at its top level")
 

@@ -58,7 +58,7 @@ def _held(table: Table, fields: Sequence[str]) -> list[str]:
     held = [field for field in fields if field in table.names]
     if not held:
         raise ConfigError(
-            f"{table.file} has no column of a field, but {', '.join(filter(None, table.names))}",
+            f"{table.file} has no column of a field, but {table.held}",
             (),
             "one of " + ", ".join(fields),
             next((near for near in map(table.near, fields) if near), ""),

@@ -18,16 +18,29 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+_FORMATS = {
+    b"PK\x03\x04": "a ZIP archive, as .xlsx, .ods and .npz are",
+    b"PK\x05\x06": "an empty ZIP archive",
+    b"\x1f\x8b": "compressed by gzip",
+    b"\x89HDF": "an HDF5 file",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook",
+    b"%PDF": "a PDF document",
+}
+# Marks of direction, joints and soft hyphens: no eye sees them, and no name differs by them.
+_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_SPREADSHEET_ERROR = re.compile(r"#(N/A|NV|[^\W\d_]+(/0)?[!?])")
 _BLANK = " \t,;|"
+_BINARY = "it holds binary data; expected text"
 _BETWEEN_BLANKS = re.compile(r'"((?:[^"]|"")*)"|(\S+)')
 
 
 class Lines(NamedTuple):
-    """The lines that hold values, their numbers in the file, and the last comment above them."""
+    """The lines that hold values, their numbers, and the last comment above them with its own."""
 
     texts: list[str]
     numbers: list[int]
     comment: str
+    comment_number: int
 
 
 def decoded(data: bytes) -> str:
@@ -35,50 +48,75 @@ def decoded(data: bytes) -> str:
 
     Raises `ValueError` for what is not text.
     """
+    for start, what in _FORMATS.items():
+        if data.startswith(start):
+            raise ValueError(f"it is {what}; expected text")
+    text = data.decode(_encoding(data))
+    if "\0" in text:
+        raise ValueError(_BINARY)
+    return _INVISIBLE.sub("", text)
+
+
+def _encoding(data: bytes) -> str:
     for mark, encoding in _MARKS.items():
         if data.startswith(mark):
-            return data.decode(encoding)
+            return encoding
     if b"\0" in data:
-        return data.decode(_wide(data))
+        return _wide(data)
     try:
-        return data.decode("utf-8")
+        data.decode("utf-8")
     except UnicodeDecodeError:
-        return data.decode("cp1252")
+        return "cp1252"
+    return "utf-8"
 
 
 def _wide(data: bytes) -> str:
-    """Return the byte order of UTF-16 without a mark: plain letters have a zero byte each."""
+    """Return the byte order of UTF-32 or UTF-16 without a mark: plain letters leave bytes zero."""
+    if not len(data) % 4:
+        for offset, encoding in ((2, "utf-32-le"), (0, "utf-32-be")):
+            if not any(data[offset::4]) and not any(data[offset + 1 :: 4]):
+                return encoding
     for offset, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
         bytes_ = data[offset::2]
         if bytes_.count(0) > 0.8 * len(bytes_):
             return encoding
-    raise ValueError("it holds binary data; expected text")
+    raise ValueError(_BINARY)
 
 
 def lines(text: str) -> Lines:
     """Return the lines with values, and the last comment above them (empty without one).
 
-    A comment is what follows `#`, or a line that begins with `%` or `//`.
+    A comment is what follows `#`, unless a value begins with it, or a line that begins with `%`
+    or `//`.
     """
-    # A spreadsheet may say in a first line how values are separated.
-    text = re.sub(r'\A"?sep=.?"?(?=[\r\n])', "", text, flags=re.I)
+    # A spreadsheet may say in a first line how values are separated, and fill up that line.
+    text = re.sub(r'\A"?sep=.?[ \t,;|"]*(?=[\r\n])', "", text, flags=re.I)
     full = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     commented = any(mark in text for mark in ("#", "%", "//"))
     bare = list(map(_without_comment, full)) if commented else full
     held = [number for number, line in enumerate(bare) if line.strip(_BLANK)]
     above = full[: held[0]] if held else []
-    comments = [line.strip() for line in above if line.strip(_BLANK)]
-    comment = comments[-1].lstrip("#%/").strip() if comments else ""
-    return Lines([bare[number] for number in held], [number + 1 for number in held], comment)
+    last = max((number for number, line in enumerate(above) if line.strip(_BLANK)), default=-1)
+    comment = above[last].strip().lstrip("#%/").strip() if last >= 0 else ""
+    texts, numbers = [bare[number] for number in held], [number + 1 for number in held]
+    return Lines(texts, numbers, comment, last + 1)
 
 
 def _without_comment(line: str) -> str:
     if line.lstrip().startswith(("%", "//")):
         return ""
     start = line.find("#")
-    while start >= 0 and line.count('"', 0, start) % 2:
+    while start >= 0 and (line.count('"', 0, start) % 2 or _begins_value(line, start)):
         start = line.find("#", start + 1)
     return line if start < 0 else line[:start]
+
+
+def _begins_value(line: str, start: int) -> bool:
+    """Say whether a `#` is a colour, a name or a spreadsheet's `#DIV/0!` rather than a comment."""
+    before, after = line[start - 1 : start], line[start + 1 : start + 2]
+    if before == "\t":
+        return _SPREADSHEET_ERROR.match(line, start) is not None
+    return before != "" and before in ",;|" and not after.isspace()
 
 
 def cells(line: str, separator: str) -> list[str]:

@@ -21,11 +21,13 @@ _BRACKETS = re.compile(r"\[[^\]]*\]|\([^)]*\)|\{[^}]*\}|<[^>]*>")
 
 
 class BadCellError(ValueError):
-    """A cell that is not a number: its column, its row from 0, and what was expected."""
+    """A cell that is not a number: its column, its row from 0, what was expected, what else."""
 
-    def __init__(self, message: str, column: str, row: int, expected: str = "a number") -> None:
+    def __init__(
+        self, message: str, column: str, row: int, expected: str = "a number", beside: str = ""
+    ) -> None:
         super().__init__(message)
-        self.column, self.row, self.expected = column, row, expected
+        self.column, self.row, self.expected, self.beside = column, row, expected, beside
 
 
 class _Place(NamedTuple):
@@ -44,11 +46,19 @@ def shows_decimal_comma(cell: str) -> bool:
     return "," in cell and is_number(cell) and not _may_be_thousands(cell)
 
 
-def is_units(row: Sequence[str]) -> bool:
-    """Say whether a row holds units, such as `[s]` or `m/s`, and nothing else."""
+def is_units(row: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Say whether a row holds units, such as `[s]` or `m/s`, of the rows below it.
+
+    Letters above letters are values: `1,5,m` above `2,7,f`.
+    """
     found = [cell for cell in row if cell]
     units = [_BRACKETS.fullmatch(cell) or _BARE.fullmatch(cell) for cell in found]
-    return bool(found) and all(units) and any(not is_number(c) and c != "-" for c in found)
+    if not found or not all(units):
+        return False
+    if not below:
+        return not any(map(is_number, found))
+    letters = [i for i, cell in enumerate(row) if cell not in ("", "-") and not is_number(cell)]
+    return any(i < len(other) and is_number(other[i]) for other in below for i in letters)
 
 
 def numbers(columns: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
@@ -62,7 +72,7 @@ def _column(name: str, cells: Sequence[str], point: str) -> np.ndarray:
     for row, cell in enumerate(cells):
         text = cell.replace(point, ".")
         if _PLAIN.fullmatch(text) is None:
-            missing = cell.lower() in _MISSING
+            missing = cell.lower() in _MISSING or cell.startswith("#")
             shown = f"'{cell[:40]}'" if cell else "nothing"
             raise BadCellError(
                 f"holds {shown}",
@@ -76,39 +86,47 @@ def _column(name: str, cells: Sequence[str], point: str) -> np.ndarray:
 
 def _decimal_point(columns: Mapping[str, Sequence[str]]) -> str:
     """Return the decimal mark of the cells. Raises `BadCellError` where there is doubt."""
-    comma = _first(columns, ",")
-    if comma is None:
+    commas, points = _with(columns, ","), _with(columns, ".")
+    if not commas:
         return "."
-    point = _first(columns, ".")
-    if point is not None:
-        other = "" if point == comma else f", and '{point.column}' holds '{point.cell[:40]}'"
-        raise BadCellError(
-            f"holds '{comma.cell[:40]}'{other},",
-            comma.column,
-            comma.row,
-            "one decimal mark in all columns, and nothing between thousands",
-        )
-    every = [cell for cells in columns.values() for cell in cells]
-    if all(_may_be_thousands(cell) for cell in every):
-        text = comma.cell[:40]
+    if points:
+        raise _two_marks(commas, points)
+    doubtful = [place for place in commas if _may_be_thousands(place.cell)]
+    if doubtful and not any(shows_decimal_comma(place.cell) for place in commas):
+        text = doubtful[0].cell
         raise BadCellError(
             f"holds '{text}', which may be {text.replace(',', '.')} or {text.replace(',', '')},",
-            comma.column,
-            comma.row,
+            doubtful[0].column,
+            doubtful[0].row,
             "decimal points, and nothing between thousands",
         )
     return ","
 
 
+def _two_marks(commas: Sequence[_Place], points: Sequence[_Place]) -> BadCellError:
+    """Return the error for the first cell that holds both marks, or the one that fewer hold."""
+    both = [place for place in commas if "." in place.cell]
+    fewer, more = sorted((commas, points), key=len)
+    odd, other = (both or fewer)[0], more[0]
+    return BadCellError(
+        f"holds '{odd.cell[:40]}'",
+        odd.column,
+        odd.row,
+        "one decimal mark in all columns, and nothing between thousands",
+        "" if both else f", and '{other.column}' holds '{other.cell[:40]}'",
+    )
+
+
 def _may_be_thousands(cell: str) -> bool:
-    """Say whether a cell could belong to a table whose commas stand between thousands."""
-    return _DOUBTFUL.fullmatch(cell) is not None or re.fullmatch(r"[-+]?\d{1,3}", cell) is not None
+    """Say whether a comma in a cell could stand between thousands."""
+    return _DOUBTFUL.fullmatch(cell) is not None
 
 
-def _first(columns: Mapping[str, Sequence[str]], mark: str) -> _Place | None:
-    """Return the first cell that is a number with `mark` in it."""
-    for name, cells in columns.items():
-        for row, cell in enumerate(cells):
-            if mark in cell and cell[:1] in "+-.,0123456789":
-                return _Place(name, row, cell)
-    return None
+def _with(columns: Mapping[str, Sequence[str]], mark: str) -> list[_Place]:
+    """Return the cells that are numbers with `mark` in them."""
+    return [
+        _Place(name, row, cell)
+        for name, cells in columns.items()
+        for row, cell in enumerate(cells)
+        if mark in cell and cell[:1] in "+-.,0123456789"
+    ]

@@ -28,16 +28,22 @@ class TextTable:
 
     def __init__(self, file: Path, data: bytes) -> None:
         self.file = file
-        self.rows, self._lines, comment = lines(decoded(data))
+        self.rows, self._lines, comment, self._header = lines(decoded(data))
+        self._units: list[str] = []
         if self.rows:
             self._take_header(comment)
-        if self.rows and is_units(cells(self.rows[0], self.separator)):
-            self._drop_first()
+            self._take_units()
         if not self.rows:
             raise ConfigError(f"{file} holds no rows")
         # R writes the names of rows in front, under no name.
         self._skip = 1 if self._has_row_names() else 0
         self._check_counts()
+        self._check_names()
+
+    @property
+    def header(self) -> str:
+        """Where the names of the columns stand."""
+        return f"line {self._header}"
 
     def numbers(self, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Return columns in float64, [N] each. Raises `ConfigError` for what is not a number."""
@@ -49,6 +55,13 @@ class TextTable:
                     "one of each name",
                 )
         places = [self.names.index(name) + self._skip for name in names]
+        if self._units and all(is_number(self._units[place]) for place in places):
+            raise ConfigError(
+                f"{self.file}: line {self._units_line} may hold units or values: "
+                f"'{self._first_row.strip()[:60]}'",
+                (),
+                "units in brackets, such as [1], or no units",
+            )
         fast = self._parsed_fast(places)
         if fast is not None:
             return dict(zip(names, fast, strict=True))
@@ -58,7 +71,8 @@ class TextTable:
             return numbers({name: [row[place] for row in table] for name, place in columns})
         except BadCellError as error:
             raise ConfigError(
-                f"{self.file}: column '{error.column}' {error} in {self.where(error.row)}",
+                f"{self.file}: column '{error.column}' {error} in {self.where(error.row)}"
+                f"{error.beside}",
                 (),
                 error.expected,
             ) from error
@@ -77,12 +91,12 @@ class TextTable:
         self._quoted = '"' in first
         names = cells(first, self.separator)
         if not all(is_number(name) for name in names if name):
+            self._header = self._lines[0]
             self._drop_first()
         else:
             # The first row holds values: NumPy writes the names in a comment above it.
-            self.separator = separator_of(comment, [first, *sample])
-            names = cells(comment, self.separator)
-            if not comment or len(names) != self._count(first) or all(map(is_number, names)):
+            names = self._names_in(comment)
+            if not names or all(map(is_number, names)):
                 raise ConfigError(
                     f"{self.file} has no header: its first row is '{first.strip()[:60]}'",
                     (),
@@ -90,12 +104,36 @@ class TextTable:
                 )
         self.names = tuple(names)
 
+    def _names_in(self, comment: str) -> list[str]:
+        """Return as many names as the first row has values; they may be separated otherwise."""
+        first, sample = self.rows[0], self.rows[: _SAMPLE + 1]
+        shared = separator_of(comment, sample)
+        for self.separator in (separator_of(first, sample), shared):
+            count = self._count(first)
+            for mark in (self.separator, *NAMES):
+                names = cells(comment, mark)
+                if len(names) == count > 1:
+                    return names
+        names = cells(comment, shared)
+        return names if comment and len(names) == self._count(first) else []
+
+    def _take_units(self) -> None:
+        sample = [cells(row, self.separator) for row in self.rows[: _SAMPLE + 1]]
+        if sample and is_units(first := sample[0], sample[1:]):
+            self._units_line, self._first_row = self._lines[0], self.rows[0]
+            self._units = first + [""] * (len(self.names) + 1 - len(first))
+            self._drop_first()
+
     def _drop_first(self) -> None:
         del self.rows[0], self._lines[0]
 
     def _has_row_names(self) -> bool:
-        """Say whether each row begins with a quoted name more than the quoted header has."""
-        if not self._quoted:
+        """Say whether each row begins with a quoted name more than the quoted header has.
+
+        Between commas, only a decimal point shows that no value was cut at a decimal comma.
+        """
+        commas = self.separator == ","
+        if not self._quoted or (commas and not any("." in row for row in self.rows)):
             return False
         for row in self.rows:
             values = cells(row, self.separator)
@@ -128,10 +166,27 @@ class TextTable:
                 continue
             raise ConfigError(
                 f"{self.file}: {self.where(int(row))} has {_many(len(values), 'value')} between "
-                f"{NAMES[self.separator]}, the header has {_many(len(self.names), 'name')}",
+                f"{NAMES[self.separator]}, the header in {self.header} has "
+                f"{_many(len(self.names), 'name')}",
                 (),
                 "a value for each name" + (_COMMAS if self.separator == "," else ""),
             )
+
+    def _check_names(self) -> None:
+        """Raise `ConfigError` for a value under an empty name, but that of a first column."""
+        unnamed = [place for place, name in enumerate(self.names) if place and not name]
+        if not unnamed:
+            return
+        for row, values in enumerate(self._cells):
+            for place in unnamed:
+                if value := values[place + self._skip]:
+                    raise ConfigError(
+                        f"{self.file}: {self.where(row)} has the value '{value[:40]}' under an "
+                        f"empty name; {self.header} was taken for the names",
+                        (),
+                        "a first row with a name for each column"
+                        + (_COMMAS if self.separator == "," else ""),
+                    )
 
     @cached_property
     def _cells(self) -> list[list[str]]:

@@ -309,10 +309,10 @@ def test_mistakes_told_by_the_processes(here: Path, type_: Type) -> None:
 
 DATA = {
     "nothing.csv": (None, "there is no data file"),
-    "short.csv": ("x,t\n0,0\n", "has no column of a field, but x, t; expected one of u"),
+    "short.csv": ("x,t\n0,0\n", "has no column of a field, but x, t in line 1; expected one of u"),
     "torn.csv": (
         "x,t,u\n0,0\n",
-        "row 1 (line 2) has 2 values between commas, the header has 3 names",
+        "row 1 (line 2) has 2 values between commas, the header in line 1 has 3 names",
     ),
     "empty.csv": ("x,t,u\n", "holds no rows"),
     "nan.csv": ("x,t,u\n0,0,1\n0,0.5,nan\n", "not finite, the first in row 2"),
@@ -320,7 +320,7 @@ DATA = {
     "outside.csv": ("x,t,u\n0,7,1\n", "row 1 (line 2) lies outside the domain, by 6"),
     "capital.csv": (
         "x,T,u\n0,0,1\n",
-        "has no column 't'; expected columns x, T, u; did you mean 'T'",
+        "has no column 't' in line 1; expected columns x, T, u; did you mean 'T'",
     ),
     "data.xls": ("x,t,u\n0,0,1\n", "expected a file that ends in"),
 }

@@ -53,6 +53,6 @@ def test_a_shifted_table_is_refused(here: Path) -> None:
     (here / "table.csv").write_text("t,u\n0,0,1\n")
     done = pdehvd("train", "slope.yaml", "--np", "2", cwd=here)
     assert done.returncode == 2
-    told = "row 1 (line 2) has 3 values between commas, the header has 2 names"
+    told = "row 1 (line 2) has 3 values between commas, the header in line 1 has 2 names"
     assert told in done.stderr and "Traceback" not in done.stderr
     assert not (here / "runs").exists()

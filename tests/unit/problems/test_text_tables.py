@@ -45,9 +45,13 @@ READ = {
     "comments": "# of 2024\nt,u\n# first\n0,0.5 # so far\n1000,7\n",
     "comments of MATLAB": "% model: rod, 2 rows\n% done\nt,u\n0,0.5\n1000,7\n",
     "names in a comment": "# measured\n# t u\n0 0.5\n1000 7\n",
+    "names in a comment, separated otherwise": "# t,u\n0.0 0.5\n1000.0 7.0\n",
+    "names in a comment, with blanks": "# t u\n0,0.5\n1000,7\n",
     "names in a comment of COMSOL": "% Nodes: 2\n% t   v   u\n0 1 0.5\n1000 1 7\n",
     "units in brackets": "t;u\n[s];[m/s]\n0;0.5\n1000;7\n",
     "units in parentheses": "t,u,label\n(s),(-),\n0,0.5,a\n1000,7,b\n",
+    "units of a name nobody asked for": "t,u,flag\ns,1,m\n0,0.5,1\n1000,7,2\n",
+    "letters that are no units": "t,u,flag\n0,0.5,A\n1000,7,B\n",
     "bare units": "t\tu\nms\tW/m^2\n0\t0.5\n1000\t7\n",
     "trailing separators": "t,u,\n0,0.5,\n1000,7,\n",
     "trailing separators in rows": "t;u\n0;0.5;;\n1000;7;;\n",
@@ -56,6 +60,10 @@ READ = {
     "names of rows by R, commas": '"t","u"\n"first",0,0.5\n"second",1000,7\n',
     "names of rows in a column": '"","t","u"\n"1",0,0.5\n"2",1000,7\n',
     "an index by pandas": ",t,u\n0,0,0.5\n1,1000,7\n",
+    "separator in the first line, filled up": "sep=;,,\nt;u\n0;0,5\n1000;7\n",
+    "colours": "t,u,colour\n0,0.5,#ff0000\n1000,7,#00ff00\n",
+    "errors of a spreadsheet nobody asked for": "t\tw\tu\n0\t#DIV/0!\t0.5\n1000\t#N/A\t7\n",
+    "invisible letters": "t,\u200bu\n0,0.5\u200e\n1000,7\n",
     "numbered rows": "#,t,u\n1,0,0.5\n2,1000,7\n",
     "text nobody asked for": "label,t,u\nhot,0,0.5\n,1000,7\n",
     "missing values nobody asked for": "t,u,w\n0,0.5,NA\n1000,7,\n",
@@ -79,8 +87,12 @@ def test_read_rightly(tmp_path: Path, case: str) -> None:
     check(table(tmp_path, READ[case]))
 
 
+BARE_32 = ["utf-32-le", "utf-32-be"]
+
+
 @pytest.mark.parametrize(
-    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"]
+    "encoding",
+    ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252", *BARE_32],
 )
 def test_encodings(tmp_path: Path, encoding: str) -> None:
     text = "t;u;Größe [m²]\r\n0;0,5;1\r\n1000;7;1\r\n"
@@ -103,12 +115,20 @@ REFUSED = {
     "another separator": ("t,u\n0;1\n", "row 1 (line 2) has 1 value between commas"),
     "blanks for semicolons": ("t;u\n0 1\n", "row 1 (line 2) has 1 value between semicolons"),
     "decimal commas alone": ("t\n0,5\n", "row 1 (line 2) has 2 values between commas"),
-    "a title": ("Run 7 of May\nt,u\n0,1\n", "the header has 4 names"),
+    "a title": ("Run 7 of May\nt,u\n0,1\n", "the header in line 1 has 4 names"),
     "no header": ("0,1\n1,2\n", "no header: its first row is '0,1'"),
     "no header, decimal commas": ("0,5;1,0\n1,0;2,0\n", "no header"),
     "no header, a comment": ("# by me\n0,1,2\n", "no header"),
     "two columns": ("t,u,u\n0,1,2\n", "2 columns 'u'"),
-    "another letter": ("T,u\n0,1\n", "no column 't'", "did you mean 'T'?"),
+    "another letter": ("T,u\n0,1\n", "no column 't' in line 1", "did you mean 'T'?"),
+    "a title in the columns": (
+        "Run 7;;\nt;u;w\n0;1;2\n",
+        "row 1 (line 2) has the value 'u' under an empty name",
+        "line 1 was taken for the names",
+    ),
+    "an empty last name": ("t,u,\n0,0,5\n", "the value '5' under an empty name"),
+    "an empty name between": ("t,,u\n0,5,7\n", "the value '5' under an empty name"),
+    "numbers that R may have named": ('"id","t","u"\n"a",0,0,5\n', "has 4 values", "decimal comma"),
     "a unit in the name": ("t [s],u\n0,1\n", "no column 't'", "did you mean 't [s]'?"),
     "NA": ("t,u\n0,1\n1,NA\n", "column 'u' holds 'NA' in row 2 (line 3)", "in every row"),
     "an empty cell": ("t;u\n;1\n", "column 't' holds nothing in row 1 (line 2)"),
@@ -123,9 +143,22 @@ REFUSED = {
     "thousands": ('t,u\n0,"1,234.5"\n', "holds '1,234.5'", "nothing between thousands"),
     "German thousands": ("t;u\n0;1.234,5\n", "holds '1.234,5'", "one decimal mark"),
     "millions": ("t;u\n0,5;1,234,567\n", "holds '1,234,567'"),
+    "thousands by blanks, decimal commas": ("t;u\n0;1 234,5\n", "holds '1 234,5'", "plain number"),
     "thousands by blanks": ("t;u\n0;1 234\n", "holds '1 234'"),
+    "thousands in the middle": (
+        "t;u\n0,5;6,5\n1,5;1.023,45\n",
+        "column 'u' holds '1.023,45' in row 2 (line 3); expected one decimal mark",
+    ),
+    "perhaps thousands beside years": ('t,u\n1990,"248,709"\n', "may be 248.709 or 248709"),
+    "perhaps thousands beside more": ("t;u\n12345;1,234\n0;2,345\n", "may be 1.234 or 1234"),
+    "an error of a spreadsheet": ("t;u\n0;#DIV/0!\n", "column 'u' holds '#DIV/0!' in row 1"),
+    "perhaps units": ("t,u,flag\n1,1.1,A\n0,2,5\n", "line 2 may hold units or values: '1,1.1,A'"),
     "perhaps thousands": ("t;u\n1;1,234\n2;2,500\n", "may be 1.234 or 1234"),
-    "two decimal marks": ("t;u\n0,5;0.25\n", "'t' holds '0,5', and 'u' holds '0.25'"),
+    "two decimal marks": ("t;u\n0,5;0.25\n", "'t' holds '0,5' in row 1 (line 2), and 'u' holds"),
+    "a rare decimal mark": (
+        "t;u\n0,5;1,5\n1,5;0.25\n",
+        "column 'u' holds '0.25' in row 2 (line 3), and 't' holds '0,5'",
+    ),
     "not a number": ("t,u\n0,1\n0,nan\n", "not finite", "row 2"),
     "infinite": ("t,u\n0,-inf\n", "not finite", "row 1"),
     "a header alone": ("t,u\n", "no rows"),
@@ -133,6 +166,8 @@ REFUSED = {
     "nothing": ("", "no rows"),
     "comments alone": ("# t,u\n", "no rows"),
     "binary data": (b"\x80\x04\x95\x00\x00t,u", "binary data"),
+    "a renamed archive": (b"PK\x03\x04" + bytes(200), "ZIP archive", "expected text"),
+    "zeros alone": (bytes(200), "binary data"),
     "half of UTF-16": ("t,u\n0,1\n".encode("utf-16")[:-1], "cannot read"),
 }
 
@@ -213,6 +248,14 @@ def test_names_of_columns(tmp_path: Path) -> None:
     found = open_table(table(tmp_path, "T [s],u,\n0,1,\n"))
     assert found.names == ("T [s]", "u", "")
     assert (found.near("t"), found.near("U"), found.near("w")) == ("T [s]", "u", "")
+    both = open_table(table(tmp_path, "t [s],T [°C]\n0,1\n"))
+    assert (both.near("t"), both.near("T")) == ("t [s]", "T [°C]")
+
+
+@pytest.mark.parametrize("row", ["1,1.1,A", "1,11,m", "-1,1,s", "1,1,min", "1,-1,-"])
+def test_a_first_row_of_values_is_not_taken_for_units(tmp_path: Path, row: str) -> None:
+    file = table(tmp_path, f"t,u,flag\n{row}\n0,2,B\n")
+    assert list(read_table(file, ["t", "u"])["t"]) == [float(row.split(",")[0]), 0]
 
 
 @settings(max_examples=200, deadline=None)
