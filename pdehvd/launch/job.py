@@ -16,6 +16,7 @@ from pdehvd.errors import EnvironmentFault, counted
 from pdehvd.launch import shared_memory
 from pdehvd.launch.elastic import LOCAL, Discovery
 from pdehvd.launch.leftover_processes import end_session
+from pdehvd.launch.mpi_library import check_settings
 from pdehvd.launch.mpirun import launch_environment, mpirun_command
 from pdehvd.launch.orphan import LAUNCHER
 from pdehvd.launch.ranks import OWN
@@ -224,6 +225,9 @@ def _ending(code: int) -> str:
 def launch(arguments: list[str], processes: ProcessesSpec, np: int) -> int:
     """Start `np` processes of this command with mpirun and return their exit code.
 
-    See `Job` for signals and restarts. Raises `EnvironmentFault` without mpirun.
+    See `Job` for signals and restarts. Raises `EnvironmentFault` without mpirun, or where settings
+    of Open MPI in the environment let no process start.
     """
+    if processes.elastic is None:
+        check_settings(processes)
     return Job(arguments, processes, np).run()

@@ -16,7 +16,7 @@ from contextlib import suppress
 import psutil
 
 from pdehvd.errors import EnvironmentFault
-from pdehvd.launch import ranks
+from pdehvd.launch import mpi_library, ranks
 
 # Launchers start the processes of one machine within a second or two.
 _SECONDS = 8.0
@@ -34,7 +34,8 @@ _ADDRESS = re.compile(r"tcp4?://([^:;/]+):(\d+)")
 def check(seconds: float = _SECONDS) -> None:
     """Return when another process of the same launcher is here, or could be elsewhere.
 
-    Raises `EnvironmentFault` where this process is the only one of those that were announced.
+    Raises `EnvironmentFault` where this process is the only one of those that were announced, or
+    MPI cannot reach the others.
     """
     found = ranks.launcher()
     if found is None or ranks.OWN in os.environ or ranks.world_size() == 1:
@@ -47,6 +48,9 @@ def check(seconds: float = _SECONDS) -> None:
     elsewhere = here == 1 or (here is None and any(map(_is_contact, os.environ)))
     if not elsewhere:
         _wait(found, seconds)
+    # A launcher that this library does not understand and one that is gone look alike to it.
+    if ranks.starts_mpi() and not _servers() and mpi_library.needs_pmix():
+        raise unreachable(found)
 
 
 def alone(found: ranks.Launcher) -> EnvironmentFault:
@@ -59,13 +63,29 @@ def alone(found: ranks.Launcher) -> EnvironmentFault:
     )
 
 
+def unreachable(found: ranks.Launcher) -> EnvironmentFault:
+    """Return the error for processes that MPI cannot find."""
+    size = ranks.world_size()
+    return EnvironmentFault(
+        f"{found.size}={size} says that {found.name} has started {size} processes, but Open MPI "
+        f"reaches others through PMIx, and there is none: start all of them with PMIx, such as "
+        f"srun --mpi=pmix -n {size} pdehvd ..., or unset {ranks.announcing()} and start them from "
+        "here with --np"
+    )
+
+
+def _servers() -> list[str]:
+    """Return the addresses of PMIx servers of which this process was told."""
+    return [v for n, v in os.environ.items() if n.startswith("PMIX_SERVER_URI")]
+
+
 def _is_contact(name: str) -> bool:
     return name.startswith(_CONTACTS)
 
 
 def _reached(found: ranks.Launcher) -> bool:
     """Return whether the launcher itself can be there; True where that cannot be seen."""
-    servers = [v for n, v in os.environ.items() if n.startswith("PMIX_SERVER_URI")]
+    servers = _servers()
     if found.name == "mpirun" or servers:
         return bool(servers) and all(map(_answers, servers))
     if found.name == "horovodrun":

@@ -19,6 +19,7 @@ MPIRUN = {"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "0"}
 def alone(monkeypatch):
     kept = {n: v for n, v in ranks.unplaced(os.environ).items() if n != ranks.OWN}
     monkeypatch.setattr(os, "environ", kept)
+    monkeypatch.setattr(peers.mpi_library, "needs_pmix", lambda: False)
 
 
 @pytest.fixture
@@ -120,6 +121,27 @@ def test_a_launcher_of_other_machines_cannot_be_seen_either(contact):
     os.environ["MPI_LOCALNRANKS"] = "4"
     with pytest.raises(EnvironmentFault, match="PMI_SIZE=4"):
         peers.check(seconds=0.0)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {"PMI_SIZE": "4", "PMI_RANK": "0", "PMI_FD": "9"},
+        {"PMI_SIZE": "4", "PMI_RANK": "0", "PMI_PORT": "node7:35001"},
+        {**STEP, "SLURM_PROCID": "0", "SLURM_STEP_TASKS_PER_NODE": "1(x4)"},
+    ],
+    ids=["PMI_FD", "PMI_PORT", "nodes"],
+)
+def test_open_mpi_needs_pmix_to_reach_what_cannot_be_seen(monkeypatch, left):
+    os.environ |= left
+    monkeypatch.setattr(peers.mpi_library, "needs_pmix", lambda: True)
+    with pytest.raises(EnvironmentFault, match="through PMIx, and there is none") as raised:
+        peers.check(seconds=0.0)
+    (size,) = [name for name in left if name.endswith(("SIZE", "NUM_TASKS"))]
+    assert "\n" not in str(raised.value) and f"unset {size} and start" in str(raised.value)
+    # Somebody may answer there; only MPI can tell.
+    os.environ["PMIX_SERVER_URI2"] = "1.0;unknown"
+    peers.check(seconds=0.0)
 
 
 def test_a_number_of_pmix_alone_is_no_contact():

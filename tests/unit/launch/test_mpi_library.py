@@ -1,0 +1,57 @@
+"""What the MPI library is asked, without joining anybody."""
+
+import os
+
+import pytest
+
+from pdehvd.errors import EnvironmentFault
+from pdehvd.launch import mpi_library, ranks
+from pdehvd.launch.processes_spec import ProcessesSpec
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch):
+    kept = {n: v for n, v in ranks.unplaced(os.environ).items() if not n.startswith("OMPI_MCA_")}
+    monkeypatch.setattr(os, "environ", kept)
+
+
+def test_which_library_understands_pmix_alone(monkeypatch):
+    said = {"-c": "Open MPI v4.1.8", "--parsable": "mca:btl:self:1\nmca:pmix:pmix3x:1\n"}
+    monkeypatch.setattr(mpi_library, "_said", lambda command, _: said[command[1]])
+    assert mpi_library.needs_pmix()
+    said["--parsable"] += "mca:pmix:s2:1\n"
+    assert not mpi_library.needs_pmix()
+    said |= {"-c": "MPICH Version: 4.2", "--parsable": "mca:pmix:pmix3x:1"}
+    assert not mpi_library.needs_pmix()
+
+
+def test_no_library_is_no_reason_to_refuse(monkeypatch):
+    monkeypatch.setattr(mpi_library, "_said", lambda command, _: "")
+    assert not mpi_library.needs_pmix()
+
+
+def test_the_library_here_is_known():
+    assert "Open MPI" in mpi_library._said(
+        [mpi_library.sys.executable, "-c", mpi_library._VERSION], os.environ
+    )
+
+
+@pytest.mark.parametrize(
+    "name, value", [("plm", "slurm"), ("pml", "nosuch"), ("btl", "openib,self")]
+)
+def test_a_setting_that_lets_nothing_start_is_named(name, value):
+    os.environ |= {f"OMPI_MCA_{name}": value, "OMPI_MCA_btl_tcp_links": "2"}
+    with pytest.raises(EnvironmentFault) as raised:
+        mpi_library.check_settings(ProcessesSpec())
+    told = str(raised.value)
+    assert f"OMPI_MCA_{name}={value}," in told and told.endswith(f"unset OMPI_MCA_{name}")
+
+
+def test_settings_that_do_no_harm_pass():
+    os.environ |= {"OMPI_MCA_btl_tcp_links": "2", "OMPI_MCA_btl": "self,vader"}
+    mpi_library.check_settings(ProcessesSpec())
+
+
+def test_without_settings_nothing_is_started(monkeypatch):
+    monkeypatch.setattr(mpi_library, "mpirun_command", None)
+    mpi_library.check_settings(ProcessesSpec())
