@@ -46,6 +46,12 @@ def home() -> Path | None:
     return None
 
 
+def ignore_relative() -> None:
+    """Forget a relative `XDG_CACHE_HOME`, as its specification asks; libraries would follow it."""
+    if not Path(os.environ.get("XDG_CACHE_HOME", "/")).is_absolute():
+        del os.environ["XDG_CACHE_HOME"]
+
+
 def missing_home() -> dict[str, str]:
     """Return the variable that names a home where nothing else does: Open MPI crashes without."""
     return {} if home() else {"HOME": "/"}

@@ -132,16 +132,20 @@ def _resolved(path: str, info: ValidationInfo) -> DataPath:
     """Make a path absolute: relative ones start from the folder of the config file."""
     context = info.context or {}
     try:
-        full = (Path(context.get("folder", ".")) / Path(path).expanduser()).resolve()
+        given = Path(context.get("folder", ".")) / Path(path).expanduser()
     except RuntimeError as error:
         raise ValueError(f"'{path}': this machine does not know whose folder ~ is") from error
-    return DataPath(full if full.exists() else context.get("copies", {}).get(path, full))
+    try:
+        full = given.resolve()
+    except (RuntimeError, OSError) as error:
+        raise ValueError(f"'{path}' is a link that leads back to itself") from error
+    return DataPath(context.get("copies", {}).get(path, full))
 
 
 DataFile = Annotated[str, AfterValidator(_resolved)]
 """A file named in a config, relative to it; validation gets `context={"folder": ...}`.
 
-`copies` in the context says, by the path in the config, what stands for a file that is missing.
+`copies` in the context says, by the path in the config, what stands for a file there.
 """
 
 

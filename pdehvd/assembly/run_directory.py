@@ -23,6 +23,13 @@ def create(output: Path, name: str) -> Path:
     Raises `ConfigError` where that cannot be written.
     """
     stamp = time.strftime("%Y%m%d-%H%M%S")
+    link = output / "latest"
+    if link.is_dir() and not link.is_symlink():
+        raise ConfigError(
+            f"{link} is a folder, and the link to the newest run needs that name",
+            ("output",),
+            "another folder, --output DIR, or none of that name",
+        )
     try:
         (output / name).mkdir(parents=True, exist_ok=True)
         for suffix in ("", *(f"-{number}" for number in range(2, 1000))):

@@ -12,9 +12,9 @@ from typing import Annotated
 
 import typer
 
-from pdehvd import __version__
+from pdehvd import __version__, caches
 from pdehvd.cli import encoding, machine, runs, scaling, training
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, EnvironmentFault
 
 app = typer.Typer(
     name="pdehvd",
@@ -43,12 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 done, 1 failure, 2 bad input, 3 environment, 4 diverged, 130 interrupted, 141 where the
     program that read the output has left (as `head` does).
     """
+    encoding.open_streams()
     if arguments is None:
         encoding.settle_paths()
     encoding.settle_output()
+    caches.ignore_relative()
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     debug, nowhere = "--debug" in given, _goes_nowhere()
     try:
+        _check_folder()
         result = app(
             [argument for argument in given if argument != "--debug"],
             prog_name="pdehvd",
@@ -63,6 +66,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _READER_LEFT
         # A plug-in that leaves early must not look like a finished run.
         return _failed(error, debug)
+
+
+def _check_folder() -> None:
+    """Raise `EnvironmentFault` where the current folder has been deleted."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise EnvironmentFault(
+            f"the current folder cannot be used ({error.strerror}): it may have been deleted; "
+            "change to another one"
+        ) from error
 
 
 def _reader_left(error: Exception | SystemExit, before: bool) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import suppress
 
 
 def settle_paths() -> None:
@@ -18,6 +19,22 @@ def settle_paths() -> None:
     encoding = getattr(sys.stdout, "encoding", None) or "ascii"
     settings = {"PYTHONIOENCODING": f"{encoding}:replace", **os.environ, "PYTHONUTF8": "1"}
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], settings)
+
+
+def open_streams() -> None:
+    """Let standard streams that were closed lead nowhere; another file would take their number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is not None:
+            continue
+        with suppress(OSError):
+            os.fstat(number)
+            continue
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        if nowhere != number:
+            os.dup2(nowhere, number)
+            os.close(nowhere)
+        stream = os.fdopen(number, "w" if number else "r", closefd=False)
+        setattr(sys, name, stream)
 
 
 def settle_output() -> None:

@@ -1,7 +1,8 @@
 """The files that a run was trained with: their paths, their digests, and copies of small ones.
 
 A run directory can be moved: what lies near it is named by a relative path, and a copy stands for
-a file that is missing when somebody looks at the run. Training takes a copy only when asked to.
+a file that is missing, or for another one at its relative path, when somebody looks at the run.
+Training takes a copy only when asked to.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import os
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +93,33 @@ def write_config(directory: Path, config: Spec) -> None:
 
 
 def copies(directory: Path) -> dict[str, str]:
-    """Return the copies that a run holds, by the path in its `config.yaml`."""
-    found = {file.path: _copy(directory, file) for file in read_record(directory).files}
-    return {path: str(copy) for path, copy in found.items() if copy}
+    """Return the copies that stand for files of a run, by the path in its `config.yaml`."""
+    return {
+        file.path: str(copy)
+        for file in read_record(directory).files
+        if (copy := _copy(directory, file)) and not _is_there(directory, file)
+    }
+
+
+def _is_there(directory: Path, file: DataFileRecord) -> bool:
+    """Return whether a file is where it was, changed or not, or the same one at its new place."""
+    there = _place(directory, file)
+    if there is None or not there.is_file():
+        return False
+    return str(there) == file.original or _is_same(there, file)
+
+
+def _place(directory: Path, file: DataFileRecord) -> Path | None:
+    """Return where `config.yaml` says that a file is; None where that cannot be followed."""
+    with suppress(RuntimeError, OSError):
+        return (directory / Path(file.path).expanduser()).resolve()
+    return None
+
+
+def _is_same(there: Path, file: DataFileRecord) -> bool:
+    with suppress(ConfigError):
+        return _digest(there)[0] == file.sha256
+    return False
 
 
 def changes(directory: Path, config: Spec) -> Iterator[str]:
@@ -101,7 +127,14 @@ def changes(directory: Path, config: Spec) -> Iterator[str]:
     record = read_record(directory)
     for keys, file in data_files(config):
         known = record.of(keys)
-        if known and Path(file).is_file() and _digest(Path(file))[0] != known.sha256:
+        there = _place(directory, known) if known else None
+        if known and there and there.is_file() and Path(file) == _copy(directory, known):
+            if there != Path(file) and not _is_same(there, known):
+                yield (
+                    f"warning: {there} is not the file that this run was trained with, which was "
+                    f"{known.original}: its copy is taken, {file}"
+                )
+        elif known and Path(file).is_file() and _digest(Path(file))[0] != known.sha256:
             copy = _copy(directory, known)
             was = f" (as it was: {copy})" if copy else ""
             yield f"warning: {file} has changed since this run was trained with it{was}"

@@ -99,6 +99,17 @@ class Config(Spec):
     )
 
     @model_validator(mode="after")
+    def _leaves_the_link(self) -> Config:
+        # On some file systems names differ by more than capitals.
+        if self.name.casefold() == "latest":
+            raise ConfigError(
+                f"'{self.name}' is the name of the link to the newest run",
+                ("name",),
+                "another name; without one, that of the config file is taken",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _one_thread_where_chunked(self) -> Config:
         if self.aggregation.chunked and self.processes.threads not in (None, 1):
             raise ConfigError(
@@ -168,7 +179,7 @@ def load_config(
 
     `settings` are `a.b=value` texts that override the file; `plugins` are Python files that may
     register more specs. To `look` at the run whose config it is, the copies that the run holds
-    stand for data files that are missing.
+    stand for data files that are missing, or are others than those.
     Raises `ConfigError` with file, line and YAML path.
     """
     source = override(read_source(path), settings)
@@ -190,7 +201,7 @@ def load_config(
 
 
 def validate(source: Source, copies: Mapping[str, str] | None = None) -> Config:
-    """Return the config of what was read; `copies` stand for data files that are missing.
+    """Return the config of what was read; `copies` stand for data files, by their paths in it.
 
     Raises `ConfigError` with a line per finding.
     """

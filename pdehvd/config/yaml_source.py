@@ -224,6 +224,7 @@ class _Builder:
                 continue
             if not isinstance(key, yaml.ScalarNode):
                 raise self.fault("a key must be text, not a list or a mapping", key)
+            self._check_letters(key)
             below = (*path, key.value)
             if key.value in own:
                 first = self.marks[below].line
@@ -243,10 +244,19 @@ class _Builder:
             result = {**self.build(one, path), **result}
         return result
 
+    def _check_letters(self, node: yaml.ScalarNode) -> None:
+        """Raise for an escape such as `\\ud800`, half of a letter that no file can hold."""
+        half = re.search("[\ud800-\udfff]", node.value)
+        if half:
+            raise self.fault(
+                f"'\\u{ord(half[0]):x}' is half of a letter; expected the letter itself", node
+            )
+
     def _scalar(self, node: yaml.Node) -> Any:
         kind = node.tag.removeprefix(_TAG)
         if kind not in _CONVERTERS or not isinstance(node, yaml.ScalarNode):
             raise self.fault(f"the tag '{node.tag}' is not allowed; expected plain YAML", node)
+        self._check_letters(node)
         try:
             return _CONVERTERS[kind](node.value)
         except (ValueError, KeyError) as error:

@@ -24,6 +24,8 @@ from pdehvd.launch.threads import node_cores
 
 _GIB = 2.0**30
 _MIB = 2.0**20
+# Above so many runnable programs for each core, they share cores most of the time.
+_BUSY = 1.5
 _SHOWN = ("tensorflow", "keras", "numpy", "scipy", "sympy")
 
 
@@ -101,14 +103,19 @@ def memory(np: int, each: float = 0.7) -> Finding:
 
 
 def cores(np: int) -> Finding:
-    """Return whether every process has a core, of those that this one may use."""
+    """Return whether every process has a core of those that this one may use, and to itself."""
     have, whole = node_cores(), os.cpu_count() or 1
     granted = f"{have} of {whole} may be used here" if have < whole else f"{have} on this machine"
-    found = f"{granted}, load {os.getloadavg()[0]:.1f}"
+    load = os.getloadavg()[0]
+    found = f"{granted}, load {load:.1f}"
     advice = (
         f"oversubscription, {counted(np, 'process')} on {counted(have, 'core')}: "
         f"use --np {have} at most for speed"
     )
+    # The ranks of a job that asks for itself count too.
+    if np <= have and load > _BUSY * whole and not ranks.joined():
+        busy = "other programs use the cores: end them, or expect slow runs and false timings"
+        return Finding("cores", WARNING, found, busy)
     return verdict("cores", np <= have or ranks.joined(), found, advice, WARNING)
 
 

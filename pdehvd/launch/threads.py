@@ -55,7 +55,7 @@ def check_cores(processes: ProcessesSpec, np: int) -> None:
     one = f"{np} process{'es' if np > 1 else ''}"
     each = f" of {threads} threads" if threads > 1 else ""
     told = f"{one}{each} need {np * threads} cores, and {have} may be used here"
-    fitting = f"at most {have} processes x threads"
+    fitting = f"processes times threads of at most {have}"
     if processes.bind and processes.elastic is None:
         raise ConfigError(f"{told}", ("processes", "bind"), f"{fitting}, or bind: null")
     if not processes.oversubscribe:

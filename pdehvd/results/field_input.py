@@ -55,7 +55,7 @@ def check_field(
     """Raise `ConfigError` for the values of a field of `shape` that the network cannot take."""
     problem = trained.problem
     dimension = len(problem.coordinates)
-    if len(shape) != dimension or len(set(shape)) != 1:
+    if len(shape) != dimension or len(set(shape)) != 1 or not shape[0]:
         raise ConfigError(
             f"the field '{name}' has the shape {shape}",
             (),

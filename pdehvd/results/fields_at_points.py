@@ -32,6 +32,16 @@ def fields_at(
             nearest(str(outside), choices),
         )
     points = read_points(given, trained.problem.coordinates)
+    # A point that is far away is told in a sentence, not in NumPy's words for large numbers.
+    with np.errstate(over="ignore", invalid="ignore"):
+        values, said = _values(trained, points, outside)
+    return {name: value.reshape(points.shape) for name, value in values.items()}, said
+
+
+def _values(
+    trained: TrainedAtPoints, points: GivenPoints, outside: Outside
+) -> tuple[dict[str, np.ndarray], str]:
+    """Return every field [N], and the sentence."""
     beyond = _beyond(trained, points, outside)
     said = _said(trained, points.x, beyond) if beyond.any() and outside != "nan" else ""
     if said and outside == "error":
@@ -39,7 +49,7 @@ def fields_at(
     values = in_chunks(trained, points.x)
     if outside == "nan":
         values = {name: np.where(beyond, np.nan, value) for name, value in values.items()}
-    return {name: value.reshape(points.shape) for name, value in values.items()}, said
+    return values, said
 
 
 def _beyond(trained: TrainedAtPoints, points: GivenPoints, outside: Outside) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pdehvd.errors import OutsideDomainWarning
+from pdehvd.errors import ConfigError, OutsideDomainWarning
 
 if TYPE_CHECKING:
     from pdehvd.assembly.kind import AnyRun
@@ -25,6 +26,12 @@ class Run:
     def __init__(self, directory: Path | str, plugins: Sequence[Path | str] = ()) -> None:
         from pdehvd.assembly.run_directory import find
 
+        if not isinstance(directory, str | os.PathLike):
+            raise ConfigError(
+                f"a run cannot be {directory!r:.60}",
+                (),
+                "the path of its folder, such as runs/NAME/TIME, or latest",
+            )
         self.directory = find(Path(directory))
         self.plugins = tuple(Path(plugin) for plugin in plugins)
 

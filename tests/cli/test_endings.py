@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from launcher import ROOT
 
 from tests.cli.conftest import CONFIG, Type, contents
 
@@ -143,3 +147,29 @@ def test_losses_at_the_ends_of_the_numbers(
     assert (done.code, done.err) == (0, ""), done.err
     assert summary["status"] in ("completed", "stalled"), summary["reason"]
     assert summary["loss"] is not None and math.isfinite(summary["loss"])
+
+
+def test_closed_streams_and_a_deleted_folder(tmp_path: Path) -> None:
+    """Each is a shell's line; nothing here needs a config."""
+    version = f"{sys.executable} -m pdehvd --version"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    expected = {
+        f"{version} >&-": (0, ""),
+        f"{version} <&- 2>&-": (0, ""),
+        f"mkdir gone; cd gone; rmdir ../gone; {version}": (3, "the current folder cannot be used"),
+    }
+    for line, (code, said) in expected.items():
+        done = subprocess.run(
+            line, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == code and done.stderr.startswith(said), line
+        assert done.stderr.count("\n") == bool(said)
+
+
+def test_a_relative_cache_folder_is_ignored(
+    type_: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "rel")
+    monkeypatch.chdir(tmp_path)
+    assert type_("--version").code == 0
+    assert "XDG_CACHE_HOME" not in os.environ

@@ -207,6 +207,7 @@ def test_python_predicts_fields_and_says_what_they_must_be(run: Path) -> None:
     ("field", "message"),
     [
         (np.ones((8, 4)), "shape (8, 4)"),
+        (np.ones((0, 0)), "shape (0, 0)"),
         (np.ones((7, 7)), "7 nodes cannot be halved"),
         (np.zeros((8, 8)), "values down to 0"),
         (np.full((8, 8), np.nan), "float32 does not hold"),

@@ -252,3 +252,24 @@ def test_ranks_compare_the_digests_of_their_files(project: Path) -> None:
     assert before.startswith(f"{KEY} ") and len(before.split()[1]) == 64
     (project / "tables" / "probes.csv").write_text("x,t,u\n0,0,0\n")
     assert data_record.digests(config) != before
+
+
+def test_another_file_at_the_relative_path_of_a_moved_run(
+    project: Path, type_: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was never the file of this run: the copy is taken, whatever the other holds."""
+    run = trained(type_, "measured")
+    there = project.parent / "there"
+    shutil.copytree(project / "runs", there / "runs", symlinks=True)
+    (there / "tables").mkdir()
+    table = there / "tables" / "probes.csv"
+    table.write_text("garbage\n")
+    monkeypatch.chdir(there)
+    done = type_("evaluate", "latest")
+    ends(done, 0)
+    assert f"warning: {table} is not the file that this run was trained with" in done.err
+    assert str(there / "runs" / run.parent.name / run.name / "data" / "probes.csv") in done.err
+    shutil.copy(project / "tables" / "probes.csv", table)
+    done = type_("evaluate", "latest")
+    ends(done, 0)
+    assert "warning" not in done.err

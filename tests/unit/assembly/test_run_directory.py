@@ -4,9 +4,10 @@ import sys
 
 import pytest
 
-from pdehvd.assembly import run_directory
+from pdehvd.assembly import environment_record, run_directory
 from pdehvd.errors import ConfigError
 from pdehvd.experiment.failures import told
+from pdehvd.launch.typed_command import handed_on
 
 
 def test_a_run_directory_has_one_writer(tmp_path):
@@ -40,3 +41,20 @@ def test_a_full_disk_is_told_with_what_to_do():
     text, code = told(OSError(errno.ENOSPC, "No space left on device", "runs/a/metrics.jsonl"))
     assert code == 3 and text.startswith("runs/a/metrics.jsonl cannot be written: No space left")
     assert "--resume" in text
+
+
+def test_a_folder_in_the_place_of_the_link_is_told_before_anything_is_made(tmp_path):
+    (tmp_path / "latest").mkdir()
+    with pytest.raises(ConfigError, match="latest is a folder, and the link to the newest run"):
+        run_directory.create(tmp_path, "small")
+    assert [path.name for path in tmp_path.iterdir()] == ["latest"]
+
+
+def test_the_command_that_was_typed_reaches_the_record_of_the_ranks(monkeypatch):
+    monkeypatch.delenv("PDEHVD_COMMAND", raising=False)
+    monkeypatch.setattr("sys.argv", ["pdehvd", "train", "a b.yaml", "--np", "2"])
+    for name, value in handed_on().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.argv", ["pdehvd", "train", "a b.yaml"])
+    command = environment_record.environment(2, 1)["command"]
+    assert command == ["pdehvd", "train", "a b.yaml", "--np", "2"]

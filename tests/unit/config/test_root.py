@@ -155,6 +155,25 @@ def test_the_file_names_the_run(tmp_path: Path) -> None:
     assert load_config(file)[0].name == "my-run-2-"
 
 
+@pytest.mark.parametrize("name", ["latest", "Latest"])
+def test_no_run_is_named_like_the_link_to_the_newest(tmp_path: Path, name: str) -> None:
+    file = write(tmp_path, VALID.replace("burgers", name))
+    with pytest.raises(ConfigError, match=rf"burgers.yaml:1: name: '{name}' is the name of the"):
+        load_config(file)
+    other = tmp_path / f"{name}.yaml"
+    other.write_text(VALID.replace("name: burgers\n", ""))
+    with pytest.raises(ConfigError, match=rf"{name}.yaml: name: '{name}' is the name of the link"):
+        load_config(other)
+    assert load_config(other, ["name=mine"])[0].name == "mine"
+
+
+def test_a_link_that_leads_to_itself_is_no_data_file(tmp_path: Path) -> None:
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    settings = ["problem.conditions.points={data: loop.csv}"]
+    with pytest.raises(ConfigError, match=r"'loop\.csv' is a link that leads back to itself"):
+        load_config(write(tmp_path, VALID), settings)
+
+
 def test_the_resolved_config_reads_back_the_same(tmp_path: Path) -> None:
     config, _ = load_config(write(tmp_path, VALID), ["training.max_seconds=1e-7", "seed=5"])
     assert "null" not in dump(config)

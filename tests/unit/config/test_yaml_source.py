@@ -110,6 +110,8 @@ def test_an_error_is_located_once() -> None:
         ("a: !!binary aGk=", "x.yaml:1: the tag"),
         ("? [1, 2]\n: 3", "x.yaml:1: a key must be text"),
         ("a: *missing", "x.yaml:1: a value that begins with * must be quoted"),
+        ('a: 1\nb: "x\\ud800"', "x.yaml:2: '\\ud800' is half of a letter"),
+        ('"\\udfff": 1', "x.yaml:1: '\\udfff' is half of a letter"),
         ("a: \x00", "x.yaml: not text that YAML allows"),
         ("a: &a [*a]", "x.yaml:1: nested too deeply"),
         ("a: " + "[" * 5000, "x.yaml: nested too deeply"),

@@ -49,9 +49,14 @@ def test_too_little_memory_and_too_few_cores(monkeypatch):
     assert machine_checks.memory(2, each=0.0).status == OK
     monkeypatch.setattr(machine_checks.ranks, "joined", lambda: False)
     monkeypatch.setattr(machine_checks, "node_cores", lambda: 4)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    monkeypatch.setattr("os.getloadavg", lambda: (3.0, 3.0, 3.0))
     crowded = machine_checks.cores(5)
     assert crowded.status == WARNING and "--np 4" in crowded.advice
     assert machine_checks.cores(4).status == OK
+    monkeypatch.setattr("os.getloadavg", lambda: (27.1, 3.0, 3.0))
+    busy = machine_checks.cores(4)
+    assert busy.status == WARNING and "load 27.1" in busy.found and "other programs" in busy.advice
 
 
 def test_a_machine_without_a_compiler_is_told_of_open_ports(monkeypatch):

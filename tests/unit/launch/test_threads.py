@@ -28,7 +28,7 @@ def test_more_than_the_cores_are_refused_with_the_numbers(monkeypatch, section, 
     monkeypatch.setattr(threads, "node_cores", lambda: 2)
     with pytest.raises(ConfigError) as raised:
         threads.check_cores(ProcessesSpec(**section), np)
-    assert told in str(raised.value) and "at most 2 processes x threads" in str(raised.value)
+    assert told in str(raised.value) and "processes times threads of at most 2" in str(raised.value)
 
 
 def test_cores_may_be_shared_where_nothing_forbids_it(monkeypatch):

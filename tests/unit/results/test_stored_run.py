@@ -107,3 +107,16 @@ def test_a_hole_is_outside(run):
     with pytest.warns(OutsideDomainWarning, match=r"1 of 2 .*x = 0, y = 0.1, by about 0.4"):
         run.predict(points)
     assert np.isnan(run.predict(points, outside="nan")["u"]).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("given", [None, 5, ["runs/a"]])
+def test_what_is_no_path_is_no_run(given):
+    with pytest.raises(ConfigError, match=r"a run cannot be .*; expected the path of its folder"):
+        Run(given)
+
+
+def test_points_far_away_are_told_in_one_sentence(run):
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        run.predict([[1e300, 0.0]])
+    assert [warning.category for warning in heard] == [OutsideDomainWarning]
