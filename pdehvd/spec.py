@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
 from operator import or_
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +17,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     ValidationInfo,
+    model_validator,
 )
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, to_jsonable_python
@@ -28,11 +30,20 @@ class Spec(BaseModel):
     """Base of every YAML section: immutable, and unknown keys are errors."""
 
     # Built at first use, so that sections see what plug-ins have registered by then.
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, allow_inf_nan=False)
 
     # What a problem, a model, a sampling or a reference is for: networks of coordinates ("points")
     # or networks that map fields on a grid ("grid").
     kind: ClassVar[str] = "points"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers_are_no_booleans(cls, data: Any) -> Any:
+        for name, field in cls.model_fields.items() if isinstance(data, dict) else ():
+            key = field.alias or name
+            if key in data:
+                _refuse_booleans(data[key], field.annotation, (key,))
+        return data
 
     def plain(self) -> dict[str, Any]:
         """Return what validates to an equal spec: plain data under YAML's keys, the name first.
@@ -46,6 +57,47 @@ class Spec(BaseModel):
         }
         data |= _plain(self.model_extra or {})
         return {key: data[key] for key in sorted(data, key=lambda key: key != "name")}
+
+
+def _refuse_booleans(value: Any, kind: Any, path: PathOfKeys) -> None:
+    """Refuse true and false where a number is expected: to Python they are 1 and 0.
+
+    What lies in other specs is left to them.
+    """
+    leaves = list(_alternatives(kind))
+    if isinstance(value, bool):
+        if (int in leaves or float in leaves) and bool not in leaves:
+            expected = "a number" if float in leaves else "a whole number"
+            text = "text or " if str in leaves else ""
+            raise ConfigError(f"got {str(value).lower()}", path, text + expected)
+    elif isinstance(value, dict):
+        inner = _union(get_args(leaf)[-1:] for leaf in leaves if get_origin(leaf) is dict)
+        for key, item in value.items():
+            _refuse_booleans(item, inner, (*path, key))
+    elif isinstance(value, list | tuple):
+        inner = _union(get_args(leaf) for leaf in leaves if get_origin(leaf) in (list, tuple))
+        for index, item in enumerate(value):
+            _refuse_booleans(item, inner, (*path, index))
+
+
+def _alternatives(kind: Any) -> Iterator[Any]:
+    """Yield the types behind an annotation."""
+    origin = get_origin(kind)
+    if origin is Annotated:
+        yield from _alternatives(get_args(kind)[0])
+    elif origin is Literal:
+        yield from map(type, get_args(kind))
+    elif origin in (Union, UnionType):
+        for one in get_args(kind):
+            yield from _alternatives(one)
+    else:
+        yield kind
+
+
+def _union(groups: Iterable[tuple[Any, ...]]) -> Any:
+    """Return the union of the types in the groups."""
+    found = tuple(one for group in groups for one in group if one is not Ellipsis)
+    return Union[found] if found else None  # noqa: UP007
 
 
 def _plain(value: Any) -> Any:

@@ -59,7 +59,7 @@ class _Finding:
 def explain(error: ValidationError, source: Source, model: type[BaseModel]) -> LocatedError:
     """Return one error with a line per finding, at most five."""
     details = error.errors(include_url=False)
-    findings = _chosen([_finding(one, source.data) for one in details])
+    findings = _unechoed(_chosen([_finding(one, source.data) for one in details]))
     lines: list[str] = []
     spelling: set[Path] = set()
     for finding in sorted(findings, key=lambda f: f.details["type"] == "missing"):
@@ -90,7 +90,14 @@ def _finding(details: ErrorDetails, data: Any) -> _Finding:
             tagged = True
         elif part != "[key]":
             branches.append((tuple(path), str(part)))
+    path += _below(details)
     return _Finding(tuple(path), tuple(branches), details)
+
+
+def _below(details: ErrorDetails) -> Path:
+    """Return the path inside the value that a validator of ours has found at fault."""
+    cause = details.get("ctx", {}).get("error")
+    return cause.path if isinstance(cause, ConfigError) else ()
 
 
 def _holds(holder: Any, part: str | int) -> bool:
@@ -136,6 +143,17 @@ def _merged(findings: Sequence[_Finding]) -> list[_Finding]:
     return list(result.values())
 
 
+def _unechoed(findings: Sequence[_Finding]) -> list[_Finding]:
+    """Leave out that a list is too short where only its faulty items were not counted."""
+    places = [finding.path for finding in findings]
+    return [
+        finding
+        for finding in findings
+        if finding.details["type"] != "too_short"
+        or not any(p[:-1] and p[: len(finding.path)] == finding.path != p for p in places)
+    ]
+
+
 def _told(
     finding: _Finding, model: type[BaseModel], data: Any, spelling: set[Path]
 ) -> ConfigError | None:
@@ -144,7 +162,7 @@ def _told(
     kind, context = details["type"], details.get("ctx", {})
     cause = context.get("error")
     if isinstance(cause, ConfigError):
-        return cause.within(*path)
+        return cause.within(*path[: len(path) - len(cause.path)])
     if kind == "extra_forbidden":
         tags = [tag for _, tag in finding.branches]
         error = _unknown(path, model, data, valid_keys(model, data, path[:-1], tags))
@@ -219,7 +237,7 @@ def expected_of(details: ErrorDetails) -> str:
         message = details["msg"].removeprefix("Input should be ")
         return message[:1].lower() + message[1:]
     several = [text.format(**context), *(expected_of(other) for other in context.get("also", []))]
-    if "a number" in several:
+    if "a number" in several or "a finite number" in several:
         several = [one for one in several if one != "a whole number"]
     return " or ".join(dict.fromkeys(several))
 

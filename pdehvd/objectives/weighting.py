@@ -47,22 +47,37 @@ class Fixed(Weighting):
     terms: dict[str, float] = Field({}, description="term, with or without its prefix: weight")
 
     def initial(self, terms: Sequence[str]) -> np.ndarray:
-        short = {name.split("/")[1]: i for i, name in enumerate(terms)} | {
-            name: i for i, name in enumerate(terms)
-        }
         weights = np.ones(len(terms))
         for name, weight in self.terms.items():
-            if name not in short:
-                raise ConfigError(
-                    f"'{name}' is not a term of the loss",
-                    ("terms", name),
-                    "one of " + ", ".join(terms),
-                    nearest(name, short),
-                )
+            place = self._place(name, terms)
             if weight < 0:
                 raise ConfigError(f"the weight {weight}", ("terms", name), "a number of at least 0")
-            weights[short[name]] = weight
+            weights[place] = weight
+        if not weights.any():
+            message = "all terms have weight 0, so that nothing is trained"
+            raise ConfigError(message, ("terms",), "a weight above 0")
         return weights
+
+    def _place(self, name: str, terms: Sequence[str]) -> int:
+        """Return the index of the term that is named, with or without its prefix."""
+        if name in terms:
+            return terms.index(name)
+        short = [term.split("/")[1] for term in terms]
+        found = [term for term, one in zip(terms, short, strict=True) if one == name]
+        if not found:
+            raise ConfigError(
+                f"'{name}' is not a term of the loss",
+                ("terms", name),
+                "one of " + ", ".join(terms),
+                nearest(name, [*short, *terms]),
+            )
+        if len(found) > 1:
+            message = f"several terms are called '{name}'"
+            raise ConfigError(message, ("terms", name), " or ".join(found))
+        if found[0] in self.terms:
+            message = f"'{name}' and '{found[0]}' are one term, which has two weights"
+            raise ConfigError(message, ("terms", name), "one of them")
+        return terms.index(found[0])
 
     def renewed(
         self,

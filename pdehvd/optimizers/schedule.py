@@ -205,7 +205,11 @@ class InverseTime(Schedule):
 
 def _number(value: Any) -> Any:
     """Let a bare number stand for a constant rate."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    number = isinstance(value, str) and value.strip()[:1] in set("+-.0123456789")
+    if isinstance(value, bool) or number:
+        shown = f"'{value}'" if number else str(value).lower()
+        raise ConfigError(f"got {shown}", (), "a number such as 0.001, or a schedule")
+    if not isinstance(value, int | float):
         return value
     return {"name": "constant", "value": value}
 

@@ -52,6 +52,8 @@ def real(values: np.ndarray) -> np.ndarray:
     array = np.asarray(values)
     if np.iscomplexobj(array):
         raise TypeError("complex numbers")
+    if array.dtype.kind == "b":
+        raise TypeError("true and false")
     if array.dtype.kind in "mM":
         raise TypeError("dates or durations, whose unit is unknown")
     return np.asarray(array, dtype=np.float64)

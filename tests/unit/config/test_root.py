@@ -271,6 +271,36 @@ def test_data_files_lie_beside_the_config(tmp_path: Path) -> None:
         ),
         (
             "1e-3",
+            "true",
+            "burgers.yaml:11: optimizer.learning_rate: got true; expected a number",
+        ),
+        (
+            "[-1, 1]",
+            "[-1, true]",
+            "burgers.yaml:5: problem.coordinates.x.1: got true; expected text or a number",
+        ),
+        (
+            "equations: 100",
+            "equations: 100, conditions: {walls: false}",
+            "burgers.yaml:10: sampling.conditions.walls: got false; expected a whole number",
+        ),
+        (
+            "{on: x = -1, equal: {u: 0}}",
+            "{on: x = -1, equal: {u: true}}",
+            "burgers.yaml:9: problem.conditions.walls.equal.u: got true; expected text or a number",
+        ),
+        (
+            "{on: x = -1, equal: {u: 0}}",
+            "{data: a.csv, weight: .inf}",
+            "burgers.yaml:9: problem.conditions.walls.weight: got inf; expected a finite number",
+        ),
+        (
+            "0.01/pi",
+            "-.inf",
+            "burgers.yaml:7: problem.constants.nu: got -inf; expected text or a finite number",
+        ),
+        (
+            "1e-3",
             "[fast]",
             "burgers.yaml:11: optimizer.learning_rate: got a list; expected a number",
         ),

@@ -62,3 +62,10 @@ def test_arrays_in_groups_are_refused(tmp_path: Path) -> None:
     file = write(tmp_path / "a.h5", {"run/t": np.ones(2)})
     with pytest.raises(ConfigError, match="no arrays at its top level"):
         read_table(file, ["t"])
+
+
+@pytest.mark.parametrize("ending", ["npz", "h5"])
+def test_true_and_false_are_no_numbers(tmp_path: Path, ending: str) -> None:
+    arrays = {"t": T, "x": X, "u": U > 1}
+    with pytest.raises(ConfigError, match="column 'u' holds something that is not a number"):
+        read_table(write(tmp_path / f"a.{ending}", arrays), ["t", "x", "u"])

@@ -9,6 +9,8 @@ import yaml
 from pdehvd.assembly.build import build_parts
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import load_config
+from pdehvd.errors import ConfigError
+from pdehvd.objectives.weighting import Fixed
 from pdehvd.training.checkpoint import Checkpoints, read_checkpoint
 from pdehvd.training.history import History
 from pdehvd.training.progress import Progress
@@ -151,9 +153,41 @@ def test_a_resumed_run_is_the_undisturbed_run(fit, tmp_path, sampling, weighting
     np.testing.assert_array_equal(whole.state.weights, resumed.state.weights)
 
 
+TERMS = ("equation/heat", "equation/start", "condition/heat")
+
+
 def test_weights_given_by_hand(fit):
     outcome, *_ = fit(steps=1, weighting={"name": "fixed", "terms": {"start": 7}})
     np.testing.assert_array_equal(outcome.state.weights, [1.0, 7.0])
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (
+            {"heat": 2},
+            "terms.heat: several terms are called 'heat'; expected equation/heat or condition/heat",
+        ),
+        (
+            {"equation/start": 2, "start": 3},
+            "terms.start: 'start' and 'equation/start' are one term, which has two weights; "
+            "expected one of them",
+        ),
+        (
+            dict.fromkeys(TERMS, 0),
+            "terms: all terms have weight 0, so that nothing is trained; expected a weight above 0",
+        ),
+        (
+            {"strat": 2},
+            f"terms.strat: 'strat' is not a term of the loss; expected one of {', '.join(TERMS)}; "
+            "did you mean 'start'?",
+        ),
+    ],
+)
+def test_weights_that_mean_nothing_or_two_things(weights, message):
+    with pytest.raises(ConfigError) as caught:
+        Fixed(terms=weights).initial(TERMS)
+    assert str(caught.value) == message
 
 
 PHASES = [{"name": "adam", "steps": 12, "learning_rate": 0.01}, {"name": "lbfgs"}]
