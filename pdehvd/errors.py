@@ -10,7 +10,7 @@ from pdehvd.synonyms import SYNONYMS, folded
 
 Path = tuple[str | int, ...]
 # The share of letters in common that makes a name worth proposing.
-_ALIKE = 0.62
+_ALIKE = 0.63
 
 
 class PdehvdError(Exception):
@@ -68,7 +68,8 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     That is a `same` name, or else the one that is spelt most alike.
     """
     known = list(valid)
-    found = same(name, known)
+    # torch.optim.Adam is Adam.
+    found = same(name, known) or same(name.rpartition(".")[2], known)
     if found:
         return found
     letters = {folded(one): one for one in reversed(known)}

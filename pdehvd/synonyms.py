@@ -19,22 +19,23 @@ _TABLE: dict[tuple[str, ...], str] = {
     ("output",): "outputdir outdir savedir logdir workdir rundir resultsdir",
     ("seed",): "randomseed manualseed rng",
     ("precision",): "dtype float floatx defaultfloat floattype datatype",
-    ("weighting", "terms"): "lossweights lossweight weights taskweights termweights lambdas",
+    ("weighting", "terms"): "lossweights lossweight weight weights taskweights "
+    "termweights lambda lambdas lambdaweighting",
     ("np", "processes"): "nproc nprocs numprocs numprocesses nprocesses ranks nranks worldsize "
     "workers numworkers",
-    ("threads",): "nthreads numthreads intraopthreads",
+    ("threads",): "threadsperprocess omp ompnumthreads nthreads numthreads intraopthreads",
     ("coordinates",): "domain variables independentvariables space inputvars bounds",
     ("geometry",): "geom shape",
     ("fields",): "outputs outputvars dependentvariables unknownfunctions states",
     ("constants",): "parameters params coefficients coeffs",
     ("unknowns",): "trainablevariables externaltrainablevariables trainableparameters",
     ("equations",): "pde pdes ode odes residuals residual",
-    ("sampling.equations", "equations"): "numdomain numcollocation ncollocation "
-    "collocationpoints collocation npoints numpoints domainpoints interiorpoints ninterior ndomain "
-    "numinterior nf",
+    ("points", "sampling.equations"): "numpoints npoints",
+    ("sampling.equations",): "numdomain numcollocation ncollocation collocationpoints collocation "
+    "domainpoints interiorpoints ninterior ndomain numinterior nf",
     ("conditions",): "bc bcs ic ics icbc icbcs bcic boundarycondition boundaryconditions "
     "initialcondition initialconditions constraints",
-    ("sampling.conditions", "conditions"): "numboundary numinitial nboundary ninitial "
+    ("points", "sampling.conditions"): "numboundary numinitial nboundary ninitial "
     "boundarypoints initialpoints nb nbc nic",
     ("conditions", "on"): "dirichletbc neumannbc robinbc dirichlet neumann robin",
     ("conditions", "periodic"): "periodicbc",
@@ -42,13 +43,13 @@ _TABLE: dict[tuple[str, ...], str] = {
     ("hard",): "hardconstraint hardconstraints hardconditions outputtransform ansatz trial",
     ("reference", "exact"): "exact exactsolution solution analytical analytic analyticsolution "
     "analyticalsolution groundtruth truth closedform",
-    ("on",): "where region location subset",
+    ("on",): "onboundary boundary criteria where region location subset",
     ("equal",): "value values rhs target",
     ("file", "data"): "csv npz hdf5 table dataset",
     ("training.steps", "steps"): "epochs epoch numepochs nepochs maxepochs iterations iteration "
     "iters numiterations niterations numiters niters niter maxiter maxiters maxiterations maxsteps "
     "numsteps nsteps trainingsteps totalsteps",
-    ("batch", "sampling.equations", "equations"): "batchsize minibatch minibatchsize",
+    ("batch", "points", "sampling.equations"): "batchsize minibatch minibatchsize",
     ("log_every",): "displayevery printevery logfrequency logfreq loginterval",
     ("checkpoint_every",): "saveevery savefrequency savefreq checkpointfreq checkpointinterval "
     "saveinterval",
@@ -56,7 +57,8 @@ _TABLE: dict[tuple[str, ...], str] = {
     ("resample_every",): "resamplefreq resampleperiod resampleinterval resample",
     ("early_stopping",): "earlystop",
     ("max_seconds",): "timelimit maxtime walltime",
-    ("learning_rate",): "lr stepsize eta baselr initiallr initlr learningrateinit",
+    ("learning_rate",): "lr stepsize eta baselr initiallr initlr learningrateinit scheduler "
+    "lrscheduler lrschedule learningrateschedule",
     ("clip_norm",): "gradclip gradientclip gradientclipval clipgradnorm maxnorm maxgradnorm",
     ("weight_decay",): "l2 decay regularization",
     ("epsilon",): "eps",

@@ -20,8 +20,10 @@ def read_text(file: Path) -> str:
     if file.is_dir():
         raise LocatedError(f"{file} is a folder; expected a YAML file")
     if not file.exists():
-        names = [p.name for p in file.parent.glob("*.y*ml")] if file.parent.is_dir() else []
-        near = nearest(file.name, names)
+        # Endings are alike in all, so that only what stands before them is compared.
+        there = file.parent.glob("*.y*ml") if file.parent.is_dir() else ()
+        names = {path.stem: path.name for path in there}
+        near = names.get(nearest(file.stem, names), "")
         raise LocatedError(
             f"there is no file {file}" + (f"; did you mean '{file.parent / near}'?" if near else "")
         )

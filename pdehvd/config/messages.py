@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,9 @@ from pydantic_core import ErrorDetails
 
 from pdehvd.config.files import LocatedError
 from pdehvd.config.keys import valid_keys
+from pdehvd.config.unknown_keys import unknown_key
 from pdehvd.config.yaml_source import Source
-from pdehvd.errors import ConfigError, Path, counted, nearest, same
+from pdehvd.errors import ConfigError, Path, counted, nearest
 
 MAXIMUM_LINES = 5
 _EXPECTED = {
@@ -165,7 +167,7 @@ def _told(
         return cause.within(*path[: len(path) - len(cause.path)])
     if kind == "extra_forbidden":
         tags = [tag for _, tag in finding.branches]
-        error = _unknown(path, model, data, valid_keys(model, data, path[:-1], tags))
+        error = unknown_key(path, model, data, valid_keys(model, data, path[:-1], tags))
         spelling.add((*path[:-1], error.nearest))
         return error
     if kind == "missing":
@@ -176,41 +178,14 @@ def _told(
         # What was meant to lie under the key most likely stands on its own level.
         expected = f"{expected_of(details)}, indented further than the key"
         return ConfigError("this key has no value", path, expected)
+    if kind in _MAPPINGS and re.match(r"[^\W\d]\w*:\S", str(details["input"])):
+        expected = f"{expected_of(details)}, with a space after the colon"
+        return ConfigError(f"got {_shown(details['input'])}", path, expected)
     if kind in ("too_long", "too_short"):
         return _length(details, path)
     return ConfigError(
         f"got {_shown(details['input'])}", path, expected_of(details), _near(details)
     )
-
-
-def _unknown(path: Path, model: type[BaseModel], data: Any, keys: Sequence[str]) -> ConfigError:
-    """Return the error of a key that stands where it means nothing."""
-    key = str(path[-1])
-    message, valid = f"unknown key '{key}'", "one of " + ", ".join(keys)
-    near = same(key, keys) or _begun(key, keys)
-    top = same(key, model.model_fields) if len(path) > 1 and not near else ""
-    if top:
-        return ConfigError(f"{message} here: '{top}' is a key at the top level", path, valid)
-    near = near or _elsewhere(key, path[:-1], model, data) or nearest(key, keys)
-    return ConfigError(message, path, valid, near)
-
-
-def _begun(key: str, keys: Sequence[str]) -> str:
-    """Return the only key that begins as the start of a word does, such as `initial` for `init`."""
-    longer = [one for one in keys if len(key) > 2 and one.startswith(key)]
-    return longer[0] if len(longer) == 1 else ""
-
-
-def _elsewhere(key: str, path: Path, model: type[BaseModel], data: Any) -> str:
-    """Return the full path of a key that another section knows, or an empty string."""
-    sections = [section for section in model.model_fields if path[:1] != (section,)]
-    known = {
-        section: valid_keys(model, {section: None, **data}, (section,)) for section in sections
-    }
-    dotted = [f"{section}.{one}" for section in sections for one in known[section]]
-    found = [f"{section}.{same(key, known[section])}" for section in sections]
-    likely = (one for one in found if one in dotted and not one.endswith(".name"))
-    return same(key, dotted) or next(likely, "")
 
 
 def _missing(path: Path) -> ConfigError:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import yaml
 
-from pdehvd.errors import Path, counted
+from pdehvd.config.yaml_flow import QUOTE
+from pdehvd.errors import counted
 
-_QUOTE = "quote an expression that holds a comma"
 _OPENERS = {"}": "{", "]": "["}
 
 
@@ -58,46 +58,6 @@ def explain(text: str, error: yaml.MarkedYAMLError) -> Fault:
     return Fault(f"not valid YAML: {error.problem or error.context}", mark.line)
 
 
-class Cut(NamedTuple):
-    """A value in {} or [] that a comma inside its own brackets has ended."""
-
-    message: str
-    node: yaml.ScalarNode
-    below: Path
-
-
-def find_cut(text: str, node: yaml.CollectionNode) -> Cut | None:
-    """Return the first cut expression among the keys and values of a node, None without any."""
-    parts: list[tuple[yaml.Node, Path]] = []
-    for index, part in enumerate(node.value):
-        if isinstance(part, tuple):
-            key = str(part[0].value) if isinstance(part[0], yaml.ScalarNode) else ""
-            parts += [(part[0], ()), (part[1], (key,))]
-        else:
-            parts.append((part, (index,)))
-    for one, below in parts:
-        if isinstance(one, yaml.ScalarNode) and _is_cut(text, one):
-            message = f"a comma ends the value '{one.value}'; {_QUOTE}: "
-            return Cut(f"{message}'{_whole(text[one.start_mark.index :])}'", one, below)
-    return None
-
-
-def _is_cut(text: str, node: yaml.ScalarNode) -> bool:
-    open_ = node.style is None and node.value.count("(") > node.value.count(")")
-    return open_ and text[node.end_mark.index :].lstrip().startswith(",")
-
-
-def _whole(text: str) -> str:
-    """Return an expression up to the comma or bracket that ends it outside parentheses."""
-    depth = 0
-    for position, letter in enumerate(text):
-        depth += (letter == "(") - (letter == ")")
-        ends = letter in ",]}\n" or text[position : position + 2] == ": "
-        if (depth <= 0 and ends) or letter == "\n":
-            return text[:position].strip()
-    return text.strip()
-
-
 def _no_break_space(context: _Context) -> Fault | None:
     for line in range(context.began, context.line + 1):
         if line < len(context.lines) and "\u00a0" in context.lines[line]:
@@ -134,8 +94,47 @@ def _bracket(context: _Context) -> Fault | None:
         message = f"'{found}' stands where '{closer}' must close the '{opener}' of line {opened}"
         return Fault(message, context.line)
     if before.count("(") > before.count(")"):
-        return Fault(f"an expression is cut at a comma or bracket; {_QUOTE}", context.line)
+        return Fault(f"an expression is cut at a comma or bracket; {QUOTE}", context.line)
     return Fault(f"a comma or a '{closer}' is missing in front of '{context.rest}'", context.line)
+
+
+def _after_quotes(context: _Context) -> Fault | None:
+    """Explain text behind a closing quotation mark, as in 'it's'."""
+    before = context.text[: context.column]
+    # In { } and [ ] a comma may be missing instead, unless the text touches the mark.
+    if "got '<scalar>'" not in context.problem:
+        before = before.rstrip()
+        if "found '<scalar>'" not in context.problem:
+            return None
+    if before[-1:] not in ("'", '"'):
+        return None
+    message = f"text follows the closing quotation mark {before[-1]}"
+    inside = "write '' for a ' inside single quotes, or use double quotes"
+    other = "quote the whole value, or use single quotes outside"
+    return Fault(f"{message}; {inside if before[-1] == chr(39) else other}", context.line)
+
+
+def _no_value(context: _Context) -> Fault | None:
+    """Explain a bracket that the end of the file leaves open, and a comma without a value."""
+    found = re.search(r"expected the node content, but found '(.*)'", context.problem)
+    if found is None:
+        return None
+    if found[1] == "<stream end>":
+        opener, line = _open_bracket(context.lines)
+        return Fault(f"the '{opener}' of line {line + 1} is not closed", line) if opener else None
+    return Fault(f"'{found[1]}' stands where a value is expected", context.line)
+
+
+def _open_bracket(lines: list[str]) -> tuple[str, int]:
+    """Return the last bracket that nothing closes, and its line; quoted text does not count."""
+    opened: list[tuple[str, int]] = []
+    for number, line in enumerate(lines):
+        for token in re.finditer(r"'[^']*'|\"[^\"]*\"|\s#.*|[\[{\]}]", line):
+            if token[0] in ("[", "{"):
+                opened.append((token[0], number))
+            elif token[0] in _OPENERS and opened:
+                opened.pop()
+    return opened[-1] if opened else ("", 0)
 
 
 def _two_colons(context: _Context) -> Fault:
@@ -150,7 +149,9 @@ def _colon(context: _Context) -> Fault | None:
     if ": " in before or (before.lstrip().startswith("- ") and ":" in before):
         return _two_colons(context)
     above = next((n for n in range(context.line - 1, -1, -1) if context.lines[n].strip()), 0)
-    if ":" not in context.lines[above] and _indentation(context.text) in _levels(context):
+    if not re.search(r":(\s|$)", context.lines[above]) and _indentation(context.text) in _levels(
+        context
+    ):
         return _keyless(context.lines[above], above)
     return _indented(context)
 
@@ -214,6 +215,9 @@ def _special(context: _Context) -> Fault | None:
     sign = value or inner
     if sign is None:
         return None
+    if sign[1] == "-":
+        message = "'- ' begins a list, whose items stand on lines of their own or in [ ]"
+        return Fault(f"{message}; quote an expression that begins with a minus", context.line)
     return Fault(f"a value that begins with {sign[1]} must be quoted", context.line)
 
 
@@ -225,9 +229,18 @@ def _escape(context: _Context) -> Fault | None:
 
 
 def _document(context: _Context) -> Fault | None:
-    if "another document" not in context.problem:
+    if "another document" in context.problem:
+        return Fault("'---' begins a second document; expected one config in a file", context.line)
+    if "expected '<document start>'" not in context.problem:
         return None
-    return Fault("'---' begins a second document; expected one config in a file", context.line)
+    above = [line.rstrip() for line in context.lines[: context.line]]
+    if "..." in above:
+        return Fault("'...' ends the config; expected nothing after it", context.line)
+    for number, line in enumerate(above):
+        if line.startswith("%"):
+            message = f"the line '{line[:40]}' is a directive of YAML; expected 'key: value'"
+            return Fault(f"{message}, and for an expression that begins with % quotes", number)
+    return Fault("this line follows the end of the config; expected nothing after it", context.line)
 
 
 _EXPLANATIONS: tuple[Callable[[_Context], Fault | None], ...] = (
@@ -236,6 +249,8 @@ _EXPLANATIONS: tuple[Callable[[_Context], Fault | None], ...] = (
     _escape,
     _document,
     _open_quote,
+    _no_value,
+    _after_quotes,
     _bracket,
     _no_colon,
     _colon,

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import yaml
 
 from pdehvd.config.files import LocatedError, read_text
-from pdehvd.config.yaml_errors import explain, find_cut
+from pdehvd.config.yaml_errors import explain
+from pdehvd.config.yaml_flow import find_cut
 from pdehvd.errors import ConfigError, Path
 
 MAXIMUM_NODES = 100_000
@@ -115,7 +116,8 @@ def parse_source(text: str, name: str) -> Source:
     if node is None:
         raise LocatedError(f"{name}: the file is empty; expected sections such as problem")
     if not isinstance(node, yaml.MappingNode):
-        raise builder.fault("the file is not a mapping; expected `key: value` lines", node)
+        message = "the file is not a mapping; expected `key: value` lines"
+        raise builder.fault(f"{message}, with a space after the colon", node)
     return Source(name, builder.build(node, ()), builder.marks)
 
 

@@ -185,7 +185,55 @@ def _sign(match: re.Match[str], names: _Names) -> tuple[str, str] | None:
     return None if sign in names.known else (f"the sign '{sign}' cannot be read", _SIGNS[sign])
 
 
+def _number_with_unit(match: re.Match[str], names: _Names) -> tuple[str, str] | None:
+    """Answer `5 mm` and `0.5a`; what follows is not a name that a factor was to have."""
+    unit = match[2].strip()
+    if {*names.known, *CONSTANTS, *FUNCTIONS} & set(re.findall(_NAME, unit)):
+        return None
+    message = f"the number is followed by '{unit}', which is not a name here"
+    return message, "a number without a unit; a product is written with *"
+
+
+def _decimal_comma(match: re.Match[str], _: _Names) -> tuple[str, str] | None:
+    whole, decimals = match.groups()
+    thousands = f", or {whole}{decimals}" if len(decimals) == 3 and whole.strip("+-0") else ""
+    return "a comma stands in a number", f"a decimal point: {whole}.{decimals}{thousands}"
+
+
+def _spaced_number(match: re.Match[str], _: _Names) -> tuple[str, str] | None:
+    return "a space stands in a number", re.sub(r"\s", "", match.group())
+
+
+def _exponent(match: re.Match[str], _: _Names) -> tuple[str, str] | None:
+    return "the exponent of a number is written with e", f"{match[1]}e{match[2]}"
+
+
+def _percent(match: re.Match[str], _: _Names) -> tuple[str, str] | None:
+    return "'%' has no meaning", f"the number itself: {float(match[1]) / 100:.6g}"
+
+
+def _of_expression(match: re.Match[str], names: _Names) -> tuple[str, str] | None:
+    """Answer `((1 + x)*u_x)_x`."""
+    axis = match[1][0] if match[1][0] in names.coordinates else match[1]
+    field = next(iter(names.fields), "u")
+    message = f"')_{match[1]}': derivatives of expressions are not known"
+    way = (
+        f"a further field (fields: [{field}, q]) with an equation of its own, q = ..., and q_{axis}"
+    )
+    return message, f"its terms by the product rule, or {way}"
+
+
+_UNSIGNED = r"\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?"
 _RULES: tuple[tuple[str, _Rule], ...] = (
+    (r"\)\s*_\{?([^\W\d_]+)\}?", _of_expression),
+    (r"^\s*([-+]?\d+),(\d+)\s*$", _decimal_comma),
+    (r"(?<![\w.])\d{1,3}(?:\s\d{3})+(?![\w])", _spaced_number),
+    (r"(?<![\w.])(\d+\.?\d*|\.\d+)[dD]([-+]?\d+)(?!\w)", _exponent),
+    (rf"^\s*([-+]?(?:{_UNSIGNED}))\s*%\s*$", _percent),
+    (
+        rf"^\s*[-+]?({_UNSIGNED})(?![eE][-+]?\d)\s*((?:[^\W\d_]|°)[\w\s/^*.·⁻²³-]*)$",
+        _number_with_unit,
+    ),
     (rf"(?<![\w.])({_NAME})(\.{_NAME})+\s*\(?", _attribute),
     (rf"(?<![\w.])({_OF_DERIVATIVES}|Derivative)\s*\(", _derivative),
     (rf"\bd(\^?\d)?({_NAME})?\s*/\s*d\w+(\^\d)?", _derivative),

@@ -322,6 +322,12 @@ def test_data_files_lie_beside_the_config(tmp_path: Path) -> None:
         ),
         ("[u]", "[u, v, z]", "burgers.yaml:3: problem: too many fields"),
         (
+            "{u: 0}}",
+            "'u:0'}",
+            "burgers.yaml:9: problem.conditions.walls.equal: got 'u:0'; expected a mapping of keys "
+            "to values, with a space after the colon",
+        ),
+        (
             "0.01/pi",
             "null",
             "burgers.yaml:7: problem.constants.nu: got null; expected text or a number",
@@ -367,6 +373,26 @@ def test_a_section_that_is_missing(tmp_path: Path) -> None:
         "burgers.yaml: the key 'problem' is missing",
         "burgers.yaml: the key 'sampling' is missing",
     ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "meant"),
+    [
+        ("problem.num_domain=9", "sampling.equations"),
+        ("sampling.num_domain=9", "equations"),
+        ("training.patience=9", "early_stopping.patience"),
+        ("problem.conditions.walls.width=9", ""),
+        ("width=9", "model.width"),
+    ],
+)
+def test_a_key_that_has_another_place(tmp_path: Path, setting: str, meant: str) -> None:
+    told = message(tmp_path, VALID, setting)
+    assert told.partition("did you mean ")[2] == (f"'{meant}'?" if meant else "")
+
+
+def test_a_weight_inside_a_condition(tmp_path: Path) -> None:
+    told = message(tmp_path, VALID, "problem.conditions.walls.weight_=9")
+    assert "'weighting' is a key at the top level" in told
 
 
 def test_a_bare_name_stands_for_a_section(tmp_path: Path) -> None:

@@ -109,10 +109,44 @@ def message(text: str) -> str:
         ("heat: u_t", "heat: *u_t", "a.yaml:5: a value that begins with * must be quoted"),
         ("heat: u_t", "heat: %u_t", "a.yaml:5: a value that begins with % must be quoted"),
         ("heat: u_t", "heat: @u_t", "a.yaml:5: a value that begins with @ must be quoted"),
-        ("heat: u_t", "heat: - u_t", "a.yaml:5: a value that begins with - must be quoted"),
+        ("heat: u_t", "heat: - u_t", "a.yaml:5: '- ' begins a list, whose items stand on lines"),
         ("heat: u_t", "heat: > u_t", "a.yaml:5: a value that begins with > must be quoted"),
         ("  fields", "\u00a0 fields", "a.yaml:3: this line holds a no-break space; expected plain"),
         ("seed: 1", "---\nseed: 1", "a.yaml:11: '---' begins a second document; expected one"),
+        ("seed: 1", "...\nseed: 1", "a.yaml:12: '...' ends the config; expected nothing after it"),
+        ("name: heat", "%include a\nname: heat", "a.yaml:1: the line '%include a' is a directive"),
+        ("seed: 1", "seed: [\n", "a.yaml:11: the '[' of line 11 is not closed"),
+        (
+            "seed: 1",
+            "seed: {a: '}'}\nb: {c: [1], d: ",
+            "a.yaml:12: the '{' of line 12 is not closed",
+        ),
+        ("[u]", "[u,, v]", "a.yaml:3: ',' stands where a value is expected"),
+        ("{u: 0}", "{u: 0,, v: 1}", "a.yaml:7: ',' stands where a value is expected"),
+        ("u_t - u_xx", "'it's'", "a.yaml:5: text follows the closing quotation mark '; write ''"),
+        (
+            "x = 0, equal",
+            "'it's', equal",
+            "a.yaml:7: text follows the closing quotation mark '; write",
+        ),
+        ("u_t - u_xx", '"u" + v', 'a.yaml:5: text follows the closing quotation mark "; quote the'),
+        (
+            "  fields: [u]",
+            "  fields:[u]",
+            "a.yaml:3: the line 'fields:[u]' is not a key with a value",
+        ),
+        (
+            "{u: 0}",
+            "{u:0}",
+            "a.yaml:7: problem.conditions.walls.equal: a space is missing after the colon of "
+            "'u:0'; expected 'u: 0'",
+        ),
+        (
+            "{u: 0}",
+            "{u: 0,5}",
+            "a.yaml:7: problem.conditions.walls.equal.u: a comma ends the value '0'; expected a "
+            "decimal point: 0.5",
+        ),
         ("seed: 1", "seed: 1\nname: b", "a.yaml:12: duplicate key 'name', first on line 1"),
     ],
 )

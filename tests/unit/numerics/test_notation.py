@@ -141,6 +141,21 @@ def test_delays_and_shifts(text: str) -> None:
         ("u; v", "'and' between conditions"),
         ("|u|", "abs(...), or 'or' between conditions"),
         ("nu u_xx", "products written with *"),
+        ("5 nu", "products written with *"),
+        ("2 pi", "products written with *"),
+        ("5 mm", "a number without a unit; a product is written with *"),
+        ("10 kg m^-3", "a number without a unit; a product is written with *"),
+        ("0.5a", "a number without a unit; a product is written with *"),
+        ("-0,5", "a decimal point: -0.5"),
+        ("1,000", "a decimal point: 1.000, or 1000"),
+        ("1.0D-3", "1.0e-3"),
+        ("nu*u_xx + 1 000", "1000"),
+        ("5 %", "the number itself: 0.05"),
+        (
+            "((1 + x)*u_x)_x",
+            "its terms by the product rule, or a further field (fields: [u, q]) with an equation "
+            "of its own, q = ..., and q_x",
+        ),
     ],
 )
 def test_what_is_expected_instead(text: str, expected: str) -> None:

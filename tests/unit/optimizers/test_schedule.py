@@ -120,3 +120,11 @@ def test_what_makes_no_sense_is_refused():
     with pytest.raises((ValidationError, ConfigError), match="reference batch, and none is named"):
         Constant(value=1.0, warmup={"steps": 3, "shape": "constant"})
     assert Constant(value=1.0, warmup=0) == Constant(value=1.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [("1/1000", "'1/1000'"), ("1.0D-3", "'1.0D-3'"), (True, "true")]
+)
+def test_a_rate_is_a_number_and_not_its_text(value, shown):
+    with pytest.raises(ValidationError, match=f"got {shown}; expected a number such as 0.001"):
+        TypeAdapter(LearningRate).validate_python(value)
