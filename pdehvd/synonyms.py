@@ -127,7 +127,7 @@ _TABLE: dict[tuple[str, ...], str] = {
     ("savedmodel",): "tensorflow tf keras onnx",
     ("npz",): "numpy npy",
     # Functions and numbers.
-    ("log",): "ln loge",
+    ("log",): "loge",
     ("asin",): "arcsin",
     ("acos",): "arccos",
     ("atan",): "arctan",

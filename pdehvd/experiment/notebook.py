@@ -58,7 +58,7 @@ def train(
             command += ["--set", setting]
         code, directory, complaint = _follow(command, quiet)
     if code not in (0, _INTERRUPTED) or directory is None:
-        raise _error(code, complaint)
+        raise _error(code, _in_python(complaint, path if isinstance(config, Mapping) else None))
     return Run(directory, plugins)
 
 
@@ -144,6 +144,15 @@ def _printable(text: str) -> str:
 def _collect(stream: IO[str] | None, lines: list[str]) -> None:
     for line in stream or ():
         lines.append(line.encode("utf-8", "replace").decode("utf-8"))
+
+
+def _in_python(complaint: str, written: Path | None) -> str:
+    """Name what was given to `train`, not options of the shell or the file `written` for it."""
+    if written is not None:
+        complaint = re.sub(rf"^\S*{re.escape(written.name)}(:\d+)?: ", "", complaint, flags=re.M)
+    # What follows names the setting in full, unless the mark in front of it has.
+    complaint = re.sub(r"^--set (\S+): (?=\1\.)", "", complaint, flags=re.M)
+    return re.sub(r"^--set ", "", complaint, flags=re.M)
 
 
 def _error(code: int, complaint: str) -> PdehvdError:

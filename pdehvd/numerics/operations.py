@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import scipy.special
 import sympy
 
 Operations = Mapping[str, Callable[..., Any]]
@@ -24,6 +25,8 @@ UNARY: dict[Any, str] = {
     sympy.tanh: "tanh",
     sympy.exp: "exp",
     sympy.log: "log",
+    sympy.erf: "erf",
+    sympy.erfc: "erfc",
     sympy.Abs: "abs",
     sympy.sign: "sign",
 }
@@ -73,6 +76,8 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "acos": np.arccos,
     "atan": np.arctan,
     "atan2": np.arctan2,
+    "erf": scipy.special.erf,
+    "erfc": scipy.special.erfc,
     "power": np.power,
     "where": np.where,
     "and": np.logical_and,
@@ -96,6 +101,8 @@ def tensorflow() -> dict[str, Callable[..., Any]]:
         "acos": tf.math.acos,
         "atan": tf.math.atan,
         "atan2": tf.math.atan2,
+        "erf": tf.math.erf,
+        "erfc": tf.math.erfc,
         "power": tf.math.pow,
         "where": tf.where,
         "and": tf.math.logical_and,

@@ -28,7 +28,8 @@ def read_points(given: Any, names: Sequence[str]) -> GivenPoints:
     """Return the points that are given for the coordinates `names`.
 
     An array [N, D] has the coordinates as columns in their order; with one coordinate [N] is the
-    same. A mapping or a data frame has them by name, and arrays and numbers are broadcast.
+    same. A mapping or a data frame has them by name, and arrays and numbers are broadcast; other
+    columns of a table are not looked at.
     Raises ConfigError for anything else.
     """
     columns = _columns(given, names)
@@ -63,7 +64,8 @@ def _columns(given: Any, names: Sequence[str]) -> dict[str, Any] | None:
     missing = [name for name in names if name not in labels]
     surplus = [label for label in labels if label not in names]
     twice = [label for label in names if labels.count(label) > 1]
-    if not (missing or surplus or twice):
+    table = not isinstance(given, Mapping)
+    if not (missing or twice or (surplus and not table)):
         return {name: given[name] for name in names}
     faults = {"lack": missing, "hold": surplus, "hold twice": twice}
     said = [f"{verb} {', '.join(map(repr, found))}" for verb, found in faults.items() if found]

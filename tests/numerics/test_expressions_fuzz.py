@@ -93,7 +93,7 @@ NUMBERS = ["0", "1", "2", "3", "0.5", "7", "100", "1e-3", "1e10", "1e-300", "1e3
 def _grown(children):
     pairs = st.tuples(children, st.sampled_from(["+", "-", "*", "/", "^"]), children)
     functions = ["sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "log"]
-    functions += ["sqrt", "abs", "sign", "heaviside"]
+    functions += ["ln", "erf", "erfc", "sqrt", "abs", "sign", "heaviside"]
     tests = st.tuples(children, st.sampled_from(["<", "<=", "=", "!=", ">"]), children)
     return st.one_of(
         pairs.map(lambda p: f"({p[0]}{p[1]}{p[2]})"),

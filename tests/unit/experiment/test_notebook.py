@@ -62,6 +62,27 @@ def test_a_mapping_becomes_a_file_that_goes_away(command, tmp_path, monkeypatch)
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["x"]
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("--set trainig.steps: unknown key 'trainig'", "trainig.steps: unknown key 'trainig'"),
+        ("--set optimizer: optimizer.name: unknown", "optimizer.name: unknown"),
+        ("{file}:7: problem.fields: got 3", "problem.fields: got 3"),
+        ("{file}: the key 'problem' is missing", "the key 'problem' is missing"),
+    ],
+)
+def test_errors_name_what_python_was_given(monkeypatch, tmp_path, said, told):
+    monkeypatch.chdir(tmp_path)
+
+    def follow(given, quiet):
+        return 2, None, said.format(file=given[given.index("train") + 1]) + "\n"
+
+    monkeypatch.setattr(notebook, "_follow", follow)
+    with pytest.raises(ConfigError) as caught:
+        train({"problem": {}}, trainig={"steps": 3})
+    assert str(caught.value) == told
+
+
 def test_lines_are_shown_as_they_come_and_tell_the_directory(capsys):
     code, directory, complaint = notebook._follow(
         python(

@@ -36,6 +36,10 @@ CLOSED_FORMS = {
     ),
     "sinh(x) + cosh(y) + tanh(x*y)": lambda x, y, k: np.sinh(x) + np.cosh(y) + np.tanh(x * y),
     "exp(-x^2) + log(1 + y) + sqrt(x)": lambda x, y, k: np.exp(-x * x) + np.log1p(y) + np.sqrt(x),
+    "ln(y) - log(x)": lambda x, y, k: np.log(y) - np.log(x),
+    "erf(2*x - y) + erfc(y)*k": lambda x, y, k: (
+        np.vectorize(math.erf)(2 * x - y) + np.vectorize(math.erfc)(y) * k
+    ),
     "abs(x - 0.5) + sign(x - y) + heaviside(y - 0.5)": lambda x, y, k: (
         np.abs(x - 0.5) + np.sign(x - y) + np.heaviside(y - 0.5, 0.5)
     ),
@@ -220,6 +224,19 @@ def test_common_parts_are_computed_once():
 def test_integer_powers_are_products():
     program = Program([parse("x^2 + x^-3", SYMBOLS)], NAMES)
     assert "power" not in {step[0] for step in program.steps}
+
+
+def test_derivatives_of_the_error_function(inputs):
+    expr = parse("erf(x*y) - erfc(3*x)", SYMBOLS)
+    [slope] = compile_numpy([expr.diff(symbol("x"))], NAMES)(inputs)
+    x, y = inputs["x"], inputs["y"]
+    bell = 2 / np.sqrt(np.pi)
+    _close(slope, bell * (y * np.exp(-((x * y) ** 2)) + 3 * np.exp(-9 * x * x)), 1e-14)
+    variable = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(variable)
+        [value] = compile_tf([expr], NAMES)({**inputs, "x": variable})
+    _close(tape.gradient(value, variable).numpy(), slope, 1e-14)
 
 
 def test_a_name_without_a_value_is_an_error():

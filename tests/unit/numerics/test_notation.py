@@ -77,7 +77,7 @@ def test_functions_of_libraries(text: str, written: str) -> None:
 @pytest.mark.parametrize(
     ("text", "near"),
     [
-        ("ln(x)", "log"),
+        ("loge(x)", "log"),
         ("arcsin(x)", "asin"),
         ("SIN(x)", "sin"),
         ("maximum(x, 1)", "max"),

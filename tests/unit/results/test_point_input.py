@@ -24,6 +24,7 @@ RIGHT = [[0.0, 0.5], [1.0, 0.5]]
         pd.DataFrame({"t": [0.5, 0.5], "x": [0, 1]}, index=[4, 9]),
         pd.DataFrame({"t": [0.5, 0.5], "x": pd.array([0, 1], "Int64")}),
         np.array([(0, 0.5), (1, 0.5)], [("x", "i4"), ("t", "f8")]),
+        pd.DataFrame({"t": [0.5, 0.5], "note": ["a", "b"], "x": [0, 1], "u": [3, 4]}),
     ],
     ids=lambda given: type(given).__name__,
 )
@@ -86,6 +87,7 @@ def test_what_is_masked_is_no_number():
         ({"x": [0], "tt": [1]}, "lack 't' and hold 'tt'.*did you mean 't'"),
         ({"x": [0], "t": [1], "y": [2]}, "points hold 'y'"),
         (pd.DataFrame([[0, 1]]), "lack 'x', 't' and hold 0, 1"),
+        (pd.DataFrame({"x": [0], "tt": [1]}), "lack 't' and hold 'tt'.*did you mean 't'"),
         (pd.DataFrame([[0, 1, 2]], columns=["x", "t", "x"]), "hold twice 'x'"),
         ({"x": [0, 1], "t": [0, 1, 2]}, r"do not fit each other: x \(2,\), t \(3,\)"),
     ],
