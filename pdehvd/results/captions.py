@@ -21,7 +21,8 @@ def caption(name: str, known: Collection[str], terms: int) -> str:
     """
     kind, _, field = name.partition("_")
     if name == "loss":
-        return "The loss and the terms that it is made of." if terms > 1 else "The loss."
+        several = "The loss, a weighted sum, and its terms without their weights."
+        return several if terms > 1 else "The loss."
     if name == "samples":
         return "Held-out samples: inputs and network" + (
             ", reference and difference." if known else "."

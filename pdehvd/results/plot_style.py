@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import matplotlib.style
+import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -91,9 +92,20 @@ def line_style(index: int) -> dict[str, Any]:
     return {"color": COLOURS[index % len(COLOURS)], "linestyle": dashes}
 
 
+class _BetweenDecades(LogFormatterSciNotation):
+    """Labels of 2 and 5 where the axis shows less than two decades, and of all where few fit."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        low, high = np.log10(np.sort(self.axis.get_view_interval()))  # type: ignore[union-attr]
+        if np.floor(high) - np.ceil(low) >= 1:
+            return ""
+        leading = round(x / 10 ** np.floor(np.log10(x) + 1e-9))
+        return str(super().__call__(x, pos)) if leading in (2, 5) or high - low < 0.7 else ""
+
+
 def log_axis(axes: Axes) -> None:
     """Make the vertical axis logarithmic with a grid at every decade."""
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(base=10, numticks=8))
-    axes.yaxis.set_minor_formatter(LogFormatterSciNotation(minor_thresholds=(1.0, 0.4)))
+    axes.yaxis.set_minor_formatter(_BetweenDecades(minor_thresholds=(np.inf, np.inf)))
     axes.grid(True, axis="both", which="major")

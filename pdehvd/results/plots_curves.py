@@ -50,13 +50,25 @@ def _losses(history: pd.DataFrame) -> Figure | None:
         return None
     picture = figure(WIDTH, HEIGHT + 0.16 * max(len(terms) - MANY, 0))
     axes = picture.subplots()
-    if len(terms) > 1 or not total:
+    several, weighted = len(terms) > 1, _weighted(history, terms)
+    if several or not total:
         _lines(axes, history, terms, "loss/", linewidth=1.1)
     if total:
-        _line(axes, history, "loss/total", color=INK, linewidth=1.8, label="total", zorder=1.9)
-    several = len(terms) > 1
-    _finish(axes, "loss", "Loss and its terms" if several else "Loss", legend=several)
+        label = "total, weighted" if weighted else "total"
+        _line(axes, history, "loss/total", color=INK, linewidth=1.8, label=label, zorder=1.9)
+    title = "Loss and its terms" + (" without their weights" if weighted else "")
+    _finish(axes, "loss", title if several else "Loss", legend=several)
     return picture
+
+
+def _weighted(history: pd.DataFrame, terms: Sequence[str]) -> bool:
+    """Return whether the total is another sum than that of the terms, which have no weights."""
+    if "loss/total" not in history or not terms:
+        return False
+    total = _values(history, "loss/total")
+    plain = sum(_values(history, term) for term in terms)
+    with np.errstate(invalid="ignore"):
+        return bool(np.any(np.abs(plain - total) > 1e-3 * np.abs(total)))
 
 
 @in_style
@@ -203,9 +215,20 @@ def _finish(
         log_axis(axes)
     else:
         axes.grid(True)
+        _scale(axes, np.concatenate([np.asarray(values, dtype=float) for values in shown]))
     axes.set_xlabel("step")
     axes.set_ylabel(label)
     axes.set_title(title, loc="left")
     axes.margins(x=0.01)
     if legend:
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=1.8)
+
+
+def _scale(axes: Axes, values: np.ndarray) -> None:
+    """Show a constant on an axis from 0, and counts with whole numbers."""
+    finite = values[np.isfinite(values)]
+    if finite.size and (finite == np.round(finite)).all():
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True, min_n_ticks=1))
+    if finite.size and finite.min() == finite.max():
+        limits = (0.0, 2 * float(finite[0])) if finite[0] else (-1.0, 1.0)
+        axes.set_ylim(min(limits), max(limits))

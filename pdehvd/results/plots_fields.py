@@ -18,8 +18,9 @@ from pdehvd.results.solution import compared, span
 from pdehvd.results.trained_points import TrainedAtPoints
 
 PIXELS = 241
-# Letters in a line of a label next to a panel, and how many coordinates it names one by one.
-_PLACE, _NAMED = 32, 8
+# Letters in a line of a label next to a panel; how many coordinates of one value it names each with
+# the value, and how many it names at all.
+_PLACE, _APART, _NAMED = 32, 3, 8
 WIDTH = 9.6
 
 
@@ -104,14 +105,18 @@ def sheet(trained: TrainedAtPoints, section: Section) -> Sheet | None:
 
 
 def _place(fixed: Mapping[str, float]) -> str:
-    """Say where a section lies, as narrow as a panel: coordinates of one value share it."""
+    """Say where a section lies, as narrow as a panel: many coordinates of one value share it."""
     groups: dict[str, list[str]] = {}
     for name, at in fixed.items():
         groups.setdefault(f"{at:.4g}", []).append(name)
-    parts = [
-        f"{', '.join(names) if len(names) <= _NAMED else f'{len(names)} others'}~=~{at}"
-        for at, names in groups.items()
-    ]
+    parts: list[str] = []
+    for at, names in groups.items():
+        if len(names) <= _APART:
+            parts += [f"{name}~=~{at}" for name in names]
+        elif len(names) <= _NAMED:
+            parts.append(f"{', '.join(names)} all~=~{at}")
+        else:
+            parts.append(f"{len(names)} others~=~{at}")
     return fill(", ".join(parts), _PLACE).replace("~", " ")
 
 

@@ -1,3 +1,5 @@
+import itertools
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -51,6 +53,46 @@ def test_unknowns_stand_beside_their_true_values():
     (axes,) = curves(history, {"nu": 0.125})["unknowns"].axes
     assert [text.get_text() for text in axes.texts] == ["0.15\ntrue 0.125"]
     assert axes.get_lines()[1].get_ydata()[0] == 0.125
+
+
+@pytest.mark.parametrize(
+    ("weight", "title", "label"),
+    [
+        (1.0, "Loss and its terms", "total"),
+        (3.0, "Loss and its terms without their weights", "total, weighted"),
+    ],
+)
+def test_a_weighted_total_is_told_from_its_terms(weight, title, label):
+    terms = {"loss/equation/a": np.array([2.0, 1.0]), "loss/condition/b": np.array([1.0, 0.5])}
+    total = terms["loss/equation/a"] + weight * terms["loss/condition/b"]
+    history = pd.DataFrame({"step": [0, 1], "loss/total": total, **terms})
+    (axes,) = curves(history, {})["loss"].axes
+    assert axes.get_title(loc="left") == title
+    assert axes.get_lines()[-1].get_label() == label
+
+
+@pytest.mark.parametrize("low", [0.013, 0.021, 0.0095, 0.03])
+@pytest.mark.parametrize("factor", [21, 45, 90, 300])
+def test_labels_of_a_short_logarithmic_axis_do_not_overlap(low, factor):
+    values = np.geomspace(low, low * factor, 7)
+    history = pd.DataFrame({"step": range(7), "step_length": values, "evaluations": 1.0})
+    picture = curves(history, {})["method"]
+    picture.draw_without_rendering()
+    labels = [*picture.axes[0].get_yticklabels(), *picture.axes[0].get_yticklabels(minor=True)]
+    boxes = [label.get_window_extent() for label in labels if label.get_text()]
+    bottom, top = picture.axes[0].get_window_extent().intervaly
+    seen = sorted(
+        (box for box in boxes if bottom <= box.y0 + box.height / 2 <= top), key=lambda b: b.y0
+    )
+    assert len(seen) >= 2
+    assert all(below.y1 <= above.y0 for below, above in itertools.pairwise(seen))
+
+
+def test_a_constant_does_not_look_like_noise():
+    history = pd.DataFrame({"step": range(3), "step_length": [0.5, 0.7, 0.6], "evaluations": 1.0})
+    axes = curves(history, {})["method"].axes[1]
+    assert axes.get_ylim() == (0, 2)
+    np.testing.assert_array_equal(axes.get_yticks(), np.round(axes.get_yticks()))
 
 
 def test_a_loss_that_is_nowhere_positive_is_drawn():
@@ -145,9 +187,9 @@ def test_the_place_of_a_section_is_short_however_many_coordinates_are_fixed(fake
         return sheet(run, sections(run.problem.domain)[1]).title
 
     equal = title([[0, 1]] * 10)
-    assert (
-        equal.replace("\n", " ") == "x1, x3, x4, x5, x6, x7, x8, x9 = 0.5" and longest(equal) < 33
-    )
+    named = "x1, x3, x4, x5, x6, x7, x8, x9 all = 0.5"
+    assert equal.replace("\n", " ") == named and longest(equal) < 33
+    assert title([[0, 1]] * 4) == "x1 = 0.5, x3 = 0.5"
     assert title([[0, 1]] * 50) == "48 others = 0.5"
     different = title([[0, 1 + number] for number in range(10)])
     assert different.startswith("x1 = 1, x3 = 2,") and longest(different) < 33
