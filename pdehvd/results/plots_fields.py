@@ -110,13 +110,13 @@ def _place(fixed: Mapping[str, float]) -> str:
     for name, at in fixed.items():
         groups.setdefault(f"{at:.4g}", []).append(name)
     parts: list[str] = []
-    for at, names in groups.items():
+    for value, names in groups.items():
         if len(names) <= _APART:
-            parts += [f"{name}~=~{at}" for name in names]
+            parts += [f"{name}~=~{value}" for name in names]
         elif len(names) <= _NAMED:
-            parts.append(f"{', '.join(names)} all~=~{at}")
+            parts.append(f"{', '.join(names)} all~=~{value}")
         else:
-            parts.append(f"{len(names)} others~=~{at}")
+            parts.append(f"{len(names)} others~=~{value}")
     return fill(", ".join(parts), _PLACE).replace("~", " ")
 
 

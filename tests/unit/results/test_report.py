@@ -88,7 +88,7 @@ def test_a_run_without_reference_says_so_and_names_none_elsewhere(written):
 def test_captions_name_the_reference_where_there_is_one(written):
     _, text = written()
     assert captions(text)[0] == "The network&#x27;s solution, the reference, and the error."
-    assert "The loss and the terms that it is made of." in captions(text)
+    assert "The loss, a weighted sum, and its terms without their weights." in captions(text)
 
 
 @pytest.mark.parametrize(
