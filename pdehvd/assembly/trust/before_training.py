@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from pdehvd.assembly.trust import suggested_fixes
 from pdehvd.assembly.trust.caution import Caution, number, shift
+from pdehvd.assembly.trust.contradictions import contradictions
 from pdehvd.assembly.trust.initial_guesses import first_guesses
 from pdehvd.assembly.trust.magnitudes import FieldSize, TermSize
+from pdehvd.assembly.trust.missing_conditions import free_constants, missing_conditions
 from pdehvd.assembly.trust.problem_scales import Scales
 from pdehvd.assembly.trust.transport_speeds import Motion
 
@@ -249,6 +251,9 @@ def _features(scales: Scales, motion: Motion) -> suggested_fixes.Lines:
 
 
 _RULES: tuple[Callable[[Scales], Iterator[Caution]], ...] = (
+    contradictions,
+    missing_conditions,
+    free_constants,
     field_values,
     term_balance,
     coordinate_extents,

@@ -75,8 +75,8 @@ def _of_block(problem: PDEProblem, block: Block) -> Iterator[Imposed]:
     columns = columns_of(problem, items)
     for term in block.terms:
         for expression in term.expressions:
-            field, value = _solved(problem, expression)
-            if field is None or value is None:
+            field, value = solved(problem, expression)
+            if field not in problem.fields or value is None:
                 continue
             try:
                 values = np.broadcast_to(evaluated([value], columns)[0], len(items.x))
@@ -89,20 +89,23 @@ def _of_block(problem: PDEProblem, block: Block) -> Iterator[Imposed]:
                 yield Imposed(field, items.x[known], values[known], origin)
 
 
-def _solved(problem: PDEProblem, expression: sympy.Expr) -> tuple[str | None, sympy.Expr | None]:
-    """Return the field that an expression gives a value, and the value, where it does so."""
+def solved(problem: PDEProblem, expression: sympy.Expr) -> tuple[str, sympy.Expr | None]:
+    """Return the field or derivative that an expression gives a value, and the value.
+
+    An empty name and None where it holds several of them, or one in another way.
+    """
     partials = [
         str(s)
         for s in expression.free_symbols
         if partial_of(str(s), problem.fields, problem.coordinates) is not None
     ]
-    if len(partials) != 1 or partials[0] not in problem.fields:
-        return None, None
+    if len(partials) != 1:
+        return "", None
     unknown = symbol(partials[0])
     rest = expression.subs(unknown, 0)
     factor = sympy.expand(expression - rest).coeff(unknown)
     if not factor.is_number or factor == 0 or sympy.expand(expression - rest - factor * unknown):
-        return None, None
+        return "", None
     return partials[0], -rest / factor
 
 

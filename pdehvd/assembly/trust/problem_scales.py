@@ -37,6 +37,7 @@ class Scales:
     open: Determined
     clashes: tuple[Clash, ...]
     true_unknowns: Mapping[str, float]
+    up_to_constant: tuple[str, ...]
     entangled: tuple[str, ...]
     unmeasured: bool
 
@@ -55,4 +56,7 @@ def gather(config: Config, problem: PDEProblem, reference: Reference | None) -> 
     met, left = clashes(problem, imposed), determined(problem)
     twisted, loose = entangled(problem, names), unmeasured(problem)
     true = {} if reference is None else reference.unknowns
-    return Scales(config, problem, fields, names, terms, moves, left, met, true, twisted, loose)
+    free = () if reference is None else reference.up_to_constant
+    return Scales(
+        config, problem, fields, names, terms, moves, left, met, true, free, twisted, loose
+    )

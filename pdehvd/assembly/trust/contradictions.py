@@ -1,0 +1,173 @@
+"""Conditions that ask for different values of a field on one part of the domain."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import sympy
+
+from pdehvd.assembly.trust.caution import Caution
+from pdehvd.assembly.trust.magnitudes import raw_range, solved
+from pdehvd.assembly.trust.plausible_values import evaluated, items_of
+from pdehvd.assembly.trust.problem_scales import Scales
+from pdehvd.errors import ConfigError
+from pdehvd.problems.evaluation import evaluation_points
+from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pieces import Piece
+from pdehvd.problems.regions import Region
+from pdehvd.problems.sequences import Sobol
+from pdehvd.problems.sources import GivenSource, RegionSource
+
+# Share of a condition's points on which another one must differ, and share of the values by which.
+# Where conditions only meet, on edges and corners, they share hardly any points.
+_SHARED, _DIFFERENT = 0.05, 0.01
+# A place, in lengths of the domain, and a factor of the network, in its largest, that are zero.
+_CLOSE, _FIXED = 1e-9, 1e-9
+_POINTS, _SURFACE_POINTS = 128, 1024
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a condition asks for: `name`, a field or derivative, equals `value` at points [n, D].
+
+    `region` is where; None where the points are given ones.
+    """
+
+    origin: str
+    name: str
+    value: sympy.Expr
+    x: np.ndarray
+    region: Region | None
+
+    @property
+    def dimension(self) -> int:
+        return 0 if self.region is None else self.region.pieces[0].dimension
+
+
+def contradictions(scales: Scales) -> Iterator[Caution]:
+    """Two conditions, or a condition and a hard form, that no field can fulfil together."""
+    problem = scales.problem
+    asked = list(_all_asked(problem))
+    for first, second in itertools.combinations(asked, 2):
+        if first.name != second.name or first.dimension != second.dimension:
+            continue
+        # One may be a small part of the other: its own points tell more of where that is.
+        _, place = max(_disagreeing(problem, first, second, one.x) for one in (first, second))
+        if place:
+            origins = " and ".join(dict.fromkeys((first.origin, second.origin)))
+            yield _contradiction(f"{origins} ask", first.name, place)
+    for one in asked:
+        if one.name in problem.hard:
+            base, reach = raw_range(problem, one.name, one.x)
+            inside = raw_range(problem, one.name, evaluation_points(problem.domain, 256))[1]
+            fixed = np.abs(reach) <= _FIXED * np.abs(inside[np.isfinite(inside)]).max(initial=0)
+            values = [base, _values(problem, one.value, one.x)]
+            _, place = _differing(problem, one.x, fixed, *values)
+            if place:
+                yield _contradiction(f"`hard` and {one.origin} ask", one.name, place)
+
+
+def _contradiction(askers: str, name: str, place: str) -> Caution:
+    cause = f"{askers} for different values of {name} {place}, and no solution has both"
+    return Caution("contradiction", cause, advice="Leave one of them out, or limit its `on`")
+
+
+def _all_asked(problem: PDEProblem) -> Iterator[_Asked]:
+    """Yield what conditions on regions and at points ask for; measured values may scatter."""
+    for block in problem.blocks[1:]:
+        source = block.source
+        region = source.region if isinstance(source, RegionSource) else None
+        if region is None and not (isinstance(source, GivenSource) and not source.columns):
+            continue
+        x = items_of(block).x if region is None else _drawn(problem, region)
+        for term in block.terms:
+            for expression in term.expressions:
+                name, value = solved(problem, expression)
+                names = set() if value is None else {str(s) for s in value.free_symbols}
+                if name and value is not None and names <= set(problem.coordinates):
+                    yield _Asked(f"`{block.name}`", name, value, x, region)
+
+
+def _drawn(problem: PDEProblem, region: Region) -> np.ndarray:
+    """Return points [n, D] of a region, always the same."""
+    sampler = Sobol(0)
+    count = problem.domain.count(region, _POINTS, sampler)
+    return problem.domain.sample(region, sampler, count, 0, count, ()).x
+
+
+def _disagreeing(
+    problem: PDEProblem, first: _Asked, second: _Asked, x: np.ndarray
+) -> tuple[float, str]:
+    """Return on which share of points [n, D] of one of them two conditions differ, and where."""
+    shared = _holds(problem, first, x) & _holds(problem, second, x)
+    values = [_values(problem, one.value, x) for one in (first, second)]
+    return _differing(problem, x, shared, *values)
+
+
+def _values(problem: PDEProblem, value: sympy.Expr, x: np.ndarray) -> np.ndarray:
+    """Return an expression of the coordinates at points [n, D]; NaN where it has no value."""
+    columns = dict(zip(problem.coordinates, x.T, strict=True))
+    try:
+        return np.broadcast_to(evaluated([value], columns)[0], len(x))
+    except ConfigError:
+        return np.full(len(x), np.nan)
+
+
+def _holds(problem: PDEProblem, asked: _Asked, x: np.ndarray) -> np.ndarray:
+    """Return at which points [n, D] a condition holds."""
+    lengths = np.ptp(problem.domain.bounds, axis=1)
+    if asked.region is None:
+        apart = np.abs(x[:, None] - asked.x[None]) / lengths
+        return np.asarray((apart < _CLOSE).all(2).any(1))
+    return np.any([_within(piece, x, lengths) for piece in asked.region.pieces], axis=0)
+
+
+def _within(piece: Piece, x: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Return which points [n, D] belong to a piece of a region."""
+    low, high = piece.box.T
+    mask = ((x >= low - _CLOSE * lengths) & (x <= high + _CLOSE * lengths)).all(1)
+    if piece.keep is not None:
+        mask &= piece.keep(x)
+    own = x[:, list(piece.columns)]
+    if piece.surface is not None and piece.leaf is not None:
+        mask &= piece.leaf.touches(own) & _on_surface(piece, own)
+    elif piece.shape is not None:
+        mask &= piece.shape.contains(own)
+    return np.asarray(mask)
+
+
+def _on_surface(piece: Piece, x: np.ndarray) -> np.ndarray:
+    """Return which points [n, k] of a leaf's boundary are nearest to a piece's part of it."""
+    assert piece.leaf is not None and piece.surface is not None
+    distances = []
+    for surface in (piece.surface, *(s for s in piece.leaf.surfaces if s is not piece.surface)):
+        unit = Sobol(0).points(surface.parameters, _SURFACE_POINTS, 0, _SURFACE_POINTS, ())
+        points = surface.points(unit)[0]
+        distances.append(np.linalg.norm(x[:, None] - points[None], axis=2).min(1))
+    return np.asarray(np.argmin(distances, axis=0) == 0)
+
+
+def _differing(
+    problem: PDEProblem, x: np.ndarray, shared: np.ndarray, first: np.ndarray, second: np.ndarray
+) -> tuple[float, str]:
+    """Return the share of points [n, D] on which two values differ, and where in words.
+
+    The words are empty where that share is none to speak of.
+    """
+    shared = shared & np.isfinite(first) & np.isfinite(second)
+    size = max(np.abs(v[shared]).max(initial=0) for v in (first, second))
+    wrong = shared & (np.abs(first - second) > _DIFFERENT * size)
+    if wrong.mean() <= _SHARED:
+        return 0.0, ""
+    at = int(np.argmax(np.where(wrong, np.abs(first - second), -1.0)))
+    lengths = np.ptp(problem.domain.bounds, axis=1)
+    flat = np.ptp(x[wrong], axis=0) <= _CLOSE * lengths
+    named = dict(zip(problem.coordinates, x[at], strict=True))
+    whole = [n for n, one in zip(named, flat, strict=True) if one]
+    place = ", ".join(f"{n} = {named[n]:.3g}" for n in whole or named)
+    return float(
+        wrong.mean()
+    ), f"{'on' if whole else 'near'} {place} ({first[at]:.3g} and {second[at]:.3g})"

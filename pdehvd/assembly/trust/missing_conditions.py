@@ -1,0 +1,76 @@
+"""Warnings about conditions that are missing: any of several solutions may come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pdehvd.assembly.trust import counted_conditions, suggested_fixes
+from pdehvd.assembly.trust.caution import Caution
+from pdehvd.assembly.trust.problem_scales import Scales
+from pdehvd.errors import counted
+
+
+def missing_conditions(scales: Scales) -> Iterator[Caution]:
+    """Fields that nothing fixes, that lack an initial value, or that a constant may be added to."""
+    problem, model = scales.problem, scales.config.model
+    periodic: Mapping[str, object] = getattr(model, "periodic", {})
+    loose = counted_conditions.undetermined(problem)
+    for group in loose:
+        named = ", ".join(group)
+        cause = f"no condition contains {named}, and the equations have many solutions"
+        yield Caution("no_condition", cause, advice="Give conditions, data, or a hard form")
+    known = {field for group in loose for field in group}
+    for short in counted_conditions.shortages(problem, scales.names, periodic):
+        if short.field not in known:
+            yield _short(scales, short)
+    for field, along, name in counted_conditions.unjoined(problem, periodic):
+        yield _unjoined(scales, field, along, name)
+
+
+def _short(scales: Scales, short: counted_conditions.Shortage) -> Caution:
+    """Return the warning about too few conditions along time, or of an ordinary equation."""
+    low = scales.problem.domain.bounds[scales.problem.coordinates.index(short.along), 0]
+    needed, derivative = counted(short.order, "condition"), f"{short.field}_{short.along}"
+    start = f"{short.along} = {low:g}"
+    if short.along == scales.problem.domain.time:
+        cause = (
+            f"the equations are of order {short.order} in {short.along} for {short.field}, which "
+            f"needs {needed} at {start}, and has {short.given or 'none'}"
+        )
+    else:
+        cause = (
+            f"the equations are of order {short.order} for {short.field}, which needs {needed}, "
+            f"and has {short.given or 'none'}"
+        )
+    values = [short.field, derivative, derivative + short.along, derivative + 2 * short.along]
+    advice = f"Give {', '.join(values[: short.order])} there, or data"
+    if short.along != scales.problem.domain.time:
+        advice = "Give one more condition at an end, or data"
+    return Caution("too_few_conditions", cause, advice=advice)
+
+
+def free_constants(scales: Scales) -> Iterator[Caution]:
+    """Fields with conditions on their derivatives only."""
+    loose = {field for group in counted_conditions.undetermined(scales.problem) for field in group}
+    for field in counted_conditions.shifted(scales.problem):
+        if field not in loose and field not in scales.up_to_constant:
+            cause = (
+                f"equations and conditions contain only derivatives of {field}, so any constant "
+                "may be added to it"
+            )
+            advice = (
+                f"Give {field} at one point or its integral, if its value and not only its "
+                "derivatives are of interest"
+            )
+            yield Caution("free_constant", cause, advice=advice)
+
+
+def _unjoined(scales: Scales, field: str, along: str, name: str) -> Caution:
+    given = scales.config.problem.conditions[name]
+    listed = given.of or list(scales.problem.fields)
+    lines = suggested_fixes.condition(name, of=[*listed, f"{field}_{along}"])
+    cause = (
+        f"`{name}` joins only the values of {field} at the ends of {along}, while the equations "
+        "hold its second derivative: it may have a kink there"
+    )
+    return Caution("periodic_slope", cause, lines)

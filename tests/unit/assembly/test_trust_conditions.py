@@ -1,0 +1,203 @@
+"""Warnings about conditions: those that contradict each other, and those that are missing."""
+
+import pytest
+
+from tests.unit.assembly.test_trust_before import config_of, warnings_of
+
+PLATE = """
+coordinates: {x: [0, 1], y: [0, 2]}
+fields: [u]
+equations: {laplace: u_xx + u_yy}
+conditions: CONDITIONS
+"""
+HOLED = """
+coordinates: {x: null, y: null}
+geometry:
+  difference:
+    - {rectangle: {from: [0, 0], to: [4, 1]}, name: plate}
+    - {disk: {center: [1, 0.5], radius: 0.2}, name: hole}
+fields: [u]
+equations: {laplace: u_xx + u_yy}
+conditions: CONDITIONS
+"""
+
+
+def found(problem, conditions, **sections):
+    return warnings_of(config_of(problem.replace("CONDITIONS", conditions), **sections))
+
+
+@pytest.mark.parametrize(
+    ("conditions", "told"),
+    [
+        (
+            "{walls: {on: boundary, equal: {u: 0}}, hot: {on: x = 0, equal: {u: 1}}}",
+            "`walls` and `hot` ask for different values of u on x = 0 (0 and 1)",
+        ),
+        (
+            "{walls: {on: boundary, equal: {2*u: x}}, hot: {on: y = 2 and x > 0.5, equal: {u: x}}}",
+            "`walls` and `hot` ask for different values of u on y = 2",
+        ),
+        (
+            "{walls: {on: boundary, equal: {u: 0}}, flat: {on: x = 1, equal: {u_x: 1}}, "
+            "steep: {on: boundary and x > 0.9, equal: {u_x: 2}}}",
+            "`flat` and `steep` ask for different values of u_x on x = 1",
+        ),
+        (
+            "{walls: {on: boundary, equal: {u: 0}}, "
+            "one: {at: {x: 0.5, y: 1}, equal: {u: 1}}, other: {at: {x: 1/2, y: 1}, equal: {u: 2}}}",
+            "`one` and `other` ask for different values of u on x = 0.5, y = 1 (1 and 2)",
+        ),
+        # What only meets at corners, or agrees, or is measured.
+        ("{lid: {on: y = 2, equal: {u: 1}}, walls: {on: boundary and y < 2, equal: {u: 0}}}", ""),
+        ("{walls: {on: boundary, equal: {u: x}}, hot: {on: x = 1, equal: {2*u: 2}}}", ""),
+        ("{walls: {on: boundary, equal: {u: x}}, hot: {on: x = 1, equal: {u_x: 2}}}", ""),
+        ("{walls: {on: boundary, equal: {u: 0}}, seen: {on: interior, equal: {u: x}}}", ""),
+    ],
+)
+def test_conditions_that_contradict_each_other(conditions, told):
+    warnings = found(PLATE, conditions)
+    if told:
+        assert told in warnings["contradiction"].text
+    else:
+        assert warnings == {}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "told"),
+    [
+        ("{all: {on: boundary, equal: {u: 0}}, rim: {on: hole, equal: {u: 1}}}", "near x = "),
+        ("{all: {on: plate, equal: {u: 0}}, end: {on: x = 4, equal: {u: 1}}}", "on x = 4"),
+        ("{all: {on: plate, equal: {u: 0}}, rim: {on: hole, equal: {u: 1}}}", ""),
+        (
+            "{west: {on: hole and x < 1, equal: {u: 0}}, east: {on: hole and x >= 1, "
+            "equal: {u: 1}}}",
+            "",
+        ),
+    ],
+)
+def test_conditions_on_parts_of_a_shape(conditions, told):
+    warnings = found(HOLED, conditions)
+    assert (told in warnings["contradiction"].text) if told else warnings == {}
+
+
+def test_a_hard_form_that_contradicts_a_condition():
+    given = PLATE.rstrip() + "\nhard: {u: x*network}"
+    conditions = "{hot: {on: x = 0, equal: {u: 3}}, cold: {on: x = 1, equal: {u: 0}}}"
+    text = found(given, conditions)["contradiction"].text
+    assert "`hard` and `hot` ask for different values of u on x = 0 (0 and 3)" in text
+    assert found(given, "{cold: {on: boundary and x > 0, equal: {u: 1}}}") == {}
+
+
+WAVE = """
+coordinates: {x: [0, 1], t: [0, 1]}
+fields: [u]
+equations: {wave: EQUATION}
+conditions: CONDITIONS
+"""
+ENDS = "ends: {on: boundary, equal: {u: 0}}"
+
+
+@pytest.mark.parametrize(
+    ("equation", "conditions", "told"),
+    [
+        ("u_t - u_xx", f"{{{ENDS}}}", "which needs 1 condition at t = 0, and has none"),
+        (
+            "u_tt - u_xx",
+            f"{{{ENDS}, start: {{on: t = 0, equal: {{u: sin(pi*x)}}}}}}",
+            "of order 2 in t for u, which needs 2 conditions at t = 0, and has 1",
+        ),
+        ("u_tt - u_xx", f"{{{ENDS}, start: {{on: t = 0, equal: {{u: x, u_t: 0}}}}}}", ""),
+        ("u_t + u_xx", f"{{{ENDS}, last: {{on: t = 1, equal: {{u: sin(pi*x)}}}}}}", ""),
+        ("u_t - u_xx", f"{{{ENDS}, seen: {{on: interior, equal: {{u: x}}}}}}", ""),
+        ("t*u_tt + u_t - u_xx", f"{{{ENDS}, start: {{on: t = 0, equal: {{u: x}}}}}}", ""),
+    ],
+)
+def test_initial_conditions_that_are_missing(equation, conditions, told):
+    warnings = found(WAVE.replace("EQUATION", equation), conditions)
+    assert (told in warnings["too_few_conditions"].text) if told else warnings == {}
+
+
+@pytest.mark.parametrize(
+    ("hard", "told"), [("sin(pi*x) + t*network", "and has 1"), ("sin(pi*x) + t^2*network", "")]
+)
+def test_hard_forms_count_as_initial_conditions(hard, told):
+    problem = WAVE.replace("EQUATION", "u_tt - u_xx").rstrip() + f'\nhard: {{u: "{hard}"}}'
+    warnings = found(problem, f"{{{ENDS}}}")
+    assert (told in warnings["too_few_conditions"].text) if told else warnings == {}
+
+
+def test_a_field_of_a_system_may_stand_for_another():
+    system = """
+    coordinates: {x: [0, 1], t: [0, 1]}
+    fields: [u, v]
+    equations: {first: u_t - v, second: v_t - u_xx}
+    conditions: {start: {on: t = 0, equal: {u: sin(pi*x), u_t: 0}}}
+    """
+    assert warnings_of(config_of(system)) == {}
+    missing = warnings_of(config_of(system.replace(", u_t: 0", "")))["too_few_conditions"]
+    assert "of order 1 in t for v" in missing.text
+
+
+ROD = """
+coordinates: {r: [0, 1]}
+fields: [u]
+equations: {rod: EQUATION}
+conditions: CONDITIONS
+"""
+
+
+@pytest.mark.parametrize(
+    ("equation", "conditions", "told"),
+    [
+        ("u_rr + 1", "{left: {on: r = 0, equal: {u: 0}}}", "needs 2 conditions, and has 1"),
+        ("u_rr + 1", "{ends: {on: boundary, equal: {u: 0}}}", ""),
+        ("u_rr + 1", "{left: {on: r = 0, equal: {u: 0, u_r: 1}}}", ""),
+        ("r*u_rr + u_r + r", "{right: {on: r = 1, equal: {u: 0}}}", ""),
+        ("u_rr + u_r/r + 1", "{right: {on: r = 1, equal: {u: 0}}}", ""),
+    ],
+)
+def test_conditions_of_ordinary_equations(equation, conditions, told):
+    warnings = found(ROD.replace("EQUATION", equation), conditions)
+    assert (told in warnings["too_few_conditions"].text) if told else warnings == {}
+
+
+def test_fields_in_no_condition():
+    assert "no condition contains u" in found(PLATE, "{}")["no_condition"].text
+    apart = """
+    coordinates: {x: [0, 1], y: [0, 1]}
+    fields: [u, v]
+    equations: {one: u_xx + u_yy - 1, two: v_xx + v_yy - SOURCE}
+    conditions: {walls: {on: boundary, equal: {u: 0, u_n: 0}}}
+    """
+    assert "contains v" in warnings_of(config_of(apart.replace("SOURCE", "1")))["no_condition"].text
+    assert warnings_of(config_of(apart.replace("SOURCE", "u"))) == {}
+
+
+@pytest.mark.parametrize(
+    ("more", "silent"),
+    [
+        ("", False),
+        ("point: {at: {x: 0, y: 0}, equal: {u: 1}}", True),
+        ("mean: {integral: u, equal: 0}", True),
+        ("air: {on: y = 2, equal: {u_n: 1 - u}}", True),
+    ],
+)
+def test_constants_that_may_be_added(more, silent):
+    fluxes = "left: {on: x = 0, equal: {u_n: -1}}, right: {on: x = 1, equal: {u_n: 1}}"
+    warnings = found(PLATE, f"{{{fluxes}, {more}}}" if more else f"{{{fluxes}}}")
+    if silent:
+        assert warnings == {}
+    else:
+        assert "only derivatives of u" in warnings["free_constant"].text
+        free = PLATE.rstrip() + "\nreference: {name: exact, u: x, up_to_constant: [u]}"
+        assert found(free, f"{{{fluxes}}}") == {}
+
+
+def test_periodic_faces_that_join_values_only():
+    problem = WAVE.replace("EQUATION", "u_t - 0.01*u_xx")
+    start = "start: {on: t = 0, equal: {u: sin(2*pi*x)}}"
+    caution = found(problem, f"{{sides: {{periodic: x}}, {start}}}")["periodic_slope"]
+    assert "`conditions: {sides: {of: [u, u_x]}}`" in caution.text
+    assert found(problem, f"{{sides: {{periodic: x, of: [u, u_x]}}, {start}}}") == {}
+    model = {"name": "mlp", "width": 8, "depth": 2, "periodic": {"x": 1}}
+    assert found(problem, f"{{sides: {{periodic: x}}, {start}}}", model=model) == {}
