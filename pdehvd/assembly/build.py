@@ -105,6 +105,17 @@ def check_weights(config: Config, objective: Objective) -> None:
         raise error.within("weighting") from error
 
 
+def check_stop(config: Config) -> None:
+    """Raise `ConfigError` where a run shall stop at an error that nothing tells."""
+    target = config.training.stop_at
+    if target is not None and target.relative_l2 is not None and config.reference is None:
+        raise ConfigError(
+            "the error is not known without a reference",
+            ("training", "stop_at", "relative_l2"),
+            "a section problem.reference, or stop_at: {loss: ...}",
+        )
+
+
 def build_phases(config: Config, objective: Objective) -> tuple[Phase, ...]:
     """Return the optimizers in turn. Raises `ConfigError` where the config cannot supply one."""
     listed = isinstance(config.optimizer, tuple)
@@ -141,6 +152,7 @@ def build_parts(config: Config, group: Group) -> Parts[Any]:
     problem = build_problem(config, group.size)
     objective = build_objective(config, problem, group)
     kind.check_memory(config, objective)
+    check_stop(config)
     check_weights(config, objective)
     phases = build_phases(config, objective)
     reference = build_reference(config, problem)

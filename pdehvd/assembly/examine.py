@@ -9,6 +9,7 @@ from pdehvd.assembly.build import (
     build_phases,
     build_problem,
     build_reference,
+    check_stop,
     check_weights,
 )
 from pdehvd.assembly.cost import Cost
@@ -40,6 +41,7 @@ def examine(config: Config, source: Source, processes: int = 1) -> Cost:
         config.aggregation.check(_Planned(processes))
         objective = build_objective(config, problem, Solo())
         reference = build_reference(config, problem)
+        check_stop(config)
         check_weights(config, objective)
         kind.check_memory(config, objective)
         build_phases(config, objective)

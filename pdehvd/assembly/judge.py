@@ -35,6 +35,10 @@ class Judge(Generic[ObjectiveT]):
         """Return the warnings about a trained state with its relative errors by field."""
         return ()
 
+    def relative(self, errors: Mapping[str, float]) -> dict[str, float]:
+        """Return those of the errors by field that are relative to the size of their field."""
+        return dict(errors)
+
     def unknown_errors(self, found: Mapping[str, float]) -> dict[str, float]:
         """Return the relative errors of the unknowns of which the reference knows the truth."""
         return {}

@@ -63,7 +63,9 @@ def conclude(
     if outcome.status != "diverged":
         _draw(place, summary)
     durable.write_json(place.directory / folder.SUMMARY, summary)
-    wrong = far_from_reference(outcome.errors | judge.unknown_errors(summary["unknowns"]))
+    wrong = far_from_reference(
+        judge.relative(outcome.errors) | judge.unknown_errors(summary["unknowns"])
+    )
     errors = ", ".join(f"{error:.3e} of {name}" for name, error in outcome.errors.items())
     place.say(
         f"{outcome.status}: {outcome.reason}; loss {outcome.loss:.3e}"

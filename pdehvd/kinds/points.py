@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
+
 from pdehvd.assembly.build import stored_parts
 from pdehvd.assembly.cost import BlockCost, Cost
 from pdehvd.assembly.kind import Kind
@@ -19,10 +21,13 @@ from pdehvd.objectives.exact_sums import ExactPointSums
 from pdehvd.objectives.local_sums import LocalPointSums
 from pdehvd.objectives.objective import PDEObjective
 from pdehvd.objectives.reducer import PointReducer
+from pdehvd.problems.evaluation import EVALUATION_POINTS, evaluation_points
 from pdehvd.problems.pde import PDEProblem
 from pdehvd.reference.base import Reference
 from pdehvd.spec import data_files
 from pdehvd.training.point_evaluator import PointEvaluator
+
+_FEW_POINTS = 512
 
 
 @register_kind("points")
@@ -64,6 +69,7 @@ class PointKind(Kind[PDEProblem, PDEObjective, Reference]):
             return None
         constants = problem.language.constants
         reference: Reference = spec.build(problem.coordinates, problem.fields, constants)
+        _check_known(problem, reference)
         return reference
 
     def evaluator(self, objective: PDEObjective, reference: Reference) -> PointEvaluator:
@@ -91,6 +97,26 @@ class PointKind(Kind[PDEProblem, PDEObjective, Reference]):
 
     def open(self, directory: Path, config: Config, which: str) -> PointRun:
         return PointRun(stored_parts(self, directory, _without_missing_tables(config), which))
+
+
+def _check_known(problem: PDEProblem, reference: Reference) -> None:
+    """Raise `ConfigError` where a field of a reference is finite nowhere in the domain.
+
+    Few points suffice, unless the reference is known on a small part of the domain only.
+    """
+    unknown: set[str] = set(reference.fields)
+    for count in (_FEW_POINTS, EVALUATION_POINTS):
+        if unknown:
+            with np.errstate(all="ignore"):
+                values = reference(evaluation_points(problem.domain, count))
+            unknown = {field for field in unknown if not np.isfinite(values[field]).any()}
+    for field in reference.fields:
+        if field in unknown:
+            raise ConfigError(
+                f"it has no finite value of {field} in the domain",
+                (),
+                "values at points of the domain",
+            )
 
 
 def _blocks(problem: PDEProblem) -> tuple[BlockCost, ...]:

@@ -13,12 +13,13 @@ from pdehvd.errors import ConfigError
 if TYPE_CHECKING:
     from pdehvd.problems.geometry import Domain
 
+EVALUATION_POINTS = 10_000
 GRID_COORDINATES = 3
 TIMES = 16
 ATTEMPTS = 12
 
 
-def evaluation_points(domain: Domain, count: int = 10_000) -> np.ndarray:
+def evaluation_points(domain: Domain, count: int = EVALUATION_POINTS) -> np.ndarray:
     """Return about `count` points of the closed domain, [N, D] float64, always the same ones.
 
     Up to three coordinates: a grid with its ends on the bounds. Beyond: a Sobol sequence, at
@@ -73,14 +74,15 @@ def relative_l2(sums: np.ndarray, up_to_constant: bool = False) -> float:
     """Return sqrt(sum (value - truth)^2) / sqrt(sum truth^2) from `error_sums`.
 
     `up_to_constant` first takes the mean of the difference away at each time, for a field such as
-    a pressure that the equations determine up to a constant. NaN where the truth is zero or
-    nowhere known.
+    a pressure that the equations determine up to a constant. Where the truth is zero, the error
+    is absolute: sqrt(mean value^2). NaN where the truth is nowhere known.
     """
     count, difference, squares, truth = np.asarray(sums, dtype=np.float64).T
     if up_to_constant:
         squares = np.maximum(squares - difference**2 / np.maximum(count, 1.0), 0.0)
     scale = float(truth.sum())
-    return math.sqrt(float(squares.sum()) / scale) if scale > 0.0 else math.nan
+    total = scale if scale > 0.0 else float(count.sum())
+    return math.sqrt(float(squares.sum()) / total) if total > 0.0 else math.nan
 
 
 def _time_index(domain: Domain) -> int | None:

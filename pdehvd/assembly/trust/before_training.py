@@ -189,6 +189,17 @@ def unused_fields(scales: Scales) -> Iterator[Caution]:
         yield Caution("unused", cause, {}, "Remove it from `fields`, or add its equation")
 
 
+def absolute_errors(scales: Scales) -> Iterator[Caution]:
+    """References that are zero, to which no error is relative."""
+    if scales.zero_references:
+        named = ", ".join(f for f in scales.problem.fields if f in scales.zero_references)
+        cause = (
+            f"the reference of {named} is zero, so that its error is absolute, the root mean "
+            "square, and not relative"
+        )
+        yield Caution("absolute_error", cause)
+
+
 def fast_motions(scales: Scales) -> Iterator[Caution]:
     """Waves and currents that cross the domain more often than a plain network can follow."""
     worst = max(scales.motions, key=lambda m: m.crossings, default=None)
@@ -263,4 +274,5 @@ _RULES: tuple[Callable[[Scales], Iterator[Caution]], ...] = (
     open_coefficients,
     unused_fields,
     fast_motions,
+    absolute_errors,
 )

@@ -42,11 +42,16 @@ class PointJudge(Judge[PDEObjective]):
 
         def look() -> list[Caution]:
             found = {n: float(v) for n, v in objective.unknowns(state.theta).items()}
-            known = {**errors, **self.unknown_errors(found)}
+            known = self.relative(errors) | self.unknown_errors(found)
             facts = trained_state.gather(self._scales, self.before, objective, state, known)
             return after_training(facts)
 
         return self._examined(look)
+
+    def relative(self, errors: Mapping[str, float]) -> dict[str, float]:
+        """Return the errors of fields whose reference is not zero; those of others are absolute."""
+        zero = problem_scales.zero_references(self.problem, self.reference)
+        return {field: error for field, error in errors.items() if field not in zero}
 
     def unknown_errors(self, found: Mapping[str, float]) -> dict[str, float]:
         """Return the relative errors of the unknowns of which the reference knows the truth."""

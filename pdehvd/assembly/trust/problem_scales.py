@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from pdehvd.assembly.trust.condition_conflicts import Clash, clashes
 from pdehvd.assembly.trust.identifiability import entangled, unmeasured
 from pdehvd.assembly.trust.magnitudes import (
@@ -20,8 +22,11 @@ from pdehvd.assembly.trust.plausible_values import Plausible
 from pdehvd.assembly.trust.transport_speeds import Motion, motions
 from pdehvd.assembly.trust.well_posedness import Determined, determined
 from pdehvd.config.root import Config
+from pdehvd.problems.evaluation import evaluation_points
 from pdehvd.problems.pde import PDEProblem
 from pdehvd.reference.base import Reference
+
+_POINTS = 512
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Scales:
     clashes: tuple[Clash, ...]
     true_unknowns: Mapping[str, float]
     up_to_constant: tuple[str, ...]
+    zero_references: frozenset[str]
     entangled: tuple[str, ...]
     unmeasured: bool
 
@@ -57,6 +63,16 @@ def gather(config: Config, problem: PDEProblem, reference: Reference | None) -> 
     twisted, loose = entangled(problem, names), unmeasured(problem)
     true = {} if reference is None else reference.unknowns
     free = () if reference is None else reference.up_to_constant
+    zero = zero_references(problem, reference)
     return Scales(
-        config, problem, fields, names, terms, moves, left, met, true, free, twisted, loose
+        config, problem, fields, names, terms, moves, left, met, true, free, zero, twisted, loose
     )
+
+
+def zero_references(problem: PDEProblem, reference: Reference | None) -> frozenset[str]:
+    """Return the fields whose reference is zero wherever it is known."""
+    if reference is None:
+        return frozenset()
+    values = reference(evaluation_points(problem.domain, _POINTS))
+    known = {field: own[np.isfinite(own)] for field, own in values.items()}
+    return frozenset(field for field, own in known.items() if own.size and not own.any())

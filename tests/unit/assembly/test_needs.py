@@ -43,6 +43,26 @@ def test_dense_methods_refuse_single_precision(tmp_path, name):
     assert build_parts(load_config(path, ["precision=float32", allowed])[0], Solo())
 
 
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        (
+            ["training.stop_at={relative_l2: 1e-3}"],
+            "training.stop_at.relative_l2: the error is not known without a reference",
+        ),
+        (
+            ["problem.reference={name: exact, u: log(x - 2)}"],
+            "problem.reference: it has no finite value of u in the domain",
+        ),
+    ],
+)
+def test_errors_that_cannot_be_known(tmp_path, settings, text):
+    assert text in refusal(tmp_path, *settings)
+    path = tmp_path / "problem.yaml"
+    known = ["training.stop_at={relative_l2: 1e-3}", "problem.reference={name: exact, u: exp(-x)}"]
+    assert build_parts(load_config(path, known)[0], Solo())
+
+
 class Three(Solo):
     size = 3
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pdehvd.assembly.build import build_parts
+from pdehvd.assembly.build import build_parts, build_problem, build_reference
 from pdehvd.assembly.trust import problem_scales, trained_state
 from pdehvd.assembly.trust.after_training import after_training
-from pdehvd.assembly.trust.judge import far_from_reference
+from pdehvd.assembly.trust.judge import PointJudge, far_from_reference
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import prepare, validate
 from pdehvd.config.yaml_source import parse_source
@@ -215,6 +215,18 @@ def test_a_level_that_nothing_fixes():
     text = after_training(wrong)[-1].text
     assert "only derivatives of p occur" in text
     assert "`conditions: {p_level: {at: {x: 0.0, y: 0.0}, equal: {p: 0}}}`" in text
+
+
+def test_the_error_of_a_zero_reference_is_absolute():
+    config = validate(parse_source(GROWTH.replace("1/(1 + 4*exp(-t))", "0"), "test"))
+    problem = build_problem(config, 1)
+    judge = PointJudge(config, problem, build_reference(config, problem))
+    texts = {caution.name: caution.text for caution in judge.before}
+    assert "the reference of N is zero, so that its error is absolute" in texts["absolute_error"]
+    assert far_from_reference(judge.relative({"N": 0.5})) == ""
+    usual = validate(parse_source(GROWTH, "test"))
+    judge = PointJudge(usual, problem, build_reference(usual, problem))
+    assert "N is off by 50%" in far_from_reference(judge.relative({"N": 0.5}))
 
 
 def test_the_last_line_of_a_wrong_answer():

@@ -85,5 +85,8 @@ def test_points_without_a_truth_are_left_out():
     assert relative_l2(sums) == pytest.approx(1 / math.sqrt(5))
 
 
-def test_a_zero_truth_has_no_relative_error():
-    assert math.isnan(relative_l2(error_sums(np.ones(3), np.zeros(3), np.zeros(3, dtype=int), 1)))
+def test_the_error_of_a_zero_truth_is_absolute():
+    value, slices = np.array([1.0, 2.0, 2.0]), np.zeros(3, dtype=int)
+    zero = error_sums(value, np.zeros(3), slices, 1)
+    assert relative_l2(zero) == pytest.approx(math.sqrt(3))
+    assert math.isnan(relative_l2(error_sums(value, np.full(3, np.nan), slices, 1)))
