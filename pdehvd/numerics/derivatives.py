@@ -109,7 +109,8 @@ def field_symbols(
 ) -> dict[str, sympy.Symbol]:
     """Return the derivatives (orders 1 to 4) that texts name, as `parse` needs them.
 
-    `u_tx` and `u_xt` map to one symbol. With `normal`, `u_n` is the normal derivative of `u`. Texts that are numbers name nothing.
+    `u_tx` and `u_xt` map to one symbol. With `normal`, `u_n` is the normal derivative of `u`.
+    Texts that are numbers name nothing.
 
     Raises ExpressionError for derivatives above order 4.
     """
