@@ -1,4 +1,4 @@
-"""What the MPI library here can do, asked in processes that join nobody."""
+"""What the MPI library here can do, asked in processes that join no job."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def unreachable(found: ranks.Launcher) -> EnvironmentFault:
 
 
 def _servers() -> list[str]:
-    """Return the addresses of PMIx servers of which this process was told."""
+    """Return the addresses of PMIx servers that this process was given."""
     return [v for n, v in os.environ.items() if n.startswith("PMIX_SERVER_URI")]
 
 

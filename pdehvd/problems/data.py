@@ -34,7 +34,7 @@ class _Columns(Protocol):
 
     @property
     def header(self) -> str:
-        """How a message calls the place of the names; empty where they are no line."""
+        """How a message calls the line of the names; empty for a file without lines."""
         ...
 
 
