@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from pdehvd.assembly.trust import suggested_fixes
@@ -19,6 +20,8 @@ OVERFITTED, VISIBLE = 10.0, 2e-2
 AWAY, MOVED = 1e6, 1e-4
 # Below so many steps a run is only short.
 ENOUGH_STEPS = 1000
+# Residual over its natural size that is no solution, and steps before which that says little.
+UNSOLVED, SOME_STEPS = 0.1, 500
 # Shares of what is asked for: a field that is constant, or zero, and on how much of the domain.
 FLAT, NOTHING = 1e-2, 2e-2
 EVERYWHERE = 0.8
@@ -32,7 +35,27 @@ STRONG = 100.0
 
 def after_training(result: Result) -> list[Caution]:
     """Return all warnings about a trained state."""
-    return [caution for rule in _RULES for caution in rule(result)]
+    found = [caution for rule in _RULES for caution in rule(result)]
+    return found or list(unsolved(result))
+
+
+def unsolved(result: Result) -> Iterator[Caution]:
+    """Equations and conditions that do not hold, where no other rule says why."""
+    worst: dict[str, tuple[float, str]] = {}
+    count = Counter(part.term for part in result.parts)
+    for part in result.parts if result.steps >= SOME_STEPS else ():
+        share = part.residual / part.size if part.size else 0.0
+        if share > max(UNSOLVED, worst.get(part.term, (0.0, ""))[0]):
+            fields = f" for {', '.join(part.fields)}" if count[part.term] > 1 else ""
+            worst[part.term] = share, f"`{part.term.split('/')[-1]}`{fields} {share:.0%}"
+    if worst:
+        told = ", ".join(text for _, text in sorted(worst.values(), reverse=True))
+        cause = (
+            "the result does not solve the problem: residuals are still large, measured by the "
+            f"largest summand of each ({told})"
+        )
+        advice = "Train longer, or with a larger network; conditions may also exclude a solution"
+        yield Caution("unsolved", cause, advice=advice)
 
 
 def wrong_answer(result: Result) -> Iterator[Caution]:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from pdehvd.assembly.trust.caution import Caution, Lines
 from pdehvd.assembly.trust.plausible_values import items_of, rms
 from pdehvd.assembly.trust.problem_scales import Scales
+from pdehvd.assembly.trust.trained_parts import PartResidual, part_residuals
 from pdehvd.objectives.batches import Points
 from pdehvd.objectives.objective import PDEObjective
 from pdehvd.problems.block import Block
@@ -33,7 +34,7 @@ class Result:
 
     `values` [N] by field lie at points [N, D]; `unknowns` are (first guess, found). `layers` are,
     for conditions that zero fields violate, the largest residual of the equations close to where
-    they hold, over its natural size.
+    they hold, over its natural size. `parts` are the residuals of single expressions.
     """
 
     scales: Scales
@@ -45,6 +46,7 @@ class Result:
     layers: Mapping[str, float]
     steps: int
     before: tuple[Caution, ...]
+    parts: tuple[PartResidual, ...] = ()
 
     def remedy(self, otherwise: Lines) -> Lines:
         """Return the lines of the first warning before training, which are nearest to the cause."""
@@ -110,6 +112,7 @@ def gather(
         },
         state.step,
         tuple(before),
+        part_residuals(scales.names, objective, state),
     )
 
 

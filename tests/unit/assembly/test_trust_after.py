@@ -9,6 +9,7 @@ from pdehvd.assembly.build import build_parts, build_problem, build_reference
 from pdehvd.assembly.trust import problem_scales, trained_state
 from pdehvd.assembly.trust.after_training import after_training
 from pdehvd.assembly.trust.judge import PointJudge, far_from_reference
+from pdehvd.assembly.trust.trained_parts import PartResidual, part_residuals
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import prepare, validate
 from pdehvd.config.yaml_source import parse_source
@@ -61,6 +62,7 @@ def made_up(text, function):
         values={problem.fields[0]: function(found.points)},
         unknowns={},
         layers=dict.fromkeys(found.layers, 0.0),
+        parts=(),
     )
 
 
@@ -215,6 +217,58 @@ def test_a_level_that_nothing_fixes():
     text = after_training(wrong)[-1].text
     assert "only derivatives of p occur" in text
     assert "`conditions: {p_level: {at: {x: 0.0, y: 0.0}, equal: {p: 0}}}`" in text
+
+
+def test_residuals_that_are_no_solution(right):
+    parts = (
+        PartResidual("equation/growth", ("N",), 0.2, 0.8),
+        PartResidual("condition/start", ("N",), 0.01, 0.8),
+        PartResidual("condition/start", ("B",), 3e-5, 3e-5),
+    )
+    text = only(replace(right, parts=parts))
+    assert "(`start` for B 100%, `growth` 25%)" in text
+    assert names(replace(right, parts=parts, steps=100)) == []
+    assert names(replace(right, parts=(parts[1],))) == []
+    # Another rule knows the cause.
+    flat = {"N": np.full(len(right.points), 0.6)}
+    assert names(replace(right, parts=parts, values=flat)) == ["constant"]
+
+
+PARTS = """
+precision: float64
+problem:
+  name: pde
+  coordinates: {x: [0, 1], t: [0, 1]}
+  fields: [u, v]
+  equations: {wave: u_tt - 4*u_xx + 3, other: v - 5*u}
+  hard: {u: "x + x^2 + 2*t + 3*t^2 + 0*network", v: "5e-3*t"}
+  conditions:
+    start: {on: t = 0, equal: {u: x, v: 0}}
+    sides: {periodic: x}
+    flux: {on: x = 1, equal: {u_n: 0}}
+    mean: {integral: 2*u, over: x, equal: 0, at: {t: 0}}
+sampling: {name: sobol, equations: 64, conditions: 64}
+model: {name: mlp, width: 8, depth: 2}
+"""
+
+
+def test_parts_of_terms_and_their_sizes():
+    config = validate(parse_source(PARTS, "test"))
+    objective = build_parts(config, Solo()).objective
+    theta = objective.initial(0)
+    state = TrainState(1000, theta, {}, np.ones(7), objective.initial_moments())
+    names = problem_scales.gather(config, objective.problem, None).names
+    found = part_residuals(names, objective, state)
+    parts = {(part.term, part.fields): (part.residual, part.size) for part in found}
+    assert parts["equation/wave", ("u",)][0] == pytest.approx(1.0)
+    assert parts["equation/wave", ("u",)][1] >= 8
+    assert parts["condition/start", ("u",)][0] == pytest.approx(np.sqrt(1 / 5), rel=1e-2)
+    assert parts["condition/start", ("v",)][0] == 0
+    assert parts["condition/sides", ("u",)][0] == pytest.approx(2.0)
+    # Nothing but its own value measures a flux at its points; inside, it is as large.
+    assert parts["condition/flux", ("u",)][0] == pytest.approx(3.0)
+    assert parts["condition/flux", ("u",)][1] >= 3
+    assert parts["condition/mean", ("u",)][0] == pytest.approx(2 * (1 / 2 + 1 / 3))
 
 
 def test_the_error_of_a_zero_reference_is_absolute():
