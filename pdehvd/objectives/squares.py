@@ -57,7 +57,7 @@ class ResidualSquares:
         )
 
     def _everyone(self, batch: PointBatch) -> PointBatch:
-        """Return the points of all ranks; few numbers beside what is computed from them."""
+        """Return the points of all ranks; few numbers compared with what is computed from them."""
         if self._gathered is None or self._gathered[0] is not batch:
             group, columns = self._reducer.group, enumerate(tf.nest.flatten(batch))
             gathered = [

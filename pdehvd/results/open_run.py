@@ -16,7 +16,7 @@ RunLike = Path | str | AnyRun
 
 
 def open_run(directory: Path, plugins: tuple[Path, ...] = (), which: str = "latest") -> AnyRun:
-    """Return the run in a directory, at a checkpoint. Raises `ConfigError` where it is no run."""
+    """Return the run in a directory, at a checkpoint. Raises `ConfigError` for other folders."""
     found = folder.find(Path(directory))
     config, _ = load_config(found / data_record.CONFIG, plugins=plugins, look=True)
     for change in changes(found, config):

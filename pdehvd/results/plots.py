@@ -26,7 +26,7 @@ def figures(run: RunLike) -> dict[str, Figure]:
 def plot(run: RunLike) -> list[Path]:
     """Write the pictures of a run to `plots/NAME.png` and return their paths.
 
-    The solution beside its reference, as the kind of the problem draws it; then losses, errors,
+    The solution and its reference, as the kind of the problem draws it; then losses, errors,
     learning rate, unknowns.
     """
     trained = opened(run)

@@ -10,7 +10,7 @@ from pdehvd.results.trained_points import TrainedAtPoints
 
 
 def point_pictures(trained: TrainedAtPoints) -> dict[str, Figure]:
-    """Return the pictures of the solution by name, beside its reference where that is known.
+    """Return the pictures of the solution by name, with its reference where that is known.
 
     1-D with time as a heat map and slices, 2-D as heat maps, 3-D as middle planes, one coordinate
     as lines.
