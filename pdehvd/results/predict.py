@@ -37,12 +37,13 @@ def predict_field(
 
     The file holds one array [*n] for each input, or is a grey picture; see `read_fields_file` for
     `key` and `range_`. Any resolution will do that the network takes. Files that exist are
-    written over only with `force`. Raises ConfigError for a wrong shape, numbers that are not
+    overwritten only with `force`. Raises ConfigError for a wrong shape, numbers that are not
     finite, or values of at most 0 where the inputs of the training are positive.
     """
     trained = opened(run)
-    target, picture = _targets(Path(file), output, force)
+    # An error in the input is reported before one in the output.
     answer = trained.solve_field(Path(file), key, range_)
+    target, picture = _targets(Path(file), output, force)
     _write(answer, target, picture)
     return Answer(target, picture, answer.said)
 
