@@ -122,10 +122,13 @@ def constant_fields(result: Result) -> Iterator[Caution]:
         zero = result.scales.open.zero_solves and _zero_share(result, size) > EVERYWHERE
         flat = result.variation(name) < FLAT * asked
         if asked > 0 and flat and not zero and result.steps >= ENOUGH_STEPS:
-            cause = (
-                f"{name} is constant over the domain ({result.values[name].mean():.3g}), while "
-                f"values from {size.low:.6g} to {size.high:.6g} are asked for"
+            told = (
+                f"{size.origin} gives it a size of about {size.high:.1g}"
+                if size.estimated
+                else f"values from {size.low:.6g} to {size.high:.6g} are expected ({size.origin})"
             )
+            mean = result.values[name].mean()
+            cause = f"{name} is constant over the domain ({mean:.3g}), while {told}"
             yield Caution("constant", cause, result.remedy(balancing(result.scales)))
 
 

@@ -12,6 +12,7 @@ from pdehvd.assembly.trust.magnitudes import FieldSize, TermSize
 from pdehvd.assembly.trust.missing_conditions import free_constants, missing_conditions
 from pdehvd.assembly.trust.problem_scales import Scales
 from pdehvd.assembly.trust.transport_speeds import Motion
+from pdehvd.numerics.expressions import symbol
 
 # A fresh network gives about 1; what it must give for the solution may lie between these.
 LARGE, SMALL = 20.0, 5e-3
@@ -19,6 +20,8 @@ LARGE, SMALL = 20.0, 5e-3
 APART = 1e3
 # Waves or transits of the domain that a plain network still learns.
 CROSSINGS = 1.5
+# Wave lengths of a source, which shows the network where the waves are.
+SOURCE_WAVES = 10.0
 # Terms whose weighted sizes differ by less than this are balanced.
 BALANCED = 30.0
 # Weight of terms that must not be given up.
@@ -32,12 +35,18 @@ def before_training(scales: Scales) -> list[Caution]:
 
 def field_values(scales: Scales) -> Iterator[Caution]:
     """Values of a size that a fresh network does not give."""
-    unlike = [size for size in scales.fields.values() if _unlike(size)]
+    output, hard = symbol("network"), scales.problem.hard
+    unlike = [
+        size
+        for size in scales.fields.values()
+        if _unlike(size) and hard.get(size.name, output).has(output)
+    ]
     if unlike:
         told = ", ".join(_told(size) for size in unlike)
+        within = " within `hard`" if any(size.hard for size in unlike) else ""
         cause = (
-            f"{told}, and a fresh network gives values of about 1, from which training gets there "
-            "slowly or not at all"
+            f"{told}, and a fresh network gives values of about 1{within}, from which training "
+            "gets there slowly or not at all"
         )
         outputs = {size.name: _output(size) for size in unlike}
         yield Caution("field_size", cause, suggested_fixes.hard(scales.config, outputs))
@@ -50,7 +59,9 @@ def _told(size: FieldSize) -> str:
 
 
 def _unlike(size: FieldSize) -> bool:
-    small = 0 < size.needed < SMALL and size.largest < SMALL
+    # Values that a construction scales up are small by it, and not by their unit.
+    scaled = size.hard and size.estimated
+    small = 0 < size.needed < SMALL and (scaled or size.largest < SMALL)
     return size.needed > LARGE or small
 
 
@@ -241,6 +252,20 @@ _MOTIONS: dict[str, Callable[[Motion], str]] = {
 }
 
 
+def fast_sources(scales: Scales) -> Iterator[Caution]:
+    """Sources with more wave lengths than a plain network learns."""
+    waves = scales.waves
+    if waves is None or waves.count < SOURCE_WAVES:
+        return
+    motion = Motion("oscillation", waves.equation, "", waves.along, waves.count, 0.0)
+    if not _resolved(scales, motion):
+        cause = (
+            f"the source of `{waves.equation}` has {waves.count:.2g} wave lengths along "
+            f"{waves.along}: a plain network learns them slowly, or not at all"
+        )
+        yield Caution("source_waves", cause, _features(scales, motion))
+
+
 def _resolved(scales: Scales, motion: Motion) -> bool:
     """Return whether the network has features of such a wave number."""
     model = scales.config.model
@@ -274,5 +299,6 @@ _RULES: tuple[Callable[[Scales], Iterator[Caution]], ...] = (
     open_coefficients,
     unused_fields,
     fast_motions,
+    fast_sources,
     absolute_errors,
 )

@@ -13,7 +13,7 @@ from pdehvd.assembly.trust import problem_scales, trained_state
 from pdehvd.assembly.trust.after_training import after_training
 from pdehvd.assembly.trust.before_training import before_training
 from pdehvd.assembly.trust.caution import Caution
-from pdehvd.assembly.trust.suggested_fixes import accepted
+from pdehvd.assembly.trust.suggested_fixes import accepted, mended
 from pdehvd.config.root import Config
 from pdehvd.errors import essence
 from pdehvd.objectives.objective import PDEObjective
@@ -79,7 +79,11 @@ class PointJudge(Judge[PDEObjective]):
             ]
 
     def _acceptable(self, caution: Caution) -> Caution:
-        good = not caution.mend or accepted(self.config, caution.mend)
+        good = not caution.mend or (
+            accepted(self.config, caution.mend)
+            # What the config has already is no advice.
+            and mended(self.config, caution.mend) != self.config
+        )
         return caution if good else replace(caution, mend={})
 
 

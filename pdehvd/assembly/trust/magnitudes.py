@@ -9,6 +9,7 @@ import numpy as np
 import sympy
 
 from pdehvd.assembly.trust.plausible_values import Plausible, columns_of, evaluated, items_of, rms
+from pdehvd.assembly.trust.source_waves import quickened, wave_numbers
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.expressions import partial_of, symbol
 from pdehvd.problems.block import Block
@@ -126,8 +127,9 @@ def field_sizes(problem: PDEProblem, imposed: list[Imposed]) -> dict[str, FieldS
 def _driven(names: Plausible, field: str, open_fields: Set[str]) -> FieldSize | None:
     """Return the size that sources and fluxes give a field of which only zeros are known.
 
-    In a residual a L u - g it is |g| over what L adds for a field of size 1. Fields that stand
-    together, such as the displacements of a body, are taken to have one size.
+    In a residual a L u - g it is |g| over what L adds for a field of size 1 that oscillates as
+    fast as g. Fields that stand together, such as the displacements of a body, are taken to have
+    one size.
     """
     problem, found = names.problem, []
     for block in problem.blocks:
@@ -156,8 +158,13 @@ def _share(
         return 0.0
     free = expression.subs({symbol(name): 0 for name in partials})
     try:
-        source = rms(evaluated([free], columns_of(names.problem, items_of(block)))[0])
-        effects = names.effects(block, expression)
+        columns = columns_of(names.problem, items_of(block))
+        source = rms(evaluated([free], columns)[0])
+        numbers = wave_numbers(names.problem, free, columns)
+        effects = {
+            name: effect * quickened(names.problem, name, numbers)
+            for name, effect in names.effects(block, expression).items()
+        }
     except ConfigError:
         return 0.0
     # A condition such as a T_n + b (T - 300) = 0 lets the field settle at its source.

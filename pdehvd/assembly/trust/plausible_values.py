@@ -15,6 +15,8 @@ from pdehvd.problems.pde import PDEProblem
 
 ITEMS = 256
 _SEED = 20_260
+# Below so many points random values may all be small by chance.
+_FEW = 16
 
 Columns = Mapping[str, np.ndarray]
 Range = tuple[float, float]
@@ -40,6 +42,13 @@ def rms(values: np.ndarray) -> float:
     """Return the root mean square of the finite values, 0 where there are none."""
     known = values[np.isfinite(values)]
     return float(np.sqrt(np.mean(known**2))) if known.size else 0.0
+
+
+def _spread(random: np.random.Generator, count: int) -> np.ndarray:
+    """Return numbers [count] in [0, 1]; a few are evenly spread."""
+    if count >= _FEW:
+        return random.uniform(0, 1, count)
+    return (random.permutation(count) + 0.5) / count
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,8 @@ class Plausible:
         random = np.random.default_rng(_SEED)
         for name in self.partials(expressions):
             if name in self.ranges:
-                columns[name] = random.uniform(*self.ranges[name], len(items.x))
+                low, high = self.ranges[name]
+                columns[name] = low + (high - low) * _spread(random, len(items.x))
             else:
                 columns[name] = self.size(name) * random.uniform(-1, 1, len(items.x))
         return columns

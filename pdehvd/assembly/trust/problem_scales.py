@@ -18,7 +18,8 @@ from pdehvd.assembly.trust.magnitudes import (
     term_sizes,
 )
 from pdehvd.assembly.trust.ode_growth import grown
-from pdehvd.assembly.trust.plausible_values import Plausible
+from pdehvd.assembly.trust.plausible_values import Plausible, columns_of, items_of
+from pdehvd.assembly.trust.source_waves import SourceWaves, source_waves
 from pdehvd.assembly.trust.transport_speeds import Motion, motions
 from pdehvd.assembly.trust.well_posedness import Determined, determined
 from pdehvd.config.root import Config
@@ -39,6 +40,7 @@ class Scales:
     names: Plausible
     terms: tuple[TermSize, ...]
     motions: tuple[Motion, ...]
+    waves: SourceWaves | None
     open: Determined
     clashes: tuple[Clash, ...]
     true_unknowns: Mapping[str, float]
@@ -59,13 +61,28 @@ def gather(config: Config, problem: PDEProblem, reference: Reference | None) -> 
     terms = term_sizes(problem, names, weights)
     known = [name for name, size in fields.items() if size.largest > 0]
     moves = motions(problem, names, known)
+    interior = columns_of(problem, items_of(problem.blocks[0]))
+    waves = source_waves(problem, interior)
     met, left = clashes(problem, imposed), determined(problem)
     twisted, loose = entangled(problem, names), unmeasured(problem)
     true = {} if reference is None else reference.unknowns
     free = () if reference is None else reference.up_to_constant
     zero = zero_references(problem, reference)
     return Scales(
-        config, problem, fields, names, terms, moves, left, met, true, free, zero, twisted, loose
+        config,
+        problem,
+        fields,
+        names,
+        terms,
+        moves,
+        waves,
+        left,
+        met,
+        true,
+        free,
+        zero,
+        twisted,
+        loose,
     )
 
 

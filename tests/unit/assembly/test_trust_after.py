@@ -123,6 +123,12 @@ def test_a_constant(right):
     assert "N is constant over the domain (0.6)" in only(replace(right, values=flat))
 
 
+def test_an_estimated_size_is_not_asked_for():
+    driven = ROUND.replace("0.6*u_x", "0.6*u_x - 1").replace("sin(2*pi*x)", "0")
+    text = only(made_up(driven, lambda x: np.full(len(x), 3.0)))
+    assert "u is constant over the domain (3), while `carry` gives it a size of about" in text
+
+
 def test_zero_beyond_a_thin_layer(right):
     jump = {"N": np.where(right.points[:, 0] < 0.01, 0.2, 1e-9)}
     beyond = replace(right, values=jump, layers={"start": 100.0})

@@ -120,6 +120,44 @@ def test_a_source_and_a_flux_give_the_size_that_nothing_else_tells():
     assert "by `heated`" in one(config_of(flux), "field_size").text
 
 
+@pytest.mark.parametrize(("waves", "told"), [(1, False), (4, False), (25, True)])
+def test_sources_that_oscillate(waves, told):
+    problem = f"""
+    coordinates: {{x: [0, 1]}}
+    fields: [u]
+    constants: {{k: {2 * waves}*pi}}
+    equations: {{p: u_xx + k^2*sin(k*x)}}
+    conditions: {{ends: {{on: boundary, equal: {{u: 0}}}}}}
+    """
+    found = warnings_of(config_of(problem))
+    assert "field_size" not in found
+    if told:
+        assert "the source of `p` has 2" in found["source_waves"].text
+        assert "wave lengths along x" in found["source_waves"].text
+        assert "fourier: {count: 16, scale: 1" in found["source_waves"].text
+        lines = found["source_waves"].mend
+        assert "source_waves" not in warnings_of(mended(config_of(problem), lines))
+    else:
+        assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("hard", "line"),
+    [("x*(1 - x)*1000*network", "x*(1 - x)*1000*(7e-04*network)"), ("0.5*x*(1 - x)", "")],
+)
+def test_sizes_within_a_construction(hard, line):
+    problem = f"""
+    coordinates: {{x: [0, 1]}}
+    fields: [u]
+    equations: {{rod: u_xx + 1}}
+    hard: {{u: "{hard}"}}
+    """
+    if line:
+        assert line in one(config_of(problem), "field_size").text
+    else:
+        assert warnings_of(config_of(problem)) == {}
+
+
 def test_sizes_of_data_and_of_residuals(tmp_path):
     table = tmp_path / "ageing.csv"
     table.write_text("t,DP\n0,1000\n500,500\n1000,333.3\n2000,200\n")

@@ -1,0 +1,74 @@
+"""How fast the sources of equations and conditions oscillate along the coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import sympy
+
+from pdehvd.assembly.trust.plausible_values import evaluated, rms
+from pdehvd.errors import ConfigError
+from pdehvd.numerics.expressions import partial_of, symbol
+from pdehvd.problems.pde import PDEProblem
+
+Columns = Mapping[str, np.ndarray]
+
+
+def wave_numbers(problem: PDEProblem, source: sympy.Expr, columns: Columns) -> np.ndarray:
+    """Return rms(g_d) / rms(g) [D] of a source g of the coordinates, 0 where it has no derivative.
+
+    For sin(k x) that is k.
+    """
+    result = np.zeros(len(problem.coordinates))
+    try:
+        size = rms(evaluated([source], columns)[0])
+        for axis, name in enumerate(problem.coordinates):
+            slope = source.diff(symbol(name))
+            if size > 0 and not slope.has(sympy.Derivative, sympy.DiracDelta):
+                result[axis] = rms(evaluated([slope], columns)[0]) / size
+    except (ConfigError, ValueError, TypeError):
+        return np.zeros(len(problem.coordinates))
+    return result
+
+
+def quickened(problem: PDEProblem, name: str, numbers: np.ndarray) -> float:
+    """Return the factor by which a derivative is larger for a source of these wave numbers.
+
+    Plausible derivatives of order k are (2/L)^k times as large as their field spans. A wave of
+    amplitude 1 spans 2, and has a root mean square of 1/sqrt(2).
+    """
+    partial = partial_of(name, problem.fields, problem.coordinates)
+    if partial is None:
+        return 1.0
+    lengths = np.ptp(problem.domain.bounds, axis=1)
+    faster = np.prod(np.maximum(numbers * lengths / 2, 1.0) ** np.array(partial.orders))
+    return max(float(faster) / 8**0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class SourceWaves:
+    """An equation whose source has so many wave lengths along a coordinate."""
+
+    equation: str
+    along: str
+    count: float
+
+
+def source_waves(problem: PDEProblem, columns: Columns) -> SourceWaves | None:
+    """Return the equation whose source oscillates most often, None without any source."""
+    lengths, found = np.ptp(problem.domain.bounds, axis=1), []
+    for term in problem.blocks[0].terms:
+        for expression in term.expressions:
+            fields = {
+                free: 0
+                for free in expression.free_symbols
+                if partial_of(str(free), problem.fields, problem.coordinates) is not None
+            }
+            numbers = wave_numbers(problem, expression.subs(fields), columns)
+            axis = int(np.argmax(numbers * lengths))
+            count = float(numbers[axis] * lengths[axis] / (2 * np.pi))
+            found.append((count, term.name.split("/")[-1], problem.coordinates[axis]))
+    count, equation, along = max(found)
+    return SourceWaves(equation, along, count) if count > 0 else None
