@@ -115,7 +115,7 @@ def _oracle(text):
     python = text.replace("^", "**").replace("=", "==").replace("<==", "<=").replace("!==", "!=")
     functions = {name: getattr(math, name) for name in dir(math) if not name.startswith("_")}
     functions |= {"abs": abs, "min": min, "max": max, "where": lambda c, a, b: a if c else b}
-    functions |= {"sign": lambda v: (v > 0) - (v < 0)}
+    functions |= {"sign": lambda v: (v > 0) - (v < 0), "ln": math.log}
     functions |= {"heaviside": lambda v: 0.5 + 0.5 * ((v > 0) - (v < 0))}
     try:
         value = eval(python, {"__builtins__": {}}, {**functions, **AT})
