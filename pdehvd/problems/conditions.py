@@ -71,12 +71,11 @@ def _check_effect(spec: ConditionSpec, site: Site, residuals: list[sympy.Expr]) 
             for name in names
         )
         if not trained:
+            fields = "one of " + ", ".join(language.fields)
             raise ConfigError(
-                "both sides are the same, whatever the fields are"
-                if residual == 0
-                else "the condition holds no field",
+                "both sides are the same" if residual == 0 else "the condition holds no field",
                 (*site.path, *where),
-                "one of " + ", ".join(language.fields),
+                "two sides that differ" if residual == 0 else fields,
             )
 
 
