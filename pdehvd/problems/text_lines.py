@@ -28,7 +28,7 @@ _FORMATS = {
 }
 # Marks of direction, joints and soft hyphens: no eye sees them, and no name differs by them.
 _INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
-_SPREADSHEET_ERROR = re.compile(r"#(N/A|NV|[^\W\d_]+(/0)?[!?])")
+_SPREADSHEET_ERROR = re.compile(r"#(N/A|NV|[^\W\d_]+(/0)?[!?])(?=\s*([,;|\t]|$))")
 _BLANK = " \t,;|"
 _BINARY = "it holds binary data; expected text"
 _BETWEEN_BLANKS = re.compile(r'"((?:[^"]|"")*)"|(\S+)')
@@ -114,8 +114,8 @@ def _without_comment(line: str) -> str:
 def _begins_value(line: str, start: int) -> bool:
     """Say whether a `#` is a colour, a name or a spreadsheet's `#DIV/0!` rather than a comment."""
     before, after = line[start - 1 : start], line[start + 1 : start + 2]
-    if before == "\t":
-        return _SPREADSHEET_ERROR.match(line, start) is not None
+    if _SPREADSHEET_ERROR.match(line, start):
+        return True
     return before != "" and before in ",;|" and not after.isspace()
 
 

@@ -151,6 +151,10 @@ REFUSED = {
     ),
     "perhaps thousands beside years": ('t,u\n1990,"248,709"\n', "may be 248.709 or 248709"),
     "perhaps thousands beside more": ("t;u\n12345;1,234\n0;2,345\n", "may be 1.234 or 1234"),
+    "an error of a spreadsheet in front": (
+        "t,u\n#N/A,1\n0,1\n",
+        "column 't' holds '#N/A' in row 1 (line 2)",
+    ),
     "an error of a spreadsheet": ("t;u\n0;#DIV/0!\n", "column 'u' holds '#DIV/0!' in row 1"),
     "perhaps units": ("t,u,flag\n1,1.1,A\n0,2,5\n", "line 2 may hold units or values: '1,1.1,A'"),
     "perhaps thousands": ("t;u\n1;1,234\n2;2,500\n", "may be 1.234 or 1234"),
