@@ -122,7 +122,7 @@ def test_samples(tmp_path, loss):
     ((name, found),) = fresh_residuals(objective, state).items()
     (batch,), weights = objective.batch(0), tf.ones(1, tf.float64)
     u = objective.solution(theta, moments, batch, 8)
-    expected = float(tf.reduce_mean(objective.law.losses(u, batch)))
+    expected = float(tf.reduce_mean(objective.law.losses(u, batch.fields)))
     expected = expected if loss == "ritz" else expected**0.5
     assert name.endswith(loss) and found.trained == pytest.approx(expected)
     assert np.isfinite(found.fresh) and found.fresh != found.trained and len(weights) == 1
