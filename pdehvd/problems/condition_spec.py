@@ -58,14 +58,14 @@ class ConditionSpec(Spec):
                 "one of on, periodic, data, at, integral",
             )
         allowed = {
-            "on": {"equal"},
-            "periodic": {"of"},
+            "on": {"equal", "points"},
+            "periodic": {"of", "points"},
             "data": {"fields"},
             "at": {"equal"},
-            "integral": {"over", "at", "equal"},
+            "integral": {"over", "at", "equal", "points"},
         }
         given = {name for name in self.model_fields_set if getattr(self, name) is not None}
-        extra = given - allowed[kinds[0]] - {kinds[0], "points"}
+        extra = given - allowed[kinds[0]] - {kinds[0]}
         if extra:
             raise ConfigError(
                 f"'{sorted(extra)[0]}' does not go with '{kinds[0]}'", (sorted(extra)[0],)

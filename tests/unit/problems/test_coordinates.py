@@ -309,6 +309,12 @@ def test_empty_entries_of_conditions_are_refused(name, condition, tmp_path):
         ConditionSpec(**given)
 
 
+@pytest.mark.parametrize("kind", [{"data": "d.csv"}, {"at": {"x": 0}, "equal": {"u": 0}}])
+def test_points_that_are_given_have_no_number(kind):
+    with pytest.raises(ValueError, match=f"'points' does not go with '{next(iter(kind))}'"):
+        ConditionSpec(**kind, points=9)
+
+
 def test_an_unknown_that_occurs_nowhere_is_refused():
     message, path = refused(unknowns={"k": 1})
     assert message == "'k' occurs in no equation and no condition"
