@@ -13,7 +13,7 @@ from pdehvd import Run, cli, spec
 from pdehvd.assembly import kind_registry
 from pdehvd.assembly.build import build_problem
 from pdehvd.assembly.examine import examine
-from pdehvd.config.root import load_config
+from pdehvd.config.root import load_config, register_builtin
 from pdehvd.errors import ConfigError
 from pdehvd.launch import process_setup
 
@@ -26,6 +26,10 @@ LAUNCHERS = ("OMPI_COMM_WORLD", "HOROVOD", "PMI", "SLURM", "MPI_LOCALNRANKS")
 def patched():
     """Register for this module only, and train in a process where TensorFlow already runs."""
     with pytest.MonkeyPatch.context() as patch:
+        # Modules register at their first import: what that adds must outlive this module.
+        register_builtin()
+        for kind in ("points", "grid"):
+            kind_registry.kind_named(kind)
         sections = {name: dict(specs) for name, specs in spec._sections.items()}
         patch.setattr(spec, "_sections", sections)
         patch.setattr(kind_registry, "_kinds", dict(kind_registry._kinds))
