@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from pydantic import ValidationError
 
 from pdehvd.errors import ConfigError
 from pdehvd.problems.levels import LevelsSpec, constant, visited
@@ -41,7 +42,6 @@ def test_one_resolution_stays():
         ({"resolutions": (32, 32, 64)}, ("resolutions",)),
         ({"resolutions": (32, 64), "shares": (1,)}, ("shares",)),
         ({"resolutions": (32, 64), "shares": (1, 0)}, ("shares",)),
-        ({"resolutions": (32, 64), "shares": (1, math.nan)}, ("shares",)),
         ({"resolutions": (32, 64), "shares": (1e308, 1e308)}, ("shares",)),
     ],
 )
@@ -49,3 +49,8 @@ def test_levels_that_do_not_fit_are_refused(keys, path):
     with pytest.raises(ConfigError) as caught:
         LevelsSpec(**keys).build(10, 64)
     assert caught.value.path == path
+
+
+def test_a_share_is_a_number():
+    with pytest.raises(ValidationError, match="finite number"):
+        LevelsSpec(resolutions=(32, 64), shares=(1, math.nan))

@@ -188,7 +188,7 @@ def test_rad_spec_defaults_and_selection():
         ({"equations": -3}, "-3 is not positive"),
         ({"equations": 1.5}, "not a number of points"),
         ({"equations": float("nan")}, "not a number of points"),
-        ({"equations": True}, "not a number of points"),
+        ({"equations": True}, "got true; expected a whole number"),
         ({"equations": "many"}, "not a number of points"),
         ({"equations": 8, "conditions": -1}, "-1 is not positive"),
         ({"equations": 8, "conditions": {"walls": 0}}, "walls: 0 is not positive"),
