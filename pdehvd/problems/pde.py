@@ -72,6 +72,14 @@ class PDEProblem:
         """Global number of points at which the network is evaluated in a step."""
         return sum(block.count * block.source.points_per_item for block in self.blocks)
 
+    def partials(self, expression: sympy.Expr) -> dict[sympy.Symbol, Partial]:
+        """Return the symbols in an expression that are fields or derivatives, and of what."""
+        found = {
+            free: partial_of(free.name, self.fields, self.coordinates)
+            for free in expression.free_symbols
+        }
+        return {free: partial for free, partial in found.items() if partial is not None}
+
 
 @register("problem")
 class PDESpec(Spec):

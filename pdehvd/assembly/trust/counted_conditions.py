@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import sympy
 
 from pdehvd.assembly.trust.magnitudes import raw_range
 from pdehvd.assembly.trust.plausible_values import Plausible, evaluated, items_of, rms
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.derivatives import Partial
-from pdehvd.numerics.expressions import partial_of, symbol
+from pdehvd.numerics.expressions import symbol
 from pdehvd.problems.block import Block
 from pdehvd.problems.evaluation import evaluation_points
 from pdehvd.problems.pde import PDEProblem
@@ -25,19 +24,12 @@ _SAME, _STEP = 1e-9, 1e-4
 _TINY = 1e-300
 
 
-def partials(problem: PDEProblem, expression: sympy.Expr) -> list[Partial]:
-    """Return the fields and derivatives that an expression holds."""
-    names = (str(s) for s in expression.free_symbols)
-    found = (partial_of(name, problem.fields, problem.coordinates) for name in names)
-    return [partial for partial in found if partial is not None]
-
-
 def held(problem: PDEProblem, blocks: tuple[Block, ...]) -> Iterator[tuple[Block, Partial]]:
     """Yield each field and derivative in each expression of blocks."""
     for block in blocks:
         for term in block.terms:
             for expression in term.expressions:
-                for partial in partials(problem, expression):
+                for partial in problem.partials(expression).values():
                     yield block, partial
 
 
@@ -49,7 +41,9 @@ def orders(problem: PDEProblem, axis: int) -> dict[str, int]:
     result = dict.fromkeys(problem.fields, 0)
     for term in problem.blocks[0].terms:
         for expression in term.expressions:
-            for partial in partials(problem, expression) if not expression.is_Symbol else ():
+            if expression.is_Symbol:
+                continue
+            for partial in problem.partials(expression).values():
                 result[partial.field] = max(result[partial.field], partial.orders[axis])
     return result
 
@@ -93,7 +87,7 @@ def _given(problem: PDEProblem, field: str, axis: int) -> float:
         count = _places(problem, block, axis)
         for term in block.terms:
             for expression in term.expressions:
-                if field in {partial.field for partial in partials(problem, expression)}:
+                if field in {partial.field for partial in problem.partials(expression).values()}:
                     total += count
     return total
 
@@ -143,14 +137,9 @@ def _regular(problem: PDEProblem, names: Plausible, axis: int) -> bool:
     block = problem.blocks[0]
     for term in block.terms:
         for expression in term.expressions:
-            own = [p for p in partials(problem, expression) if p.orders[axis]]
-            top = max((p.orders[axis] for p in own), default=0)
-            highest = [
-                s
-                for s in expression.free_symbols
-                if (p := partial_of(str(s), problem.fields, problem.coordinates)) is not None
-                and p.orders[axis] == top > 0
-            ]
+            along = {s: p.orders[axis] for s, p in problem.partials(expression).items()}
+            top = max(along.values(), default=0)
+            highest = [s for s, order in along.items() if order == top > 0]
             try:
                 columns = names.columns(block, [expression])
                 for end in problem.domain.bounds[axis]:
@@ -174,7 +163,7 @@ def undetermined(problem: PDEProblem) -> list[tuple[str, ...]]:
     groups: list[set[str]] = []
     for term in problem.blocks[0].terms:
         for expression in term.expressions:
-            own = {partial.field for partial in partials(problem, expression)}
+            own = {partial.field for partial in problem.partials(expression).values()}
             joined = [group for group in groups if group & own]
             groups = [group for group in groups if not group & own] + [own.union(*joined)]
     differentiated = {p.field for _, p in held(problem, problem.blocks[:1]) if any(p.orders)}

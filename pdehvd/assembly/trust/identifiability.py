@@ -9,7 +9,7 @@ import sympy
 
 from pdehvd.assembly.trust.plausible_values import Plausible, evaluated, items_of
 from pdehvd.errors import ConfigError
-from pdehvd.numerics.expressions import partial_of, symbol
+from pdehvd.numerics.expressions import symbol
 from pdehvd.problems.block import Block
 from pdehvd.problems.pde import PDEProblem
 
@@ -110,7 +110,5 @@ def _orders(problem: PDEProblem, equation: sympy.Expr) -> np.ndarray:
 
 
 def _all_orders(problem: PDEProblem, equation: sympy.Expr) -> Iterator[tuple[int, ...]]:
-    for free in equation.free_symbols:
-        partial = partial_of(str(free), problem.fields, problem.coordinates)
-        if partial is not None:
-            yield partial.orders
+    for partial in problem.partials(equation).values():
+        yield partial.orders

@@ -95,19 +95,15 @@ def solved(problem: PDEProblem, expression: sympy.Expr) -> tuple[str, sympy.Expr
 
     An empty name and None where it holds several of them, or one in another way.
     """
-    partials = [
-        str(s)
-        for s in expression.free_symbols
-        if partial_of(str(s), problem.fields, problem.coordinates) is not None
-    ]
+    partials = list(problem.partials(expression))
     if len(partials) != 1:
         return "", None
-    unknown = symbol(partials[0])
+    (unknown,) = partials
     rest = expression.subs(unknown, 0)
     factor = sympy.expand(expression - rest).coeff(unknown)
     if not factor.is_number or factor == 0 or sympy.expand(expression - rest - factor * unknown):
         return "", None
-    return partials[0], -rest / factor
+    return unknown.name, -rest / factor
 
 
 def field_sizes(problem: PDEProblem, imposed: list[Imposed]) -> dict[str, FieldSize]:

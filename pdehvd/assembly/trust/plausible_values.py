@@ -80,9 +80,8 @@ class Plausible:
 
     def partials(self, expressions: Sequence[sympy.Expr]) -> list[str]:
         """Return the names of fields and derivatives in expressions, sorted."""
-        names = {str(s) for expression in expressions for s in expression.free_symbols}
-        fields, coordinates = self.problem.fields, self.problem.coordinates
-        return sorted(n for n in names if partial_of(n, fields, coordinates) is not None)
+        held = (free for one in expressions for free in self.problem.partials(one))
+        return sorted({free.name for free in held})
 
     def columns(self, block: Block, expressions: Sequence[sympy.Expr]) -> dict[str, np.ndarray]:
         """Return plausible columns [n] for the expressions of a block, always the same."""

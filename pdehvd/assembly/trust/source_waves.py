@@ -61,11 +61,7 @@ def source_waves(problem: PDEProblem, columns: Columns) -> SourceWaves | None:
     lengths, found = np.ptp(problem.domain.bounds, axis=1), []
     for term in problem.blocks[0].terms:
         for expression in term.expressions:
-            fields = {
-                free: 0
-                for free in expression.free_symbols
-                if partial_of(str(free), problem.fields, problem.coordinates) is not None
-            }
+            fields = dict.fromkeys(problem.partials(expression), 0)
             numbers = wave_numbers(problem, expression.subs(fields), columns)
             axis = int(np.argmax(numbers * lengths))
             count = float(numbers[axis] * lengths[axis] / (2 * np.pi))

@@ -10,7 +10,6 @@ import sympy
 
 from pdehvd.assembly.trust.plausible_values import Plausible, rms
 from pdehvd.errors import ConfigError
-from pdehvd.numerics.expressions import partial_of, symbol
 from pdehvd.objectives.batches import to_points
 from pdehvd.objectives.objective import PDEObjective
 from pdehvd.objectives.point_law import PointLaw
@@ -73,9 +72,7 @@ def _summands(expression: sympy.Expr) -> tuple[sympy.Expr, ...]:
 
 
 def _fields(problem: PDEProblem, expression: sympy.Expr) -> tuple[str, ...]:
-    names = (str(free) for free in expression.free_symbols)
-    found = (partial_of(name, problem.fields, problem.coordinates) for name in names)
-    held = {partial.field for partial in found if partial is not None}
+    held = {partial.field for partial in problem.partials(expression).values()}
     return tuple(field for field in problem.fields if field in held)
 
 
@@ -91,13 +88,8 @@ def _spread(problem: PDEProblem, source: Source) -> Source:
 def _unplaced(problem: PDEProblem, expression: sympy.Expr) -> sympy.Expr:
     """Return an expression with 1 for what only the points of its condition have, as normals."""
     known = {*problem.coordinates, *(unknown.name for unknown in problem.unknowns)}
-    own = {
-        symbol(str(free)): 1
-        for free in expression.free_symbols
-        if str(free) not in known
-        and partial_of(str(free), problem.fields, problem.coordinates) is None
-    }
-    return expression.subs(own)
+    free = expression.free_symbols - problem.partials(expression).keys()
+    return expression.subs({one: 1 for one in free if one.name not in known})
 
 
 def _block(problem: PDEProblem, source: Source, expressions: Sequence[sympy.Expr]) -> Block:

@@ -10,7 +10,7 @@ import sympy
 
 from pdehvd.assembly.trust.plausible_values import columns_of, evaluated, items_of
 from pdehvd.errors import ConfigError
-from pdehvd.numerics.expressions import partial_of, symbol
+from pdehvd.numerics.expressions import symbol
 from pdehvd.problems.block import Block
 from pdehvd.problems.pde import PDEProblem
 
@@ -67,22 +67,15 @@ def _violated_by_zero(problem: PDEProblem, block: Block) -> list[str]:
     return terms
 
 
-def _partials(problem: PDEProblem, expression: sympy.Expr) -> dict[str, str]:
-    """Return the fields and derivatives in an expression by name, each with its field."""
-    found = {}
-    for free in expression.free_symbols:
-        partial = partial_of(str(free), problem.fields, problem.coordinates)
-        if partial is not None:
-            found[str(free)] = partial.field
-    return found
+def _fields(problem: PDEProblem, expression: sympy.Expr) -> set[str]:
+    """Return the fields of which an expression holds values or derivatives."""
+    return {partial.field for partial in problem.partials(expression).values()}
 
 
 def _without(problem: PDEProblem, expression: sympy.Expr, kept: str | None = None) -> sympy.Expr:
     """Return an expression where all fields but one, and their derivatives, are zero."""
-    zero = {
-        symbol(name): 0 for name, field in _partials(problem, expression).items() if field != kept
-    }
-    return expression.subs(zero)
+    partials = problem.partials(expression)
+    return expression.subs({free: 0 for free, own in partials.items() if own.field != kept})
 
 
 def _can_vanish(problem: PDEProblem) -> bool:
@@ -106,7 +99,7 @@ def _held(problem: PDEProblem, blocks: Sequence[Block]) -> set[str]:
         for block in blocks
         for term in block.terms
         for expression in term.expressions
-        for field in _partials(problem, expression).values()
+        for field in _fields(problem, expression)
     }
 
 
@@ -125,10 +118,10 @@ def _trained(problem: PDEProblem) -> list[str]:
 def _levels(problem: PDEProblem) -> tuple[str, ...]:
     """Return fields in no condition that the equations hold by their derivatives only."""
     names = {
-        name
+        free.name
         for term in problem.blocks[0].terms
         for expression in term.expressions
-        for name in _partials(problem, expression)
+        for free in problem.partials(expression)
     }
     free = set(problem.fields) - _held(problem, problem.blocks[1:]) - names - set(problem.hard)
     return tuple(field for field in problem.fields if field in free)
@@ -145,10 +138,10 @@ def _coefficients(problem: PDEProblem) -> dict[str, str]:
             (term.name, expression)
             for term in problem.blocks[0].terms
             for expression in term.expressions
-            if {field} < set(_partials(problem, expression).values())
+            if {field} < _fields(problem, expression)
         ]
         # What stays where the others are zero must not hold the field any more.
         alone = [_without(problem, expression, field) for _, expression in coupled]
-        if coupled and not any(field in _partials(problem, rest).values() for rest in alone):
+        if coupled and not any(field in _fields(problem, rest) for rest in alone):
             found[field] = coupled[0][0].split("/")[-1]
     return found
