@@ -25,6 +25,9 @@ def missing_conditions(scales: Scales) -> Iterator[Caution]:
             yield _short(scales, short)
     for field, along, name in counted_conditions.unjoined(problem, periodic):
         yield _unjoined(scales, field, along, name)
+    for field in counted_conditions.shifted(problem):
+        if field not in known and field not in scales.up_to_constant:
+            yield _free_constant(field)
 
 
 def _short(scales: Scales, short: counted_conditions.Shortage) -> Caution:
@@ -49,20 +52,17 @@ def _short(scales: Scales, short: counted_conditions.Shortage) -> Caution:
     return Caution("too_few_conditions", cause, advice=advice)
 
 
-def free_constants(scales: Scales) -> Iterator[Caution]:
-    """Fields with conditions on their derivatives only."""
-    loose = {field for group in counted_conditions.undetermined(scales.problem) for field in group}
-    for field in counted_conditions.shifted(scales.problem):
-        if field not in loose and field not in scales.up_to_constant:
-            cause = (
-                f"equations and conditions contain only derivatives of {field}, so any constant "
-                "may be added to it"
-            )
-            advice = (
-                f"Give {field} at one point or its integral, if its value and not only its "
-                "derivatives are of interest"
-            )
-            yield Caution("free_constant", cause, advice=advice)
+def _free_constant(field: str) -> Caution:
+    """Return the warning about a field with conditions on its derivatives only."""
+    cause = (
+        f"equations and conditions contain only derivatives of {field}, so any constant may be "
+        "added to it"
+    )
+    advice = (
+        f"Give {field} at one point or its integral, if its value and not only its derivatives "
+        "are of interest"
+    )
+    return Caution("free_constant", cause, advice=advice)
 
 
 def _unjoined(scales: Scales, field: str, along: str, name: str) -> Caution:
