@@ -55,22 +55,21 @@ def check(seconds: float = _SECONDS) -> None:
 
 def alone(found: ranks.Launcher) -> EnvironmentFault:
     """Return the error that says what was announced, and what to do."""
-    size = ranks.world_size()
-    return EnvironmentFault(
-        f"{found.size}={size} says that {found.name} has started {size} processes, but this one is "
-        f"alone: start all of them with your launcher, such as srun -n {size} pdehvd ..., or "
-        f"unset {ranks.announcing()} and start them from here with --np"
-    )
+    return _announced(found, "this one is alone", "with your launcher, such as srun")
 
 
 def unreachable(found: ranks.Launcher) -> EnvironmentFault:
     """Return the error for processes that MPI cannot find."""
+    fault = "Open MPI reaches others through PMIx, and there is none"
+    return _announced(found, fault, "with PMIx, such as srun --mpi=pmix")
+
+
+def _announced(found: ranks.Launcher, fault: str, launcher: str) -> EnvironmentFault:
     size = ranks.world_size()
     return EnvironmentFault(
-        f"{found.size}={size} says that {found.name} has started {size} processes, but Open MPI "
-        f"reaches others through PMIx, and there is none: start all of them with PMIx, such as "
-        f"srun --mpi=pmix -n {size} pdehvd ..., or unset {ranks.announcing()} and start them from "
-        "here with --np"
+        f"{found.size}={size} says that {found.name} has started {size} processes, but {fault}: "
+        f"start all of them {launcher} -n {size} pdehvd ..., or unset {ranks.announcing()} and "
+        "start them from here with --np"
     )
 
 
