@@ -25,9 +25,7 @@ class ElasticSpec(Spec):
         description="a file of lines host:slots, reread regularly; a program that prints them "
         "is named by --discovery",
     )
-    every: float = Field(
-        default=5.0, gt=0, le=86_400, allow_inf_nan=False, description="seconds between reads"
-    )
+    every: float = Field(default=5.0, gt=0, le=86_400, description="seconds between reads")
     _program: str | None = PrivateAttr(default=None)
 
     @property
@@ -90,7 +88,6 @@ class ProcessesSpec(Spec):
         default=0.1,
         gt=0,
         le=1000,
-        allow_inf_nan=False,
         description="cycle time of the Horovod backend: how often it looks for work, in "
         "milliseconds (HOROVOD_CYCLE_TIME)",
     )
@@ -98,7 +95,6 @@ class ProcessesSpec(Spec):
         default=None,
         ge=0,
         le=2**20,
-        allow_inf_nan=False,
         description="how much the Horovod backend packs into one message, in MiB "
         "(HOROVOD_FUSION_THRESHOLD); null: its own choice",
     )
@@ -128,7 +124,6 @@ class ProcessesSpec(Spec):
         default=600.0,
         gt=0,
         le=1e7,
-        allow_inf_nan=False,
         description="seconds without progress after which a hanging run is ended, or ten times "
         "the longest call of steps where that is more; null: never",
     )
@@ -136,7 +131,6 @@ class ProcessesSpec(Spec):
         default=3600.0,
         gt=0,
         le=1e7,
-        allow_inf_nan=False,
         description="the same until the first steps are done, because compiling takes long, and "
         "while the run ends",
     )

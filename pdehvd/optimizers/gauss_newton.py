@@ -187,7 +187,7 @@ class GaussNewton(OptimizerSpec):
 
     name: Literal["gauss_newton"] = "gauss_newton"
     solver: Literal["auto", "normal", "kernel", "cg"] = "auto"
-    damping: float = Field(1e-3, gt=0, allow_inf_nan=False, description="lambda at the start")
+    damping: float = Field(1e-3, gt=0, description="lambda at the start")
     adaptive: bool = Field(True, description="change lambda with the success of each step")
     line_search: bool = Field(False, description="take the best of the lengths 2^0 ... 2^-30")
     acceleration: bool = Field(

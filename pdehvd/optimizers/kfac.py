@@ -166,7 +166,6 @@ class KFAC(OptimizerSpec):
     damping: float | None = Field(
         None,
         gt=0,
-        allow_inf_nan=False,
         description="added to every factor; null: 1e-6 at points, 1e-2 on grids, in units of the "
         "mean curvature there",
     )

@@ -176,7 +176,7 @@ class SampledKFAC(OptimizerSpec):
 
     name: Literal["kfac"] = "kfac"
     learning_rate: LearningRate = Constant(value=2e-2)
-    damping: float = Field(1e-2, gt=0, allow_inf_nan=False, description="of the mean curvature")
+    damping: float = Field(1e-2, gt=0, description="of the mean curvature")
     memory_of_factors: float = Field(0.95, ge=0, lt=1)
     momentum: bool = True
 

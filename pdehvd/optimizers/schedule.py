@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 from pdehvd.errors import ConfigError, counted
 from pdehvd.spec import Section, Spec, register
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0)]
 Steps = Annotated[int, Field(ge=1)]
 
 

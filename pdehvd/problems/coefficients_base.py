@@ -74,7 +74,7 @@ def _interval(value: Any) -> tuple[float, float]:
 
 Number = Annotated[float, BeforeValidator(_number)]
 Interval = Annotated[tuple[float, float], BeforeValidator(_interval)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0)]
 
 
 class CoefficientSpec(Spec):

@@ -186,7 +186,7 @@ class GaussianFieldSpec(_SeriesSpec):
 
     name: Literal["gaussian_field"] = "gaussian_field"
     transform: Literal["exp", "none"] = "exp"
-    mean: Annotated[float, Field(allow_inf_nan=False)] = Field(0.0, description="of g")
+    mean: float = Field(0.0, description="of g")
     deviation: Positive = Field(1.0, description="of g, root mean square over the box")
 
     def build(self, coordinates: Sequence[str], seed: int, stream: int) -> GaussianField:

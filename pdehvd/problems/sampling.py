@@ -186,8 +186,8 @@ class RadSpec(SamplingSpec):
 
     name: Literal["rad"] = "rad"
     base: Literal["uniform", "latin_hypercube", "sobol", "halton"] = "sobol"
-    power: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    offset: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    power: Annotated[float, Field(gt=0)] = 1.0
+    offset: Annotated[float, Field(ge=0)] = 1.0
     candidates: Count | None = None
     every: Count = 1000
 

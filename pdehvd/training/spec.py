@@ -20,7 +20,6 @@ class EarlyStoppingSpec(Spec):
         default=0.0,
         ge=0,
         lt=1,
-        allow_inf_nan=False,
         description="a smaller relative fall of the loss does not count",
     )
 
@@ -31,10 +30,9 @@ class StopAtSpec(Spec):
     relative_l2: float | None = Field(
         default=None,
         gt=0,
-        allow_inf_nan=False,
         description="largest relative L2 error over the fields",
     )
-    loss: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="total loss")
+    loss: float | None = Field(default=None, gt=0, description="total loss")
 
     @model_validator(mode="after")
     def _some_target(self) -> StopAtSpec:
@@ -79,7 +77,6 @@ class TrainingSpec(Spec):
     max_seconds: float | None = Field(
         default=None,
         gt=0,
-        allow_inf_nan=False,
         description="stop after so many seconds of training",
     )
 
