@@ -19,6 +19,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tempfile
 import zipfile
@@ -36,6 +37,8 @@ DEFAULTS = {
     "HOROVOD_WITH_MPI": "1",
     "HOROVOD_WITH_GLOO": "1",
 }
+# Horovod's own program finds no mpirun where the environment is not activated.
+PROGRAM = Path(machine.ROOT, "scripts", "horovodrun")
 CHECK = "import horovod.tensorflow as hvd; assert hvd.mpi_built() and hvd.gloo_built()"
 
 
@@ -176,6 +179,13 @@ def install(wheel: Path, log: str) -> None:
     machine.run_logged(command, log, "checking Horovod with MPI and Gloo", variables)
 
 
+def install_program(folder: Path) -> None:
+    """Put `horovodrun`, which needs no activated environment, into a folder of programs."""
+    place = folder / PROGRAM.name
+    place.unlink(missing_ok=True)
+    shutil.copy(PROGRAM, place)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; exit code 3 where something is missing, 1 for a wheel not cached."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -192,6 +202,7 @@ def main(arguments: list[str] | None = None) -> int:
         wheel = build(tensorflow, mpi)
         if options.install:
             install(wheel, str(Path(machine.cache_folder(), "wheels", "install.log")))
+            install_program(Path(sysconfig.get_path("scripts")))
         print(wheel)
     except machine.SetupError as error:
         machine.say(str(error))

@@ -23,6 +23,11 @@ PROJECT_GIB = 4.0
 CACHE_GIB = 1.0
 STAMP = "pdehvd-stamp"
 LOGS = os.path.join(ROOT, "build")
+# What decides what is installed.
+SOURCES = (
+    *("requirements.txt", "setup.cfg", "pyproject.toml"),
+    *("scripts/build_horovod.py", "scripts/horovodrun"),
+)
 HOROVOD = os.path.join(ROOT, "scripts", "build_horovod.py")
 
 
@@ -38,7 +43,7 @@ def pinned(name):
 def fingerprint(folder, version):
     """Return (place, content): the environment's Python and path, and a hash of what goes in."""
     digest = hashlib.sha256()
-    for name in ("requirements.txt", "setup.cfg", "pyproject.toml", "scripts/build_horovod.py"):
+    for name in SOURCES:
         with open(os.path.join(ROOT, name), "rb") as handle:
             digest.update(handle.read())
     for name in sorted(filter(machine.BUILD_VARIABLES.match, os.environ)):
