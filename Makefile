@@ -38,7 +38,7 @@ bench: setup ## compare with DeepXDE (long; its own environment is made in the u
 	$(bin)/python scripts/bench_peers.py $(ARGS)
 
 torture: setup ## kill runs at every moment, resume them, compare bits (long)
-	@$(bin)/python scripts/torture.py --markdown build/torture.md $(ARGS)
+	@$(bin)/python -m scripts.torture --markdown build/torture.md $(ARGS)
 
 fuzz: setup ## type commands with 10,000 bad configs, data files and checkpoints (long)
 	@$(bin)/python scripts/fuzz.py $(ARGS)

@@ -140,14 +140,14 @@ def _named(section: str) -> Callable[[Any], Any]:
             value = {"name": value}
         if not isinstance(value, dict):
             return value
-        names, given = sorted(_sections[section]), value.get("name")
+        names, given = sorted(registered(section)), value.get("name")
         # A list or a mapping in its place could not even be looked up.
         if not isinstance(given, str) or given not in names:
             told = str(given)[:_LONGEST]
             raise ConfigError(
                 f"unknown {section} '{told}'" if "name" in value else f"the {section} has no name",
                 ("name",) if "name" in value else (),
-                "one of " + ", ".join(names),
+                "one of " + ", ".join(names) if names else "a name that a plug-in registers",
                 nearest(told, names),
             )
         return value
@@ -158,7 +158,8 @@ def _named(section: str) -> Callable[[Any], Any]:
 def section_type(section: str) -> Any:
     """Return the type of a section: the discriminated union of its registered specs."""
     specs = tuple(registered(section).values())
-    union: Any = reduce(or_, specs)
+    # What only plug-ins register has no names before: the check below refuses all.
+    union: Any = reduce(or_, specs) if specs else dict[str, Any]
     if len(specs) > 1:
         union = Annotated[union, Field(discriminator="name")]
     return Annotated[union, BeforeValidator(_named(section))]

@@ -46,6 +46,7 @@ _TABLE: dict[tuple[str, ...], str] = {
     ("on",): "onboundary boundary criteria where region location subset",
     ("equal",): "value values rhs target",
     ("file", "data"): "csv npz hdf5 table dataset",
+    ("callbacks",): "callback hook hooks",
     ("training.steps", "steps"): "epochs epoch numepochs nepochs maxepochs iterations iteration "
     "iters numiterations niterations numiters niters niter maxiter maxiters maxiterations maxsteps "
     "numsteps nsteps trainingsteps totalsteps",

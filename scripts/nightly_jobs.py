@@ -216,7 +216,7 @@ def campaign_jobs() -> Iterator[Job]:
     scripts = {
         "meaning": ("scripts/campaign.py", "--cases", "500", "--jobs", "2"),
         "fuzz": ("scripts/fuzz.py", "--cases", "10000", "--jobs", "2"),
-        "torture": ("scripts/torture.py",),
+        "torture": ("-m", "scripts.torture"),
     }
     for name, words in scripts.items():
         yield Job("campaigns", name, (sys.executable, *words), 2, _by_code)

@@ -17,9 +17,12 @@ AFTER = {
     "problem": ("coefficient", "reference"),
     "model": ("norm",),
     "optimizer": ("learning_rate",),
+    "callbacks": ("callback",),
 }
 EXPRESSION = "[expression](writing_a_problem.md#expressions)"
 SHAPES = "What may stand under `geometry`, and inside unions, intersections and differences."
+
+PLUGINS = "[Plug-ins](plugins.md#callbacks) register these; there are no others."
 
 Node = Mapping[str, Any]
 
@@ -62,9 +65,10 @@ class _Pages:
         else:
             node = self.schema["properties"][key]
             specs = [name for name in _references(node) if name not in self.home]
-        if not specs:
+        if not specs and key not in self.sections:
             return []
         lines = [f"(section-{key})=", f"## `{key}`", ""]
+        lines += [] if specs else [PLUGINS, ""]
         for spec in specs:
             lines += self._spec(spec)
         if key == "problem":

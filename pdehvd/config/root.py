@@ -33,6 +33,7 @@ SECTIONS = (
     "learning_rate",
     "aggregation",
     "weighting",
+    "callback",
 )
 _MODULES = (
     "pdehvd.problems.pde",
@@ -94,6 +95,9 @@ class Config(Spec):
     scaling: ScalingSpec = ScalingSpec()
     training: TrainingSpec = TrainingSpec()
     processes: ProcessesSpec = ProcessesSpec()
+    callbacks: tuple[Annotated[Any, Section("callback")], ...] = Field(
+        default=(), description="what plug-ins do at chosen moments of the run"
+    )
     output: str | None = Field(
         default=None, min_length=1, description="folder of the runs; null: runs"
     )

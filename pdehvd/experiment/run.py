@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from pdehvd.experiment.sameness import check_same
 from pdehvd.experiment.summary import begin, conclude, peak_memory
 from pdehvd.launch import process_setup, rendezvous, restarts
 from pdehvd.training import durable
+from pdehvd.training.callback import Callback
 from pdehvd.training.checkpoint import (
     Checkpoints,
     blaming,
@@ -73,6 +74,9 @@ def _train(
     watchdog: Watchdog,
 ) -> int:
     count = process_setup.configure_threads(config.threaded, kind_of(config).images)
+    callbacks = [spec.build() for spec in config.callbacks]
+    for callback in callbacks:
+        callback.on_launch()
     group = backend.group(config.processes)
     if config.processes.profile and not group.times_itself:
         group = TimedGroup(group)
@@ -85,7 +89,7 @@ def _train(
             parts = _together(group, lambda: build_parts(config, group), source)
             directory = _directory(config, group, resume, output, lock)
             place = Place(group, directory, count, quiet, watchdog)
-            code = _run(config, parts, place, resume)
+            code = _run(config, parts, place, resume, callbacks)
         except ConfigError:
             group.close()
             raise
@@ -102,10 +106,12 @@ def _train(
     return code
 
 
-def _run(config: Config, parts: Any, place: Place, resume: Path | None) -> int:
+def _run(
+    config: Config, parts: Any, place: Place, resume: Path | None, callbacks: Sequence[Callback]
+) -> int:
     """Train from a fresh or a stored state, then look at the result."""
     history = History(place.directory, enabled=place.writes)
-    checkpoints = Checkpoints(place.directory, config.training.keep, place.writes)
+    checkpoints = Checkpoints(place.directory, config.training.keep, place.writes, callbacks)
     if resume is None:
         # At once: a run that dies before its first step can be resumed like any other.
         _describe(config, place)
@@ -132,9 +138,13 @@ def _run(config: Config, parts: Any, place: Place, resume: Path | None) -> int:
     started = "resumed at step " + str(state.step) if resume else "started"
     place.say(f"{config.name} {started}: {_cost(parts, place)}; {place.directory}")
     judge = begin(config, parts, place)
+    for callback in callbacks:
+        callback.on_start(place.directory, place.group, state)
     with progress, history:
-        outcome = trainer.fit(state, Output(history, progress, checkpoints))
+        outcome = trainer.fit(state, Output(history, progress, checkpoints, callbacks))
     place.watchdog.relax()
+    for callback in callbacks:
+        callback.on_end(outcome)
     # Every rank takes part in it, and rank 0 alone writes.
     profile = {} if stepper is None else {"profile": stepper.facts(peak_memory())}
     conclude(config, parts, place, outcome, profile, judge)

@@ -21,8 +21,8 @@ from pdehvd.experiment.run_context import Place
 from pdehvd.launch import restarts
 from pdehvd.training import durable
 from pdehvd.training.history import read
+from pdehvd.training.outcome import Outcome
 from pdehvd.training.stepper import Parts
-from pdehvd.training.trainer import Outcome
 
 
 def begin(config: Config, parts: Parts[Any], place: Place) -> Judge[Any] | None:

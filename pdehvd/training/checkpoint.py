@@ -7,12 +7,13 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from pdehvd.errors import ConfigError
 from pdehvd.objectives.base import Batch, Objective
+from pdehvd.training.callback import Callback, Change
 from pdehvd.training.durable import (
     remove,
     remove_leftovers,
@@ -31,10 +32,13 @@ _NAME = re.compile(r"step-(\d{8,})")
 class Checkpoints:
     """The `checkpoints/` of a run directory; only the process that is `enabled` writes."""
 
-    def __init__(self, directory: Path, keep: int, enabled: bool = True) -> None:
+    def __init__(
+        self, directory: Path, keep: int, enabled: bool = True, callbacks: Sequence[Callback] = ()
+    ) -> None:
         self.folder = directory / FOLDER
         self.keep = keep
         self.enabled = enabled
+        self._callbacks = callbacks
 
     def save(self, state: TrainState, best: bool = False) -> None:
         """Write `step-NNNNNNNN/`, point `latest` (and `best`) at it, and drop what is old.
@@ -45,10 +49,10 @@ class Checkpoints:
             return
         target = self.folder / f"step-{state.step:08d}"
         if not target.exists():
-            _write(target, state.to_bytes())
+            self._write(target, state.to_bytes())
         if best:
-            _point(self.folder / "best", target.name)
-        _point(self.folder / "latest", target.name)
+            self._point(self.folder / "best", target.name)
+        self._point(self.folder / "latest", target.name)
         self._prune()
 
     def tidy(self, step: int) -> None:
@@ -68,7 +72,44 @@ class Checkpoints:
         linked = {os.readlink(link) for link in self.folder.iterdir() if link.is_symlink()}
         for path in _newest_first(self.folder)[self.keep :]:
             if path.name not in linked:
+                self._tell("remove", path)
                 remove(path)
+
+    def _write(self, target: Path, data: bytes) -> None:
+        """Write a checkpoint folder so that a kill or a power cut leaves all of it or nothing."""
+        new = temporary(target)
+        shutil.rmtree(new, ignore_errors=True)
+        checksum = f"{_digest(data)}  {_FILE}\n".encode()
+        try:
+            new.mkdir(parents=True)
+            for path, content in ((new / _FILE, data), (new / _CHECKSUM, checksum)):
+                self._tell("write", path)
+                write_through(path, content)
+            sync_folder(new)
+            self._tell("rename", target)
+            os.rename(new, target)
+        except OSError:
+            shutil.rmtree(new, ignore_errors=True)
+            raise
+        sync_folder(target.parent)
+
+    def _point(self, link: Path, name: str) -> None:
+        """Make a symbolic link point at `name`; a reader sees the old target or the new one.
+
+        A copy that follows links made a folder of it: that is kept as `NAME.moved`.
+        """
+        self._tell("link", link)
+        if link.is_dir() and not link.is_symlink():
+            os.rename(link, link.with_name(f"{link.name}.moved"))
+        new = temporary(link)
+        new.unlink(missing_ok=True)
+        new.symlink_to(name)
+        os.replace(new, link)
+        sync_folder(link.parent)
+
+    def _tell(self, change: Change, path: Path) -> None:
+        for callback in self._callbacks:
+            callback.before_change(change, path)
 
 
 def _step(path: Path) -> int:
@@ -83,38 +124,8 @@ def _newest_first(folder: Path) -> list[Path]:
     return sorted(found, key=_step, reverse=True)
 
 
-def _write(target: Path, data: bytes) -> None:
-    """Write a checkpoint folder so that a kill or a power cut leaves all of it or nothing."""
-    new = temporary(target)
-    shutil.rmtree(new, ignore_errors=True)
-    try:
-        new.mkdir(parents=True)
-        write_through(new / _FILE, data)
-        write_through(new / _CHECKSUM, f"{_digest(data)}  {_FILE}\n".encode())
-        sync_folder(new)
-        os.rename(new, target)
-    except OSError:
-        shutil.rmtree(new, ignore_errors=True)
-        raise
-    sync_folder(target.parent)
-
-
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _point(link: Path, name: str) -> None:
-    """Make a symbolic link point at `name`; a reader sees the old target or the new one.
-
-    A copy that follows links made a folder of it: that is kept as `NAME.moved`.
-    """
-    if link.is_dir() and not link.is_symlink():
-        os.rename(link, link.with_name(f"{link.name}.moved"))
-    new = temporary(link)
-    new.unlink(missing_ok=True)
-    new.symlink_to(name)
-    os.replace(new, link)
-    sync_folder(link.parent)
 
 
 def has_checkpoints(directory: Path) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
 import numpy as np
 
 from pdehvd.objectives.base import Batch
+from pdehvd.training.callback import Callback
 from pdehvd.training.checkpoint import Checkpoints
 from pdehvd.training.history import History
 from pdehvd.training.phases import span_at
@@ -21,11 +23,18 @@ from pdehvd.training.stepper import Parts, Stepper
 
 @dataclass(frozen=True)
 class Output:
-    """Where a trainer writes; all of it is silent on every rank but 0."""
+    """Where a trainer writes, silent on every rank but 0, and the callbacks of the run."""
 
     history: History
     progress: Progress
     checkpoints: Checkpoints
+    callbacks: Sequence[Callback] = ()
+
+    def log(self, row: Mapping[str, float]) -> None:
+        """Write a row of metrics."""
+        for callback in self.callbacks:
+            callback.on_log(row)
+        self.history.append(row)
 
 
 class Rows(Generic[Batch]):
@@ -52,7 +61,7 @@ class Rows(Generic[Batch]):
         found = self._stepper.before_first(state, batch)
         if found is not None:
             row: dict[str, Any] = {"step": 0, "seconds": 0.0, "loss/total": found[0]}
-            output.history.append(row | _named("loss", self._parts.objective.terms, found[1]))
+            output.log(row | _named("loss", self._parts.objective.terms, found[1]))
             recent.logged = 0
 
     def append(self, state: TrainState, recent: Recent, output: Output) -> None:
@@ -73,7 +82,7 @@ class Rows(Generic[Batch]):
         row |= {f"unknown/{name}": float(value) for name, value in unknowns.items()}
         if self._parts.weighting.every:
             row |= _named("weight", objective.terms, state.weights.numpy())
-        output.history.append(row)
+        output.log(row)
         recent.logged = state.step
         recent.since_log = Clock(calls=1)
 

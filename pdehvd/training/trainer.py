@@ -6,7 +6,7 @@ import math
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import FrameType
 from typing import Any, Generic
 
@@ -15,25 +15,14 @@ import tensorflow as tf
 from pdehvd.errors import counted
 from pdehvd.objectives.base import Batch
 from pdehvd.training.agreement import Agreement
-from pdehvd.training.recent import Clock, Recent
+from pdehvd.training.outcome import Outcome
+from pdehvd.training.recent import Recent
 from pdehvd.training.rows import Output, Rows, show
 from pdehvd.training.spec import TrainingSpec
 from pdehvd.training.state import TrainState
 from pdehvd.training.stepper import Called, Parts, Stepper
 
 Ending = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended: `completed`, `stalled`, `diverged` or `interrupted`, and why."""
-
-    status: str
-    reason: str
-    state: TrainState
-    loss: float
-    errors: dict[str, float]
-    clock: Clock
 
 
 class Trainer(Generic[Batch]):
@@ -93,7 +82,12 @@ class Trainer(Generic[Batch]):
         try:
             while ending is None and state.step < self.spec.steps:
                 before = state
-                state, called = self._call(state, batch, recent, started)
+                count = self._until_event(state.step)
+                for callback in output.callbacks:
+                    callback.before_steps(state, count)
+                state, called = self._call(state, batch, count, recent, started)
+                for callback in output.callbacks:
+                    callback.after_steps(state)
                 self._beat(state.step)
                 if called.fault is None:
                     show(state, recent, output)
@@ -110,14 +104,14 @@ class Trainer(Generic[Batch]):
         return Outcome(status, reason, state, recent.loss, recent.errors, recent.total)
 
     def _call(
-        self, state: TrainState, batch: Batch, recent: Recent, started: float
+        self, state: TrainState, batch: Batch, count: int, recent: Recent, started: float
     ) -> tuple[TrainState, Called]:
-        """Do the steps up to the next event in one compiled call."""
+        """Do `count` steps in one compiled call."""
         late = self.spec.max_seconds is not None and state.seconds >= self.spec.max_seconds
         # Clocks differ between ranks: rank 0's decides.
         flags = [self._asked_to_stop, late and self.stepper.group.rank == 0]
         before = time.monotonic()
-        called = self.stepper.advance(state, batch, self._until_event(state.step), flags)
+        called = self.stepper.advance(state, batch, count, flags)
         recent.loss, recent.losses = called.loss, called.losses
         recent.facts = called.facts
         now, done = time.monotonic(), called.done
@@ -222,7 +216,12 @@ class Trainer(Generic[Batch]):
             state = replace(state, best=measure, best_step=state.step)
         if due or better:
             output.history.flush()
-            output.checkpoints.save(self.stored(state), best=better)
+            stored = self.stored(state)
+            for callback in output.callbacks:
+                callback.before_checkpoint(stored)
+            output.checkpoints.save(stored, best=better)
+            for callback in output.callbacks:
+                callback.after_checkpoint(stored)
         return state
 
     def _finish(self, state: TrainState, recent: Recent, output: Output) -> TrainState:

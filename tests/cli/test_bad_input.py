@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
+from pdehvd.config import listing
 from tests.cli.conftest import CONFIG, Type, contents
 
 HEAT = "u_t - nu*u_xx"
@@ -571,6 +572,6 @@ def test_a_pipe_between_processes_that_breaks_is_a_failure(
     def broken(*_: object) -> None:
         raise BrokenPipeError(32, "Broken pipe")
 
-    monkeypatch.setattr("pdehvd.config.listing.check_section", broken)
+    monkeypatch.setattr(listing, "check_section", broken)
     answer = type_("list")
     assert answer.code == 1 and "failed" in answer.err

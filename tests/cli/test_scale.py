@@ -14,6 +14,7 @@ from launcher import environment, pdehvd
 
 from pdehvd.assembly import needs
 from pdehvd.launch import mpirun, threads
+from pdehvd.scaling import study
 from tests.cli.conftest import Type, contents
 
 NET = {
@@ -68,7 +69,7 @@ def test_what_a_machine_cannot_start(
     here: Path, type_: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(needs, "available_memory", lambda: 3.0 * mpirun.PROCESS_BYTES)
-    monkeypatch.setattr("pdehvd.scaling.study.available_memory", needs.available_memory)
+    monkeypatch.setattr(study, "available_memory", needs.available_memory)
     typed = type_("scale", "small.yaml", "--np", "1,4")
     assert typed.code == 2 and "expected at most 3 on this machine" in typed.err
     typed = type_("net", "--np", "2", "--largest", "1GB")

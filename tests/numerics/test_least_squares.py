@@ -12,6 +12,7 @@ from pdehvd.comm.aggregation import GlobalMean
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import load_config
 from pdehvd.models.keras_model import KerasNetwork
+from pdehvd.objectives import slabs
 from pdehvd.objectives.host import HostCalls, HostObjective
 from pdehvd.objectives.local_sums import LocalPointSums
 from pdehvd.objectives.objective import PDEObjective
@@ -124,7 +125,7 @@ def test_squares_of_the_jacobian(at, expected):
 
 def test_pieces_of_the_jacobian_add_up(at, expected, monkeypatch):
     _, jacobian = expected
-    monkeypatch.setattr("pdehvd.objectives.slabs._BYTES_AT_ONCE", 2**13)
+    monkeypatch.setattr(slabs, "_BYTES_AT_ONCE", 2**13)
     close(np.triu(at.normal().own[0]), np.triu(jacobian.T @ jacobian))
     close(np.triu(at.kernel().own[0]), np.triu(jacobian @ jacobian.T))
 

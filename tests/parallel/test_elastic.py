@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 from launcher import ROOT, environment
 
-CONFIG = str(ROOT / "scripts" / "torture.yaml")
-PLUGIN = str(ROOT / "scripts" / "torture_plugin.py")
+CONFIG = str(ROOT / "scripts" / "torture" / "torture.yaml")
+PLUGIN = str(ROOT / "scripts" / "torture" / "haste.py")
 
 
 # What mpirun calls in place of ssh: a machine is a daemon with a folder of its own.

@@ -1,17 +1,17 @@
 """Deaths of real processes, a few of those of `make torture`."""
 
-from torture import torture
-from torture_cases import matrix, short
+from scripts.torture.campaign import torture
+from scripts.torture.cases import matrix, short
 
 
 def test_killed_runs_go_on_with_the_same_bits(tmp_path):
-    """Two launchers; a rank in the middle of a checkpoint, and a launcher in a step.
+    """Two launchers; a rank in the middle of a checkpoint, a launcher in a step, a full disk.
 
-    Restarts are tested with elastic runs, a full disk in the unit tests.
+    Restarts are tested with elastic runs; tests/cli plays a death at every other moment.
     """
-    cases = [case for case in short() if not case.restarts and case.moment != "disk"]
+    cases = [case for case in short() if not case.restarts]
     results = torture(cases, tmp_path, "global_mean")
-    assert len(results) == 2
+    assert len(results) == 3
     assert [(result.case.name, result.problems) for result in results if result.problems] == []
     assert all(result.same_bits for result in results)
 

@@ -10,6 +10,13 @@ from pdehvd.assembly.build import build_parts
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import load_config
 from pdehvd.optimizers.base import BoundObjective
+from pdehvd.training.callback import Callback
+from pdehvd.training.checkpoint import Checkpoints
+from pdehvd.training.history import History
+from pdehvd.training.progress import Progress
+from pdehvd.training.rows import Output
+from pdehvd.training.spec import TrainingSpec
+from pdehvd.training.trainer import Trainer
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 PLUGINS = sorted(EXAMPLES.glob("*.py"))
@@ -26,8 +33,9 @@ def parts(config):
 
 
 def test_the_config_uses_every_plugin(config):
-    kinds = {type(part).__module__ for part in (config.model, config.optimizer, config.aggregation)}
-    assert len(kinds) == len(PLUGINS) == 3
+    parts = (config.model, config.optimizer, config.aggregation, *config.callbacks)
+    kinds = {type(part).__module__ for part in parts}
+    assert len(kinds) == len(PLUGINS) == 4
 
 
 def test_the_keras_model_is_scaled_and_depends_on_the_seed_only(parts):
@@ -55,6 +63,30 @@ def test_the_optimizer_lowers_the_loss_through_model_and_hook(parts):
         rates.append(float(facts["learning_rate"]))
     assert losses[-1] < 0.9 * losses[0]
     assert max(rates) <= 0.01 and len(set(rates)) > 1
+
+
+def test_the_callback_stops_a_run_where_its_file_appears(config, parts, tmp_path):
+    class Person(Callback):
+        """Makes the file when eight steps are done."""
+
+        def after_steps(self, state):
+            if state.step == 8:
+                (tmp_path / "stop").touch()
+
+    callbacks = [Person(), config.callbacks[0].build()]
+    spec = TrainingSpec(steps=40, steps_per_call=4, log_every=4)
+    trainer = Trainer(parts, spec)
+    state = trainer.fresh_state()
+    for callback in callbacks:
+        callback.on_start(tmp_path, Solo(), state)
+    output = Output(History(tmp_path), Progress(1, quiet=True), Checkpoints(tmp_path, 1), callbacks)
+    outcome = trainer.fit(state, output)
+    # The request goes with the call after that one.
+    assert (outcome.status, outcome.state.step) == ("interrupted", 12)
+    assert (tmp_path / "stop").exists()
+    for callback in callbacks:
+        callback.on_end(outcome)
+    assert not (tmp_path / "stop").exists()
 
 
 def test_the_hook_adds_in_double_precision(config):

@@ -1,28 +1,21 @@
-"""Kills runs at chosen moments, resumes them, and compares the result with an undisturbed run.
-
-make torture
-.venv/bin/python scripts/torture.py --short --markdown build/torture.md
-"""
+"""Runs that die and are resumed, one after another."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import psutil
-from torture_cases import Case, matrix, short
-from torture_judge import Result, damage, judge
-from torture_report import markdown, show
 
 from pdehvd.launch.mpirun import launch_environment, mpirun_command
 from pdehvd.launch.processes_spec import ProcessesSpec
+from scripts.torture.cases import Case
+from scripts.torture.judge import Result, damage, judge
 
 HERE = Path(__file__).resolve().parent
 _MARK = "PDEHVD_TORTURE_FOLDER"
@@ -30,23 +23,20 @@ _PATIENCE = 300.0
 _LEAVING = 15.0
 
 
-def environment(folder: Path, case: Case | None = None) -> dict[str, str]:
-    """Return the environment of a run; with a case, of one that dies."""
+def environment(folder: Path) -> dict[str, str]:
+    """Return the environment of a run."""
     variables = launch_environment(os.environ)
     bin_ = Path(sys.executable).parent
-    variables |= {"PATH": f"{bin_}:{os.environ['PATH']}", "PYTHONPATH": str(HERE.parent)}
-    variables |= {_MARK: str(folder)}
-    if case is not None:
-        told = {"victim": case.victim, "signal": case.signal, "moment": case.moment}
-        variables["PDEHVD_TORTURE"] = json.dumps({**told, "folder": str(folder)})
-    return variables
+    variables |= {"PATH": f"{bin_}:{os.environ['PATH']}", "PYTHONPATH": str(HERE.parents[1])}
+    return variables | {_MARK: str(folder)}
 
 
 def command(launcher: str, np: int, arguments: list[str]) -> list[str]:
     """Return how a launcher starts `np` processes of a training."""
     program = [sys.executable, "-m", "pdehvd"]
     train = ["train", str(HERE / "torture.yaml"), *arguments]
-    train += ["--plugin", str(HERE / "torture_plugin.py")]
+    for plugin in ("plugin.py", "haste.py"):
+        train += ["--plugin", str(HERE / plugin)]
     if launcher == "pdehvd":
         return [*program, *train, "--np", str(np)]
     if launcher == "mpirun":
@@ -71,13 +61,14 @@ def strays(folder: Path) -> list[psutil.Process]:
 def disturbed(result: Result, folder: Path, aggregation: str) -> None:
     """Run a case until all its processes are gone."""
     case = result.case
-    arguments = ["--set", f"aggregation={aggregation}"]
+    callbacks = json.dumps([case.death(folder)])
+    arguments = ["--set", f"aggregation={aggregation}", "--set", f"callbacks={callbacks}"]
     arguments += ["--set", "processes.restarts=1"] if case.restarts else []
     with open(folder / "output.txt", "wb") as output:
         job = subprocess.Popen(
             command(case.launcher, 2, arguments),
             cwd=folder,
-            env=environment(folder, case),
+            env=environment(folder),
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -191,25 +182,3 @@ def strictest() -> str:
 
     register_builtin()
     return "exact" if "exact" in registered("aggregation") else "global_mean"
-
-
-def main() -> int:
-    """Return 0 where every case survived."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--short", action="store_true", help="a few cases")
-    parser.add_argument("--only", default="", help="cases whose name holds this text")
-    parser.add_argument("--aggregation", help="exact where there is such a hook")
-    parser.add_argument("--markdown", type=Path, help="where the table goes")
-    options = parser.parse_args()
-    cases = [case for case in (short() if options.short else matrix()) if options.only in case.name]
-    with tempfile.TemporaryDirectory(prefix="torture-") as folder:
-        results = torture(cases, Path(folder), options.aggregation or strictest())
-    show(results)
-    if options.markdown:
-        options.markdown.parent.mkdir(parents=True, exist_ok=True)
-        options.markdown.write_text(markdown(results), encoding="utf-8")
-    return int(any(result.problems for result in results))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

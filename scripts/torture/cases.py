@@ -1,8 +1,9 @@
-"""The cases of `scripts/torture.py`: moment x signal x victim x launcher."""
+"""The cases of `make torture`: moment x signal x victim x launcher."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 LAUNCHERS = ("pdehvd", "mpirun", "gloo")
 RANKS = ("rank 0", "rank 1")
@@ -28,6 +29,11 @@ class Case:
         parts = [self.launcher, self.victim, self.signal, self.moment, self.damage]
         parts += ["restart"] if self.restarts else []
         return " ".join(part for part in parts if part)
+
+    def death(self, folder: Path) -> dict[str, str]:
+        """Return the callback that kills, as a config names it; it leaves its mark in `folder`."""
+        told = {"victim": self.victim, "signal": self.signal, "moment": self.moment}
+        return {"name": "death", **told, "folder": str(folder)}
 
 
 def _of(launcher: str) -> list[Case]:

@@ -1,4 +1,4 @@
-"""What became of a case of `scripts/torture.py`, and whether that is what was promised."""
+"""What became of a case of `make torture`, and whether that is what was promised."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from torture_cases import Case
+from scripts.torture.cases import Case
 
 EVERY = 10
 STEPS = 40

@@ -1,4 +1,4 @@
-"""Tables of what `scripts/torture.py` saw."""
+"""Tables of what `make torture` saw."""
 
 from __future__ import annotations
 
