@@ -70,19 +70,25 @@ def error_sums(
     return np.stack([np.bincount(slices, column, slice_count) for column in columns], axis=1)
 
 
-def relative_l2(sums: np.ndarray, up_to_constant: bool = False) -> float:
+def constants(sums: np.ndarray) -> np.ndarray:
+    """Return the mean of value - truth at each time, [S], from `error_sums`.
+
+    The error of a field that the equations determine up to a constant, such as a pressure, is
+    that of value - constants(sums)[slices].
+    """
+    count, difference, *_ = np.asarray(sums, dtype=np.float64).T
+    return difference / np.maximum(count, 1.0)
+
+
+def relative_l2(sums: np.ndarray) -> float:
     """Return sqrt(sum (value - truth)^2) / sqrt(sum truth^2) from `error_sums`.
 
-    `up_to_constant` first takes the mean of the difference away at each time, for a field such as
-    a pressure that the equations determine up to a constant. Where the truth is zero, the error
-    is absolute: sqrt(mean value^2). NaN where the truth is nowhere known.
+    Where the truth is zero, the error is absolute: sqrt(mean value^2). NaN where the truth is
+    nowhere known.
     """
-    count, difference, squares, truth = np.asarray(sums, dtype=np.float64).T
-    if up_to_constant:
-        squares = np.maximum(squares - difference**2 / np.maximum(count, 1.0), 0.0)
-    scale = float(truth.sum())
-    total = scale if scale > 0.0 else float(count.sum())
-    return math.sqrt(float(squares.sum()) / total) if total > 0.0 else math.nan
+    count, _, squares, truth = np.asarray(sums, dtype=np.float64).sum(axis=0)
+    total = truth if truth > 0.0 else count
+    return math.sqrt(squares / total) if total > 0.0 else math.nan
 
 
 def _time_index(domain: Domain) -> int | None:

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from pdehvd.assembly.run_directory import EVALUATION
+from pdehvd.problems.evaluation import EVALUATION_POINTS
 from pdehvd.results.open_run import RunLike, opened
 from pdehvd.training.durable import write_json
 
-POINTS = 40_000
 
-
-def evaluate(run: RunLike, count: int = POINTS) -> dict[str, Any]:
-    """Measure a run on a dense set, write `evaluation.json` and return it.
+def evaluate(run: RunLike, count: int = EVALUATION_POINTS) -> dict[str, Any]:
+    """Measure a run on the points of its training's errors, write `evaluation.json`, return it.
 
     `residuals`: of each term the root mean square on the `trained` points, and on as many `fresh`
     ones; of an energy its mean. With a reference also errors by field, as the kind of the problem

@@ -8,13 +8,19 @@ from typing import Any
 import numpy as np
 
 from pdehvd.errors import ConfigError
-from pdehvd.problems.evaluation import error_sums, evaluation_points, relative_l2, time_slices
-from pdehvd.results.solution import free_constants, predict, truth
+from pdehvd.problems.evaluation import (
+    constants,
+    error_sums,
+    evaluation_points,
+    relative_l2,
+    time_slices,
+)
+from pdehvd.results.solution import free_constants, truth
 from pdehvd.results.trained_points import TrainedAtPoints
 
 
 def evaluate_points(trained: TrainedAtPoints, count: int) -> dict[str, Any]:
-    """Compare a run with its reference at about `count` points.
+    """Compare a run with its reference at about `count` points, by default those of its training.
 
     For each field: relative_l2 = sqrt(sum (u - ref)^2) / sqrt(sum ref^2), maximum_error =
     max |u - ref|, rmse = sqrt(mean (u - ref)^2). A field that is determined up to a constant is
@@ -22,7 +28,7 @@ def evaluate_points(trained: TrainedAtPoints, count: int) -> dict[str, Any]:
     """
     points = evaluation_points(trained.problem.domain, count)
     slices, slice_count = time_slices(trained.problem.domain, points)
-    values, truths = predict(trained, points), truth(trained, points)
+    values, truths = trained.measured(points), truth(trained, points)
     free = free_constants(trained)
     fields = {
         field: _errors(values[field], truths[field], slices, slice_count, field in free)
@@ -57,8 +63,7 @@ def _errors(
             "the reference has no finite value in the domain", ("problem", "reference")
         )
     if free:
-        shift = sums[:, 1] / np.maximum(sums[:, 0], 1.0)
-        value = value - shift[slices]
+        value = value - constants(sums)[slices]
         sums = error_sums(value, exact, slices, slice_count)
     distance = np.abs(value - exact)[np.isfinite(exact)]
     return {

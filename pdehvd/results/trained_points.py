@@ -9,6 +9,7 @@ from pdehvd.assembly.trained_run import StoredParts, TrainedRun
 from pdehvd.objectives.objective import PDEObjective
 from pdehvd.problems.pde import PDEProblem
 from pdehvd.reference.base import Reference
+from pdehvd.training.point_evaluator import compiled_solution
 
 Parts = StoredParts[PDEProblem, PDEObjective, Reference]
 
@@ -24,10 +25,25 @@ class TrainedAtPoints(TrainedRun[PDEProblem, PDEObjective, Reference]):
                 tf.TensorSpec([None, len(self.problem.coordinates)], self.objective.dtype)
             ],
         )
+        self._compiled = compiled_solution(self.objective)
 
     def predict(self, points: np.ndarray) -> dict[str, np.ndarray]:
         """Return every field [N] at points [N, D]."""
         values = self._solution(tf.constant(points, self.objective.dtype)).numpy()
+        return {field: values[:, i] for i, field in enumerate(self.problem.fields)}
+
+    def measured(self, points: np.ndarray) -> dict[str, np.ndarray]:
+        """Return every field in float64, [N], at points [N, D], by the program of a training.
+
+        What a run says of its errors is computed in the same pieces by the same program: in
+        single precision, another one's rounding may be as large as the error.
+        """
+        index, real = self.objective.pieces(len(points))
+        pieces = [
+            self._compiled(self._state.theta, tf.constant(points[own], self.objective.dtype))
+            for own in index
+        ]
+        values = np.concatenate(pieces)[real.ravel()].astype(np.float64)
         return {field: values[:, i] for i, field in enumerate(self.problem.fields)}
 
     def module(self) -> tf.Module:

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
 from pdehvd.objectives.objective import PDEObjective
-from pdehvd.problems.evaluation import error_sums, evaluation_points, relative_l2, time_slices
+from pdehvd.problems.evaluation import (
+    constants,
+    error_sums,
+    evaluation_points,
+    relative_l2,
+    time_slices,
+)
 from pdehvd.reference.base import Reference
 from pdehvd.training.evaluator import Evaluator, Measured
 from pdehvd.training.state import TrainState
+
+Solution = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def compiled_solution(objective: PDEObjective) -> Solution:
+    """Return the program by which errors are measured: theta and points [N, D] to fields [N, F]."""
+    program: Solution = tf.function(objective.solution, jit_compile=True, autograph=False)
+    return program
 
 
 class PointEvaluator(Evaluator[Reference]):
@@ -18,40 +34,39 @@ class PointEvaluator(Evaluator[Reference]):
     Points lie in pieces that an objective evaluates one by one, sums of pieces in global order.
     """
 
-    def __init__(self, objective: PDEObjective, reference: Reference, count: int = 10_000) -> None:
+    def __init__(self, objective: PDEObjective, reference: Reference) -> None:
         domain = objective.problem.domain
         self.reference = reference
-        points = evaluation_points(domain, count)
+        points = evaluation_points(domain)
         slices, self._slice_count = time_slices(domain, points)
         index, real = objective.pieces(len(points))
         self._slices = slices[index]
         truth = [reference(points[own]) for own in index]
-        self._truth = {
-            field: np.where(real, np.stack([piece[field] for piece in truth]), np.nan)
-            for field in truth[0]
-        }
+        self._known = list(truth[0])
+        # [k, F, c]: pieces, fields, points.
+        stacked = np.array([[piece[field] for field in self._known] for piece in truth])
+        self._truth = np.where(real[:, None], stacked, np.nan)
+        self._free = np.isin(self._known, reference.up_to_constant)
         self._x = tf.constant(points[index], objective.dtype)
         self._group = objective.group
-        self._fields = objective.problem.fields
-        self._free = frozenset(reference.up_to_constant)
-        self._solution = tf.function(objective.solution, jit_compile=True, autograph=False)
+        self._columns = [objective.problem.fields.index(field) for field in self._known]
+        self._solution = compiled_solution(objective)
 
     def __call__(self, state: TrainState) -> Measured:
-        sums = np.stack([self._sums(state.theta, piece) for piece in range(len(self._slices))])
-        total = self._group.gather_numpy(sums, "evaluation").sum(0)
-        errors = {
-            field: relative_l2(total[i], field in self._free) for i, field in enumerate(self._truth)
-        }
-        return Measured(errors, {})
+        pieces = [self._solution(state.theta, x).numpy() for x in tf.unstack(self._x)]
+        values = np.stack(pieces).astype(np.float64)[..., self._columns].swapaxes(1, 2)
+        if self._free.any():
+            means = [constants(sums)[self._slices] for sums in self._sums(values)]
+            values -= np.where(self._free[:, None], np.stack(means, axis=1), 0.0)
+        errors = map(relative_l2, self._sums(values))
+        return Measured(dict(zip(self._known, errors, strict=True)), {})
 
-    def _sums(self, theta: tf.Tensor, piece: int) -> np.ndarray:
-        """Return the sums of errors of a piece's points, [F, S, 4]."""
-        values = self._solution(theta, self._x[piece]).numpy().astype(np.float64)
-        slices, count = self._slices[piece], self._slice_count
-        columns = {field: values[:, self._fields.index(field)] for field in self._truth}
-        return np.stack(
-            [
-                error_sums(columns[f], truth[piece], slices, count)
-                for f, truth in self._truth.items()
-            ]
-        )
+    def _sums(self, values: np.ndarray) -> np.ndarray:
+        """Return the sums of errors of values [k, F, c] over all pieces of all ranks, [F, S, 4]."""
+        count = self._slice_count
+        sums = [
+            [error_sums(v, t, slices, count) for v, t in zip(value, truth, strict=True)]
+            for value, truth, slices in zip(values, self._truth, self._slices, strict=True)
+        ]
+        total: np.ndarray = self._group.gather_numpy(np.array(sums), "evaluation").sum(0)
+        return total

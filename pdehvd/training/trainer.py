@@ -168,7 +168,8 @@ class Trainer(Generic[Batch]):
         patience = self.spec.early_stopping
         if recent.loss < state.lowest_loss * (1 - (patience.minimum_change if patience else 0)):
             state = replace(state, lowest_loss=recent.loss, lowest_step=state.step)
-        evaluated = self.parts.evaluator is not None and due(self.spec.evaluate_every)
+        last = state.step >= self.spec.steps
+        evaluated = self.parts.evaluator is not None and (last or due(self.spec.evaluate_every))
         if evaluated:
             self._evaluate(state, recent)
         if evaluated or self._rows.due(state.step):

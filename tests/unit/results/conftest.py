@@ -55,6 +55,8 @@ class FakeRun(PointRun):
             name: function(points) + wave + self.shift for name, function in self.functions.items()
         }
 
+    measured = predict
+
     def residuals(self):
         return {"equation/momentum": TermResidual(1e-3, 2e-3)}
 

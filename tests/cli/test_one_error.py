@@ -1,0 +1,63 @@
+"""The error of a run is one number: where it is printed, stored, shown and measured again."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from pathlib import Path
+
+import pytest
+from launcher import pdehvd
+
+from tests.cli.conftest import CONFIG
+
+EXACT = "-sin(pi*x)*exp(-nu*pi^2*t)"
+# Errors of a rounding, where it shows which program and which points an error was measured with.
+SMALL = CONFIG.replace("  reference:", f"  hard: {{u: '{EXACT} + 1e-6*network'}}\n  reference:")
+FREE = CONFIG.replace("*t)}\nsampling", "*t) + 7, up_to_constant: [u]}\nsampling")
+SAMPLES = """\
+name: small
+problem:
+  name: parametric
+  coordinates: {x: [0, 1], y: [0, 1]}
+  inputs: {nu: {name: karhunen_loeve, modes: 2, range: [-1, 1]}}
+  energy: nu*(u_x**2 + u_y**2)/2
+  boundary: {x = 0: 1, x = 1: 0}
+  resolution: 8
+sampling: {name: samples, samples: 20, batch: 4, held_out: 3}
+model: {name: unet, depth: 1, width: 2}
+training: {steps: 3, checkpoint_every: 2, evaluate_every: 2}
+"""
+CASES = {
+    "single": (SMALL.replace("float64", "float32"), "1"),
+    "two processes": (SMALL.replace("float64", "float32"), "2"),
+    "up to a constant": (FREE, "1"),
+    "samples": (SAMPLES, "1"),
+}
+
+
+def digits(number: float) -> str:
+    return f"{number:.3e}"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_error_of_a_run_is_one_number(case: str, tmp_path: Path) -> None:
+    text, processes = CASES[case]
+    (tmp_path / "small.yaml").write_text(text)
+    done = pdehvd("train", "small.yaml", "--np", processes, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    printed = re.search(r"relative L2 error (\S+) of u", done.stdout)[1]
+    run = tmp_path / "runs" / "latest"
+    summary = json.loads((run / "summary.json").read_text())["relative_l2"]["u"]
+    assert digits(summary) == printed
+    evaluation = json.loads((run / "evaluation.json").read_text())["relative_l2"]["u"]
+    assert evaluation == pytest.approx(summary, rel=1e-9 if case != "samples" else 1e-6)
+    last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert last["relative_l2/u"] == summary
+    page = html.unescape((run / "report.html").read_text())
+    (headline,) = re.findall(r"([\d.e+-]+)</\w+>\s*<\w+[^>]*>relative L2 error of u<", page) or [""]
+    assert headline and digits(float(headline)) == printed
+    again = pdehvd("evaluate", "latest", cwd=tmp_path)
+    measured = re.search(r"^u +(\S+)", again.stdout, re.M)[1]
+    assert digits(float(measured)) == printed
