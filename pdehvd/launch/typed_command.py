@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 
 _VARIABLE = "PDEHVD_COMMAND"
 
@@ -18,3 +19,9 @@ def typed() -> list[str]:
     """Return the words of the command that was typed, here or where this process was started."""
     told = os.environ.get(_VARIABLE)
     return ["pdehvd", *(json.loads(told) if told else sys.argv[1:])]
+
+
+def program() -> list[str]:
+    """Return the words that start this program where no environment is activated."""
+    beside = Path(sys.executable).with_name("pdehvd")
+    return [str(beside)] if beside.exists() else [sys.executable, "-m", "pdehvd"]

@@ -10,6 +10,7 @@ from typing import Any
 
 from pdehvd.config.data_record import CONFIG
 from pdehvd.config.files import TEMPORARY
+from pdehvd.launch.typed_command import program
 
 NOTE = "Has the run been moved? `pdehvd report` writes this page again, with its new place."
 
@@ -17,28 +18,29 @@ NOTE = "Has the run been moved? `pdehvd report` writes this page again, with its
 def commands(directory: Path, summary: Mapping[str, Any], environment: Mapping[str, Any]) -> str:
     """Return the command that made a run, and the one that repeats it from what it stored.
 
-    They can be copied into a shell that stands anywhere: every path is absolute, or follows a
-    `cd`. A config that was given in Python, and was never a file to keep, has the second only.
+    They can be copied into a shell that stands anywhere, with any environment activated or none:
+    every path is absolute, the program's too, or follows a `cd`. A config that was given in
+    Python, and was never a file to keep, has the second only.
     """
-    count = int(summary.get("processes") or 1)
-    command = [str(part) for part in environment.get("command", ())]
+    count = int(summary.get("processes") or environment.get("processes") or 1)
+    given = [str(part) for part in environment.get("command", ())][1:]
     folder = Path(environment.get("folder", ""))
-    again = ["pdehvd", "train", str(directory.resolve() / CONFIG), "--np", str(count)]
-    for option, value in pairwise(_words(command)):
+    again = [*program(), "train", str(directory.resolve() / CONFIG), "--np", str(count)]
+    for option, value in pairwise(_words(given)):
         if option == "--plugin":
             again += [option, str(folder / value)]
     lines = ["# again, from the config that the run stored", shlex.join(again)]
-    if command and not any(Path(part).name.startswith(TEMPORARY) for part in command):
-        lines = ["# as it was started", _started(command, folder, count), "", *lines]
+    if given and not any(Path(part).name.startswith(TEMPORARY) for part in given):
+        verb = "resumed" if "--resume" in _words(given) else "started"
+        lines = [f"# as it was {verb}", _started(given, folder, count), "", *lines]
     return "\n".join(lines)
 
 
-def _started(command: Sequence[str], folder: Path, count: int) -> str:
+def _started(given: Sequence[str], folder: Path, count: int) -> str:
     """Return the command that was typed; the processes that it starts do not see its --np."""
-    numbered = [*command, "--np", str(count)]
-    shown = numbered if count > 1 and "--np" not in _words(command) else command
+    number = ["--np", str(count)] if count > 1 and "--np" not in _words(given) else []
     stand = f"cd {shlex.quote(str(folder))} && " if folder.is_absolute() else ""
-    return stand + shlex.join(shown)
+    return stand + shlex.join([*program(), *given, *number])
 
 
 def _words(command: Sequence[str]) -> list[str]:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from launcher import ROOT, pdehvd
 
-from tests.cli.conftest import Type
+from pdehvd.launch.typed_command import program
+from tests.cli.conftest import CONFIG, Type
+
+# A shell in which no environment is activated; this tree, whichever the environment belongs to.
+BARE = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
 
 
 def shown(report: Path) -> list[str]:
@@ -35,7 +42,7 @@ def test_the_commands_of_a_report_work_where_the_reader_stands(
     assert type_(*shlex.split(again)[1:]).code == 0
     assert Path("runs/latest/summary.json").exists()
     stand, first = started.split(" && ")
-    assert shlex.split(first) == ["pdehvd", *typed]
+    assert shlex.split(first) == [*program(), *typed]
     monkeypatch.chdir(shlex.split(stand)[1])
     before = (here / "my runs/latest").resolve()
     assert type_(*typed).code == 0
@@ -47,5 +54,35 @@ def test_a_moved_run_is_reported_with_its_new_place(type_: Type, here: Path) -> 
     shutil.move((here / "runs/latest").resolve(), here / "moved")
     assert type_("report", "moved").code == 0
     *_, again = shown(here / "moved/report.html")
-    assert shlex.split(again)[2] == str(here.resolve() / "moved/config.yaml")
+    assert str(here.resolve() / "moved/config.yaml") in shlex.split(again)
     assert type_(*shlex.split(again)[1:]).code == 0
+
+
+def trained(runs: Path) -> dict:
+    """Return what the newest run in a folder says of itself, and its pinned parameters."""
+    summary = json.loads((runs / "latest" / "summary.json").read_text())
+    return {name: summary[name] for name in ("parameters_sha256", "processes", "steps")}
+
+
+def test_the_lines_typed_in_a_bare_shell_give_the_same_parameters(tmp_path: Path) -> None:
+    here, elsewhere = tmp_path / "it's here", tmp_path / "elsewhere"
+    here.mkdir()
+    elsewhere.mkdir()
+    (here / "my config.yaml").write_text(CONFIG)
+    shutil.copy(ROOT / "docs" / "examples" / "float64_sum.py", here / "my plug-in.py")
+    settings = ["aggregation=float64_sum", "optimizer={name: adam, learning_rate: 2e-3}"]
+    settings += ['problem.conditions.walls={"on": ["x = -1", "x = 1"], "equal": {u: 0}}']
+    given = [word for setting in settings for word in ("--set", setting)]
+    given += ["--np", "2", "--plugin", "my plug-in.py", "--output", "my runs"]
+    done = pdehvd("train", "my config.yaml", *given, cwd=here)
+    assert done.returncode == 0, done.stderr
+    first = trained(here / "my runs")
+    started, again = shown(here / "my runs/latest/report.html")
+    before = (here / "my runs/latest").resolve()
+    for line, runs in ((started, here / "my runs"), (again, elsewhere / "runs")):
+        done = subprocess.run(
+            ["/bin/sh", "-c", line], env=BARE, cwd=elsewhere, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert (runs / "latest").resolve() != before
+        assert trained(runs) == first

@@ -2,7 +2,10 @@ import shlex
 
 import pytest
 
+from pdehvd.launch.typed_command import program
 from pdehvd.results.reproduce_commands import commands
+
+PROGRAM = shlex.join(program())
 
 
 def lines(directory, command, processes=1, folder="/home/me/my runs"):
@@ -14,8 +17,8 @@ def lines(directory, command, processes=1, folder="/home/me/my runs"):
 
 def test_the_first_command_begins_where_the_run_was_started(tmp_path):
     started, again = lines(tmp_path, ["train", "a b.yaml", "--output", "out"])
-    assert started == "cd '/home/me/my runs' && pdehvd train 'a b.yaml' --output out"
-    assert again == f"pdehvd train {tmp_path.resolve()}/config.yaml --np 1"
+    assert started == f"cd '/home/me/my runs' && {PROGRAM} train 'a b.yaml' --output out"
+    assert again == f"{PROGRAM} train {tmp_path.resolve()}/config.yaml --np 1"
 
 
 @pytest.mark.parametrize("plugin", [["--plugin", "p.py"], ["--plugin=p.py"]])
@@ -38,4 +41,14 @@ def test_a_config_that_was_no_file_cannot_be_started_again_by_name(tmp_path):
 
 def test_a_run_of_before_folders_were_noted_has_no_cd(tmp_path):
     text = commands(tmp_path, {}, {"command": ["pdehvd", "train", "a.yaml"]})
-    assert "\npdehvd train a.yaml\n" in text
+    assert f"\n{PROGRAM} train a.yaml\n" in text
+
+
+def test_an_unfinished_run_knows_its_number_of_processes_too(tmp_path):
+    environment = {"processes": 2, "command": ["pdehvd", "train", "a.yaml"], "folder": "/here"}
+    assert commands(tmp_path, {}, environment).count(" --np 2") == 2
+
+
+def test_a_run_that_was_resumed_says_so(tmp_path):
+    text = commands(tmp_path, {}, {"command": ["pdehvd", "train", "a.yaml", "--resume=latest"]})
+    assert text.startswith("# as it was resumed\n")
