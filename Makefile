@@ -12,7 +12,7 @@ help: ## show this list
 
 setup: ## make or update .venv: pinned packages, Horovod, pdehvd
 	@test -n "$(python)" || { echo "pdehvd setup: no Python was found; install Python 3.10 to 3.13" >&2; exit 3; }
-	@"$(python)" scripts/environment.py --python "$(PYTHON)"
+	@"$(python)" -m scripts.setup.environment --python "$(PYTHON)"
 
 train: setup ## train configs/burgers.yaml on 2 processes
 	@$(bin)/pdehvd train configs/burgers.yaml --np 2
@@ -35,19 +35,19 @@ docs: setup ## build the documentation into docs/_build/html
 	$(bin)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
 bench: setup ## compare with DeepXDE (long; its own environment is made in the user's cache)
-	$(bin)/python scripts/bench_peers.py $(ARGS)
+	$(bin)/python -m scripts.bench.peers $(ARGS)
 
 torture: setup ## kill runs at every moment, resume them, compare bits (long)
 	@$(bin)/python -m scripts.torture --markdown build/torture.md $(ARGS)
 
 fuzz: setup ## type commands with 10,000 bad configs, data files and checkpoints (long)
-	@$(bin)/python scripts/fuzz.py $(ARGS)
+	@$(bin)/python -m scripts.fuzz $(ARGS)
 
 meaning: setup ## compare random problems with an independent evaluation (long)
-	@$(bin)/python scripts/campaign.py $(ARGS)
+	@$(bin)/python -m scripts.meaning $(ARGS)
 
 nightly: setup ## train all configs to their stated errors, then cases and campaigns (hours)
-	@$(bin)/python scripts/nightly.py $(ARGS)
+	@$(bin)/python -m scripts.nightly $(ARGS)
 
 lock: setup ## resolve setup.cfg and requirements.in to requirements.txt
 	$(bin)/python -m venv build/lock

@@ -1,6 +1,6 @@
 """Make the noisy measurements of the inverse problems from their references.
 
-    python scripts/make_data.py
+    python -m scripts.make_data
 
 Writes `configs/data/NAME.csv` for every config that names it; the same numbers each time.
 """

@@ -43,7 +43,7 @@ def group(processes: ProcessesSpec) -> Group:
     except ImportError as error:
         raise EnvironmentFault(
             f"{counted(ranks.world_size(), 'process')} started, but Horovod fails here: {error}. "
-            "Install it with scripts/build_horovod.py, or start one process"
+            "Install it with python -m scripts.setup.horovod --install, or start one process"
         ) from error
     horovod = HorovodGroup()
     for number, handler in kept.items():

@@ -22,7 +22,7 @@ from pdehvd.launch.processes_spec import ProcessesSpec
 
 _SECONDS = 600.0
 _ODD_CLOCK = 0.5
-_BUILD = "Build Horovod again in this environment: python scripts/build_horovod.py --install"
+_BUILD = "Build Horovod again in this environment: python -m scripts.setup.horovod --install"
 
 
 _LIBRARIES = {
@@ -101,7 +101,7 @@ def _gpus(built: dict[str, Any]) -> Finding:
         return Finding("GPUs", WARNING, f"{present} here, {count} seen by TensorFlow", advice)
     nccl = "NCCL" in built.get("horovod", {}).get("operations", [])
     found = f"{count} seen by TensorFlow" if count else "none; computing on CPUs"
-    advice = "HOROVOD_GPU_OPERATIONS=NCCL python scripts/build_horovod.py --install, or sums "
+    advice = "HOROVOD_GPU_OPERATIONS=NCCL python -m scripts.setup.horovod --install, or sums "
     return verdict("GPUs", not count or nccl, found, advice + "go through memory", WARNING)
 
 

@@ -9,13 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import campaign
 import numpy as np
 import pytest
-from campaign_finding import Finding
-from campaign_judge import judge
-from campaign_problems import Problem, problem
-from campaign_training import config
 
 from pdehvd.problems import block, conditions, regions
 from pdehvd.problems import region_relations as relations
@@ -23,6 +18,11 @@ from pdehvd.problems.block import Items
 from pdehvd.problems.integrals import IntegralSource
 from pdehvd.problems.sequences import Sobol
 from pdehvd.problems.sources import GivenSource, RegionSource
+from scripts.meaning import __main__ as campaign
+from scripts.meaning.finding import Finding
+from scripts.meaning.judge import judge
+from scripts.meaning.problems import Problem, problem
+from scripts.meaning.training import config
 
 CASES = 30
 SEED = 2
@@ -155,8 +155,8 @@ def test_a_process_that_dies_is_a_finding(monkeypatch: pytest.MonkeyPatch, tmp_p
         "    if number == 2: os.abort()\n"
         "    print(json.dumps({'number': number, 'what': ''}), flush=True)\n"
     )
-    monkeypatch.setattr(campaign, "__file__", os.fspath(worker))
-    found = campaign.chunk(SEED, range(5))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    found = campaign.chunk(SEED, range(5), "worker")
     assert [one.number for one in found] == [0, 1, 2, 3, 4]
     assert [bool(one.problems) for one in found] == [False, False, True, False, False]
 

@@ -8,12 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import build_horovod
-import environment
-import machine
 import pytest
 
-SCRIPTS = Path(environment.__file__).parent
+from scripts.setup import environment
+from scripts.setup import horovod as build_horovod
+from scripts.shared import machine
+
+ROOT = Path(__file__).parents[2]
 
 
 def executable(path: Path, text: str) -> str:
@@ -24,9 +25,9 @@ def executable(path: Path, text: str) -> str:
 
 
 def set_up(folder: Path, *arguments: str, first: str = "", **variables: str) -> str:
-    """Run scripts/environment.py for a fresh folder, expect exit code 3, return the one line."""
-    code = f"import sys, shutil; sys.path.insert(0, {str(SCRIPTS)!r}); {first or 'pass'}\n"
-    code += "import environment; sys.exit(environment.main(sys.argv[1:]))"
+    """Run scripts.setup.environment for a fresh folder, expect exit code 3, return the one line."""
+    code = f"import sys, shutil; sys.path.insert(0, {str(ROOT)!r}); {first or 'pass'}\n"
+    code += "from scripts.setup import environment; sys.exit(environment.main(sys.argv[1:]))"
     environ = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), **variables}
     if "CXX" not in variables:
         environ.pop("CXX", None)
@@ -37,6 +38,14 @@ def set_up(folder: Path, *arguments: str, first: str = "", **variables: str) -> 
     assert len(lines) == 1 and lines[0].startswith("pdehvd setup: "), done.stderr
     assert not (folder / "venv").exists()
     return lines[0]
+
+
+@pytest.mark.parametrize("program", ["scripts.setup.environment", "scripts.setup.horovod"])
+def test_nothing_is_needed_but_the_standard_library(program: str) -> None:
+    command = [sys.executable, "-S", "-m", program, "--help"]
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True)
+    assert done.returncode == 0 and "usage:" in done.stdout, done.stderr
 
 
 def test_a_missing_compiler_is_named_before_anything_is_downloaded(tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import fuzz
-import fuzz_judge
 import pytest
-from fuzz_judge import Case, judge
-from fuzz_verdict import show
 
 from pdehvd import cli
+from scripts.fuzz import __main__ as fuzz
+from scripts.fuzz import judge as fuzz_judge
+from scripts.fuzz.judge import Case, judge
+from scripts.fuzz.verdict import show
 
 CASES = 500
 SEED = 5
@@ -99,7 +99,7 @@ def test_a_process_that_dies_is_a_finding(monkeypatch: pytest.MonkeyPatch, tmp_p
         "    if number == 2: os.abort()\n"
         "    print(json.dumps({'kind': 'config', 'number': number, 'what': ''}), flush=True)\n"
     )
-    monkeypatch.setattr(fuzz, "__file__", os.fspath(worker))
-    verdicts = fuzz.chunk("config", SEED, range(5))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    verdicts = fuzz.chunk("config", SEED, range(5), "worker")
     assert [verdict.number for verdict in verdicts] == [0, 1, 2, 3, 4]
     assert [bool(verdict.problems) for verdict in verdicts] == [False, False, True, False, False]

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nightly_jobs import expectations
 
+from scripts.nightly.jobs import expectations
 from tests.cli.conftest import Type
 from tests.cli.conftest import Typed as Answer
 from tests.conftest import hide_pictures

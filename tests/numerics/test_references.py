@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -20,6 +17,7 @@ from pdehvd.problems.sampling import SamplingSpec
 from pdehvd.reference import Reference
 from pdehvd.reference.exact import ExactReference
 from pdehvd.spec import registered
+from scripts import make_data
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted(
@@ -251,21 +249,9 @@ def test_every_builtin_reference_is_named_by_a_config() -> None:
     assert named | {"file"} == points
 
 
-def make_data() -> ModuleType:
-    """Import scripts/make_data.py."""
-    path = ROOT / "scripts" / "make_data.py"
-    spec = importlib.util.spec_from_file_location("make_data", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["make_data"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.mark.parametrize("name", sorted(make_data().MEASUREMENTS))
+@pytest.mark.parametrize("name", sorted(make_data.MEASUREMENTS))
 def test_measurements_are_the_reference_and_the_stated_noise(name: str) -> None:
-    module = make_data()
-    wanted = module.MEASUREMENTS[name]
+    wanted = make_data.MEASUREMENTS[name]
     path = ROOT / "configs" / "data" / f"{name}.csv"
     problem, reference = opened(name)
     table = np.genfromtxt(path, delimiter=",", names=True)
@@ -275,6 +261,6 @@ def test_measurements_are_the_reference_and_the_stated_noise(name: str) -> None:
     for field in wanted.fields:
         noise = (table[field] - true[field]).std() / true[field].std()
         assert 0.8 * wanted.noise < noise < 1.2 * wanted.noise
-    made = np.genfromtxt(module.table(name).splitlines(), delimiter=",", names=True)
+    made = np.genfromtxt(make_data.table(name).splitlines(), delimiter=",", names=True)
     for column in table.dtype.names:
         assert np.allclose(table[column], made[column], rtol=0, atol=2e-6)

@@ -11,10 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import build_horovod
 import pytest
 from launcher import ROOT
 
+from scripts.setup import horovod as build_horovod
 from tests.typed import fenced
 
 SHORT = "--set training.steps=10"

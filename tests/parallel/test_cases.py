@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from launcher import pdehvd
-from nightly_jobs import CASES, expectations
+
+from scripts.nightly.jobs import CASES, expectations
 
 RIGHT = {name: e.error for name, e in expectations().items() if e.error is not None}
 

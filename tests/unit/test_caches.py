@@ -7,11 +7,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-import machine
 import pytest
 
 from pdehvd import caches, native
 from pdehvd.launch import loopback
+from scripts.shared import machine
 
 ROOT = Path(__file__).parents[2]
 

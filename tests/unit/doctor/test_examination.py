@@ -110,7 +110,7 @@ def test_wrong_sums_odd_clocks_and_shared_gpus():
 
 def test_horovod_needs_a_controller():
     broken = examination._horovod({"horovod_error": "ImportError: libmpi.so.40"})
-    assert broken.status == FAILED and "build_horovod.py" in broken.advice
+    assert broken.status == FAILED and "scripts.setup.horovod" in broken.advice
     facts = {"version": "0.28.1", "controllers": ["Gloo"], "operations": ["Gloo"]}
     assert examination._horovod({"horovod": facts}).status == WARNING
     assert examination._horovod({"horovod": {**facts, "controllers": []}}).status == FAILED

@@ -1,7 +1,7 @@
 """The page of benchmarks shows the stored results, and is rewritten from them."""
 
-import bench_results as results
-import netlab
+from scripts.netlab import __main__ as netlab
+from scripts.shared import results
 
 
 def test_the_page_is_as_the_results_are_stored():

@@ -1,10 +1,10 @@
 """The commands of the scaling benchmark, and what it writes."""
 
 import typer
-from bench_scaling import CASES, COLUMNS, command, parsed, rows, verdicts
 
 from pdehvd.cli import app
 from pdehvd.config.root import load_config
+from scripts.bench.scaling import CASES, COLUMNS, command, parsed, rows, verdicts
 
 
 def test_every_case_is_a_command_with_a_config_that_loads(tmp_path):

@@ -3,20 +3,20 @@
 import argparse
 import subprocess
 
-import netlab
-import netlab_nodes
 import pytest
 
 from pdehvd.scaling.network_model import Link
+from scripts.netlab import __main__ as netlab
+from scripts.netlab import nodes
 
-GIGABIT = netlab_nodes.Shape("1gbit")
+GIGABIT = nodes.Shape("1gbit")
 
 
 def test_rates():
-    assert netlab_nodes.bits("100mbit") == 1e8 and netlab_nodes.bits("2.5gbit") == 2.5e9
+    assert nodes.bits("100mbit") == 1e8 and nodes.bits("2.5gbit") == 2.5e9
     for wrong in ("0gbit", "fast", "1gb", "-1mbit"):
         with pytest.raises(argparse.ArgumentTypeError):
-            netlab_nodes.bits(wrong)
+            nodes.bits(wrong)
     with pytest.raises(SystemExit) as error:
         netlab.parsed(["--rates", "1gb"])
     assert error.value.code == 2
@@ -24,7 +24,7 @@ def test_rates():
 
 
 def test_nodes_hang_on_a_bridge_in_a_namespace_of_its_own():
-    commands = [" ".join(command) for command in netlab_nodes.set_up(2)]
+    commands = [" ".join(command) for command in nodes.set_up(2)]
     added = [command.split()[-1] for command in commands if command.startswith("ip netns add")]
     assert added == ["pdenet-hub", "pdenet0", "pdenet1"]
     # Nothing but the namespaces is made in the machine's own network.
@@ -33,7 +33,7 @@ def test_nodes_hang_on_a_bridge_in_a_namespace_of_its_own():
 
 
 def test_both_directions_of_every_link_are_slowed():
-    commands = [" ".join(command) for command in netlab_nodes.shaping(2, GIGABIT)]
+    commands = [" ".join(command) for command in nodes.shaping(2, GIGABIT)]
     places = {(words[2], words[6]) for words in map(str.split, commands)}
     assert places == {
         ("pdenet0", "eth0"),
@@ -42,25 +42,25 @@ def test_both_directions_of_every_link_are_slowed():
         ("pdenet-hub", "port1"),
     }
     assert all("tbf rate 1gbit burst 125000" in command for command in commands)
-    assert netlab_nodes.shaping(2, netlab_nodes.Shape(None)) == []
-    slow = netlab_nodes.shaping(1, netlab_nodes.Shape("100mbit", delay=2.0))
+    assert nodes.shaping(2, nodes.Shape(None)) == []
+    slow = nodes.shaping(1, nodes.Shape("100mbit", delay=2.0))
     assert any("netem" in command and "1:1" in command for command in slow)
     assert all("burst" not in command or "32768" in command for command in slow)
 
 
 def test_ranks_and_placements(tmp_path):
-    assert netlab_nodes.placement("one node", 3) == [3, 0, 0]
-    assert netlab_nodes.placement("one per node", 3) == [1, 1, 1]
-    words = netlab_nodes.mpirun([1, 1], tmp_path / "agent.sh", ["program"])
+    assert nodes.placement("one node", 3) == [3, 0, 0]
+    assert nodes.placement("one per node", 3) == [1, 1, 1]
+    words = nodes.mpirun([1, 1], tmp_path / "agent.sh", ["program"])
     assert words[:4] == ["ip", "netns", "exec", "pdenet0"] and words[-1] == "program"
     assert words[words.index("--host") + 1] == "10.213.7.1:1,10.213.7.2:1"
-    together = netlab_nodes.mpirun([2, 0], tmp_path / "agent.sh", ["program"])
+    together = nodes.mpirun([2, 0], tmp_path / "agent.sh", ["program"])
     assert together[together.index("--host") + 1] == "10.213.7.1:2"
 
 
 def test_the_agent_enters_the_namespace_of_the_host(tmp_path):
     agent = tmp_path / "agent.sh"
-    agent.write_text(netlab_nodes.agent_script())
+    agent.write_text(nodes.agent_script())
     ip = tmp_path / "ip"
     ip.write_text('#!/bin/sh\necho "$TMPDIR"; for word in "$@"; do echo "$word"; done\n')
     ip.chmod(0o755)
@@ -78,8 +78,8 @@ def test_the_agent_enters_the_namespace_of_the_host(tmp_path):
 
 def test_only_our_namespaces_are_removed():
     listing = "pdenet0 (id: 0)\npdenet-hub\nother\npdenetwork\npdenet12 (id: 3)\n"
-    assert netlab_nodes.namespaces(listing) == ["pdenet0", "pdenet-hub", "pdenet12"]
-    assert netlab_nodes.namespaces("") == []
+    assert nodes.namespaces(listing) == ["pdenet0", "pdenet-hub", "pdenet12"]
+    assert nodes.namespaces("") == []
 
 
 def free_network(per_byte=1e-9, latency=1e-4):
@@ -100,10 +100,10 @@ def free_network(per_byte=1e-9, latency=1e-4):
 
 def test_a_prediction_on_a_slow_link_is_what_its_bucket_lets_through():
     free, size = free_network(), 1 << 22
-    assert netlab.predicted(free, "horovod", size, netlab_nodes.Shape(None)) == pytest.approx(
+    assert netlab.predicted(free, "horovod", size, nodes.Shape(None)) == pytest.approx(
         1e-4 + size * 1e-9, rel=1e-3
     )
-    slow = netlab_nodes.Shape("100mbit")
+    slow = nodes.Shape("100mbit")
     rate = 1e8 / 8 * netlab.PAYLOAD
     # The bucket fills during the latency, so that is hidden, and small sums are not slowed at all.
     assert netlab.predicted(free, "horovod", size, slow) == pytest.approx(size / rate, rel=1e-3)
@@ -112,12 +112,12 @@ def test_a_prediction_on_a_slow_link_is_what_its_bucket_lets_through():
 
 def test_a_bucket_that_is_full_before_the_next_sum_does_not_hide_the_latency():
     link, size = Link("ring", 5e-3, 1e-9, 0.0), 1 << 20
-    slow = netlab_nodes.Shape("100mbit")
+    slow = nodes.Shape("100mbit")
     rate = 1e8 / 8 * netlab.PAYLOAD
     assert netlab.slowed(link, 2, size, slow) == pytest.approx(
         2 * 5e-3 + (size - slow.bucket * netlab.PAYLOAD) / rate
     )
-    later = netlab_nodes.Shape("100mbit", delay=1.0)
+    later = nodes.Shape("100mbit", delay=1.0)
     assert netlab.slowed(link, 2, size, later) == pytest.approx(
         netlab.slowed(link, 2, size, slow) + 2e-3
     )
@@ -140,7 +140,7 @@ def test_rows_hold_what_was_measured_and_how_far_it_is_off():
         ("1gbit", "one node"): free_network(5e-10),
         ("1gbit", "one per node"): slow,
     }
-    shapes = {"none": netlab_nodes.Shape(None), "1gbit": GIGABIT}
+    shapes = {"none": nodes.Shape(None), "1gbit": GIGABIT}
     body = netlab.rows(measured, shapes, "horovod")
     assert len(body) == 8 and body[0][:2] == ["none", "1024"] and body[0][-1] in ("+0%", "-0%")
     assert body[-1][:2] == ["1gbit", str(1 << 22)] and body[-1][-1] == "-33%"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 
-import nightly
 import pytest
-from nightly_jobs import CASES, Expected, Job, Outcome, Stated, all_jobs, by_lines
+
+from scripts.nightly import __main__ as nightly
+from scripts.nightly.jobs import CASES, Expected, Job, Outcome, Stated, all_jobs, by_lines
 
 CONFIGS = {path.stem for path in (Path(__file__).parents[3] / "configs").glob("*.yaml")}
 
@@ -31,8 +33,10 @@ def test_every_config_case_and_campaign_has_a_job() -> None:
     assert names["tests"] == {"nightly"}
     for job in all_jobs():
         for word in job.command:
-            if word.startswith(("scripts/", "configs/")):
+            if word.startswith("configs/"):
                 assert Path(word).is_file()
+            if word.startswith("scripts."):
+                assert find_spec(f"{word}.__main__")
 
 
 def test_a_config_must_reach_twice_its_stated_error(tmp_path: Path) -> None:

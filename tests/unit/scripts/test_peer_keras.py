@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import machine
 import numpy as np
-import peer_keras
 import pytest
 import tensorflow as tf
 
@@ -12,6 +10,8 @@ from pdehvd.assembly.build import build_problem
 from pdehvd.config.root import load_config
 from pdehvd.kinds.grid import build_grid_network
 from pdehvd.objectives.discrete import DiscreteLaw
+from scripts.bench import peer_keras
+from scripts.shared import machine
 
 SMALL = ["problem.resolution=8", "sampling.batch=2", "training.levels=null"]
 MODEL = "{name: unet, depth: 2, width: 4, output: sigmoid, up: %s}"

@@ -7,12 +7,12 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
-import study_large_batch as study
 import yaml
 
 from pdehvd.assembly.build import build_objective, build_phases, build_problem
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import load_config
+from scripts.bench import large_batch as study
 
 
 @pytest.mark.parametrize("name", study.CASES)

@@ -1,0 +1,1 @@
+"""Benchmarks: speed, memory and errors, beside other programs and over processes."""

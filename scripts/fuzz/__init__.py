@@ -1,0 +1,1 @@
+"""Bad configs, tables, fields and run directories at random."""

@@ -1,0 +1,243 @@
+"""Damaged run directories: checkpoints torn, exchanged or forged, links, metrics, configs."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+from pdehvd.assembly.build import build_parts
+from pdehvd.comm.group import Solo
+from pdehvd.config.root import dump, load_config
+from pdehvd.training.checkpoint import Checkpoints, read_checkpoint, state_of
+from pdehvd.training.trainer import Trainer
+from scripts.fuzz.archives import npz, odd
+from scripts.fuzz.configs import flipped
+from scripts.fuzz.judge import Case
+
+_CONFIG = """\
+name: small
+problem:
+  name: pde
+  coordinates: {x: [-1, 1], t: [0, 1]}
+  fields: [u]
+  equations: {heat: u_t - u_xx}
+  conditions:
+    initial: {on: t = 0, equal: {u: -sin(pi*x)}}
+  reference: {name: exact, u: x*t}
+sampling: {name: sobol, equations: 16, conditions: 8}
+model: {name: mlp, width: 3, depth: 1}
+training: {steps: 2, checkpoint_every: 2}
+"""
+_ROWS = [
+    '{"step": [1]}',
+    '{"step": "a"}',
+    '{"step": {}}',
+    '{"step": null}',
+    "[1]",
+    "{",
+    "null",
+    '"a"',
+]
+_ROWS += ['{"step": 1, "loss/total": [1]}', '{"step": 1, "loss/total": {}}', '{"step": 1e400}']
+_ROWS += ['{"step": 100000000000000000000000000}', '{"step": 1, "loss/total": 1' + "0" * 400 + "}"]
+_ROWS += [
+    "[" * 100_000,
+    '{"step": 1, "\\ud800": 1}',
+    '{"step": true}',
+    '{"": 1}',
+    "\0",
+    '{"step": -1}',
+]
+_COUNTS: list[object] = [None, "a", [], {}, -1, 1.5, 1e400, 10**30, True, "2", [2]]
+_CRAFTED = "forged"
+
+
+def prepared(config: Path, run: Path, steps: tuple[int, ...]) -> list[str]:
+    """Make a run directory with a checkpoint for each of `steps`, and return their hashes."""
+    loaded, _ = load_config(config)
+    trainer = Trainer(build_parts(loaded, Solo()), loaded.training)
+    state = trainer.fresh_state()
+    run.mkdir()
+    (run / "config.yaml").write_text(dump(loaded))
+    (run / "metrics.jsonl").write_text("".join(f'{{"step": {step}}}\n' for step in steps))
+    hashes = []
+    for step in steps:
+        one = replace(state, step=step, theta=state.theta + step)
+        Checkpoints(run, keep=9).save(one)
+        hashes.append(hashlib.sha256(one.theta.numpy().tobytes()).hexdigest())
+    return hashes
+
+
+def _damaged(rng: Random, step: Path) -> str:
+    """Change the bytes of a checkpoint without its checksum, or the reverse."""
+    state, checksum = step / "state.npz", step / "state.npz.sha256"
+    file = rng.choice([state, state, checksum])
+    what = rng.choice(["flip", "flip", "cut", "empty", "delete", "folder", "loop", "append"])
+    raw = file.read_bytes()
+    if what == "flip":
+        file.write_bytes(flipped(rng, raw))
+    elif what == "cut":
+        file.write_bytes(raw[: rng.randrange(len(raw))])
+    elif what == "append":
+        file.write_bytes(raw + b"x")
+    elif what == "empty":
+        file.write_bytes(b"")
+    else:
+        file.unlink()
+        if what == "folder":
+            file.mkdir()
+        elif what == "loop":
+            file.symlink_to(file.name)
+    return f"{what} {step.name}/{file.name}"
+
+
+def _forged(rng: Random, step: Path) -> str:
+    """Put another archive in the place of a checkpoint, with the right checksum."""
+    with np.load(step / "state.npz") as archive:
+        arrays: dict[str, Any] = dict(archive)
+    what = rng.choice(["archive", "counter", "counters", "array"])
+    if what == "archive":
+        done, raw = npz(rng, arrays)
+        what = f"archive {done}"
+    else:
+        name = rng.choice([one for one in arrays if one != "counters"])
+        counters = json.loads(arrays["counters"].tobytes())
+        if what == "array":
+            arrays[name] = odd(rng, arrays[name])
+        elif what == "counter":
+            counters[rng.choice(list(counters))] = rng.choice(_COUNTS)
+        else:
+            counters = rng.choice([[], {}, None, 1, "x", {"step": 2}])
+        text = json.dumps(counters).encode()
+        if rng.random() < 0.05:
+            text = b"[" * 100_000
+        arrays["counters"] = np.frombuffer(text, np.uint8)
+        stream = io.BytesIO()
+        np.savez(stream, allow_pickle=True, **{k: v for k, v in arrays.items()})
+        raw = stream.getvalue()
+    (step / "state.npz").write_bytes(raw)
+    digest = hashlib.sha256(raw).hexdigest()
+    (step / "state.npz.sha256").write_text(f"{digest}  state.npz\n")
+    return f"{_CRAFTED}: {what}"
+
+
+def _litter(rng: Random, folder: Path) -> str:
+    """Put something odd beside the checkpoints."""
+    names = ["step-99999999", "step-00000008", "latest", "best", ".step-00000008.new", ".x.old"]
+    names += [
+        "step-999999999999999999999999",
+        "step-0000000٣",
+        "step-00000002.bak",
+        "ü",
+        ".best.new",
+    ]
+    name = rng.choice(names)
+    path = folder / name
+    if path.is_symlink():
+        path.unlink()
+    what = rng.choice(["file", "folder", "link out", "dangling", "loop", "pipe"])
+    if what == "file":
+        path.write_text("x")
+    elif what == "folder":
+        path.mkdir()
+    elif what == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to({"link out": "../../../keep", "dangling": "nowhere", "loop": name}[what])
+    return f"{what} {name}"
+
+
+class Runs:
+    """Run directories that are resumed or evaluated; training itself has been done."""
+
+    name = "run"
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        (root / "keep").mkdir()
+        (root / "keep" / "state.npz").write_text("Nobody may touch this.")
+        (root / "runs.yaml").write_text(_CONFIG)
+        self.hashes = prepared(root / "runs.yaml", root / "sound", (2, 4, 6))
+        (root / "wide.yaml").write_text(_CONFIG.replace("width: 3", "width: 4"))
+        prepared(root / "wide.yaml", root / "wide", (6,))
+
+    def case(self, rng: Random, number: int, folder: Path) -> Case:
+        """Damage a copy of a run and return how it is resumed or evaluated."""
+        run = folder / "run"
+        shutil.copytree(self.root / "sound", run, symlinks=True)
+        shutil.copy(self.root / "runs.yaml", folder / "case.yaml")
+        steps = sorted((run / "checkpoints").glob("step-*"))
+        changes: dict[str, Callable[[], str]] = {
+            "damaged": lambda: _damaged(rng, rng.choice([steps[-1], *steps])),
+            "all damaged": lambda: ", ".join(_damaged(rng, step) for step in steps),
+            "forged": lambda: _forged(rng, steps[-1]),
+            "litter": lambda: _litter(rng, run / "checkpoints"),
+            "swapped": lambda: self._swapped(rng, steps),
+            "file": lambda: self._file(rng, run),
+        }
+        what = changes[rng.choice([*changes, "forged", "file"])]()
+        arguments = ["train", "case.yaml", "--resume", "run", "--quiet"]
+        if rng.random() < 0.3:
+            arguments = ["evaluate", "run"]
+        named = ("run", "case.yaml", "config.yaml")
+        trained = arguments[0] == "train" and not what.startswith(_CRAFTED)
+        truth = (lambda: self._wrong(run)) if trained else None
+        writes = ("run",)
+        return Case(
+            self.name, number, f"{arguments[0]}: {what}", arguments, named, writes, truth, _alone
+        )
+
+    def _swapped(self, rng: Random, steps: list[Path]) -> str:
+        """Exchange parts of checkpoints, or take one of another network."""
+        if rng.random() < 0.5:
+            shutil.rmtree(steps[-1])
+            shutil.copytree(self.root / "wide" / "checkpoints" / steps[-1].name, steps[-1])
+            return "checkpoint of another network"
+        name = rng.choice(["state.npz", "state.npz.sha256"])
+        shutil.copy(steps[0] / name, steps[-1] / name)
+        return f"{name} of another step"
+
+    def _file(self, rng: Random, run: Path) -> str:
+        """Change the config or the metrics of a run."""
+        name = rng.choice(["config.yaml", "metrics.jsonl", "metrics.jsonl"])
+        raw = (run / name).read_bytes()
+        if name == "metrics.jsonl":
+            rows = [rng.choice(_ROWS) for _ in range(2)]
+            (run / name).write_text("\n".join([raw.decode(), *rows]), errors="surrogatepass")
+        else:
+            (run / name).write_bytes(flipped(rng, raw))
+        return name
+
+    def _wrong(self, run: Path) -> str:
+        """Return what is wrong with a run that was resumed: only true states may go on.
+
+        One that has all its steps is left as it is, without a summary; its state must be true too.
+        """
+        if (run / "summary.json").exists():
+            found = json.loads((run / "summary.json").read_text())["parameters_sha256"]
+        else:
+            state = state_of(run, read_checkpoint(run, tell=lambda text: None))
+            found = hashlib.sha256(state.theta.numpy().tobytes()).hexdigest()
+        return "" if found in self.hashes else "went on from no true state"
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Train in a process that has computed before, and draw nothing."""
+    with (
+        mock.patch("pdehvd.launch.process_setup.configure_threads", lambda *_: 1),
+        mock.patch("pdehvd.experiment.summary._draw", lambda *given: None),
+    ):
+        yield

@@ -1,0 +1,1 @@
+"""Emulated clusters: nodes as network namespaces, links that are slowed."""

@@ -1,0 +1,1 @@
+"""What takes longer than the tests: stated errors, cases, campaigns."""

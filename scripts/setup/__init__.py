@@ -1,0 +1,1 @@
+"""Makes the environment: packages, Horovod, pdehvd. Runs before they exist."""
