@@ -1,4 +1,4 @@
-"""From a config to the running parts; the same parts on every rank."""
+"""From a config and its problem to the running parts; the same parts on every rank."""
 
 from __future__ import annotations
 
@@ -6,57 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from pdehvd.assembly.kind import Kind, ObjectiveT, Problem, ProblemT, ReferenceT
-from pdehvd.assembly.kind_registry import kind_named, kind_of
-from pdehvd.assembly.needs import check_items, check_needs
+from pdehvd.assembly.kind_registry import kind_of
+from pdehvd.assembly.needs import check_needs
+from pdehvd.assembly.problem import (
+    build_problem,
+    build_reference,
+    check_stop,
+    problem_of,
+    reference_of,
+)
 from pdehvd.assembly.trained_run import StoredParts
 from pdehvd.comm.group import Group, Solo
 from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError
 from pdehvd.objectives.base import Objective
-from pdehvd.spec import Spec, registered
 from pdehvd.training.checkpoint import read_state
 from pdehvd.training.phases import Phase
 from pdehvd.training.stepper import Parts
-
-
-def check_kinds(config: Config) -> None:
-    """Raise `ConfigError` where sampling, model or reference are not for the kind of problem."""
-    kind = kind_of(config)
-    sections: dict[tuple[str, ...], Spec | None] = {
-        ("sampling",): config.sampling,
-        ("model",): config.model,
-        ("problem", "reference"): config.reference,
-    }
-    for path, spec in sections.items():
-        section = path[-1]
-        if spec is not None and not kind.fits(section, type(spec)):
-            named = registered(section)
-            fitting = sorted(name for name, one in named.items() if kind.fits(section, one))
-            name, own = getattr(spec, "name", ""), kind_named(spec.kind).networks
-            raise ConfigError(
-                f"{name} is for {own}, {config.problem.name} is not",
-                (*path, "name"),
-                "one of " + ", ".join(fitting),
-            )
-    kind.check(config)
-
-
-def build_problem(config: Config, processes: int) -> Problem:
-    """Return the problem; under weak scaling every process adds its own points or samples.
-
-    Raises `ConfigError` with the path in the config, also where processes would have none.
-    """
-    return _problem(kind_of(config), config, processes)
-
-
-def _problem(
-    kind: Kind[ProblemT, ObjectiveT, ReferenceT], config: Config, processes: int
-) -> ProblemT:
-    check_kinds(config)
-    factor = processes if config.scaling.mode == "weak" else 1
-    problem = kind.build_problem(config, factor)
-    check_items(kind, config, problem.items, processes)
-    return problem
 
 
 def build_objective(config: Config, problem: Problem, group: Group) -> Objective[Any]:
@@ -71,29 +37,15 @@ def _objective(
     return kind.build_objective(config, problem, group)
 
 
-def build_reference(config: Config, problem: Problem) -> object | None:
-    """Return the reference solution, or None where there is none."""
-    return _reference(kind_of(config), config, problem)
-
-
-def _reference(
-    kind: Kind[ProblemT, ObjectiveT, ReferenceT], config: Config, problem: ProblemT
-) -> ReferenceT | None:
-    try:
-        return kind.build_reference(config, problem)
-    except ConfigError as error:
-        raise error.within("problem", "reference") from error
-
-
 def stored_parts(
     kind: Kind[ProblemT, ObjectiveT, ReferenceT], directory: Path, config: Config, which: str
 ) -> StoredParts[ProblemT, ObjectiveT, ReferenceT]:
     """Return the parts of a run in a directory, on one process, and its state at a checkpoint."""
-    problem = _problem(kind, config, 1)
+    problem = problem_of(kind, config, 1)
     objective = _objective(kind, config, problem, Solo())
     state = read_state(directory, which, objective)
     return StoredParts(
-        directory, config, problem, objective, state, lambda: _reference(kind, config, problem)
+        directory, config, problem, objective, state, lambda: reference_of(kind, config, problem)
     )
 
 
@@ -103,17 +55,6 @@ def check_weights(config: Config, objective: Objective) -> None:
         config.weighting.initial(objective.terms)
     except ConfigError as error:
         raise error.within("weighting") from error
-
-
-def check_stop(config: Config) -> None:
-    """Raise `ConfigError` where a run shall stop at an error that nothing tells."""
-    target = config.training.stop_at
-    if target is not None and target.relative_l2 is not None and config.reference is None:
-        raise ConfigError(
-            "the error is not known without a reference",
-            ("training", "stop_at", "relative_l2"),
-            "a section problem.reference, or stop_at: {loss: ...}",
-        )
 
 
 def build_phases(config: Config, objective: Objective) -> tuple[Phase, ...]:

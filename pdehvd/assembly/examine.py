@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pdehvd.assembly.build import (
-    build_objective,
-    build_phases,
-    build_problem,
-    build_reference,
-    check_stop,
-    check_weights,
-)
 from pdehvd.assembly.cost import Cost
 from pdehvd.assembly.kind_registry import kind_of
+from pdehvd.assembly.problem import build_problem, build_reference, check_stop
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import Config
 from pdehvd.config.yaml_source import Source
 from pdehvd.errors import ConfigError
+from pdehvd.launch.tensorflow_import import import_tensorflow
 from pdehvd.launch.threads import check_cores
 
 
@@ -39,9 +33,13 @@ def examine(config: Config, source: Source, processes: int = 1) -> Cost:
         kind = kind_of(config)
         problem = build_problem(config, processes)
         config.aggregation.check(_Planned(processes))
-        objective = build_objective(config, problem, Solo())
         reference = build_reference(config, problem)
         check_stop(config)
+        # What is refused without TensorFlow is refused at once.
+        import_tensorflow()
+        from pdehvd.assembly.build import build_objective, build_phases, check_weights
+
+        objective = build_objective(config, problem, Solo())
         check_weights(config, objective)
         kind.check_memory(config, objective)
         build_phases(config, objective)

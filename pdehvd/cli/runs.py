@@ -25,9 +25,11 @@ def _found(run: Path, plugin: Sequence[Path] | None) -> Path:
     """Return the run directory, ready to be opened: its config may name what plug-ins register."""
     from pdehvd.assembly.run_directory import find
     from pdehvd.config.root import prepare
+    from pdehvd.launch.tensorflow_import import import_tensorflow
 
     found = find(run)
     prepare(plugin or ())
+    import_tensorflow()
     return found
 
 

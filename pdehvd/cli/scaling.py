@@ -139,8 +139,10 @@ def shard_times(
     """Time a step on one of N shards in this process; `scale --predict` starts some of them."""
     from pdehvd.config.root import load_config
     from pdehvd.launch import ranks
+    from pdehvd.launch.tensorflow_import import import_tensorflow
 
     loaded, source = load_config(config, settings or (), plugin or ())
+    import_tensorflow()
     from pdehvd.scaling.calibration import measure_here
     from pdehvd.training.durable import write_json
 

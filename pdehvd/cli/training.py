@@ -42,6 +42,7 @@ def train(
     from pdehvd.config.launch_settings import output_of, processes_of, sums_exactly
     from pdehvd.launch import job, ranks
     from pdehvd.launch.process_setup import settle_threads
+    from pdehvd.launch.tensorflow_import import import_tensorflow
 
     joined, size = ranks.joined(), ranks.world_size()
     if joined and np not in (None, size):
@@ -67,6 +68,7 @@ def train(
     from pdehvd.config.root import load_config
 
     loaded, source = load_config(config, settings or (), plugin or ())
+    import_tensorflow()
     from pdehvd.experiment.run import train as train_here
 
     return train_here(loaded, source, run, output, quiet)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
 from pdehvd.comm.grid import shard
+from pdehvd.launch.tensorflow_import import import_tensorflow
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class Group(ABC):
@@ -49,8 +53,9 @@ class Group(ABC):
         self, tensors: Sequence[tf.Tensor], reduce: Callable[[tf.Tensor, str], tf.Tensor], name: str
     ) -> list[tf.Tensor]:
         """Apply an elementwise reduction to all tensors of one dtype as one flat buffer."""
+        tf = import_tensorflow()
         tensors = [tf.convert_to_tensor(tensor) for tensor in tensors]
-        result: list[tf.Tensor] = [None] * len(tensors)
+        result = list(tensors)
         for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):
             members = [i for i, tensor in enumerate(tensors) if tensor.dtype == dtype]
             sizes = [tensors[i].shape.num_elements() for i in members]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pdehvd.errors import ConfigError
+from pdehvd.launch.tensorflow_import import import_tensorflow
 
 _PREFIX = "pdehvd_plugin_"
 
@@ -19,6 +20,9 @@ def load_plugins(files: Sequence[str | Path]) -> None:
 
     Raises `ConfigError` with the line and the exception where a file cannot be imported.
     """
+    if files:
+        # Most of them import it, and would let it greet.
+        import_tensorflow()
     for file in files:
         _load(Path(file))
 

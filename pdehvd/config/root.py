@@ -18,7 +18,6 @@ from pdehvd.config.plugins import load_plugins
 from pdehvd.config.yaml_source import Source, read_source, write
 from pdehvd.errors import ConfigError
 from pdehvd.launch.processes_spec import ProcessesSpec, ScalingSpec
-from pdehvd.launch.tensorflow_import import import_tensorflow
 from pdehvd.spec import Section, Spec, registered
 from pdehvd.training.spec import TrainingSpec
 
@@ -143,8 +142,7 @@ _built_from: list[type[Spec]] = []
 
 
 def register_builtin() -> None:
-    """Import every module that registers specs."""
-    import_tensorflow()
+    """Import every module that registers specs; none of them imports TensorFlow."""
     for module in _MODULES:
         importlib.import_module(module)
 

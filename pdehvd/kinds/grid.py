@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pdehvd.assembly.build import stored_parts
 from pdehvd.assembly.cost import BlockCost, Cost
 from pdehvd.assembly.kind import Kind
 from pdehvd.assembly.kind_registry import register_kind
@@ -13,20 +13,20 @@ from pdehvd.assembly.needs import machine_memory
 from pdehvd.comm.group import Group
 from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError
-from pdehvd.kinds.grid_run import GridRun
 from pdehvd.models.grid_network import GridNetwork
-from pdehvd.objectives.exact_sums import ExactSampleSums
-from pdehvd.objectives.generative import GenerativeObjective
-from pdehvd.objectives.local_sums import LocalSampleSums
-from pdehvd.objectives.reducer import SampleReducer
 from pdehvd.problems.family import ParametricProblem
 from pdehvd.problems.levels import Schedule
 from pdehvd.reference.on_grid import FiniteElementsSpec, GridReference
-from pdehvd.training.sample_evaluator import SampleEvaluator
+
+if TYPE_CHECKING:
+    from pdehvd.kinds.grid_run import GridRun
+    from pdehvd.objectives.generative import GenerativeObjective
+    from pdehvd.objectives.reducer import SampleReducer
+    from pdehvd.training.sample_evaluator import SampleEvaluator
 
 
 @register_kind("grid")
-class GridKind(Kind[ParametricProblem, GenerativeObjective, GridReference]):
+class GridKind(Kind[ParametricProblem, "GenerativeObjective", GridReference]):
     """What owns families of problems on a grid."""
 
     networks = "networks that map fields on a grid"
@@ -66,6 +66,10 @@ class GridKind(Kind[ParametricProblem, GenerativeObjective, GridReference]):
     def build_objective(
         self, config: Config, problem: ParametricProblem, group: Group
     ) -> GenerativeObjective:
+        from pdehvd.objectives.exact_sums import ExactSampleSums
+        from pdehvd.objectives.generative import GenerativeObjective
+        from pdehvd.objectives.local_sums import LocalSampleSums
+
         try:
             network = build_grid_network(config, problem)
         except ConfigError as error:
@@ -120,6 +124,8 @@ class GridKind(Kind[ParametricProblem, GenerativeObjective, GridReference]):
     def evaluator(
         self, objective: GenerativeObjective, reference: GridReference
     ) -> SampleEvaluator:
+        from pdehvd.training.sample_evaluator import SampleEvaluator
+
         return SampleEvaluator(objective, reference)
 
     def cost(self, config: Config, objective: GenerativeObjective, processes: int) -> Cost:
@@ -133,6 +139,9 @@ class GridKind(Kind[ParametricProblem, GenerativeObjective, GridReference]):
         return Cost(processes, objective.size, (block,), memory / 2**20, work / 1e9)
 
     def open(self, directory: Path, config: Config, which: str) -> GridRun:
+        from pdehvd.assembly.build import stored_parts
+        from pdehvd.kinds.grid_run import GridRun
+
         return GridRun(stored_parts(self, directory, config, which))
 
 

@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pdehvd.assembly.build import stored_parts
 from pdehvd.assembly.cost import BlockCost, Cost
 from pdehvd.assembly.kind import Kind
 from pdehvd.assembly.kind_registry import register_kind
-from pdehvd.assembly.trust.judge import PointJudge
 from pdehvd.comm.group import Group
 from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError
-from pdehvd.kinds.points_run import PointRun
-from pdehvd.numerics import jets
-from pdehvd.objectives.exact_sums import ExactPointSums
-from pdehvd.objectives.local_sums import LocalPointSums
-from pdehvd.objectives.objective import PDEObjective
-from pdehvd.objectives.reducer import PointReducer
+from pdehvd.numerics.plans import Plan, plan
 from pdehvd.problems.evaluation import EVALUATION_POINTS, evaluation_points
 from pdehvd.problems.pde import PDEProblem
 from pdehvd.reference.base import Reference
 from pdehvd.spec import data_files
-from pdehvd.training.point_evaluator import PointEvaluator
+
+if TYPE_CHECKING:
+    from pdehvd.assembly.trust.judge import PointJudge
+    from pdehvd.kinds.points_run import PointRun
+    from pdehvd.objectives.objective import PDEObjective
+    from pdehvd.objectives.reducer import PointReducer
+    from pdehvd.training.point_evaluator import PointEvaluator
 
 _FEW_POINTS = 512
 
 
 @register_kind("points")
-class PointKind(Kind[PDEProblem, PDEObjective, Reference]):
+class PointKind(Kind[PDEProblem, "PDEObjective", Reference]):
     """What owns problems at points."""
 
     networks = "networks of coordinates"
@@ -48,6 +48,10 @@ class PointKind(Kind[PDEProblem, PDEObjective, Reference]):
         return count
 
     def build_objective(self, config: Config, problem: PDEProblem, group: Group) -> PDEObjective:
+        from pdehvd.objectives.exact_sums import ExactPointSums
+        from pdehvd.objectives.local_sums import LocalPointSums
+        from pdehvd.objectives.objective import PDEObjective
+
         try:
             network = config.model.build(
                 problem.domain.bounds, len(problem.fields), config.precision, problem.coordinates
@@ -73,11 +77,15 @@ class PointKind(Kind[PDEProblem, PDEObjective, Reference]):
         return reference
 
     def evaluator(self, objective: PDEObjective, reference: Reference) -> PointEvaluator:
+        from pdehvd.training.point_evaluator import PointEvaluator
+
         return PointEvaluator(objective, reference)
 
     def judge(
         self, config: Config, objective: PDEObjective, reference: Reference | None
     ) -> PointJudge:
+        from pdehvd.assembly.trust.judge import PointJudge
+
         return PointJudge(config, objective.problem, reference)
 
     def cost(self, config: Config, objective: PDEObjective, processes: int) -> Cost:
@@ -96,6 +104,9 @@ class PointKind(Kind[PDEProblem, PDEObjective, Reference]):
         return Cost(processes, objective.size, blocks, memory, work / 1e9)
 
     def open(self, directory: Path, config: Config, which: str) -> PointRun:
+        from pdehvd.assembly.build import stored_parts
+        from pdehvd.kinds.points_run import PointRun
+
         return PointRun(stored_parts(self, directory, _without_missing_tables(config), which))
 
 
@@ -124,13 +135,13 @@ def _blocks(problem: PDEProblem) -> tuple[BlockCost, ...]:
         BlockCost(
             tuple(term.name for term in block.terms),
             block.count * block.source.points_per_item,
-            _channels(jets.plan(len(problem.coordinates), block.requested, block.operators)),
+            _channels(plan(len(problem.coordinates), block.requested, block.operators)),
         )
         for block in problem.blocks
     )
 
 
-def _channels(plan: jets.Plan) -> int:
+def _channels(plan: Plan) -> int:
     return len(plan.partials) + len(plan.operators)
 
 

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Any
 
 
 @contextmanager
@@ -36,11 +36,15 @@ def _file() -> IO[bytes]:
     return tempfile.TemporaryFile()
 
 
-def import_tensorflow() -> None:
-    """Import TensorFlow without its greeting."""
+def import_tensorflow() -> Any:
+    """Return TensorFlow, imported without its greeting.
+
+    What only describes a run imports it here, when something is computed: it takes seconds.
+    """
     if "tensorflow" not in sys.modules:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         with silent_stderr():
             import tensorflow
         # Its warnings, such as those about retracing, are for people who write TensorFlow.
         tensorflow.get_logger().setLevel("ERROR")
+    return sys.modules["tensorflow"]

@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from pdehvd.models.convolutions import doubled, halved, mix, spread
-from pdehvd.models.norm import Known, Layer, NoNorm, Statistics
+from pdehvd.models.norm import NoNorm
+from pdehvd.models.norm_layer import Known, Layer, Statistics
 from pdehvd.models.parametrized import Layout
 
 Tensor = Any

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, field_validator
 
 from pdehvd.errors import ConfigError
-from pdehvd.models.blocks import Entrance, Unit
-from pdehvd.models.norm import BatchNorm, Layer, NoNorm, Norm
-from pdehvd.models.stages import Stage
+from pdehvd.models.norm import BatchNorm, Norm
 from pdehvd.spec import Section, Spec
 
 Channels = Annotated[int, Field(ge=1, le=2**20)]
@@ -55,55 +51,6 @@ class Convolutional(Spec):
     def dtypes(self, dtype: str) -> tuple[str, str]:
         """Return the dtypes of the run and of convolutions."""
         return dtype, self.compute or dtype
-
-    def units(
-        self, name: str, channels: tuple[int, ...], dimension: int, dtype: str, stride: int = 1
-    ) -> tuple[Unit, ...]:
-        """Return units `NAME/unit_K` from channels to channels, the first one with a stride.
-
-        `dtype` is that of the images in between and at the end. Raises ConfigError where the
-        channels cannot be normalised.
-        """
-        units = []
-        for number, (before, after) in enumerate(itertools.pairwise(channels)):
-            try:
-                self.norm.check(after)
-            except ConfigError as error:
-                raise error.within("norm") from error
-            layer = Layer(self.norm, f"{name}/unit_{number}", self.activation, dtype)
-            own = stride if number == 0 else 1
-            units.append(Unit(before, after, (self.kernel,) * dimension, layer, own))
-        return tuple(units)
-
-    def ending(self, units: tuple[Unit, ...], outputs: int, dtype: str) -> tuple[Unit, ...]:
-        """Return the units with the output behind them: every pixel's channels mixed, in `dtype`.
-
-        What the output mixes is in `dtype` too.
-        """
-        *others, last = units
-        layer = last.layer._replace(result=dtype)
-        shape = (1,) * len(last.shape)
-        output = Unit(last.outputs, outputs, shape, Layer(NoNorm(), "output", self.output, dtype))
-        return (*others, dataclasses.replace(last, layer=layer), output)
-
-    def rising(
-        self, depth: int, times: tuple[int, ...], dimension: int, outputs: int, dtype: str
-    ) -> list[Stage]:
-        """Return the stages from level `depth` up to the finest, which has the output behind it.
-
-        The images before, between and behind a stage's units have `times` a level's channels.
-        """
-        widths, compute = self.widths(depth), self.dtypes(dtype)[1]
-        stages = []
-        for level in reversed(range(depth)):
-            name, width = f"up_{level}", widths[level]
-            channels = tuple(width * factor for factor in times)
-            units = self.units(name, channels, dimension, compute)
-            if level == 0:
-                units = self.ending(units, outputs, dtype)
-            entrance = Entrance(self.up, widths[level + 1], width)
-            stages.append(Stage(name, level, units, entrance, self.remat))
-        return stages
 
 
 def check_dimension(dimension: int) -> None:

@@ -1,64 +1,16 @@
-"""Generator: the `generator` section, a network from the numbers a sample is made of to its fields.
-
-The way up of a U-Net alone, from a coarse grid that a dense layer fills; Radford, Metz and Chintala
-(2016), arXiv:1511.06434.
-"""
+"""Generator: the `generator` section, a network from the numbers of a sample to its fields."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import tensorflow as tf
 from pydantic import Field, PositiveInt
 
-from pdehvd.errors import ConfigError
 from pdehvd.models.convolutional import Convolutional, Depth, check_dimension
-from pdehvd.models.grid_network import GridNetwork, Shape
-from pdehvd.models.staged import RunStage, StagedNetwork
 from pdehvd.spec import register
 
-Tensor = Any
-
-
-class GeneratorNetwork(StagedNetwork):
-    """A dense layer from [B, m] to `base` nodes along each coordinate, and stages up from there."""
-
-    latent = True
-
-    def __init__(
-        self, spec: Generator, dimension: int, channels: int, outputs: int, dtype: str
-    ) -> None:
-        self.nodes = spec.base * 2**spec.depth
-        self._coarse = ((spec.base,) * dimension, spec.widths(spec.depth)[-1])
-        filled = math.prod(self._coarse[0]) * self._coarse[1]
-        first = (("dense/weight", (channels, filled)), ("dense/bias", (filled,)))
-        stages = spec.rising(spec.depth, (1, 1), dimension, outputs, dtype)
-        super().__init__(stages, channels, spec.dtypes(dtype), first)
-
-    def check(self, shape: Shape) -> None:
-        """Raise ConfigError unless every n is base * 2^depth."""
-        for n in shape:
-            if n != self.nodes:
-                raise ConfigError(
-                    f"a generator makes {self.nodes} nodes along each coordinate, not {n}",
-                    ("depth",),
-                    f"base * 2^depth = {n}",
-                )
-
-    def _fields(
-        self, run: RunStage, parameters: Sequence[Tensor], inputs: Tensor, shape: Shape | None
-    ) -> Tensor:
-        if shape is not None:
-            self.check(shape)
-        weight, bias = parameters[:2]
-        nodes, channels = self._coarse
-        image = tf.reshape(tf.matmul(inputs, weight) + bias, [inputs.shape[0], *nodes, channels])
-        image = tf.cast(image, self.compute)
-        for stage in self.stages:
-            image = run(stage, [image])
-        return image
+if TYPE_CHECKING:
+    from pdehvd.models.grid_network import GridNetwork
 
 
 @register("model")
@@ -82,4 +34,6 @@ class Generator(Convolutional):
         and three dimensions.
         """
         check_dimension(dimension)
-        return GeneratorNetwork(self, dimension, channels, outputs, dtype)
+        from pdehvd.models.generator_network import GeneratorNetwork
+
+        return GeneratorNetwork(self, self.depth, self.base, dimension, channels, outputs, dtype)

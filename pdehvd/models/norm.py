@@ -1,53 +1,19 @@
-"""Normalisation of images: the `norm` section, and the layer with a backward pass of its own.
-
-A channel's values z are normalised over a set of pixels that share a mean and a variance: the
-whole global batch (`batch`), one sample (`instance`), one sample and a group of channels
-(`group`). With xhat = (z - mean) / sigma, sigma^2 = variance + epsilon, y = scale xhat + shift and
-h = act(y), and with `mean` taken over that set, over all ranks where the set extends over them,
-
-    dz = (scale dy - mean(scale dy) - xhat mean(scale dy xhat)) / sigma,  dy = dh act'(y).
-
-Ioffe and Szegedy (2015), arXiv:1502.03167, section 3; Wu and He (2018), arXiv:1803.08494. Sums
-over a set are added in float64, about the rank's own mean, as in Chan, Golub and LeVeque (1983).
-"""
+"""Normalisation of images: the `norm` section."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
-import tensorflow as tf
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from pdehvd.errors import ConfigError
-from pdehvd.models import pointwise
+from pdehvd.launch.tensorflow_import import import_tensorflow
 from pdehvd.spec import Spec, register
 
 Tensor = Any
 Reduce = Callable[[Tensor, str], Tensor]
-
-
-class Known(NamedTuple):
-    """What a pass over images needs: centre, scale / sigma and shift [S, C] in the run's dtype.
-
-    In float64: 1 / sigma, the scale alone, and how many pixels share statistics, [S, C].
-    """
-
-    centre: Tensor
-    factor: Tensor
-    shift: Tensor
-    inverse: Tensor
-    scale: Tensor
-    count: Tensor
-
-
-class Statistics(NamedTuple):
-    """Mean and variance [S, C] in the run's dtype, and the pixels in their sets, float64."""
-
-    mean: Tensor
-    variance: Tensor
-    count: Tensor
 
 
 class Norm(Spec):
@@ -74,14 +40,14 @@ class Norm(Spec):
         return data
 
 
-class _Normalizing(Norm):
+class Normalizing(Norm):
     """Divides by sigma = sqrt(variance + epsilon)."""
 
     epsilon: PositiveFloat = 1e-5
 
 
 @register("norm")
-class BatchNorm(_Normalizing):
+class BatchNorm(Normalizing):
     """Normalises each channel over the batch.
 
     `sync: global` takes the statistics of the global batch, on any number of processes; `local`
@@ -96,11 +62,12 @@ class BatchNorm(_Normalizing):
     def pooled(self, sums: Tensor, reduce: Reduce, name: str) -> Tensor:
         if self.sync != "global":
             return sums
+        tf = import_tensorflow()
         return tf.reshape(reduce(tf.reshape(sums, [-1]), name), sums.shape)
 
 
 @register("norm")
-class InstanceNorm(_Normalizing):
+class InstanceNorm(Normalizing):
     """Normalises each channel of each sample."""
 
     apart: ClassVar[bool] = True
@@ -112,7 +79,7 @@ class InstanceNorm(_Normalizing):
 
 
 @register("norm")
-class GroupNorm(_Normalizing):
+class GroupNorm(Normalizing):
     """Normalises `groups` groups of neighbouring channels of each sample."""
 
     apart: ClassVar[bool] = True
@@ -121,6 +88,7 @@ class GroupNorm(_Normalizing):
     groups: PositiveInt = 8
 
     def pooled(self, sums: Tensor, reduce: Reduce, name: str) -> Tensor:
+        tf = import_tensorflow()
         parts = tf.reshape(sums, [*sums.shape[:2], self.groups, -1])
         whole = tf.reduce_sum(parts, axis=-1, keepdims=True)
         return tf.reshape(tf.broadcast_to(whole, parts.shape), sums.shape)
@@ -141,72 +109,4 @@ class NoNorm(Norm):
     name: Literal["none"] = "none"
 
     def pooled(self, sums: Tensor, reduce: Reduce, name: str) -> Tensor:
-        return tf.zeros_like(sums)
-
-
-class Layer(NamedTuple):
-    """One normalisation with the activation behind it; `name` pins its collectives.
-
-    Inputs z are [B, *n, C]; h is in the dtype `result`. The backward pass is in three steps, so
-    that the parts of a batch may follow one another: `totals` of each part, `shares` once, with
-    the one collective, `pullback` of each part.
-    """
-
-    norm: Norm
-    name: str
-    activation: str
-    result: str
-
-    def statistics(self, z: Tensor, dtype: str, reduce: Reduce) -> Statistics:
-        """Return the statistics of z in the run's dtype."""
-        if isinstance(self.norm, NoNorm):
-            ones = tf.ones([1, z.shape[-1]], tf.float64)
-            return Statistics(tf.zeros(ones.shape, dtype), tf.cast(ones, dtype), ones)
-        flat = self._flat(z)
-        mean, squares = pointwise.moments(flat, dtype)
-        count = tf.constant(flat.shape[1], tf.float64, mean.shape)
-        local = tf.stack([count, count * mean, squares + count * mean * mean])
-        count, first, second = tf.unstack(self.norm.pooled(local, reduce, self.name))
-        mean = first / count
-        variance = tf.maximum(second / count - mean * mean, 0)
-        return Statistics(tf.cast(mean, dtype), tf.cast(variance, dtype), count)
-
-    def known(self, scale: Tensor, shift: Tensor, statistics: Statistics) -> Known:
-        """Return the coefficients [S, C] for scale and shift [C]."""
-        epsilon = self.norm.epsilon if isinstance(self.norm, _Normalizing) else 0.0
-        inverse = tf.math.rsqrt(tf.cast(statistics.variance, tf.float64) + epsilon)
-        wide = tf.broadcast_to(tf.cast(scale, tf.float64), inverse.shape)
-        shift = tf.broadcast_to(shift, inverse.shape)
-        factor = tf.cast(wide * inverse, scale.dtype)
-        return Known(statistics.mean, factor, shift, inverse, wide, statistics.count)
-
-    def activate(self, z: Tensor, known: Known) -> Tensor:
-        """Return h = act(scale (z - mean) / sigma + shift)."""
-        h = pointwise.activate(self._flat(z), known[:3], self.activation, self.result)
-        return tf.reshape(h, z.shape)
-
-    def totals(self, z: Tensor, g: Tensor, known: Known) -> Tensor:
-        """Return the sums of dy and of dy xhat [2, S, C] in float64, from the gradient g of h.
-
-        Added over samples they are this rank's gradients of shift and scale.
-        """
-        first, along = pointwise.totals(self._flat(z), self._flat(g), known[:3], self.activation)
-        return tf.stack([first, along * known.inverse])
-
-    def shares(self, totals: Tensor, known: Known, reduce: Reduce) -> Tensor:
-        """Return the slope and offset [2, S, C] of dz that come through the statistics."""
-        sums = self.norm.pooled(known.scale * totals, reduce, f"{self.name}.backward")
-        first, along = tf.unstack(sums / known.count)
-        shares = tf.stack([-known.inverse * known.inverse * along, -known.inverse * first])
-        return tf.cast(shares, known.factor.dtype)
-
-    def pullback(self, z: Tensor, g: Tensor, known: Known, shares: Tensor) -> Tensor:
-        """Return dz from the gradient g of h."""
-        slope, offset = tf.unstack(shares)
-        coefficients = (*known[:3], slope, offset)
-        dz = pointwise.pullback(self._flat(z), self._flat(g), coefficients, self.activation)
-        return tf.reshape(dz, z.shape)
-
-    def _flat(self, z: Tensor) -> Tensor:
-        """Return z as [S, N, C]."""
-        return tf.reshape(z, [z.shape[0] if self.norm.apart else 1, -1, z.shape[-1]])
+        return import_tensorflow().zeros_like(sums)

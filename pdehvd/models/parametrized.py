@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
+
+from pdehvd.launch.tensorflow_import import import_tensorflow
 
 Tensor = Any
 Layout = tuple[tuple[str, tuple[int, ...]], ...]
@@ -39,10 +40,12 @@ class Parametrized(ABC):
 
     def flatten(self, parameters: Sequence[Tensor]) -> Tensor:
         """Return the parameters as one vector [P]."""
+        tf = import_tensorflow()
         return tf.concat([tf.reshape(parameter, [-1]) for parameter in parameters], axis=0)
 
     def split(self, theta: Tensor) -> list[Tensor]:
         """Return the parameters of the vector theta [P] as a list in the order of `layout`."""
+        tf = import_tensorflow()
         shapes = [shape for _, shape in self.layout]
         parts = tf.split(theta, [math.prod(shape) for shape in shapes])
         return [tf.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]

@@ -23,7 +23,8 @@ import tensorflow as tf
 
 from pdehvd.models.blocks import Entrance, Pull, Unit
 from pdehvd.models.convolutions import convolve, image_gradients, kernel_gradient
-from pdehvd.models.norm import Known, Reduce, Statistics
+from pdehvd.models.norm import Reduce
+from pdehvd.models.norm_layer import Known, Statistics
 
 Tensor = Any
 # Gradients that are computed, perhaps not for the first time, once other tensors are there.

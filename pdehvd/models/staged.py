@@ -13,7 +13,8 @@ import tensorflow as tf
 
 from pdehvd.models.blocks import Unit, drawn
 from pdehvd.models.grid_network import GridNetwork, Shape
-from pdehvd.models.norm import BatchNorm, Reduce, Statistics
+from pdehvd.models.norm import BatchNorm, Reduce
+from pdehvd.models.norm_layer import Statistics
 from pdehvd.models.parametrized import Layout
 from pdehvd.models.stages import Stage
 

@@ -9,7 +9,8 @@ from typing import Any
 import tensorflow as tf
 
 from pdehvd.models.blocks import Entrance, Unit
-from pdehvd.models.norm import Reduce, Statistics
+from pdehvd.models.norm import Reduce
+from pdehvd.models.norm_layer import Statistics
 from pdehvd.models.parametrized import Layout
 from pdehvd.models.passage import Passage
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy
 
+from pdehvd.launch.tensorflow_import import import_tensorflow
 from pdehvd.numerics.operations import NUMPY, Operations, tensorflow
 from pdehvd.numerics.program import Program
 
@@ -52,8 +53,7 @@ def compile_tf(
     program = Program(expressions, names)
 
     def evaluate(inputs: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
-        import tensorflow as tf
-
+        tf = import_tensorflow()
         present = [inputs[name] for name in program.names if name in inputs]
         dtype = next((x.dtype for x in present if tf.is_tensor(x)), tf.float64)
         given = {

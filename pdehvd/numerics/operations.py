@@ -11,6 +11,8 @@ import numpy as np
 import scipy.special
 import sympy
 
+from pdehvd.launch.tensorflow_import import import_tensorflow
+
 Operations = Mapping[str, Callable[..., Any]]
 
 UNARY: dict[Any, str] = {
@@ -92,8 +94,7 @@ NUMPY: dict[str, Callable[..., Any]] = {
 def tensorflow() -> dict[str, Callable[..., Any]]:
     """Return the op table of TensorFlow; its `constant` depends on the dtype of the inputs."""
     # Imported here: reading and checking a configuration must not wait for TensorFlow.
-    import tensorflow as tf
-
+    tf = import_tensorflow()
     return {
         **_PLAIN,
         **{name: getattr(tf.math, name) for name in _SAME_NAME},

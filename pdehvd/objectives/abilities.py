@@ -6,12 +6,14 @@ All numbers are global, the same bits on every rank; theta [P] is the same every
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
-import tensorflow as tf
 
-from pdehvd.objectives.least_squares import LeastSquares
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from pdehvd.objectives.least_squares import LeastSquares
 
 _Batch = TypeVar("_Batch", contravariant=True)
 

@@ -6,12 +6,14 @@ needs: `HostOptimizer[GradientAt]`. `HostObjective` is all of them.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from pdehvd.models.network import Layout
-from pdehvd.objectives.least_squares import LeastSquares
+from pdehvd.models.parametrized import Layout
+
+if TYPE_CHECKING:
+    from pdehvd.objectives.least_squares import LeastSquares
 
 
 class Point(NamedTuple):

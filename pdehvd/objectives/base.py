@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
-import tensorflow as tf
 
 from pdehvd.comm.group import Group
-from pdehvd.models.network import Layout
+from pdehvd.models.parametrized import Layout
 from pdehvd.objectives.abilities import SampledCurvature, SumOfSquares, TermMeasures
 from pdehvd.objectives.evaluation import Evaluation
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 # What a rank holds of a batch: the points of blocks, or samples.
 Batch = TypeVar("Batch")

@@ -9,7 +9,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 import tensorflow as tf
 
-from pdehvd.comm.aggregation import ExactSum
+from pdehvd.comm.exact_totals import exact_total, exact_total_of_large
 from pdehvd.comm.group import Group, Solo
 from pdehvd.numerics.cholesky import BlockRows
 from pdehvd.numerics.triangle import pack_upper, sum_upper, unpack_upper
@@ -21,11 +21,8 @@ from pdehvd.problems.block import Block
 class ExactRowSums:
     """N rows, chunk after chunk; what fills up a chunk is a row of zeros, and N counts it."""
 
-    def __init__(
-        self, aggregation: ExactSum, group: Group, chunks: Chunks, blocks: Sequence[Block]
-    ) -> None:
+    def __init__(self, group: Group, chunks: Chunks, blocks: Sequence[Block]) -> None:
         self.group = group
-        self._aggregation = aggregation
         self._chunks = chunks
         self._width = sum(chunks.width(block.count) * len(block.expressions) for block in blocks)
         self._total = tf.function(self._totals, autograph=False)
@@ -54,16 +51,15 @@ class ExactRowSums:
         return [total.numpy().reshape(shape) for total, shape in zip(totals, shapes, strict=True)]
 
     def _totals(self, parts: list[tf.Tensor], name: str) -> list[tf.Tensor]:
-        return self._aggregation.total(self.group, parts, self._chunks.count, name)
+        return exact_total(self.group, parts, self._chunks.count, name)
 
     def normal(self, shards: Sequence[ShardRows]) -> BlockRows:
         """Return J^T J [P, P], whole on every rank: a division would round by their number."""
         bound = float(np.max([shard.entry_bound() for shard in shards]))
         products = (pack_upper(_normal(shard)) for shard in shards)
-        hook, count = self._aggregation, self._chunks.count
-        total = hook.total_of_large(self.group, products, bound, count, "normal")
+        packed = exact_total_of_large(self.group, products, bound, self._chunks.count, "normal")
         size = shards[0].size
-        return BlockRows.whole(unpack_upper(total, np.zeros((size, size), total.dtype)))
+        return BlockRows.whole(unpack_upper(packed, np.zeros((size, size), packed.dtype)))
 
     def kernel(
         self, shards: Sequence[ShardRows], everyone: Callable[[], list[ShardRows]]
@@ -76,12 +72,12 @@ class ExactRowSums:
         pairs = list(combinations_with_replacement(range(len(shards)), 2))
         own = pairs[self.group.rank :: self.group.size]
         width, dtype = self._width, shards[0].own.dtype
-        total = np.zeros((self.rows, self.rows), dtype)
+        matrix = np.zeros((self.rows, self.rows), dtype)
         for piece in parameter_pieces(shards, self.rows):
             for i, j in own:
                 down, along = slice(i * width, (i + 1) * width), slice(j * width, (j + 1) * width)
-                total[down, along] += piece[:, down].T @ piece[:, along]
-        return BlockRows.whole(sum_upper(self.group, total) + dtype.type(0))
+                matrix[down, along] += piece[:, down].T @ piece[:, along]
+        return BlockRows.whole(sum_upper(self.group, matrix) + dtype.type(0))
 
 
 def _normal(shard: ShardRows) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from pdehvd.comm.aggregation import ExactSum
+from pdehvd.comm.exact_totals import exact_total
 from pdehvd.comm.group import Group
 from pdehvd.models.norm import Reduce
 from pdehvd.objectives.batches import PaddedPoints, PointBatch, SampleBatch, Samples, length
@@ -39,7 +40,6 @@ class ExactPointSums:
     def __init__(self, aggregation: ExactSum, group: Group, items: int, dtype: str) -> None:
         self.group = group
         self.chunks = Chunks.of(aggregation.chunks(items), group)
-        self._aggregation = aggregation
         self._dtype = tf.as_dtype(dtype)
 
     def span(self, count: int) -> tuple[int, int]:
@@ -79,7 +79,7 @@ class ExactPointSums:
         """Return the global loss and gradient; two collectives."""
         gradients, losses = self._by_chunk(contribution, batch, (self._dtype, self._dtype))
         parts = [gradients[:, None], losses[:, :, None]]
-        gradient, losses = self._aggregation.total(self.group, parts, self.chunks.count, "step")
+        gradient, losses = exact_total(self.group, parts, self.chunks.count, "step")
         losses = losses[:, 0]
         return Evaluation(_weighted_sum(weights, losses), losses, gradient[0])
 
@@ -88,7 +88,7 @@ class ExactPointSums:
         part = self._by_chunk(function, batch, self._dtype)
         shape = part.shape[1:]
         part = tf.reshape(part, [*part.shape[:2], -1])
-        (total,) = self._aggregation.total(self.group, [part], self.chunks.count, name)
+        (total,) = exact_total(self.group, [part], self.chunks.count, name)
         return tf.reshape(total, shape)
 
     def in_order(self, values: Sequence[np.ndarray], count: int) -> np.ndarray:
@@ -97,7 +97,7 @@ class ExactPointSums:
 
     def row_reducer(self, blocks: Sequence[Block]) -> ExactRowSums:
         """Return what sums over the rows of these blocks."""
-        return ExactRowSums(self._aggregation, self.group, self.chunks, blocks)
+        return ExactRowSums(self.group, self.chunks, blocks)
 
     def _by_chunk(self, function: Callable[[Shard], Found], shard: Shard, types: object) -> Found:
         """Return what a function of a chunk gives, stacked over this rank's chunks [k, ...].
@@ -136,7 +136,6 @@ class ExactSampleSums:
     def __init__(self, aggregation: ExactSum, group: Group, batch: int) -> None:
         self.group = group
         self.chunks = Chunks.of(aggregation.even_chunks(batch), group)
-        self._aggregation = aggregation
         self._batch = batch
 
     def places(self) -> list[np.ndarray]:
@@ -166,7 +165,7 @@ class ExactSampleSums:
         gradients = tf.stack([found.gradients[0] for found in each])
         losses = tf.stack([found.losses for found in each])
         parts = [gradients[:, None], losses[:, :, None]]
-        gradient, losses = self._aggregation.total(self.group, parts, self.chunks.count, "step")
+        gradient, losses = exact_total(self.group, parts, self.chunks.count, "step")
         losses = losses[:, 0]
         # Statistics of the global batch are the same in all chunks.
         moments = each[0].moments
@@ -207,4 +206,4 @@ class ExactSampleSums:
     def _total(self, part: tf.Tensor, name: str) -> tf.Tensor:
         """Return the exact sum [m] over the chunks of all ranks of [k, m], entry by entry."""
         parts, count = [part[:, :, None]], self.chunks.count
-        return self._aggregation.total(self.group, parts, count, name)[0][:, 0]
+        return exact_total(self.group, parts, count, name)[0][:, 0]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import tensorflow as tf
 from pydantic import Field
 
 from pdehvd.errors import ConfigError, nearest
+from pdehvd.launch.tensorflow_import import import_tensorflow
 from pdehvd.objectives.abilities import TermMeasures
 from pdehvd.objectives.base import Batch
 from pdehvd.spec import Spec, register
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class Weighting(Spec):
@@ -98,6 +101,7 @@ class _Balanced(Weighting):
     memory: float = Field(0.9, ge=0, lt=1, description="share of the old weights that is kept")
 
     def _blended(self, measure: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        tf = import_tensorflow()
         # A term that is solved exactly has measure 0 and must not get an infinite weight.
         floor = tf.reduce_max(measure) * tf.constant(1e-8, measure.dtype)
         balanced = tf.reduce_mean(measure) / tf.maximum(measure, floor)
@@ -122,7 +126,8 @@ class GradientNorm(_Balanced):
         step: tf.Tensor,
         seed: int,
     ) -> tf.Tensor:
-        return self._blended(tf.norm(objective.term_gradients(theta, batch), axis=1), weights)
+        norms = import_tensorflow().norm(objective.term_gradients(theta, batch), axis=1)
+        return self._blended(norms, weights)
 
 
 @register("weighting")
@@ -149,12 +154,14 @@ class NeuralTangentKernel(_Balanced):
             objective.kernel_traces(theta, batch, self._signs(objective, step, seed, probe))
             for probe in range(self.probes)
         ]
-        return self._blended(tf.add_n(traces) / self.probes, weights)
+        mean = import_tensorflow().add_n(traces) / self.probes
+        return self._blended(mean, weights)
 
     def _signs(
         self, objective: TermMeasures[Batch], step: tf.Tensor, seed: int, probe: int
     ) -> list[tf.Tensor]:
         """Return this rank's rows of a global vector of random signs for each term."""
+        tf = import_tensorflow()
         signs = []
         for index, count in enumerate(objective.counts):
             key = tf.stack(

@@ -5,20 +5,22 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
-import tensorflow as tf
 from pydantic import Field
 
 from pdehvd.comm.group import Group
 from pdehvd.errors import ConfigError, PdehvdError
-from pdehvd.models.network import Layout
+from pdehvd.models.parametrized import Layout
 from pdehvd.objectives.asked import AllAt, Point
 from pdehvd.objectives.base import Batch, Objective
 from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.optimizers.schedule import Constant, LearningRate, Schedule
 from pdehvd.spec import Spec
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 State = dict[str, Any]
 Arrays = dict[str, np.ndarray]
@@ -79,17 +81,6 @@ class BoundObjective(Generic[Batch]):
     def evaluate(self, theta: tf.Tensor) -> Evaluation:
         """Return the global loss, its terms and its gradient [P]."""
         return self.objective.evaluate(theta, self.batch, self.weights)
-
-
-def clipped(gradient: tf.Tensor, largest: float | None) -> tf.Tensor:
-    """Return g min(1, largest / |g|), |g| the norm over all parameters of the global gradient.
-
-    Entries whose squares, or sums of them, no number holds become the largest that have some.
-    """
-    limit = tf.constant(1e-3 * math.sqrt(gradient.dtype.max), gradient.dtype)
-    beyond = tf.math.is_finite(gradient) & (tf.abs(gradient) > limit)
-    gradient = tf.where(beyond, tf.sign(gradient) * limit, gradient)
-    return gradient if largest is None else tf.clip_by_norm(gradient, largest)
 
 
 class Optimizer(ABC):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import keras
 from pydantic import Field
 
 from pdehvd.comm.group import Group
 from pdehvd.optimizers.base import RatedSpec
-from pdehvd.optimizers.keras_rule import FirstOrder
 from pdehvd.optimizers.schedule import Constant, LearningRate
 from pdehvd.spec import register
+
+if TYPE_CHECKING:
+    from pdehvd.optimizers.keras_rule import FirstOrder
 
 Decay = Field(0.9, ge=0, lt=1)
 SlowDecay = Field(0.999, ge=0, lt=1)
@@ -21,7 +22,8 @@ Epsilon = Field(1e-7, gt=0)
 class FirstOrderSpec(RatedSpec):
     """Base of the specs of Keras rules; fields that a rule knows go to it as they are."""
 
-    rule: ClassVar[type[keras.optimizers.Optimizer]]
+    # The name of a class of keras.optimizers.
+    rule: ClassVar[str]
 
     weight_decay: float | None = Field(
         None, ge=0, description="decoupled: theta <- theta - rate * decay * theta"
@@ -35,6 +37,8 @@ class FirstOrderSpec(RatedSpec):
 
     def build(self, group: Group | None = None) -> FirstOrder:
         """Return the optimizer."""
+        from pdehvd.optimizers.keras_rule import FirstOrder
+
         return FirstOrder(self.rule, self.options, self.schedule, self.clip_norm, self._folded)
 
     @property
@@ -62,7 +66,7 @@ class _Folding(FirstOrderSpec):
 class Adam(FirstOrderSpec):
     """Adaptive moments (Kingma and Ba, arXiv 1412.6980)."""
 
-    rule = keras.optimizers.Adam
+    rule = "Adam"
     name: Literal["adam"] = "adam"
     beta_1: float = Decay
     beta_2: float = SlowDecay
@@ -74,7 +78,7 @@ class Adam(FirstOrderSpec):
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101)."""
 
-    rule = keras.optimizers.AdamW
+    rule = "AdamW"
     name: Literal["adamw"] = "adamw"  # type: ignore[assignment]
     weight_decay: float = Field(0.004, ge=0)
 
@@ -83,7 +87,7 @@ class AdamW(Adam):
 class Nadam(FirstOrderSpec):
     """Adam with Nesterov momentum (Dozat 2016)."""
 
-    rule = keras.optimizers.Nadam
+    rule = "Nadam"
     name: Literal["nadam"] = "nadam"
     beta_1: float = Decay
     beta_2: float = SlowDecay
@@ -94,7 +98,7 @@ class Nadam(FirstOrderSpec):
 class Adamax(FirstOrderSpec):
     """Adam in the infinity norm (Kingma and Ba, arXiv 1412.6980, section 7)."""
 
-    rule = keras.optimizers.Adamax
+    rule = "Adamax"
     name: Literal["adamax"] = "adamax"
     beta_1: float = Decay
     beta_2: float = SlowDecay
@@ -105,7 +109,7 @@ class Adamax(FirstOrderSpec):
 class SGD(_Folding):
     """Gradient descent with momentum, Nesterov's by choice."""
 
-    rule = keras.optimizers.SGD
+    rule = "SGD"
     velocity = 0
     name: Literal["sgd"] = "sgd"
     nesterov: bool = False
@@ -115,7 +119,7 @@ class SGD(_Folding):
 class Lion(FirstOrderSpec):
     """Sign of a momentum (Chen et al., arXiv 2302.06675)."""
 
-    rule = keras.optimizers.Lion
+    rule = "Lion"
     name: Literal["lion"] = "lion"
     learning_rate: LearningRate = Constant(value=1e-4)
     beta_1: float = Decay
@@ -126,7 +130,7 @@ class Lion(FirstOrderSpec):
 class RMSprop(_Folding):
     """Gradient over the root of its mean square (Tieleman and Hinton 2012)."""
 
-    rule = keras.optimizers.RMSprop
+    rule = "RMSprop"
     velocity = 1
     name: Literal["rmsprop"] = "rmsprop"
     rho: float = Decay
@@ -138,7 +142,7 @@ class RMSprop(_Folding):
 class Adagrad(FirstOrderSpec):
     """Gradient over the root of its summed squares (Duchi et al. 2011)."""
 
-    rule = keras.optimizers.Adagrad
+    rule = "Adagrad"
     name: Literal["adagrad"] = "adagrad"
     initial_accumulator_value: float = Field(0.1, ge=0)
     epsilon: float = Epsilon
@@ -148,7 +152,7 @@ class Adagrad(FirstOrderSpec):
 class Adadelta(FirstOrderSpec):
     """Adagrad with a moving window (Zeiler, arXiv 1212.5701)."""
 
-    rule = keras.optimizers.Adadelta
+    rule = "Adadelta"
     name: Literal["adadelta"] = "adadelta"
     rho: float = Field(0.95, ge=0, lt=1)
     epsilon: float = Epsilon

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -13,7 +13,6 @@ from pdehvd.errors import ConfigError
 from pdehvd.numerics.cholesky import NotPositiveError
 from pdehvd.numerics.memory import keep_freed
 from pdehvd.objectives.asked import Point, SquaresAt
-from pdehvd.objectives.least_squares import LeastSquares
 from pdehvd.optimizers.base import (
     Facts,
     HostOptimizer,
@@ -25,6 +24,9 @@ from pdehvd.optimizers.base import (
 from pdehvd.optimizers.gauss_newton_solvers import ConjugateGradients, Kernel, Normal, Solver
 from pdehvd.optimizers.line_search import best_length
 from pdehvd.spec import register
+
+if TYPE_CHECKING:
+    from pdehvd.objectives.least_squares import LeastSquares
 
 # Below this damping a double holds nothing of it compared with the largest eigenvalue.
 _LEAST_DAMPING = 1e-16

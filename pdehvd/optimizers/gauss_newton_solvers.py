@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pdehvd.numerics.cholesky import BlockRows, Factor
 from pdehvd.numerics.damped import Nystrom, conjugate_gradients
-from pdehvd.objectives.least_squares import LeastSquares
+
+if TYPE_CHECKING:
+    from pdehvd.objectives.least_squares import LeastSquares
 
 Facts = dict[str, float]
 

@@ -10,7 +10,8 @@ import tensorflow as tf
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 
 from pdehvd.objectives.evaluation import Evaluation
-from pdehvd.optimizers.base import BoundObjective, Facts, Optimizer, State, clipped
+from pdehvd.optimizers.base import BoundObjective, Facts, Optimizer, State
+from pdehvd.optimizers.clipping import clipped
 from pdehvd.optimizers.schedule import Schedule
 
 
@@ -38,7 +39,7 @@ class _Stateless(keras.optimizers.Optimizer):
 
 
 class FirstOrder(Optimizer):
-    """One Keras rule on the flat parameters [P]; its slots are the state.
+    """A rule of keras.optimizers, by name, on the flat parameters [P]; its slots are the state.
 
     All rules offered here work element by element, so the flat form is the same update. Slot
     `folded` is a velocity with the learning rate in it that is corrected where the rate changes:
@@ -49,13 +50,13 @@ class FirstOrder(Optimizer):
 
     def __init__(
         self,
-        rule: type[keras.optimizers.Optimizer],
+        rule: str,
         options: dict[str, Any],
         schedule: Schedule,
         clip_norm: float | None,
         folded: int | None = None,
     ) -> None:
-        self._rule = rule
+        self._rule: type[keras.optimizers.Optimizer] = getattr(keras.optimizers, rule)
         self._options = options
         self._schedule = schedule
         self._clip_norm = clip_norm

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -12,12 +12,14 @@ from pdehvd.errors import ConfigError
 from pdehvd.numerics.kronecker import Pair, newest_weight, solve_layers
 from pdehvd.objectives.asked import Point, SquaresAt
 from pdehvd.objectives.base import Objective
-from pdehvd.objectives.least_squares import LeastSquares
 from pdehvd.optimizers.base import Facts, HostOptimizer, Needs, OptimizerSpec, State, stalled
 from pdehvd.optimizers.kfac_sampled import SampledKFAC
 from pdehvd.optimizers.line_search import best_length
 from pdehvd.optimizers.schedule import LearningRate
 from pdehvd.spec import register
+
+if TYPE_CHECKING:
+    from pdehvd.objectives.least_squares import LeastSquares
 
 _TRIES = 12
 _DAMPING = 1e-6

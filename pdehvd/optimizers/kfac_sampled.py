@@ -6,7 +6,6 @@ import math
 from typing import Any, Literal
 
 import numpy as np
-import tensorflow as tf
 from pydantic import Field
 from scipy import linalg
 
@@ -78,7 +77,7 @@ class SampledKFACMethod(HostOptimizer[CurvatureAt]):
             direction, new = self._moved(objective, theta, at.gradient, fresh)
             if not np.all(np.isfinite(direction)):
                 raise StalledError("the curvature gives no finite direction")
-        rate = float(self._schedule(tf.constant(int(state["steps"]), tf.float64)))
+        rate = self._schedule.after(int(state["steps"]))
         facts = {
             "learning_rate": rate,
             "damping": self._damping(new, len(theta)),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from pdehvd.comm.group import Group
-from pdehvd.models.network import Layout
+from pdehvd.models.parametrized import Layout
 from pdehvd.numerics.kronecker import share
 
 SIDES = ("left", "right")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import tensorflow as tf
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from pdehvd.errors import ConfigError, counted
+from pdehvd.launch.tensorflow_import import import_tensorflow
 from pdehvd.spec import Section, Spec, register
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 Positive = Annotated[float, Field(gt=0)]
 Steps = Annotated[int, Field(ge=1)]
@@ -46,9 +49,14 @@ class WarmUp(Spec):
         """Return the rate's share of f eta; a factor of at most 1 needs no warm-up."""
         passed = step / self.steps
         if self.shape == "constant":
-            passed = tf.floor(passed)
+            passed = import_tensorflow().floor(passed)
         first = min(1 / factor, 1.0)
-        return first + (1 - first) * tf.minimum(passed, tf.ones([], step.dtype))
+        return first + (1 - first) * _at_most_one(passed)
+
+
+def _at_most_one(share: tf.Tensor) -> tf.Tensor:
+    tf = import_tensorflow()
+    return tf.minimum(share, tf.ones([], share.dtype))
 
 
 def _steps(value: Any) -> Any:
@@ -121,7 +129,12 @@ class Schedule(Spec):
         if self.scaling is not None:
             return rate * self.warmup.share(step, self.factor)
         # From 0, but the first update is not to be lost.
-        return rate * tf.minimum((step + 1) / self.warmup.steps, tf.ones([], step.dtype))
+        return rate * _at_most_one((step + 1) / self.warmup.steps)
+
+    def after(self, steps: int) -> float:
+        """Return the learning rate of the update that follows `steps` updates, as a number."""
+        tf = import_tensorflow()
+        return float(self(tf.constant(steps, tf.float64)))
 
 
 @register("learning_rate")
@@ -132,7 +145,7 @@ class Constant(Schedule):
     value: Positive
 
     def rate(self, step: tf.Tensor) -> tf.Tensor:
-        return tf.constant(self.value, step.dtype)
+        return import_tensorflow().constant(self.value, step.dtype)
 
 
 @register("learning_rate")
@@ -146,6 +159,7 @@ class Exponential(Schedule):
     staircase: bool = False
 
     def rate(self, step: tf.Tensor) -> tf.Tensor:
+        tf = import_tensorflow()
         exponent = step / self.every
         exponent = tf.floor(exponent) if self.staircase else exponent
         return self.initial * tf.pow(tf.constant(self.decay, step.dtype), exponent)
@@ -161,8 +175,8 @@ class Cosine(Schedule):
     steps: Steps
 
     def rate(self, step: tf.Tensor) -> tf.Tensor:
-        share = tf.minimum(step / self.steps, tf.ones([], step.dtype))
-        return self.final + (self.initial - self.final) * 0.5 * (1 + tf.cos(math.pi * share))
+        wave = import_tensorflow().cos(math.pi * _at_most_one(step / self.steps))
+        return self.final + (self.initial - self.final) * 0.5 * (1 + wave)
 
 
 @register("learning_rate")
@@ -186,6 +200,7 @@ class Piecewise(Schedule):
         return self
 
     def rate(self, step: tf.Tensor) -> tf.Tensor:
+        tf = import_tensorflow()
         passed = tf.reduce_sum(tf.cast(step >= tf.constant(self.boundaries, step.dtype), tf.int32))
         return tf.gather(tf.constant(self.values, step.dtype), passed)
 

@@ -6,7 +6,6 @@ import math
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 from pydantic import Field
 
 from pdehvd.comm.group import Group
@@ -61,7 +60,7 @@ class SOAPMethod(HostOptimizer[GradientAt]):
         change = self._layers.sum(change, "soap")
         if math.isfinite(at.loss) and not np.all(np.isfinite(change)):
             raise stalled("the second moments of the loss overflow", at.loss, at.gradient)
-        rate = float(self._schedule(tf.constant(steps - 1, tf.float64)))
+        rate = self._schedule.after(steps - 1)
         return theta - theta.dtype.type(rate) * change, new, at, {"learning_rate": rate}
 
     def gathered(self, state: State) -> dict[str, np.ndarray]:

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import qmc
 
 from pdehvd.errors import ConfigError
 
@@ -116,6 +115,8 @@ def _cover(bounds: np.ndarray, time: int | None, count: int) -> np.ndarray:
 
 def _sobol(count: int, dimension: int) -> np.ndarray:
     """Return the first points of the Sobol sequence, moved to the middle of their cells."""
+    from scipy.stats import qmc  # late: it takes half a second
+
     power = max(math.ceil(math.log2(count)), 0)
     points = qmc.Sobol(dimension, scramble=False).random_base2(power)[:count]
     return points + 0.5 / 2**power

@@ -6,7 +6,6 @@ from itertools import product
 
 import numpy as np
 from scipy.spatial import cKDTree
-from scipy.stats import qmc
 
 from pdehvd.problems.geometry import Domain
 from pdehvd.problems.shapes_csg import Shape
@@ -67,6 +66,8 @@ def farthest(domain: Domain, x: np.ndarray) -> str:
 
 def _units(count: int, parameters: int) -> np.ndarray:
     """Return points [n, parameters] that fill the closed unit cube evenly, its corners included."""
+    from scipy.stats import qmc  # late: it takes half a second
+
     points = qmc.Sobol(parameters, scramble=False).random(count)
     corners = np.array(list(product((0.0, 1.0), repeat=parameters)))
     return np.concatenate([points, corners])

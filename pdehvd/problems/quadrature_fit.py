@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.polynomial.legendre import legvander
 
+from pdehvd.launch.tensorflow_import import import_tensorflow
 from pdehvd.problems.quadrature_plane import Rule, gauss
 
 DEGREES = {2: 30, 3: 18}
@@ -131,8 +132,7 @@ def fitted(polynomials: Polynomials, moments: np.ndarray, candidates: Rule) -> R
 
 def _corrected(weights: np.ndarray, values: np.ndarray, moments: np.ndarray) -> np.ndarray:
     """Return the weights with values^T weights = moments that are nearest to the given ones."""
-    import tensorflow as tf  # late: only solids need it
-
+    tf = import_tensorflow()  # late: only solids need it
     root = np.sqrt(weights)
     q, r = (part.numpy() for part in tf.linalg.qr(values * root[:, None]))
     for _ in range(3):  # the later ones correct the rounding of the first

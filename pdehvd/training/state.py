@@ -6,14 +6,17 @@ import io
 import json
 import math
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import tensorflow as tf
 
 from pdehvd.errors import ConfigError
+from pdehvd.launch.tensorflow_import import import_tensorflow
 from pdehvd.objectives.base import Batch, Objective
 from pdehvd.problems.archives import read_npz, reading
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 @dataclass
@@ -24,7 +27,7 @@ class TrainState:
     theta: tf.Tensor
     optimizer: dict[str, tf.Tensor]
     weights: tf.Tensor
-    moments: tf.Tensor = field(default_factory=lambda: tf.zeros(0))
+    moments: tf.Tensor = field(default_factory=lambda: import_tensorflow().zeros(0))
     selection: np.ndarray | None = None
     seconds: float = 0.0
     lowest_loss: float = math.inf
@@ -50,6 +53,7 @@ class TrainState:
     @classmethod
     def from_bytes(cls, data: bytes) -> TrainState:
         """Return the state of `to_bytes`. Raises `ConfigError` for bytes that are none."""
+        tf = import_tensorflow()
         with reading("the checkpoint"):
             arrays = read_npz(io.BytesIO(data))
             return cls(

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from pdehvd.models.activations import ACTIVATIONS
 from pdehvd.models.embeddings import Embedding
-from pdehvd.models.mlp import MLPNetwork, MLPOptions
+from pdehvd.models.mlp_network import MLPNetwork, MLPOptions
 from pdehvd.numerics import jets
 
 Z = sympy.Symbol("z")

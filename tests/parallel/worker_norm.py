@@ -17,7 +17,8 @@ process_setup.configure_threads(PROCESSES)
 import tensorflow as tf  # noqa: E402
 
 from pdehvd.comm.group import Group  # noqa: E402
-from pdehvd.models.norm import BatchNorm, Layer  # noqa: E402
+from pdehvd.models.norm import BatchNorm  # noqa: E402
+from pdehvd.models.norm_layer import Layer  # noqa: E402
 
 SAMPLES = 5
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pdehvd.comm.aggregation import ExactSum
 from pdehvd.comm.exact import FixedPoint, size_of
+from pdehvd.comm.exact_totals import exact_total, exact_total_of_large
 from pdehvd.comm.group import Solo
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False, width=64)
@@ -98,7 +99,7 @@ def test_what_is_no_number_makes_its_own_row_nan():
     rows = np.array([[[1.0, 2.0], [3.0, 4.0]], [[1.0, np.nan], [3.0, 4.0]]])
     for bad in (np.nan, np.inf, -np.inf):
         rows[1, 0, 1] = bad
-        (got,) = ExactSum().total(Solo(), [tf.constant(rows)], 2, "test")
+        (got,) = exact_total(Solo(), [tf.constant(rows)], 2, "test")
         assert np.all(np.isnan(got[0]))
         np.testing.assert_array_equal(got[1], [6.0, 8.0])
 
@@ -106,19 +107,18 @@ def test_what_is_no_number_makes_its_own_row_nan():
 def test_small_entries_beside_large_ones_keep_their_digits():
     rng = np.random.default_rng(3)
     values = rng.standard_normal((12, 1, 500)) * 10.0 ** rng.uniform(-12, 0, 500)
-    (got,) = ExactSum().total(Solo(), [tf.constant(values)], 12, "test")
+    (got,) = exact_total(Solo(), [tf.constant(values)], 12, "test")
     exact = np.array([math.fsum(column) for column in values[:, 0].T])
     assert np.max(np.abs(got[0] - exact) / np.abs(exact)) < 3e-16
 
 
 def test_arrays_one_at_a_time_give_the_same_sum():
     values = np.random.default_rng(5).standard_normal((7, 30))
-    (expected,) = ExactSum().total(Solo(), [tf.constant(values[:, None])], 7, "test")
-    hook = ExactSum()
+    (expected,) = exact_total(Solo(), [tf.constant(values[:, None])], 7, "test")
     for bound in (np.abs(values).max(), 1e9):
-        got = hook.total_of_large(Solo(), list(values[::-1]), float(bound), 7, "test")
+        got = exact_total_of_large(Solo(), list(values[::-1]), float(bound), 7, "test")
         np.testing.assert_array_equal(got, expected[0])
-    assert np.all(np.isnan(hook.total_of_large(Solo(), list(values), math.nan, 7, "test")))
+    assert np.all(np.isnan(exact_total_of_large(Solo(), list(values), math.nan, 7, "test")))
 
 
 @pytest.mark.parametrize(

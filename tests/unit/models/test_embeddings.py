@@ -3,7 +3,8 @@ import pytest
 import tensorflow as tf
 
 from pdehvd.errors import ConfigError
-from pdehvd.models.embeddings import Embedding, Fourier, Periodic
+from pdehvd.models.embeddings import Embedding
+from pdehvd.models.features import Fourier, Periodic
 from pdehvd.numerics import jets
 
 BOUNDS = np.array([[-1.0, 3.0], [0.0, 2.0]])

@@ -4,7 +4,8 @@ import tensorflow as tf
 from pydantic import TypeAdapter, ValidationError
 
 from pdehvd.models.fields import FieldNetworks
-from pdehvd.models.mlp import MLP, MLPNetwork, unlucky
+from pdehvd.models.mlp import MLP
+from pdehvd.models.mlp_network import MLPNetwork, unlucky
 from pdehvd.numerics import jets
 from pdehvd.spec import section_type
 

@@ -6,7 +6,8 @@ from pydantic import TypeAdapter, ValidationError
 from pdehvd.errors import ConfigError
 from pdehvd.models import norm as norms
 from pdehvd.models import pointwise
-from pdehvd.models.norm import BatchNorm, GroupNorm, InstanceNorm, Layer, NoNorm
+from pdehvd.models.norm import BatchNorm, GroupNorm, InstanceNorm, NoNorm
+from pdehvd.models.norm_layer import Layer
 from pdehvd.spec import section_type
 
 AXES = {"batch": [0, 1, 2], "instance": [1, 2], "group": [1, 2, 4]}

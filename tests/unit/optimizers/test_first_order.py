@@ -46,7 +46,7 @@ def test_same_steps_as_keras_on_variables(name):
     start = tf.constant(START, tf.float64)
     theta, *_ = run(spec.build(), start, 12)
     keras.config.set_floatx("float64")
-    plain = spec.rule(learning_rate=0.05, **spec.options)
+    plain = getattr(keras.optimizers, spec.rule)(learning_rate=0.05, **spec.options)
     variable = keras.Variable(start, dtype="float64")
     plain.build([variable])
     for _ in range(12):
