@@ -130,6 +130,12 @@ class Config(Spec):
         return section
 
     @property
+    def keeps_memory(self) -> bool:
+        """Whether the optimizer of any phase wants freed memory to be kept."""
+        phases = self.optimizer if isinstance(self.optimizer, tuple) else (self.optimizer,)
+        return any(phase.keeps_memory for phase in phases)
+
+    @property
     def threaded(self) -> ProcessesSpec:
         """The section `processes` with the threads that the aggregation asks for."""
         update = {"threads": 1} if self.aggregation.chunked else {}

@@ -73,7 +73,8 @@ def _train(
     quiet: bool,
     watchdog: Watchdog,
 ) -> int:
-    count = process_setup.configure_threads(config.threaded, kind_of(config).images)
+    images, keeps = kind_of(config).images, config.keeps_memory
+    count = process_setup.configure_threads(config.threaded, images, keeps)
     callbacks = [spec.build() for spec in config.callbacks]
     for callback in callbacks:
         callback.on_launch()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdehvd import caches
 from pdehvd.launch import cores, ranks, shared_memory
+from pdehvd.launch.freed_memory import keep_freed
 from pdehvd.launch.orphan import watch_launcher
 from pdehvd.launch.tensorflow_import import silent_stderr
 from pdehvd.launch.threads import PIN, thread_environment, threads_per_process
@@ -29,15 +30,17 @@ def settle_threads(arguments: list[str]) -> None:
         os.execve(sys.executable, command, {**os.environ, **wanted, **handed_on()})
 
 
-def configure_threads(processes: ProcessesSpec, images: bool = False) -> int:
+def configure_threads(processes: ProcessesSpec, images: bool = False, keep: bool = False) -> int:
     """Set this process's threads, cores, GPU and connections; return the number of threads.
 
-    `images` says that it computes on images. Must come before TensorFlow computes anything and
-    before this process joins the others.
+    `images` says that it computes on images, `keep` that it keeps the memory that it frees.
+    Must come before TensorFlow computes anything and before this process joins the others.
     """
     threads = threads_per_process(processes)
     os.environ.update(thread_environment(threads, images))
     _keep_to_share()
+    if keep:
+        keep_freed()
     if ranks.joined():
         # A launcher's pseudo-terminal says nothing about where its output goes.
         os.environ.setdefault("PDEHVD_TERMINAL", "0")

@@ -168,6 +168,11 @@ class OptimizerSpec(Spec):
     def build(self, group: Group) -> Optimizer | HostOptimizer[AllAt]:
         """Return the optimizer; `group` is for matrices that are divided over its ranks."""
 
+    @property
+    def keeps_memory(self) -> bool:
+        """Whether large matrices come and go every step, so that freed memory is worth keeping."""
+        return False
+
     def bytes_needed(self, size: int, rows: int, ranks: int) -> float:
         """Return the bytes that a process needs for matrices of P = `size` parameters, N rows."""
         return 0.0

@@ -11,7 +11,6 @@ from pydantic import Field, model_validator
 from pdehvd.comm.group import Group
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.cholesky import NotPositiveError
-from pdehvd.numerics.memory import keep_freed
 from pdehvd.objectives.asked import Point, SquaresAt
 from pdehvd.optimizers.base import (
     Facts,
@@ -210,9 +209,11 @@ class GaussNewton(OptimizerSpec):
 
     def build(self, group: Group) -> GaussNewtonMethod:
         """Return the optimizer."""
-        if self.solver != "cg":
-            keep_freed()
         return GaussNewtonMethod(self)
+
+    @property
+    def keeps_memory(self) -> bool:
+        return self.solver != "cg"
 
     def bytes_needed(self, size: int, rows: int, ranks: int) -> float:
         """Return the bytes that a process needs for its matrices."""

@@ -93,7 +93,7 @@ def measure_here(config: Config, source: Source, counts: Sequence[int]) -> list[
     Raises `ConfigError` for what is wrong with the config, `PdehvdError` for an optimizer whose
     own work is divided over processes in a way that one process alone cannot do.
     """
-    configure_threads(config.processes, kind_of(config).images)
+    configure_threads(config.processes, kind_of(config).images, config.keeps_memory)
     found = []
     for count in counts:
         group: Group = Solo() if count == 1 else backend.one_shard(count, config.processes)

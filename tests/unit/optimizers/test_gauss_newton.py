@@ -8,6 +8,7 @@ from hosts import host_of
 from pydantic import ValidationError
 
 from pdehvd.comm.group import Solo
+from pdehvd.config.root import load_config
 from pdehvd.optimizers.base import StalledError
 from pdehvd.optimizers.gauss_newton import GaussNewton, choose
 
@@ -108,3 +109,19 @@ def test_the_smaller_matrix_is_chosen():
 def test_what_cannot_work_is_refused(wrong):
     with pytest.raises((ValidationError, ValueError)):
         GaussNewton(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "keeps"),
+    [
+        ("adam", False),
+        ("{name: gauss_newton, solver: cg}", False),
+        ("gauss_newton", True),
+        ("[{name: adam, steps: 5}, gauss_newton]", True),
+    ],
+)
+def test_a_run_keeps_freed_memory_where_any_phase_wants_it(optimizer, keeps, tmp_path):
+    path = tmp_path / "decay.yaml"
+    path.write_text(CONFIG)
+    config, _ = load_config(path, (f"optimizer={optimizer}",))
+    assert config.keeps_memory == keeps
