@@ -35,7 +35,10 @@ def group(processes: ProcessesSpec) -> Group:
         raise EnvironmentFault(
             "processes.collectives: not every process supports mpi, which needs MPI, mpi4py, "
             "mpicxx and no GPU; see pdehvd doctor, or use `auto`, which falls back to Horovod"
+            + (f". {slower}" if (slower := slower_because()) else "")
         )
+    if processes.wants_mpi and ranks.world_rank() == 0 and (slower := slower_because()):
+        print(f"warning: {slower}", file=sys.stderr, flush=True)
     # Horovod over Gloo replaces these handlers; a run must keep its own.
     kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -58,6 +61,13 @@ def _whole(found: Group) -> Group:
         found.close()
         raise peers.alone(launcher)
     return found
+
+
+def slower_because() -> str:
+    """Return why MPI cannot add inside compiled programs with this TensorFlow; else nothing."""
+    from pdehvd.comm import xla_registry
+
+    return xla_registry.complaint() if ranks.starts_mpi() else ""
 
 
 def _mpi() -> Group | None:

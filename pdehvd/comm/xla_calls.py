@@ -8,7 +8,6 @@ of TensorFlow. It can call a function of a library, though, by a name in its reg
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 from functools import cache
 from pathlib import Path
@@ -18,14 +17,9 @@ import numpy as np
 import tensorflow as tf
 
 from pdehvd import native
+from pdehvd.comm import xla_registry
 
 _SOURCE = Path(__file__).with_name("xla_calls.cc")
-# Where XLA's registry is in TensorFlow's library.
-_GLOBAL = "_ZN3xla24CustomCallTargetRegistry6GlobalEv"
-_ADD = (
-    "_ZN3xla24CustomCallTargetRegistry8RegisterERKNSt7__cxx1112basic_string"
-    "IcSt11char_traitsIcESaIcEEEPvS8_"
-)
 # In the order of the enumerations in xla_calls.cc.
 TYPES = (tf.float32, tf.float64, tf.int32, tf.int64)
 SUM, MAXIMUM, MARK, MARK_OF_STEP = range(4)
@@ -70,11 +64,8 @@ class XlaCalls:
 
     def __init__(self, file: Path) -> None:
         self._library = ctypes.CDLL(str(file))
-        tensorflow = ctypes.CDLL(os.fspath(Path(tf.__file__).with_name("libtensorflow_cc.so.2")))
-        addresses = [
-            ctypes.cast(getattr(tensorflow, name), ctypes.c_void_p) for name in (_GLOBAL, _ADD)
-        ]
-        self._library.pdehvd_register(*addresses)
+        registry = (xla_registry.GLOBAL, xla_registry.REGISTER)
+        self._library.pdehvd_register(*map(xla_registry.address, registry))
         for name in ("capacity", "durations", "steps", "messages", "bytes"):
             getattr(self._library, f"pdehvd_{name}").restype = ctypes.c_int64
         self._compiled = tf.function(_call, jit_compile=True, autograph=False)
