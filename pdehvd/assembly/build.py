@@ -20,8 +20,9 @@ from pdehvd.comm.group import Group, Solo
 from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError
 from pdehvd.objectives.base import Objective
-from pdehvd.training.checkpoint import read_state
+from pdehvd.training.checkpoint import blaming, open_checkpoint
 from pdehvd.training.phases import Phase
+from pdehvd.training.state import TrainState, check_network
 from pdehvd.training.stepper import Parts
 
 
@@ -43,7 +44,10 @@ def stored_parts(
     """Return the parts of a run in a directory, on one process, and its state at a checkpoint."""
     problem = problem_of(kind, config, 1)
     objective = _objective(kind, config, problem, Solo())
-    state = read_state(directory, which, objective)
+    with blaming(directory):
+        stored = open_checkpoint(directory, which)
+        check_network(stored, objective)
+        state = TrainState.of(stored)
     return StoredParts(
         directory, config, problem, objective, state, lambda: reference_of(kind, config, problem)
     )

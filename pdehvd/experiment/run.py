@@ -32,14 +32,13 @@ from pdehvd.training.checkpoint import (
     Checkpoints,
     blaming,
     has_checkpoints,
-    read_checkpoint,
-    state_of,
+    open_checkpoint,
 )
 from pdehvd.training.history import History
 from pdehvd.training.profile import ProfiledStepper
 from pdehvd.training.progress import Progress
 from pdehvd.training.rows import Output
-from pdehvd.training.state import TrainState
+from pdehvd.training.stored import StoredState
 from pdehvd.training.trainer import Trainer
 
 # What all ranks have to say alike is said by rank 0; the others would repeat it after so long.
@@ -200,21 +199,15 @@ def _directory(
     return Path(os.fsdecode(answer[1:]))
 
 
-def _stored(place: Place) -> TrainState | None:
+def _stored(place: Place) -> StoredState | None:
     """Return the newest checkpoint of a run; only rank 0 needs to see the files.
 
     None where the run died before it wrote any: it then starts from the beginning.
     """
-    answer = b""
-    if place.writes and has_checkpoints(place.directory):
-        try:
-            answer = b"+" + read_checkpoint(place.directory, tell=place.say)
-        except ConfigError as error:
-            answer = b"-" + os.fsencode(str(error))
-    answer = place.group.broadcast_bytes(answer)
-    if answer[:1] == b"-":
-        raise ConfigError(os.fsdecode(answer[1:]))
-    return state_of(place.directory, answer[1:]) if answer else None
+    written = place.writes and has_checkpoints(place.directory)
+    if not place.group.broadcast_bytes(b"+" if written else b""):
+        return None
+    return open_checkpoint(place.directory, group=place.group, tell=place.say)
 
 
 def _is_done(config: Config, step: int, place: Place) -> bool:

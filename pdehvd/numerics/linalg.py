@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import get_blas_funcs, qr
 
 from pdehvd.comm.group import Group
+from pdehvd.numerics.divided import Arrays, Divided, Stored, joined
 from pdehvd.numerics.kronecker import share
 
 # From here on, half a pass over the matrix takes longer than the sum over ranks of a product.
@@ -42,15 +44,20 @@ class SymmetricMatrix:
         self.size = size
         self._group = group
         self._divided = group.size > 1 and size >= _DIVIDED
+        ranks, rank = (group.size, group.rank) if self._divided else (1, 0)
         spans = [(start, min(start + _ROWS, size)) for start in range(0, size, _ROWS)]
-        places = np.cumsum([0, *((stop - start) * stop for start, stop in spans)])
-        owners = share(np.diff(places).tolist(), group.size if self._divided else 1)
-        rank = group.rank if self._divided else 0
+        places = [0, *np.cumsum([(stop - start) * stop for start, stop in spans]).tolist()]
+        parts_of_triangle = list(itertools.pairwise(places))
+        owners = share([float(stop - start) for start, stop in parts_of_triangle], ranks)
         own = [index for index, owner in enumerate(owners) if owner == rank]
-        self._places = [slice(places[index], places[index + 1]) for index in own]
-        self._entries = int(places[-1])
+        self._entries = places[-1]
+        # Entries of the triangle that each rank holds.
+        self._held = tuple(
+            joined([p for p, owner in zip(parts_of_triangle, owners, strict=True) if owner == one])
+            for one in range(ranks)
+        )
         # One buffer in the order of use, so that strips stream from memory.
-        ends = np.cumsum([place.stop - place.start for place in self._places], dtype=np.intp)
+        ends = np.cumsum([places[index + 1] - places[index] for index in own], dtype=np.intp)
         self._buffer = np.empty(ends[-1] if own else 0, dtype)
         # Behind the last end there is nothing.
         parts = np.split(self._buffer, ends)[: len(own)]
@@ -122,44 +129,39 @@ class SymmetricMatrix:
             )
         self._forget()
 
-    def gathered(self) -> dict[str, np.ndarray]:
-        """Return all of it as arrays for a checkpoint; the same for any number of ranks."""
-        strips = self._buffer.copy()
+    def kept(self) -> Arrays:
+        """Return it as arrays for a checkpoint, the same for any number of ranks: views of it."""
+        strips: np.ndarray | Divided = self._buffer
         if self._divided:
-            whole = np.zeros(self._entries, self._buffer.dtype)
-            for place, (_, _, values) in zip(self._places, self._strips, strict=True):
-                whole[place] = values.reshape(-1)
-            strips = self._group.sum_numpy(whole, "symmetric.whole")
+            strips = Divided(self._entries, self._held, self._buffer, self._group)
         return {
             "strips": strips,
-            "vectors": self._vectors.copy(),
-            "core": self._core.copy(),
+            "vectors": self._vectors,
+            "core": self._core,
             "scale": np.array(self._scale),
             "filled": np.array(self._filled),
         }
 
     @classmethod
-    def scattered(cls, arrays: dict[str, np.ndarray], group: Group) -> SymmetricMatrix:
-        """Return this rank's part of the matrix from the arrays of `gathered`."""
-        size, strips = len(arrays["vectors"]), arrays["strips"]
-        matrix = cls(size, strips.dtype, group)
-        for place, (_, _, values) in zip(matrix._places, matrix._strips, strict=True):
-            values[:] = strips[place].reshape(values.shape)
-        matrix._vectors[:] = arrays["vectors"]
-        matrix._core[:] = arrays["core"]
-        matrix._scale, matrix._filled = float(arrays["scale"]), int(arrays["filled"])
+    def restored(cls, stored: Stored, group: Group) -> SymmetricMatrix:
+        """Return this rank's part of the matrix from the arrays of `kept`; every rank calls it."""
+        vectors = stored.whole("vectors")
+        matrix = cls(len(vectors), vectors.dtype, group)
+        own = matrix._held[group.rank if matrix._divided else 0]
+        matrix._buffer[:] = stored.rows("strips", own)
+        matrix._vectors[:], matrix._core[:] = vectors, stored.whole("core")
+        matrix._scale, matrix._filled = float(stored.whole("scale")), int(stored.whole("filled"))
         return matrix
 
 
 def symmetric_bytes(size: int, ranks: int) -> float:
     """Return the bytes that a rank needs for a matrix [P, P] in double precision.
 
-    That is its part of a triangle and, while a checkpoint is written, the whole of it three times:
-    summed, as arrays, and as the file's bytes.
+    That is its part of a triangle and, while a checkpoint is written, the part of another rank.
     """
-    divided = ranks if size >= _DIVIDED else 1
+    parts = 2 / ranks if size >= _DIVIDED and ranks > 1 else 1.0
     triangle = 8.0 * size * (size + _ROWS) / 2
-    return triangle / divided + 3 * triangle + 8.0 * size * _PENDING
+    return parts * triangle + 8.0 * size * _PENDING
 
 
 def eigenvectors(matrix: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:

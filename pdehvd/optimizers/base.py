@@ -13,6 +13,7 @@ from pydantic import Field
 from pdehvd.comm.group import Group
 from pdehvd.errors import ConfigError, PdehvdError
 from pdehvd.models.parametrized import Layout
+from pdehvd.numerics.divided import Arrays, Stored
 from pdehvd.objectives.asked import AllAt, Point
 from pdehvd.objectives.base import Batch, Objective
 from pdehvd.objectives.evaluation import Evaluation
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 State = dict[str, Any]
-Arrays = dict[str, np.ndarray]
 Facts = dict[str, Any]
 # What a method asks of its objective: a protocol of `objectives/asked.py`.
 Asked = TypeVar("Asked", contravariant=True)
@@ -126,13 +126,13 @@ class HostOptimizer(ABC, Generic[Asked]):
         Raises `StalledError` where no better theta can be found.
         """
 
-    def gathered(self, state: State) -> Arrays:
-        """Return the state of all ranks as arrays for a checkpoint; every rank calls it."""
+    def kept(self, state: State) -> Arrays:
+        """Return what a checkpoint keeps of the state; every rank has its part."""
         return {name: np.asarray(value) for name, value in state.items()}
 
-    def scattered(self, arrays: Arrays) -> State:
-        """Return this rank's state from the arrays of a checkpoint."""
-        return dict(arrays)
+    def restored(self, stored: Stored, layout: Layout) -> State:
+        """Return this rank's state from what `kept` has returned, maybe on other ranks."""
+        return {name: stored.whole(name) for name in stored.names}
 
 
 class OptimizerSpec(Spec):

@@ -9,13 +9,17 @@ from collections.abc import Callable
 import numpy as np
 
 from pdehvd.comm.group import Group
+from pdehvd.models.parametrized import Layout
+from pdehvd.numerics.divided import Arrays, Stored
 from pdehvd.numerics.linalg import SymmetricMatrix
-from pdehvd.optimizers.base import Arrays, State
+from pdehvd.optimizers.base import State
 from pdehvd.optimizers.descent import Move, QuasiNewton
 from pdehvd.optimizers.line_search import first_length
 
 # Ratios beyond this come from rounding, or from numbers at the end of their range.
 _LEAST = 1e-50
+# How the names of the matrix's arrays begin in a checkpoint.
+_PREFIX = "inverse_"
 
 Rule = Callable[[float, float, int], tuple[float, float]]
 """From b = s^T H^-1 s / s^T y, h = y^T H y / s^T y and P to tau and phi."""
@@ -106,18 +110,16 @@ class BroydenClass(QuasiNewton):
         state["inverse"].reset()
         return state
 
-    def gathered(self, state: State) -> Arrays:
-        """Return the state of all ranks as arrays for a checkpoint; every rank calls it."""
+    def kept(self, state: State) -> Arrays:
+        """Return what a checkpoint keeps of the state; every rank has its part."""
         rest = {name: value for name, value in state.items() if name != "inverse"}
-        matrix = {f"inverse_{n}": array for n, array in state["inverse"].gathered().items()}
-        return super().gathered(rest) | matrix
+        matrix = {f"{_PREFIX}{n}": array for n, array in state["inverse"].kept().items()}
+        return {**super().kept(rest), **matrix}
 
-    def scattered(self, arrays: Arrays) -> State:
-        """Return this rank's state from the arrays of a checkpoint."""
-        prefix = "inverse_"
-        matrix = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
-        rest = {name: array for name, array in arrays.items() if not name.startswith(prefix)}
-        return rest | {"inverse": SymmetricMatrix.scattered(matrix, self._group)}
+    def restored(self, stored: Stored, layout: Layout) -> State:
+        """Return this rank's state from what `kept` has returned, maybe on other ranks."""
+        rest = {name: stored.whole(name) for name in stored.names if not name.startswith(_PREFIX)}
+        return rest | {"inverse": SymmetricMatrix.restored(stored.below(_PREFIX), self._group)}
 
 
 def _correction(

@@ -10,10 +10,11 @@ from pydantic import Field
 from scipy import linalg
 
 from pdehvd.comm.group import Group
+from pdehvd.models.parametrized import Layout
+from pdehvd.numerics.divided import Arrays, Stored
 from pdehvd.numerics.kronecker import newest_weight
 from pdehvd.objectives.asked import CurvatureAt, Point
 from pdehvd.optimizers.base import (
-    Arrays,
     Facts,
     HostOptimizer,
     OptimizerSpec,
@@ -86,9 +87,13 @@ class SampledKFACMethod(HostOptimizer[CurvatureAt]):
         }
         return theta - theta.dtype.type(rate) * direction, new, at, facts
 
-    def gathered(self, state: State) -> Arrays:
-        """Return the state of all layers as arrays for a checkpoint; every rank calls it."""
-        return self._layers.gathered(state, "kfac.state")
+    def kept(self, state: State) -> Arrays:
+        """Return what a checkpoint keeps of the state; every rank has its layers."""
+        return self._layers.kept(state, "kfac.state")
+
+    def restored(self, stored: Stored, layout: Layout) -> State:
+        """Return this rank's state from what `kept` has returned, maybe on other ranks."""
+        return self._layers.restored(stored, layout, stored.shape("mean")[0])
 
     def _moved(
         self, objective: CurvatureAt, theta: np.ndarray, gradient: np.ndarray, state: State

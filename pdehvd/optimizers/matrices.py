@@ -9,6 +9,7 @@ import numpy as np
 
 from pdehvd.comm.group import Group
 from pdehvd.models.parametrized import Layout
+from pdehvd.numerics.divided import Arrays, Divided, Stored
 from pdehvd.numerics.kronecker import share
 
 SIDES = ("left", "right")
@@ -24,7 +25,7 @@ class Matrix:
 
     def __init__(self, number: int, start: int, shape: tuple[int, int], largest: int) -> None:
         self.number = number
-        self._place = slice(start, start + shape[0] * shape[1])
+        self.place = slice(start, start + shape[0] * shape[1])
         self._shape = shape
         matrix = min(shape) > 1
         pairs = zip(SIDES, shape, strict=True)
@@ -47,7 +48,7 @@ class Matrix:
 
     def of(self, flat: np.ndarray) -> np.ndarray:
         """Return a view of this layer's part of flat numbers [P], [m, n]."""
-        return flat[self._place].reshape(self._shape)
+        return flat[self.place].reshape(self._shape)
 
     def product(self, side: str, value: np.ndarray) -> np.ndarray:
         """Return G G^T [m, m] or G^T G [n, n] for G [m, n]."""
@@ -75,6 +76,7 @@ class DividedMatrices:
         self._largest = largest
         self._kinds = kinds
         self._all: list[Matrix] = []
+        self._owners: list[int] = []
         self.own: list[Matrix] = []
 
     def divide(self, layout: Layout, size: int) -> None:
@@ -82,8 +84,8 @@ class DividedMatrices:
         if self._all:
             return
         self._all = list(_matrices(layout, size, self._largest))
-        owners = share([layer.cost for layer in self._all], self._group.size)
-        pairs = zip(self._all, owners, strict=True)
+        self._owners = share([layer.cost for layer in self._all], self._group.size)
+        pairs = zip(self._all, self._owners, strict=True)
         self.own = [layer for layer, owner in pairs if owner == self._group.rank]
 
     @property
@@ -95,23 +97,51 @@ class DividedMatrices:
         """Return what the ranks' layers give together; one collective."""
         return values if self._group.size == 1 else self._group.sum_numpy(values, name)
 
-    def gathered(self, state: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
-        """Return the state of all layers as arrays for a checkpoint; every rank calls it."""
+    def kept(self, state: Mapping[str, np.ndarray], name: str) -> Arrays:
+        """Return what a checkpoint keeps of the state: square matrices stay with their ranks.
+
+        Every rank calls it.
+        """
         whole = {key: np.asarray(value) for key, value in state.items()}
         if self._group.size == 1 or not self._all:
             return whole
-        known = {key: value for key, value in whole.items() if value.ndim == 0}
-        dtype = next(value.dtype for value in whole.values() if value.ndim == 1)
-        for layer in self._all:
+        vectors = {key: value for key, value in whole.items() if value.ndim == 1}
+        flat = self.sum(np.concatenate(list(vectors.values())), name)
+        ends = np.cumsum([len(vector) for vector in vectors.values()])
+        whole |= dict(zip(vectors, np.split(flat, ends[:-1]), strict=True))
+        return {**whole, **self._squares(whole, flat.dtype)}
+
+    def restored(self, stored: Stored, layout: Layout, size: int) -> dict[str, np.ndarray]:
+        """Return this rank's state of `size` parameters from what `kept` has returned."""
+        self.divide(layout, size)
+        own = {key for layer in self.own for key in layer.squares(self._kinds)}
+        others = {key for layer in self._all for key in layer.squares(self._kinds)} - own
+        state: dict[str, np.ndarray] = {}
+        for key in stored.names:
+            if key in others:
+                stored.rows(key, [])
+            else:
+                value = stored.whole(key)
+                state[key] = self._only_own(value) if value.ndim == 1 else value
+        return state
+
+    def _squares(self, state: Mapping[str, np.ndarray], dtype: np.dtype) -> dict[str, Divided]:
+        """Return the square matrices of all layers, each whole on one rank."""
+        found = {}
+        for layer, owner in zip(self._all, self._owners, strict=True):
             for key, size in layer.squares(self._kinds).items():
-                whole.setdefault(key, np.zeros((size, size), dtype))
-        # In one order on all ranks, which hold different layers.
-        keys = sorted(key for key in whole if key not in known)
-        flat = np.concatenate([whole[key].reshape(-1) for key in keys])
-        total = self._group.sum_numpy(flat, name)
-        parts = np.split(total, np.cumsum([whole[key].size for key in keys])[:-1])
-        shaped = {k: part.reshape(whole[k].shape) for k, part in zip(keys, parts, strict=True)}
-        return {**known, **shaped}
+                spans = tuple(((0, size),) if r == owner else () for r in range(self._group.size))
+                none = np.zeros((size if owner == self._group.rank else 0, size), dtype)
+                found[key] = Divided(size, spans, state.get(key, none), self._group)
+        return found
+
+    def _only_own(self, vector: np.ndarray) -> np.ndarray:
+        """Return a vector [P], or [number of layers], with zeros for the layers of other ranks."""
+        kept = np.zeros_like(vector)
+        for layer in self.own:
+            place = layer.number if len(vector) == self.count else layer.place
+            kept[place] = vector[place]
+        return kept
 
 
 def _matrices(layout: Layout, size: int, largest: int) -> Iterator[Matrix]:

@@ -9,6 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from pdehvd.comm.group import Group
+from pdehvd.models.parametrized import Layout
+from pdehvd.numerics.divided import Arrays, Stored
 from pdehvd.numerics.linalg import eigenvectors
 from pdehvd.objectives.asked import GradientAt, Point
 from pdehvd.optimizers.base import Facts, HostOptimizer, OptimizerSpec, State, stalled
@@ -63,9 +65,13 @@ class SOAPMethod(HostOptimizer[GradientAt]):
         rate = self._schedule.after(steps - 1)
         return theta - theta.dtype.type(rate) * change, new, at, {"learning_rate": rate}
 
-    def gathered(self, state: State) -> dict[str, np.ndarray]:
-        """Return the state of all layers as arrays for a checkpoint; every rank calls it."""
-        return self._layers.gathered(state, "soap.state")
+    def kept(self, state: State) -> Arrays:
+        """Return what a checkpoint keeps of the state; every rank has its layers."""
+        return self._layers.kept(state, "soap.state")
+
+    def restored(self, stored: Stored, layout: Layout) -> State:
+        """Return this rank's state from what `kept` has returned, maybe on other ranks."""
+        return self._layers.restored(stored, layout, stored.shape("mean")[0])
 
     def _moved(
         self, layer: Matrix, gradient: np.ndarray, old: _Moments, known: State, steps: int

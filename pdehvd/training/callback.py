@@ -40,7 +40,7 @@ class Callback:
         """Before a row of metrics is written."""
 
     def before_checkpoint(self, state: TrainState) -> None:
-        """Before a checkpoint; `state` is whole on every rank."""
+        """Before a checkpoint of `state`."""
 
     def before_change(self, change: Change, path: Path) -> None:
         """Before a file, folder or link of checkpoints changes; on rank 0 only."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -11,21 +10,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pdehvd.comm.group import Group, Solo
 from pdehvd.errors import ConfigError
-from pdehvd.objectives.base import Batch, Objective
 from pdehvd.training.callback import Callback, Change
-from pdehvd.training.durable import (
-    remove,
-    remove_leftovers,
-    sync_folder,
-    temporary,
-    write_through,
+from pdehvd.training.durable import remove, remove_leftovers, sync_folder, temporary
+from pdehvd.training.stored import (
+    INDEX,
+    Snapshot,
+    StoredState,
+    check_files,
+    is_old,
+    is_whole,
+    read_index,
+    write_snapshots,
 )
-from pdehvd.training.state import TrainState
 
 FOLDER = "checkpoints"
-_FILE = "state.npz"
-_CHECKSUM = f"{_FILE}.sha256"
 _NAME = re.compile(r"step-(\d{8,})")
 
 
@@ -40,16 +40,19 @@ class Checkpoints:
         self.enabled = enabled
         self._callbacks = callbacks
 
-    def save(self, state: TrainState, best: bool = False) -> None:
+    def save(self, snapshot: Snapshot, best: bool = False) -> None:
         """Write `step-NNNNNNNN/`, point `latest` (and `best`) at it, and drop what is old.
 
-        Raises `OSError` where the disk cannot take it; those before it are then whole.
+        Every process calls it: those that write nothing send their rows of divided arrays. Raises
+        `OSError` where the disk cannot take it; the checkpoints before it are then whole.
         """
+        target = self.folder / f"step-{snapshot.counters.step:08d}"
+        if not self.enabled or target.exists():
+            write_snapshots(None, [snapshot])
+        else:
+            self._write(target, snapshot)
         if not self.enabled:
             return
-        target = self.folder / f"step-{state.step:08d}"
-        if not target.exists():
-            self._write(target, state.to_bytes())
         if best:
             self._point(self.folder / "best", target.name)
         self._point(self.folder / "latest", target.name)
@@ -75,16 +78,13 @@ class Checkpoints:
                 self._tell("remove", path)
                 remove(path)
 
-    def _write(self, target: Path, data: bytes) -> None:
+    def _write(self, target: Path, snapshot: Snapshot) -> None:
         """Write a checkpoint folder so that a kill or a power cut leaves all of it or nothing."""
         new = temporary(target)
         shutil.rmtree(new, ignore_errors=True)
-        checksum = f"{_digest(data)}  {_FILE}\n".encode()
         try:
             new.mkdir(parents=True)
-            for path, content in ((new / _FILE, data), (new / _CHECKSUM, checksum)):
-                self._tell("write", path)
-                write_through(path, content)
+            write_snapshots(new, [snapshot], lambda path: self._tell("write", path))
             sync_folder(new)
             self._tell("rename", target)
             os.rename(new, target)
@@ -124,10 +124,6 @@ def _newest_first(folder: Path) -> list[Path]:
     return sorted(found, key=_step, reverse=True)
 
 
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
 def has_checkpoints(directory: Path) -> bool:
     """Return whether a run has written any checkpoint yet, whole or not."""
     return bool(_newest_first(directory / FOLDER))
@@ -137,10 +133,10 @@ def _tell(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def read_checkpoint(
+def find_checkpoint(
     directory: Path, which: str = "latest", tell: Callable[[str], None] = _tell
-) -> bytes:
-    """Return the bytes of a run's checkpoint; `which` is `latest`, `best` or `step-NNNNNNNN`.
+) -> Path:
+    """Return the folder of a run's checkpoint; `which` is `latest`, `best` or `step-NNNNNNNN`.
 
     `latest` is the newest whole one, wherever the link points; `tell` is called with those that are
     damaged. Raises `ConfigError` where there is none.
@@ -148,14 +144,17 @@ def read_checkpoint(
     folder = directory / FOLDER
     candidates = _newest_first(folder) if which == "latest" else [folder / which]
     damaged: list[str] = []
-    for path in candidates:
-        if not (path / _FILE).is_file():
-            continue
-        data = (path / _FILE).read_bytes()
-        if _is_whole(path, data):
+    for path in filter(Path.is_dir, candidates):
+        if is_old(path):
+            raise ConfigError(
+                f"{path} has the format of an older version, which this one does not read",
+                (),
+                "a run of this version; train it again",
+            )
+        if is_whole(path):
             for other in damaged:
                 tell(f"checkpoint {other} is damaged; {path.name} is used")
-            return data
+            return path
         damaged.append(path.name)
     problem = f"is damaged: {', '.join(damaged)}" if damaged else "does not exist"
     raise ConfigError(
@@ -165,18 +164,30 @@ def read_checkpoint(
     )
 
 
-def read_state(directory: Path, which: str, objective: Objective[Batch]) -> TrainState:
-    """Return a run's state to look at. Raises `ConfigError` where it is of another network."""
-    state = state_of(directory, read_checkpoint(directory, which))
-    with blaming(directory):
-        state.check_network(objective)
-    return state
+def open_checkpoint(
+    directory: Path,
+    which: str = "latest",
+    group: Group | None = None,
+    tell: Callable[[str], None] = _tell,
+) -> StoredState:
+    """Return a run's checkpoint to be read; every rank calls it, and only rank 0 sees the files.
 
-
-def state_of(directory: Path, data: bytes) -> TrainState:
-    """Return the state of a run from a checkpoint's bytes. Raises `ConfigError` for others."""
-    with blaming(directory):
-        return TrainState.from_bytes(data)
+    Raises `ConfigError`, on all ranks alike, where there is none that can be used.
+    """
+    group, folder, answer = group or Solo(), None, b""
+    if group.rank == 0:
+        try:
+            folder = find_checkpoint(directory, which, tell)
+            data = (folder / INDEX).read_bytes()
+            with blaming(directory):
+                check_files(read_index(data), folder)
+            answer = b"+" + data
+        except ConfigError as error:
+            answer = b"-" + os.fsencode(str(error))
+    answer = group.broadcast_bytes(answer)
+    if answer[:1] == b"-":
+        raise ConfigError(os.fsdecode(answer[1:]))
+    return StoredState(read_index(answer[1:]), folder, group)
 
 
 @contextmanager
@@ -186,12 +197,3 @@ def blaming(directory: Path) -> Iterator[None]:
         yield
     except ConfigError as error:
         raise ConfigError(f"{directory}: {error.message}", error.path, error.expected) from error
-
-
-def _is_whole(path: Path, data: bytes) -> bool:
-    """Return whether the bytes are those that were written, by the checksum stored with them."""
-    try:
-        said = (path / _CHECKSUM).read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return False
-    return said.split()[:1] == [_digest(data)]

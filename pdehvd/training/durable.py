@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pdehvd.errors import ConfigError
 
@@ -31,12 +31,19 @@ def naming(path: Path) -> Iterator[None]:
         raise
 
 
-def write_through(path: Path, data: bytes) -> None:
-    """Write a file and return when the disk has it. Raises `OSError` that names the file."""
+@contextmanager
+def writing_through(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to be written; the disk has it at the end. Raises `OSError` that names it."""
     with naming(path), open(path, "wb") as file:
-        file.write(data)
+        yield file
         file.flush()
         os.fsync(file.fileno())
+
+
+def write_through(path: Path, data: bytes) -> None:
+    """Write a file and return when the disk has it. Raises `OSError` that names the file."""
+    with writing_through(path) as file:
+        file.write(data)
 
 
 def write_whole(path: Path, data: bytes) -> None:

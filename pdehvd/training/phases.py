@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import tensorflow as tf
 
+from pdehvd.models.parametrized import Layout
+from pdehvd.numerics.divided import Arrays, Stored
 from pdehvd.objectives.asked import AllAt
 from pdehvd.optimizers.base import HostOptimizer, Optimizer, State
 
@@ -25,18 +26,17 @@ class Phase:
             return self.optimizer.init(theta.numpy())
         return self.optimizer.init(theta)
 
-    def gathered(self, state: State) -> dict[str, tf.Tensor]:
-        """Return the state of all ranks for a checkpoint; every rank calls it."""
+    def kept(self, state: State) -> Arrays:
+        """Return what a checkpoint keeps of the state; every rank has its part."""
         if isinstance(self.optimizer, HostOptimizer):
-            return {n: tf.constant(a) for n, a in self.optimizer.gathered(state).items()}
-        return state
+            return self.optimizer.kept(state)
+        return {name: value.numpy() for name, value in state.items()}
 
-    def scattered(self, state: dict[str, tf.Tensor]) -> State:
-        """Return this rank's state from that of a checkpoint."""
+    def restored(self, stored: Stored, layout: Layout) -> State:
+        """Return this rank's state from a checkpoint; every rank calls it."""
         if isinstance(self.optimizer, HostOptimizer):
-            arrays = {name: np.array(value) for name, value in state.items()}
-            return self.optimizer.scattered(arrays)
-        return state
+            return self.optimizer.restored(stored, layout)
+        return {name: tf.constant(stored.whole(name)) for name in stored.names}
 
 
 def phase_at(phases: Sequence[Phase], step: int) -> Phase:

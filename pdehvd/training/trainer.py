@@ -19,8 +19,9 @@ from pdehvd.training.outcome import Outcome
 from pdehvd.training.recent import Recent
 from pdehvd.training.rows import Output, Rows, show
 from pdehvd.training.spec import TrainingSpec
-from pdehvd.training.state import TrainState
+from pdehvd.training.state import OPTIMIZER, TrainState, check_like
 from pdehvd.training.stepper import Called, Parts, Stepper
+from pdehvd.training.stored import Snapshot, StoredState
 
 Ending = tuple[str, str]
 
@@ -55,20 +56,19 @@ class Trainer(Generic[Batch]):
         moments = tf.constant(objective.initial_moments())
         return TrainState(0, theta, self.stepper.phase(0).fresh(theta), weights, moments)
 
-    def stored(self, state: TrainState) -> TrainState:
-        """Return a state as checkpoints hold it, whole on every rank."""
-        phase = self.stepper.phase(state.step)
-        return replace(state, optimizer=phase.gathered(state.optimizer))
+    def snapshot(self, state: TrainState) -> Snapshot:
+        """Return what a checkpoint keeps of a state; every rank has its part."""
+        return state.snapshot(self.stepper.phase(state.step).kept(state.optimizer))
 
-    def restored(self, stored: TrainState) -> TrainState:
-        """Return this rank's state from that of a checkpoint.
+    def restored(self, stored: StoredState) -> TrainState:
+        """Return this rank's state from a checkpoint; every rank calls it.
 
         Raises `ConfigError` where this run cannot go on from there.
         """
-        phase, fresh = self.stepper.phase(stored.step), self.fresh_state()
-        fresh = replace(fresh, optimizer=phase.gathered(phase.fresh(fresh.theta)))
-        stored.check_like(fresh)
-        return replace(stored, optimizer=phase.scattered(stored.optimizer))
+        phase, fresh = self.stepper.phase(stored.counters.step), self.fresh_state()
+        check_like(stored, fresh.snapshot(phase.kept(phase.fresh(fresh.theta))))
+        layout = self.parts.objective.layout
+        return TrainState.of(stored, phase.restored(stored.below(OPTIMIZER), layout))
 
     def fit(self, state: TrainState, output: Output) -> Outcome:
         """Train until the steps are done, a target is met or somebody stops the run."""
@@ -217,12 +217,11 @@ class Trainer(Generic[Batch]):
             state = replace(state, best=measure, best_step=state.step)
         if due or better:
             output.history.flush()
-            stored = self.stored(state)
             for callback in output.callbacks:
-                callback.before_checkpoint(stored)
-            output.checkpoints.save(stored, best=better)
+                callback.before_checkpoint(state)
+            output.checkpoints.save(self.snapshot(state), best=better)
             for callback in output.callbacks:
-                callback.after_checkpoint(stored)
+                callback.after_checkpoint(state)
         return state
 
     def _finish(self, state: TrainState, recent: Recent, output: Output) -> TrainState:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -20,9 +19,10 @@ import numpy as np
 from pdehvd.assembly.build import build_parts
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import dump, load_config
-from pdehvd.training.checkpoint import Checkpoints, read_checkpoint, state_of
+from pdehvd.training.checkpoint import Checkpoints, open_checkpoint
+from pdehvd.training.stored import INDEX, SUMS
 from pdehvd.training.trainer import Trainer
-from scripts.fuzz.archives import npz, odd
+from scripts.fuzz.archives import odd
 from scripts.fuzz.configs import flipped
 from scripts.fuzz.judge import Case
 
@@ -61,6 +61,7 @@ _ROWS += [
     '{"step": -1}',
 ]
 _COUNTS: list[object] = [None, "a", [], {}, -1, 1.5, 1e400, 10**30, True, "2", [2]]
+_RECORDS = [*_COUNTS, "float32", "object", "<U8", [3], [[[0, 1]]], [[[0, 10**15]]], [10**12], [0]]
 _CRAFTED = "forged"
 
 
@@ -75,15 +76,14 @@ def prepared(config: Path, run: Path, steps: tuple[int, ...]) -> list[str]:
     hashes = []
     for step in steps:
         one = replace(state, step=step, theta=state.theta + step)
-        Checkpoints(run, keep=9).save(one)
+        Checkpoints(run, keep=9).save(trainer.snapshot(one))
         hashes.append(hashlib.sha256(one.theta.numpy().tobytes()).hexdigest())
     return hashes
 
 
 def _damaged(rng: Random, step: Path) -> str:
-    """Change the bytes of a checkpoint without its checksum, or the reverse."""
-    state, checksum = step / "state.npz", step / "state.npz.sha256"
-    file = rng.choice([state, state, checksum])
+    """Change the bytes of a file of a checkpoint without its checksum, or the checksums."""
+    file = rng.choice(sorted(step.iterdir()))
     what = rng.choice(["flip", "flip", "cut", "empty", "delete", "folder", "loop", "append"])
     raw = file.read_bytes()
     if what == "flip":
@@ -104,33 +104,38 @@ def _damaged(rng: Random, step: Path) -> str:
 
 
 def _forged(rng: Random, step: Path) -> str:
-    """Put another archive in the place of a checkpoint, with the right checksum."""
-    with np.load(step / "state.npz") as archive:
-        arrays: dict[str, Any] = dict(archive)
-    what = rng.choice(["archive", "counter", "counters", "array"])
-    if what == "archive":
-        done, raw = npz(rng, arrays)
-        what = f"archive {done}"
+    """Put something else into a checkpoint, with the right checksums."""
+    index = json.loads((step / INDEX).read_text())
+    trainer = index["trainers"][0]
+    name = rng.choice(list(trainer["arrays"]))
+    what = rng.choice(["text", "counter", "counters", "record", "records", "array", "file"])
+    text = ""
+    if what == "text":
+        text = rng.choice(["", "[" * 100_000, "{}", "[]", "\0", flipped_text(rng, index)])
+    elif what == "counter":
+        trainer["counters"][rng.choice(list(trainer["counters"]))] = rng.choice(_COUNTS)
+    elif what == "counters":
+        trainer["counters"] = rng.choice([[], {}, None, 1, "x", {"step": 2}])
+    elif what == "record":
+        trainer["arrays"][name][rng.choice(["dtype", "shape", "spans"])] = rng.choice(_RECORDS)
+    elif what == "records":
+        del trainer["arrays"][name]
     else:
-        name = rng.choice([one for one in arrays if one != "counters"])
-        counters = json.loads(arrays["counters"].tobytes())
+        file = rng.choice(sorted(step.glob("*.npy")))
         if what == "array":
-            arrays[name] = odd(rng, arrays[name])
-        elif what == "counter":
-            counters[rng.choice(list(counters))] = rng.choice(_COUNTS)
+            np.save(file, odd(rng, np.load(file)), allow_pickle=True)
         else:
-            counters = rng.choice([[], {}, None, 1, "x", {"step": 2}])
-        text = json.dumps(counters).encode()
-        if rng.random() < 0.05:
-            text = b"[" * 100_000
-        arrays["counters"] = np.frombuffer(text, np.uint8)
-        stream = io.BytesIO()
-        np.savez(stream, allow_pickle=True, **{k: v for k, v in arrays.items()})
-        raw = stream.getvalue()
-    (step / "state.npz").write_bytes(raw)
-    digest = hashlib.sha256(raw).hexdigest()
-    (step / "state.npz.sha256").write_text(f"{digest}  state.npz\n")
-    return f"{_CRAFTED}: {what}"
+            file.write_bytes(flipped(rng, file.read_bytes()))
+    (step / INDEX).write_text(text or json.dumps(index))
+    files = [file for file in sorted(step.iterdir()) if file.name != SUMS]
+    sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files]
+    (step / SUMS).write_text("".join(sums))
+    return f"{_CRAFTED}: {what} {name}"
+
+
+def flipped_text(rng: Random, index: dict[str, Any]) -> str:
+    """Return the text of an index with a byte changed."""
+    return flipped(rng, json.dumps(index).encode()).decode(errors="replace")
 
 
 def _litter(rng: Random, folder: Path) -> str:
@@ -167,7 +172,7 @@ class Runs:
     def __init__(self, root: Path) -> None:
         self.root = root
         (root / "keep").mkdir()
-        (root / "keep" / "state.npz").write_text("Nobody may touch this.")
+        (root / "keep" / INDEX).write_text("Nobody may touch this.")
         (root / "runs.yaml").write_text(_CONFIG)
         self.hashes = prepared(root / "runs.yaml", root / "sound", (2, 4, 6))
         (root / "wide.yaml").write_text(_CONFIG.replace("width: 3", "width: 4"))
@@ -205,7 +210,7 @@ class Runs:
             shutil.rmtree(steps[-1])
             shutil.copytree(self.root / "wide" / "checkpoints" / steps[-1].name, steps[-1])
             return "checkpoint of another network"
-        name = rng.choice(["state.npz", "state.npz.sha256"])
+        name = rng.choice([INDEX, SUMS, "trainer-0.theta.npy"])
         shutil.copy(steps[0] / name, steps[-1] / name)
         return f"{name} of another step"
 
@@ -228,8 +233,8 @@ class Runs:
         if (run / "summary.json").exists():
             found = json.loads((run / "summary.json").read_text())["parameters_sha256"]
         else:
-            state = state_of(run, read_checkpoint(run, tell=lambda text: None))
-            found = hashlib.sha256(state.theta.numpy().tobytes()).hexdigest()
+            theta = open_checkpoint(run, tell=lambda text: None).whole("theta")
+            found = hashlib.sha256(theta.tobytes()).hexdigest()
         return "" if found in self.hashes else "went on from no true state"
 
 

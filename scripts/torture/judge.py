@@ -33,7 +33,7 @@ class Result:
 def damage(run: Path, how: str) -> None:
     """Do to the newest checkpoint what a disk does that lied about what it had written."""
     newest = max((run / "checkpoints").glob("step-*"))
-    state = newest / "state.npz"
+    state = newest / "trainer-0.theta.npy"
     data = bytearray(state.read_bytes())
     if how == "link":
         (run / "checkpoints" / "latest").unlink()

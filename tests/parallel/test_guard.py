@@ -96,7 +96,7 @@ def test_a_stopped_rank_ends_a_run_that_was_closed_to_the_network(tmp_path):
     # The stacks of both, in the order in which mpirun hands the ranks' lines on.
     assert output.count("in _train") == 2, output
     written = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
-    assert {"config.yaml", "environment.json", "log.txt", "state.npz"} <= {p.name for p in written}
+    assert {"config.yaml", "environment.json", "log.txt", "index.json"} <= {p.name for p in written}
     assert not [path for path in written if SECRET.encode() in path.read_bytes()]
     assert {stat.S_IMODE(path.stat().st_mode) for path in written} == {0o666}
 

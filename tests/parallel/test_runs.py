@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from launcher import HERE, environment, pdehvd
 
-from pdehvd.training.checkpoint import read_checkpoint
+from pdehvd.training.checkpoint import open_checkpoint
 from pdehvd.training.state import TrainState
 
 CONFIG = str(HERE / "problem.yaml")
@@ -25,7 +25,7 @@ def run_of(folder: Path) -> Path:
 
 
 def state_of(folder: Path) -> TrainState:
-    return TrainState.from_bytes(read_checkpoint(run_of(folder)))
+    return TrainState.of(open_checkpoint(run_of(folder)))
 
 
 def summary_of(folder: Path) -> dict:

@@ -26,11 +26,11 @@ from pdehvd.comm.group import Group  # noqa: E402
 from pdehvd.config.root import Config, load_config  # noqa: E402
 from pdehvd.numerics.cholesky import BlockRows, Factor  # noqa: E402
 from pdehvd.training import stepper  # noqa: E402
-from pdehvd.training.checkpoint import Checkpoints  # noqa: E402
+from pdehvd.training.checkpoint import Checkpoints, open_checkpoint  # noqa: E402
 from pdehvd.training.history import History  # noqa: E402
 from pdehvd.training.progress import Progress  # noqa: E402
-from pdehvd.training.state import TrainState  # noqa: E402
 from pdehvd.training.stepper import Parts  # noqa: E402
+from pdehvd.training.stored import StoredState  # noqa: E402
 from pdehvd.training.trainer import Outcome, Output, Trainer  # noqa: E402
 
 PROBLEM = Path(__file__).with_name("problem.yaml")
@@ -78,7 +78,7 @@ def fitted(config: Config, group: Group) -> Outcome:
 
 
 def _fitted(
-    parts: Parts, config: Config, stored: TrainState | None = None
+    parts: Parts, config: Config, stored: StoredState | None = None
 ) -> tuple[Trainer, Outcome]:
     folder = Path(sys.argv[2]) / "unused"
     output = Output(History(folder, False), Progress(1, True), Checkpoints(folder, 1, False))
@@ -222,18 +222,19 @@ def exact(group: Group) -> Arrays:
 
 
 def exact_first(group: Group) -> Arrays:
-    """Train half of the way and store the state as checkpoints do."""
+    """Train half of the way and write a checkpoint."""
     config, _ = load_config(EXACT, ["training.steps=130"])
     trainer, outcome = _fitted(build_parts(config, group), config)
-    return {"state": np.frombuffer(trainer.stored(outcome.state).to_bytes(), np.uint8)}
+    checkpoints = Checkpoints(Path(sys.argv[2]), 1, group.rank == 0)
+    checkpoints.save(trainer.snapshot(outcome.state))
+    return _kept(outcome)
 
 
 def exact_rest(group: Group) -> Arrays:
     """Go on from there to the end."""
-    with np.load(sys.argv[3]) as archive:
-        state = TrainState.from_bytes(archive["state"].tobytes())
+    stored = open_checkpoint(Path(sys.argv[3]), group=group)
     config, _ = load_config(EXACT)
-    _, outcome = _fitted(build_parts(config, group), config, state)
+    _, outcome = _fitted(build_parts(config, group), config, stored)
     return prefixed("phases", _kept(outcome))
 
 

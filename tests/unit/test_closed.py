@@ -21,7 +21,7 @@ from pdehvd.problems.data import read_table
 from pdehvd.problems.shapes_solid import read_mesh
 from pdehvd.reference import cache
 from pdehvd.results.field_files import read_fields_file
-from pdehvd.training.state import TrainState
+from pdehvd.training.stored import Counters, Snapshot, StoredState, read_index, write_snapshots
 
 SOURCES = sorted(Path(pdehvd.__file__).parent.rglob("*.py"))
 MODULES = {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "code"}
@@ -91,10 +91,18 @@ def raw(path: Path, trap: Path) -> Path:
 
 
 def test_a_crafted_checkpoint_is_refused(tmp_path: Path, trap: Path) -> None:
-    names = ("theta", "weights", "moments", "counters")
-    for file in (archive(tmp_path / "a.npz", trap, *names), raw(tmp_path / "b.npz", trap)):
+    one = Snapshot(Counters(step=1), {name: np.zeros(1) for name in ("theta", "weights")})
+    for number, pickled in enumerate((True, False)):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        write_snapshots(folder, [one])
+        file = folder / "trainer-0.theta.npy"
+        if pickled:
+            np.save(file, np.array([Trap(trap)], object), allow_pickle=True)
+        else:
+            raw(file, trap)
         with pytest.raises(ConfigError, match="cannot read the checkpoint"):
-            TrainState.from_bytes(file.read_bytes())
+            StoredState(read_index((folder / "index.json").read_bytes()), folder).whole("theta")
     assert not trap.exists()
 
 

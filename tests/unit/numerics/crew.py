@@ -51,5 +51,8 @@ class Rank(Solo):
     def gather_numpy(self, rows, name):
         return np.concatenate(self.crew.meet(self.rank, name, rows.copy()))
 
+    def broadcast_bytes(self, data):
+        return self.crew.meet(self.rank, "bytes", data)[0]
+
     def broadcast_numpy(self, values, source, name):
         return self.crew.meet(self.rank, name, values.copy())[source]

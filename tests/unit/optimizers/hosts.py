@@ -4,7 +4,9 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
+from stored import assembled
 
 from pdehvd.assembly.build import build_objective, build_problem
 from pdehvd.comm.group import Solo
@@ -23,6 +25,19 @@ class Member(Solo):
     def sum_numpy(self, values, name):
         self.board.setdefault(name, {})[self.rank] = values
         return sum(self.board[name].values())
+
+
+def check_kept(methods, states, whole):
+    """Check that a checkpoint of all ranks holds the state of a run on one, `whole`."""
+    for method, state in zip(methods, states, strict=True):
+        method.kept(state)
+    # Now every sum knows both ranks.
+    pairs = zip(methods, states, strict=True)
+    kept = assembled([method.kept(state) for method, state in pairs])
+    assert set(kept) == set(whole)
+    for name, array in whole.items():
+        np.testing.assert_allclose(kept[name], array, rtol=1e-12, err_msg=name)
+        assert kept[name].dtype == np.asarray(array).dtype
 
 
 def objective_of(text, folder, *settings):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hosts import host_of
 from pydantic import ValidationError
+from stored import held
 
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import load_config
@@ -79,7 +80,7 @@ def test_state_alone_continues_a_run(host):
     whole, *_ = run(spec, host, 6)
     theta, state, *_ = run(spec, host, 3)
     other = spec.build(Solo())
-    state = other.scattered(spec.build(Solo()).gathered(state))
+    state = other.restored(held(spec.build(Solo()).kept(state)), objective.layout)
     for _ in range(3):
         theta, state, *_ = other.step(objective, theta, state)
     np.testing.assert_array_equal(theta, whole)

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from hosts import host_of
+from stored import held
 
 from pdehvd.comm.group import Solo
 from pdehvd.optimizers.kfac import KFAC
@@ -67,7 +68,7 @@ def test_state_alone_continues_a_run():
     whole, *_ = run(spec, host, start, 6)
     theta, state, *_ = run(spec, host, start, 3)
     other = spec.build(Solo())
-    state = other.scattered(spec.build(Solo()).gathered(state))
+    state = other.restored(held(spec.build(Solo()).kept(state)), host.layout)
     for _ in range(3):
         theta, state, *_ = other.step(host, theta, state)
     np.testing.assert_allclose(theta, whole, rtol=1e-12)

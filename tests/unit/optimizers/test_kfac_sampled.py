@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hosts import Member, host_of
+from hosts import Member, check_kept, host_of
+from stored import held
 
 from pdehvd.assembly.build import build_parts
 from pdehvd.comm.group import Solo
@@ -119,7 +120,9 @@ def test_state_alone_continues_a_run():
     _, whole, *_ = run(spec, problem, 11)
     _, half, state, method = run(spec, problem, 6)
     other = spec.build(Solo())
-    _, theta, *_ = run(spec, problem, 5, half, other.scattered(method.gathered(state)))
+    _, theta, *_ = run(
+        spec, problem, 5, half, other.restored(held(method.kept(state)), problem.layout)
+    )
     np.testing.assert_array_equal(theta, whole)
     assert problem.numbers == [*range(11), *range(11)]
 
@@ -137,12 +140,7 @@ def test_two_ranks_divide_the_layers_and_their_state():
         states.append(state)
     np.testing.assert_allclose(theta, expected, rtol=1e-12)
     assert sum("factor_0_left" in state for state in states) == 1
-    for method, state in zip(methods, states, strict=True):
-        gathered = method.gathered(state)
-    assert set(gathered) == set(whole)
-    for name, array in whole.items():
-        np.testing.assert_allclose(gathered[name], array, rtol=1e-12, err_msg=name)
-        assert gathered[name].dtype == np.asarray(array).dtype
+    check_kept(methods, states, whole)
 
 
 def test_a_sample_that_is_no_number_makes_it_start_again():

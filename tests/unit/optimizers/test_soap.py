@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hosts import Member
+from hosts import Member, check_kept
+from stored import Held, held
 
 from pdehvd.comm.group import Solo
 from pdehvd.numerics.linalg import eigenvectors
@@ -78,7 +79,7 @@ def test_state_alone_continues_a_run():
     _, whole, _ = run(spec, problem, 11)
     _, half, state = run(spec, problem, 6)
     method = spec.build(Solo())
-    stored = method.scattered(method.gathered(state))
+    stored = method.restored(held(method.kept(state)), problem.layout)
     _, theta, _ = run(spec, problem, 5, half, stored)
     np.testing.assert_allclose(theta, whole, rtol=1e-12)
 
@@ -94,11 +95,13 @@ def test_two_ranks_divide_the_layers_and_their_state():
         states.append(state)
     np.testing.assert_allclose(theta, run(spec, problem, 1)[1], rtol=1e-12)
     assert not set(states[0]) & set(states[1]) - {"steps", "mean", "square"}
+    check_kept(methods, states, whole)
+    stored = Held({name: np.asarray(array) for name, array in whole.items()})
     for method, state in zip(methods, states, strict=True):
-        gathered = method.gathered(state)
-    assert set(gathered) == set(whole)
-    for name, array in whole.items():
-        np.testing.assert_allclose(gathered[name], array, rtol=1e-12, err_msg=name)
+        again = method.restored(stored, problem.layout)
+        assert set(again) == set(state)
+        for name, array in state.items():
+            np.testing.assert_allclose(again[name], array, rtol=1e-12, err_msg=name)
 
 
 def test_it_beats_adam_where_scales_are_hidden_by_a_rotation():

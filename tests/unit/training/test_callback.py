@@ -85,12 +85,15 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> None:
     MOMENTS.clear()
 
 
+ARRAYS = ("theta", "weights", "moments", "optimizer.iteration", "optimizer.velocity")
+FILES = [*(f"trainer-0.{name}.npy" for name in ARRAYS), "index.json", "SHA256SUMS"]
+
+
 def saved(step: int, *links: str) -> list[tuple[object, ...]]:
     """Return what is told of one checkpoint."""
     return [
         ("before checkpoint", step),
-        ("write", "state.npz"),
-        ("write", "state.npz.sha256"),
+        *(("write", name) for name in FILES),
         ("rename", f"step-{step:08d}"),
         *(("link", link) for link in links),
     ]

@@ -11,7 +11,7 @@ from pdehvd.comm.group import Solo
 from pdehvd.config.root import load_config
 from pdehvd.errors import ConfigError
 from pdehvd.objectives.weighting import Fixed
-from pdehvd.training.checkpoint import Checkpoints, read_checkpoint
+from pdehvd.training.checkpoint import Checkpoints, open_checkpoint
 from pdehvd.training.history import History
 from pdehvd.training.progress import Progress
 from pdehvd.training.spec import TrainingSpec
@@ -79,7 +79,7 @@ def test_things_happen_when_they_are_due(fit):
     assert {"loss/total", "loss/equation/decay", "loss/condition/start", "learning_rate"} <= set(
         rows[0]
     )
-    assert TrainState.from_bytes(read_checkpoint(folder)).step == 45
+    assert open_checkpoint(folder).counters.step == 45
     assert rows[-1]["relative_l2/u"] == pytest.approx(outcome.errors["u"])
     # 16 points of the equation and one of the condition.
     paces = [row["seconds_per_step"] * row["points_per_second"] for row in rows[1:]]
@@ -126,7 +126,7 @@ def test_divergence_is_noticed_and_the_good_checkpoint_kept(fit):
         optimizer={"name": "sgd", "learning_rate": rate}, checkpoint_every=10, steps_per_call=5
     )
     assert outcome.status == "diverged" and outcome.state.step < 40
-    kept = TrainState.from_bytes(read_checkpoint(folder))
+    kept = TrainState.of(open_checkpoint(folder))
     assert kept.step == 20 and np.all(np.isfinite(kept.theta))
 
 
@@ -146,9 +146,9 @@ def test_a_resumed_run_is_the_undisturbed_run(fit, tmp_path, sampling, weighting
         (tmp_path / name).mkdir()
     whole, *_ = fit(steps=40, folder=tmp_path / "whole", **kind)
     fit(steps=25, checkpoint_every=25, folder=tmp_path / "halves", **kind)
-    stored = TrainState.from_bytes(read_checkpoint(tmp_path / "halves"))
-    assert stored.step == 25
-    resumed, *_ = fit(state=stored, steps=40, folder=tmp_path / "halves", **kind)
+    stored = open_checkpoint(tmp_path / "halves")
+    assert stored.counters.step == 25
+    resumed, *_ = fit(stored=stored, steps=40, folder=tmp_path / "halves", **kind)
     np.testing.assert_array_equal(whole.state.theta, resumed.state.theta)
     np.testing.assert_array_equal(whole.state.weights, resumed.state.weights)
 
@@ -206,7 +206,7 @@ def test_a_run_goes_on_in_the_phase_where_it_stopped(fit, tmp_path, stop):
     whole, *_ = fit(optimizer=PHASES, steps=20)
     begun, _, folder = fit(optimizer=PHASES, steps=stop, folder=tmp_path / "begun")
     assert begun.state.step == stop
-    stored = TrainState.from_bytes(read_checkpoint(folder))
+    stored = open_checkpoint(folder)
     ended, *_ = fit(optimizer=PHASES, steps=20, stored=stored, folder=folder)
     np.testing.assert_allclose(ended.state.theta, whole.state.theta, rtol=1e-12)
 
@@ -218,7 +218,7 @@ def test_a_method_that_finds_nothing_better_stalls(fit):
         steps=10_000,
     )
     assert outcome.status == "stalled" and "the loss is 0" in outcome.reason
-    assert TrainState.from_bytes(read_checkpoint(folder)).step == outcome.state.step
+    assert open_checkpoint(folder).counters.step == outcome.state.step
     assert rows[-1]["step"] == outcome.state.step
 
 
@@ -267,8 +267,8 @@ def test_rows_are_the_same_after_a_resume(fit, tmp_path):
         steps_per_call=60,
         checkpoint_every=60,
     )
-    stored = TrainState.from_bytes(read_checkpoint(tmp_path / "b"))
-    History(tmp_path / "b").truncate(stored.step)
+    stored = open_checkpoint(tmp_path / "b")
+    History(tmp_path / "b").truncate(stored.counters.step)
     _, rows, _ = fit(**parts, stored=stored, folder=tmp_path / "b", checkpoint_every=60)
     assert steps_of(rows) == steps_of(whole)
     assert [row["loss/total"] for row in rows] == [row["loss/total"] for row in whole]
