@@ -116,7 +116,8 @@ def write_snapshots(
 ) -> None:
     """Write the states of trainers into an empty folder; ranks without one send their rows.
 
-    `before` is called with the path of each file. Raises `OSError` that names the file which the disk does not take.
+    `before` is called with the path of each file. Raises `OSError` that names the file which the
+    disk does not take.
     """
     sums: dict[str, str] = {}
     for number, snapshot in enumerate(snapshots):

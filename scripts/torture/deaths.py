@@ -132,7 +132,7 @@ class InWrite(OfSaved):
     change = "write"
 
     def spoil(self, state: TrainState, path: Path) -> None:
-        data = state.to_bytes()
+        data = state.theta.numpy().tobytes()
         path.write_bytes(data[: len(data) // 2])
 
 
@@ -148,7 +148,7 @@ class InRemoval(OfSaved):
     change = "remove"
 
     def spoil(self, state: TrainState, path: Path) -> None:
-        next(path.glob("*.npz")).unlink()
+        next(path.glob("*.npy")).unlink()
 
 
 class AtEnd(Death):

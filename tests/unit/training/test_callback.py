@@ -85,7 +85,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> None:
     MOMENTS.clear()
 
 
-ARRAYS = ("theta", "weights", "moments", "optimizer.iteration", "optimizer.velocity")
+ARRAYS = ("theta", "weights", "moments", "optimizer.slot_0", "optimizer.slot_1")
 FILES = [*(f"trainer-0.{name}.npy" for name in ARRAYS), "index.json", "SHA256SUMS"]
 
 
