@@ -85,7 +85,12 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> None:
     MOMENTS.clear()
 
 
-ARRAYS = ("theta", "weights", "moments", "optimizer.slot_0", "optimizer.slot_1")
+ARRAYS = (
+    "theta",
+    "weights",
+    "moments",
+    *(f"optimizer.{n}" for n in ("iteration", "slot_0", "slot_1")),
+)
 FILES = [*(f"trainer-0.{name}.npy" for name in ARRAYS), "index.json", "SHA256SUMS"]
 
 
