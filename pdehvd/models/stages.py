@@ -12,7 +12,7 @@ from pdehvd.models.blocks import Entrance, Unit
 from pdehvd.models.norm import Reduce
 from pdehvd.models.norm_layer import Statistics
 from pdehvd.models.parametrized import Layout
-from pdehvd.models.passage import Passage
+from pdehvd.models.stage_pass import StagePass
 
 Tensor = Any
 
@@ -54,13 +54,13 @@ class Stage:
 
         @tf.custom_gradient
         def run(*arguments: Tensor) -> tuple[Any, Any]:
-            passage = Passage(self, arguments[:count], reduce)
-            h = passage.forward(arguments[count:], [None] * len(self.units))
+            stage_pass = StagePass(self, arguments[:count], reduce)
+            h = stage_pass.forward(arguments[count:], [None] * len(self.units))
 
             def backward(g: Tensor, *_: Tensor) -> list[Tensor | None]:
-                return passage.backward(arguments[count:], g)
+                return stage_pass.backward(arguments[count:], g)
 
-            return (h, *(part for found in passage.statistics for part in found)), backward
+            return (h, *(part for found in stage_pass.statistics for part in found)), backward
 
         h, *flat = run(*parameters, *images)
         flat = [tf.stop_gradient(part) for part in flat]
@@ -73,4 +73,4 @@ class Stage:
         averages: Sequence[Statistics | None],
     ) -> Tensor:
         """Return the last unit's images, normalised by moving averages where there are any."""
-        return Passage(self, parameters, lambda sums, _: sums).forward(images, averages)
+        return StagePass(self, parameters, lambda sums, _: sums).forward(images, averages)

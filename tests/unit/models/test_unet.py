@@ -4,7 +4,7 @@ import tensorflow as tf
 from pydantic import ValidationError
 
 from pdehvd.errors import ConfigError
-from pdehvd.models import convolutions, passage
+from pdehvd.models import convolutions, stage_pass
 from pdehvd.models.norm import BatchNorm, GroupNorm, InstanceNorm, NoNorm
 from pdehvd.models.unet import UNet
 
@@ -113,7 +113,7 @@ def test_gradients_are_those_of_finite_differences(dimension, options):
     ],
 )
 def test_computing_stages_twice_changes_nothing(monkeypatch, part, dimension, options):
-    monkeypatch.setattr(passage, "_PART", part)
+    monkeypatch.setattr(stage_pass, "_NUMBERS_OF_A_PART", part)
     kept = slopes(*start(dimension, **options))
     again = slopes(*start(dimension, remat=True, **options))
     assert again[0] == kept[0]
