@@ -38,6 +38,24 @@ def _split(suffix: str, coordinates: Sequence[str]) -> list[str] | None:
     return None
 
 
+def read_twice(coordinates: Sequence[str]) -> tuple[list[str], list[str]] | None:
+    """Return two lists of at most 4 coordinates, other ones, that join to one text; None without.
+
+    `t` and `theta` make no such text; `x` and `xx`, or `t`, `theta` and `heta`, do.
+    """
+    pairs = itertools.permutations(coordinates, 2)
+    begun = [([long], [short]) for long, short in pairs if long.startswith(short)]
+    while begun:
+        long, short = begun.pop(0)
+        rest = "".join(long)[len("".join(short)) :]
+        if not rest and sorted(long) != sorted(short):
+            return long, short
+        if rest and len(short) < MAX_ORDER:
+            begun += [(long, [*short, name]) for name in coordinates if rest.startswith(name)]
+            begun += [([*short, n], long) for n in coordinates if n != rest and n.startswith(rest)]
+    return None
+
+
 def internal(name: str) -> str:
     """Return the name of a quantity that the program adds, such as a normal: no user's name."""
     return _INTERNAL + name
@@ -96,7 +114,8 @@ def no_partial(name: str, fields: Sequence[str], coordinates: Sequence[str]) -> 
             continue
         if rest == "n":
             return "the derivative along the normal is known only in conditions on a boundary"
-        while found := next((axis for axis in coordinates if rest.startswith(axis)), ""):
+        longest = sorted(coordinates, key=len, reverse=True)
+        while found := next((axis for axis in longest if rest.startswith(axis)), ""):
             rest = rest[len(found) :]
         axis = rest[0] if len(set(rest)) == 1 else rest
         return f"'{axis}' is not a coordinate" if axis else ""
@@ -165,10 +184,13 @@ def check_names(
         if identifier(name) in seen:
             raise ExpressionError(f"the name '{name}' is used twice", (name,), "another name")
         seen.add(identifier(name))
-    for first, second in itertools.permutations(coordinates, 2):
-        if second.startswith(first):
-            message = f"the coordinates '{first}' and '{second}' make derivative names ambiguous"
-            raise ExpressionError(message, (second,), f"a name that does not begin with '{first}'")
+    readings = read_twice(coordinates)
+    if readings is not None:
+        name = f"{(*fields, 'u')[0]}_{''.join(readings[0])}"
+        first, second = (" ".join(one) for one in readings)
+        message = f"'{name}' could be the derivative along {first} or along {second}"
+        longest = max([*readings[0], *readings[1]], key=len)
+        raise ExpressionError(message, (longest,), "another name")
     if fields and "n" in coordinates:
         message = f"with a coordinate 'n', '{fields[0]}_n' is also the derivative along the normal"
         raise ExpressionError(message, ("n",), "another name")

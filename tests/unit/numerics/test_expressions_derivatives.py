@@ -4,7 +4,10 @@ import itertools
 
 import pytest
 import sympy
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pdehvd.numerics.derivatives import MAX_ORDER, no_partial, read_twice
 from pdehvd.numerics.expressions import (
     ExpressionError,
     Partial,
@@ -102,7 +105,9 @@ def test_normal_derivatives_expand_over_the_spatial_coordinates():
         (["u"], ["x"], ["pi"], "pi"),
         (["u", "u_x"], ["x"], [], "u_x"),
         (["u"], ["x", "t"], ["u_t"], "u_t"),
-        (["u"], ["x", "xy"], [], "xy"),
+        (["u"], ["x", "y", "xy"], [], "xy"),
+        (["u"], ["x", "xx"], [], "xx"),
+        (["u"], ["t", "theta", "heta"], [], "theta"),
         (["u v"], ["x"], [], "u v"),
         (["__u"], ["x"], [], "__u"),
         (["u"], ["x"], ["a__b"], "a__b"),
@@ -122,6 +127,32 @@ def test_names_that_would_mean_two_things_are_refused(fields, coordinates, other
 
 def test_usual_names_are_accepted():
     check_names(["u", "v", "p", "u_1", "T"], ["x", "y", "t"], ["nu", "Re", "k_1", "ν"])
+
+
+def test_the_longest_coordinate_is_read_first():
+    coordinates = ["t", "theta", "x1", "x"]
+    check_names(["u"], coordinates)
+    names = {"u_t": "t", "u_theta": "theta", "u_x1x": "x1 x", "u_xx1": "x x1"}
+    names |= {"u_ttheta": "t theta", "u_thetat": "theta t", "u_thetathetatt": "theta theta t t"}
+    for name, along in names.items():
+        orders = tuple(along.split().count(axis) for axis in coordinates)
+        assert partial_of(name, ["u"], coordinates) == Partial("u", orders)
+        assert partial_of(partial_name(Partial("u", orders), coordinates), ["u"], coordinates)
+    assert no_partial("u_thetaz", ["u"], coordinates) == "'z' is not a coordinate"
+
+
+@given(st.lists(st.text("ab", min_size=1, max_size=4), min_size=1, max_size=4, unique=True))
+def test_coordinates_are_refused_exactly_where_a_joined_name_has_two_readings(coordinates):
+    readings = {}
+    for order in range(1, MAX_ORDER + 1):
+        for names in itertools.product(coordinates, repeat=order):
+            readings.setdefault("".join(names), set()).add(tuple(sorted(names)))
+    double = any(len(found) > 1 for found in readings.values())
+    assert (read_twice(coordinates) is not None) == double
+
+
+def test_many_coordinates_are_compared_at_once():
+    check_names(["u"], [f"x{number}" for number in range(1, 101)])
 
 
 def _differentiated(expression, stand_ins, coordinates):
