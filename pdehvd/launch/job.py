@@ -54,13 +54,19 @@ class Job:
             self._discovery = Discovery(processes.elastic)
 
     def run(self) -> int:
-        """Return the exit code of the processes. Raises `EnvironmentFault` without mpirun."""
+        """Return the exit code of the processes.
+
+        Raises `EnvironmentFault` without mpirun, or where settings of Open MPI in the environment
+        let no process start.
+        """
         numbers = (signal.SIGINT, signal.SIGTERM)
         previous = {number: signal.signal(number, self._stop) for number in numbers}
         try:
             with self._folder() as folder:
                 self._note = Path(folder) / "run"
                 self._grant()
+                if not self._asked:
+                    check_settings(self.processes, closed=not self._hosts)
                 while not self._asked:
                     code = self._wait(self._start())
                     if not self._goes_on(code):
@@ -226,9 +232,6 @@ def _ending(code: int) -> str:
 def launch(arguments: list[str], processes: ProcessesSpec, np: int) -> int:
     """Start `np` processes of this command with mpirun and return their exit code.
 
-    See `Job` for signals and restarts. Raises `EnvironmentFault` without mpirun, or where settings
-    of Open MPI in the environment let no process start.
+    See `Job` for signals, restarts and what it raises.
     """
-    if processes.elastic is None:
-        check_settings(processes)
     return Job(arguments, processes, np).run()

@@ -59,15 +59,16 @@ def _said(command: Sequence[str], environment: Mapping[str, str]) -> str:
     ).stdout
 
 
-def check_settings(processes: ProcessesSpec) -> None:
-    """Raise `EnvironmentFault` for settings of Open MPI with which nothing starts.
+def check_settings(processes: ProcessesSpec, closed: bool = True) -> None:
+    """Raise `EnvironmentFault` for settings of Open MPI with which nothing starts here.
 
-    Asks only where the environment has any: mpirun and MPI may end, or wait, without a word.
+    `closed` says that the job stays on this machine; see `launch_environment`. Asks only where the
+    environment has any: mpirun and MPI may end, or wait, without a word.
     """
     names = [name for name in unplaced(os.environ) if name.startswith(_SETTINGS)]
-    if not names or _starts(processes, ()) or not _starts(processes, names):
+    if not names or _starts(processes, (), closed) or not _starts(processes, names, closed):
         return
-    single = [name for name in names if len(names) == 1 or _starts(processes, [name])]
+    single = [name for name in names if len(names) == 1 or _starts(processes, [name], closed)]
     told = " ".join(f"{name}={os.environ[name]}" for name in single or names)
     raise EnvironmentFault(
         f"MPI does not start with {told}, as the environment says: "
@@ -75,13 +76,13 @@ def check_settings(processes: ProcessesSpec) -> None:
     )
 
 
-def _starts(processes: ProcessesSpec, without: Sequence[str]) -> bool:
+def _starts(processes: ProcessesSpec, without: Sequence[str], closed: bool) -> bool:
     """Return whether two processes meet, before long, without some of the variables."""
     kept = {name: value for name, value in os.environ.items() if name not in without}
     command = mpirun_command(["helloworld", "-q"], processes, 2, module="mpi4py.bench")
     child = subprocess.Popen(
         command,
-        env=launch_environment(kept),
+        env=launch_environment(kept, closed=closed),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -5,8 +5,8 @@ import os
 import pytest
 
 from pdehvd.errors import EnvironmentFault
-from pdehvd.launch import mpi_library, ranks
-from pdehvd.launch.processes_spec import ProcessesSpec
+from pdehvd.launch import job, mpi_library, ranks
+from pdehvd.launch.processes_spec import ElasticSpec, ProcessesSpec
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +53,13 @@ def test_settings_that_do_no_harm_pass():
 def test_without_settings_nothing_is_started(monkeypatch):
     monkeypatch.setattr(mpi_library, "mpirun_command", None)
     mpi_library.check_settings(ProcessesSpec())
+
+
+@pytest.mark.parametrize("granted", ["localhost:2", "node1:2"])
+def test_an_elastic_job_tries_the_settings_before_it_starts(granted, tmp_path, monkeypatch):
+    os.environ |= {"OMPI_MCA_pml": "nosuch"}
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hosts").write_text(granted)
+    spec = ElasticSpec(max=2, discovery="hosts").asking(tmp_path, None)
+    with pytest.raises(EnvironmentFault, match="unset OMPI_MCA_pml"):
+        job.launch(["train", "a.yaml"], ProcessesSpec(elastic=spec), 2)
