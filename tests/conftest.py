@@ -2,8 +2,7 @@
 
 import pytest
 
-# The first bytes of a picture.
-PNG = b"\x89PNG\r\n\x1a\n"
+from tests.support.pictures import hide_pictures
 
 
 @pytest.fixture
@@ -14,13 +13,6 @@ def eagerly():
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
-
-
-def hide_pictures(patch: pytest.MonkeyPatch) -> None:
-    """Make every figure an empty picture: drawing takes longer than all else of a small run."""
-    from matplotlib.figure import Figure
-
-    patch.setattr(Figure, "savefig", lambda figure, file, **options: file.write(PNG))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pdehvd.config import listing
-from tests.cli.conftest import CONFIG, Type, contents
+from tests.support.commands import CONFIG, Type, contents
 
 HEAT = "u_t - nu*u_xx"
 INITIAL = "    initial: {on: t = 0, equal: {u: -sin(pi*x)}}\n"

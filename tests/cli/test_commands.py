@@ -16,7 +16,7 @@ from pdehvd.config.yaml_source import parse_source, read_source
 from pdehvd.errors import EnvironmentFault
 from pdehvd.experiment import run as run_module
 from pdehvd.launch import job
-from tests.cli.conftest import CONFIG, Type
+from tests.support.commands import CONFIG, Type
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 PLUGIN = '''\

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Type
+from tests.support.commands import Type
 
 NOTE = "a is a parameter: no equation differentiates with respect to it"
 WARNING = "holds the faces tau = 0 and tau = 1"

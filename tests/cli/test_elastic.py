@@ -8,7 +8,7 @@ import pytest
 
 from pdehvd.launch import job
 from pdehvd.launch.processes_spec import ProcessesSpec
-from tests.cli.conftest import CONFIG, Type
+from tests.support.commands import CONFIG, Type
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from launcher import ROOT
 
 from pdehvd.experiment import notebook
+from tests.support.launcher import ROOT
 
 CONFIG = """\
 name: small

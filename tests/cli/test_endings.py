@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from launcher import ROOT
 
-from tests.cli.conftest import CONFIG, Type, contents
+from tests.support.commands import CONFIG, Type, contents
+from tests.support.launcher import ROOT
 
 
 def write(here: Path, equation: str, optimizer: str, **problem: object) -> None:

@@ -14,7 +14,7 @@ import pytest
 from pdehvd import Run, cli
 from pdehvd.errors import ConfigError
 from pdehvd.launch import process_setup
-from tests.cli.conftest import Type, contents
+from tests.support.commands import Type, contents
 
 CONFIG = """\
 name: tiny

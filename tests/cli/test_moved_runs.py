@@ -15,7 +15,7 @@ import yaml
 from pdehvd.config import data_record
 from pdehvd.config.root import load_config
 from pdehvd.spec import data_files
-from tests.cli.conftest import CONFIG, Type, Typed
+from tests.support.commands import CONFIG, Answer, Type
 
 LOOKS = (
     ("export", "--format", "npz"),
@@ -76,7 +76,7 @@ def moved(run: Path, project: Path) -> Path:
     return there
 
 
-def ends(done: Typed, code: int, *parts: str) -> None:
+def ends(done: Answer, code: int, *parts: str) -> None:
     assert done.code == code, done.out + done.err
     for part in parts:
         assert part in done.err, done.err

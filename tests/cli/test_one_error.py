@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 
 import pytest
-from launcher import pdehvd
 
-from tests.cli.conftest import CONFIG
+from tests.support.commands import CONFIG
+from tests.support.launcher import pdehvd
 
 EXACT = "-sin(pi*x)*exp(-nu*pi^2*t)"
 # Errors of a rounding, where it shows which program and which points an error was measured with.

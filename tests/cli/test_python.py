@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from pdehvd import Run
 from pdehvd.errors import ConfigError, OutsideDomainWarning
-from tests.cli.conftest import Type
+from tests.support.commands import Type
 
 PLATE = """\
 name: plate

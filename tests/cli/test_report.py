@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from launcher import ROOT, pdehvd
 
 from pdehvd.launch.typed_command import program
-from tests.cli.conftest import CONFIG, Type
+from tests.support.commands import CONFIG, Type
+from tests.support.launcher import ROOT, pdehvd
 
 # A shell in which no environment is activated; this tree, whichever the environment belongs to.
 BARE = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}

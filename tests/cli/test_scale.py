@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
-from launcher import environment, pdehvd
 
 from pdehvd.assembly import needs
 from pdehvd.launch import mpirun, threads
 from pdehvd.scaling import study
-from tests.cli.conftest import Type, contents
+from tests.support.commands import Type, contents
+from tests.support.launcher import environment, pdehvd
 
 NET = {
     "reduction": {"float32": 1e-10, "float64": 1e-10},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Type
+from tests.support.commands import Type
 
 PLANE = {
     "rectangle": "{rectangle: {from: [0, 0], to: [1, 1]}}",

@@ -12,7 +12,7 @@ from scripts.torture import campaign
 from scripts.torture.cases import ANY_RANK, WRITING, Case
 from scripts.torture.deaths import MOMENTS
 from scripts.torture.judge import Result, judge
-from tests.cli.conftest import Type
+from tests.support.commands import Type
 
 DEATHS = campaign.HERE / "plugin.py"
 CONFIG = campaign.HERE / "torture.yaml"

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from scripts.nightly.jobs import expectations
-from tests.cli.conftest import Type
-from tests.cli.conftest import Typed as Answer
-from tests.conftest import hide_pictures
-from tests.parallel.launcher import pdehvd
-from tests.typed import Typed, cases, documented, shipped
+from tests.support.commands import Answer, Type
+from tests.support.launcher import pdehvd
+from tests.support.pictures import hide_pictures
+from tests.support.typed import Typed, cases, documented, shipped
 
 REFUSED = {name: e.refused for name, e in expectations().items() if e.refused is not None}
 WARNED = {name: e.warned for name, e in expectations().items() if e.warned is not None}

@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from launcher import ROOT
 
 from scripts.setup import horovod as build_horovod
-from tests.typed import fenced
+from tests.support.launcher import ROOT
+from tests.support.typed import fenced
 
 SHORT = "--set training.steps=10"
 # Open MPI starts neither a superuser's processes nor more than there are cores without these.

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from launcher import pdehvd
 
 from scripts.nightly.jobs import CASES, expectations
+from tests.support.launcher import pdehvd
 
 RIGHT = {name: e.error for name, e in expectations().items() if e.error is not None}
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from launcher import load, run_worker
+
+from tests.support.launcher import load, run_worker
 
 
 def ranks(size, scenario, folder, collectives="mpi"):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from launcher import ROOT, environment, pdehvd
+from tests.support.launcher import ROOT, environment, pdehvd
 
 
 def checks(output: str) -> dict[str, dict[str, str]]:

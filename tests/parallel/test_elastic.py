@@ -14,7 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import psutil
-from launcher import ROOT, environment
+
+from tests.support.launcher import ROOT, environment
 
 CONFIG = str(ROOT / "scripts" / "torture" / "torture.yaml")
 PLUGIN = str(ROOT / "scripts" / "torture" / "haste.py")

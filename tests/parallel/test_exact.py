@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from launcher import load, run_worker
-from worker_names import EXACT_METHODS
+
+from tests.support.launcher import load, run_worker
+from tests.support.worker_names import EXACT_METHODS
 
 
 def ran(size, scenario, folder, *arguments):

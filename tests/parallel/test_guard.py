@@ -15,12 +15,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from launcher import HERE, ONE_THREAD, environment, pdehvd
 
 from pdehvd.launch.mpirun import mpirun_command
+from tests.support.launcher import CONFIGS, ONE_THREAD, SUPPORT, environment, pdehvd
 
-TINY = str(HERE / "tiny.yaml")
-PLUGIN = str(HERE / "misbehaving.py")
+TINY = str(CONFIGS / "tiny.yaml")
+PLUGIN = str(SUPPORT / "misbehaving.py")
 BIN = Path(sys.executable).parent
 SECRET = "correct-horse-battery-staple"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from launcher import all_ranks
+
+from tests.support.launcher import all_ranks
 
 SIZES = (1, 2, 3, 4)
 FEW = (1, 3)

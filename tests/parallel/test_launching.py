@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from launcher import HERE, environment, pdehvd
 
 from pdehvd.launch.mpirun import find_mpirun
+from tests.support.launcher import CONFIGS, environment, pdehvd
 
-TINY = str(HERE / "tiny.yaml")
+TINY = str(CONFIGS / "tiny.yaml")
 SHORT = ("--set", "training.steps=10")
 STEP = {
     "SLURM_JOB_ID": "7",
@@ -27,7 +27,7 @@ STEP = {
 
 
 def places(mask: set[int], folder: Path) -> list[dict]:
-    command = [sys.executable, str(HERE / "worker_place.py"), ",".join(map(str, sorted(mask)))]
+    command = [sys.executable, "-m", "tests.support.worker_place", ",".join(map(str, sorted(mask)))]
     done = subprocess.run(
         command, env=environment(), cwd=folder, capture_output=True, text=True, timeout=300
     )
@@ -56,11 +56,10 @@ def trained(folder: Path) -> dict:
     return json.loads(summary.read_text())
 
 
-def test_a_step_of_one_task_starts_what_the_file_says(tmp_path, monkeypatch):
+def test_a_step_of_one_task_starts_what_the_file_says(tmp_path):
     """As in the shell of `srun --pty bash`; SLURM itself is not there, and must not be asked."""
     one = {"SLURM_STEP_NUM_TASKS": "1", "PMI_SIZE": "1", "PMI_RANK": "0", "HOROVOD_SIZE": "1"}
-    monkeypatch.setattr("launcher.environment", lambda: {**environment(), **STEP, **one})
-    done = pdehvd("train", TINY, *SHORT, "--set", "processes.np=2", cwd=tmp_path)
+    done = pdehvd("train", TINY, *SHORT, "--set", "processes.np=2", cwd=tmp_path, **STEP, **one)
     assert done.returncode == 0, done.stderr
     assert trained(tmp_path)["processes"] == 2
 
@@ -84,10 +83,9 @@ def test_an_mpirun_of_one_process_may_start_more(tmp_path):
     [{**STEP, "SLURM_STEP_NUM_TASKS": "4"}, {"OMPI_COMM_WORLD_SIZE": "4"}, {"PMI_SIZE": "4"}],
     ids=lambda announced: list(announced)[-1],
 )
-def test_announced_processes_that_are_not_there(announced, tmp_path, monkeypatch):
-    monkeypatch.setattr("launcher.environment", lambda: {**environment(), **announced})
+def test_announced_processes_that_are_not_there(announced, tmp_path):
     before = time.monotonic()
-    done = pdehvd("train", TINY, *SHORT, cwd=tmp_path)
+    done = pdehvd("train", TINY, *SHORT, cwd=tmp_path, **announced)
     assert done.returncode == 3, done.stdout + done.stderr
     (sentence,) = done.stderr.splitlines()
     name = list(announced)[-1]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from launcher import all_ranks
+
+from tests.support.launcher import all_ranks
 
 SIZES = (1, 2, 3)
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    return all_ranks("norm", SIZES, tmp_path_factory.mktemp, worker="worker_norm.py")
+    return all_ranks("norm", SIZES, tmp_path_factory.mktemp, worker="worker_norm")
 
 
 def joined(ranks, case):

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from launcher import pdehvd
+
+from tests.support.launcher import pdehvd
 
 HEAD = """
 name: parts

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from launcher import HERE, environment, pdehvd
 
 from pdehvd.training.checkpoint import open_checkpoint
 from pdehvd.training.state import TrainState
+from tests.support.launcher import CONFIGS, SUPPORT, environment, pdehvd
 
-CONFIG = str(HERE / "problem.yaml")
+CONFIG = str(CONFIGS / "problem.yaml")
+FAILING = str(SUPPORT / "failing.py")
 
 
 def run_of(folder: Path) -> Path:
@@ -129,7 +130,7 @@ def test_a_failing_rank_ends_all_ranks(tmp_path):
         "--np",
         "3",
         "--plugin",
-        str(HERE / "failing.py"),
+        FAILING,
         "--set",
         "aggregation=failing",
     ]
@@ -137,9 +138,7 @@ def test_a_failing_rank_ends_all_ranks(tmp_path):
     assert done.returncode == 1, done.stdout + done.stderr
     assert "rank 1" in done.stderr and "the node is on fire" in done.stderr
     assert "Traceback" not in done.stderr
-    left = subprocess.run(
-        ["pgrep", "-f", str(HERE / "failing.py")], capture_output=True, text=True, check=False
-    )
+    left = subprocess.run(["pgrep", "-f", FAILING], capture_output=True, text=True, check=False)
     assert left.stdout == ""
 
 

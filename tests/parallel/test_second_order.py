@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from launcher import all_ranks
-from worker_names import SECOND_ORDER
+
+from tests.support.launcher import all_ranks
+from tests.support.worker_names import SECOND_ORDER
 
 SIZES = (1, 2, 3)
 CASES = [(size, method) for size in SIZES[1:] for method in SECOND_ORDER]

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from launcher import pdehvd
+
+from tests.support.launcher import pdehvd
 
 CONFIG = """\
 name: slope

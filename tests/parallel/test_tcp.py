@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from launcher import load, run_worker
+
+from tests.support.launcher import load, run_worker
 
 
 @pytest.fixture
@@ -12,7 +13,7 @@ def connections(tmp_path, monkeypatch):
     monkeypatch.setenv("OMPI_MCA_btl_tcp_if_include", "lo")
 
     def count():
-        done = run_worker(2, "tcp", tmp_path, worker="worker_tcp.py")
+        done = run_worker(2, "tcp", tmp_path, worker="worker_tcp")
         assert done.returncode == 0, done.stderr[-4000:]
         found = [load(tmp_path, rank) for rank in range(2)]
         assert [float(one["total"][0]) for one in found] == [3.0, 3.0]

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from launcher import HERE, pdehvd
 
-CONFIG = str(HERE / "doubtful.yaml")
+from tests.support.launcher import CONFIGS, pdehvd
+
+CONFIG = str(CONFIGS / "doubtful.yaml")
 
 
 def trained(folder: Path, np: int) -> tuple[list[str], dict, str]:

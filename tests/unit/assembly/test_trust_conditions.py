@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.assembly.test_trust_before import config_of, warnings_of
+from tests.support.warnings_before import config_of, warnings_of
 
 PLATE = """
 coordinates: {x: [0, 1], y: [0, 2]}

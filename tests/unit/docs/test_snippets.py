@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from pdehvd.cli import app
-from tests.typed import PAGES, fenced
+from tests.support.typed import PAGES, fenced
 
 COMMANDS = [
     (f"{page.name}:{line}", command)

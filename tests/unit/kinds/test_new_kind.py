@@ -16,10 +16,10 @@ from pdehvd.assembly.examine import examine
 from pdehvd.config.root import load_config, register_builtin
 from pdehvd.errors import ConfigError
 from pdehvd.launch import process_setup
+from tests.support.commands import LAUNCHERS
 
 FOLDER = Path(__file__).parents[3] / "docs" / "examples" / "kind"
 CONFIG, PLUGIN = FOLDER / "table.yaml", FOLDER / "table.py"
-LAUNCHERS = ("OMPI_COMM_WORLD", "HOROVOD", "PMI", "SLURM", "MPI_LOCALNRANKS")
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from crew import Crew
 
 from pdehvd.comm.group import Solo
 from pdehvd.numerics import cholesky
 from pdehvd.numerics.cholesky import BlockRows, Factor, NotPositiveError
+from tests.support.crew import Crew
 
 RANDOM = np.random.default_rng(4)
 ROOT = RANDOM.standard_normal((40, 40))

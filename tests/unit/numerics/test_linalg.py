@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from crew import Crew, Rank
-from stored import Held, assembled, held
 
 from pdehvd.comm.group import Solo
 from pdehvd.numerics import linalg
 from pdehvd.numerics.linalg import SymmetricMatrix, symmetric_bytes
+from tests.support.crew import Crew, Rank
+from tests.support.stored import Held, assembled, held
 
 RANDOM = np.random.default_rng(11)
 # Full and broken strips, and a single row.

@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
-from known import known_objective
+
+from tests.support.known import known_objective
 
 PROBLEM = {
     "coordinates": {"x": [0, 1], "t": [0, 1]},

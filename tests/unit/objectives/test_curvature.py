@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from hosts import objective_of
 
 from pdehvd.assembly.build import build_objective, build_problem
 from pdehvd.comm.group import Solo
@@ -15,6 +14,7 @@ from pdehvd.objectives.batches import SignedSamples
 from pdehvd.objectives.curvature import Curvature, semidefinite_factor
 from pdehvd.objectives.discrete import DiscreteLaw
 from pdehvd.objectives.host import HostCalls, HostObjective
+from tests.support.hosts import objective_of
 
 FIELDS = Path(__file__).parents[2] / "parallel" / "fields.yaml"
 HEAD = """

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from hosts import objective_of
 
 from pdehvd.comm.group import Solo
 from pdehvd.objectives.discrete import DiscreteLaw
 from pdehvd.training.ahead import Ahead
+from tests.support.hosts import objective_of
 
 DARCY = """
 precision: float64

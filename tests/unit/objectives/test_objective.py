@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from known import known_objective, residual_sizes
 
 from pdehvd.comm.grid import shard
 from pdehvd.comm.group import Solo
 from pdehvd.objectives import parts as parts_module
+from tests.support.known import known_objective, residual_sizes
 
 PI = np.pi
 

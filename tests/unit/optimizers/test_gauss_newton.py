@@ -4,14 +4,14 @@ import itertools
 
 import numpy as np
 import pytest
-from hosts import host_of
 from pydantic import ValidationError
-from stored import held
 
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import load_config
 from pdehvd.optimizers.base import StalledError
 from pdehvd.optimizers.gauss_newton import GaussNewton, choose
+from tests.support.hosts import host_of
+from tests.support.stored import held
 
 CONFIG = """
 precision: float64

@@ -4,11 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
-from hosts import host_of
-from stored import held
 
 from pdehvd.comm.group import Solo
 from pdehvd.optimizers.kfac import KFAC
+from tests.support.hosts import host_of
+from tests.support.stored import held
 
 CONFIG = """
 problem:

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hosts import Member, check_kept, host_of
-from stored import held
 
 from pdehvd.assembly.build import build_parts
 from pdehvd.comm.group import Solo
@@ -16,6 +14,8 @@ from pdehvd.optimizers.base import StalledError
 from pdehvd.optimizers.kfac import KFAC
 from pdehvd.optimizers.kfac_sampled import SampledKFAC, solved
 from pdehvd.optimizers.matrices import DividedMatrices
+from tests.support.hosts import Member, check_kept, host_of
+from tests.support.stored import held
 
 FIELDS = Path(__file__).parents[2] / "parallel" / "fields.yaml"
 POINTS = FIELDS.with_name("problem.yaml")

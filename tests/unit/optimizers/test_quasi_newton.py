@@ -6,13 +6,13 @@ import math
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from stored import held
 
 from pdehvd.comm.group import Solo
 from pdehvd.objectives.asked import Point
 from pdehvd.optimizers.base import StalledError
 from pdehvd.optimizers.quasi_newton import BFGS, LBFGS, DenseSpec, QuasiNewtonSpec, SSBroyden
 from pdehvd.spec import registered
+from tests.support.stored import held
 
 METHODS = {n: s for n, s in registered("optimizer").items() if issubclass(s, QuasiNewtonSpec)}
 DENSE = {n: s for n, s in METHODS.items() if issubclass(s, DenseSpec)}

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from hosts import Member, check_kept
-from stored import Held, held
 
 from pdehvd.comm.group import Solo
 from pdehvd.numerics.linalg import eigenvectors
 from pdehvd.objectives.asked import Point
 from pdehvd.optimizers.soap import SOAP
+from tests.support.hosts import Member, check_kept
+from tests.support.stored import Held, held
 
 SHAPE = (6, 4)
 

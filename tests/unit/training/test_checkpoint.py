@@ -8,7 +8,6 @@ import numpy as np
 import psutil
 import pytest
 import tensorflow as tf
-from crew import Crew
 
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.divided import Divided
@@ -24,6 +23,7 @@ from pdehvd.training.stored import (
     read_index,
     write_snapshots,
 )
+from tests.support.crew import Crew
 
 
 def state(step=3, size=4):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import yaml
-from hosts import objective_of
-from known import known_objective
 
 from pdehvd.training.fresh_residuals import fresh_residuals
 from pdehvd.training.state import TrainState
+from tests.support.hosts import objective_of
+from tests.support.known import known_objective
 
 PROBLEM = {
     "coordinates": {"x": [0, 1], "t": [0, 1]},

@@ -13,8 +13,9 @@ import numpy as np
 from pdehvd.launch.mpirun import launch_environment, mpirun_command
 from pdehvd.launch.processes_spec import ProcessesSpec
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
+SUPPORT = Path(__file__).parent
+ROOT = SUPPORT.parents[1]
+CONFIGS = ROOT / "tests" / "parallel"
 ONE_THREAD = ProcessesSpec(threads=1)
 
 
@@ -28,11 +29,11 @@ def run_worker(
     scenario: str,
     folder: Path,
     *arguments: str,
-    worker: str = "worker.py",
+    worker: str = "worker",
     collectives: str = "mpi",
 ) -> subprocess.CompletedProcess[str]:
     """Run a scenario of a worker on `np_` processes and return what it printed."""
-    program = [sys.executable, str(HERE / worker), scenario, str(folder), *arguments]
+    program = [sys.executable, "-m", f"tests.support.{worker}", scenario, str(folder), *arguments]
     command = program
     if np_ > 1:
         whole = mpirun_command([], ONE_THREAD, np_)
@@ -51,7 +52,7 @@ def all_ranks(
     scenario: str,
     sizes: Sequence[int],
     make_folder: Callable[[str], Path],
-    worker: str = "worker.py",
+    worker: str = "worker",
 ) -> dict[int, list[dict[str, np.ndarray]]]:
     """Run a scenario on several numbers of processes; return every rank's arrays by number."""
     found = {}
@@ -63,12 +64,14 @@ def all_ranks(
     return found
 
 
-def pdehvd(*arguments: str, cwd: Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-    """Run the command line program as a person would."""
+def pdehvd(
+    *arguments: str, cwd: Path, timeout: float = 300, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line program as a person would, with more variables in the environment."""
     command = [sys.executable, "-m", "pdehvd", *arguments]
     return subprocess.run(
         command,
-        env=environment(),
+        env={**environment(), **variables},
         cwd=cwd,
         capture_output=True,
         text=True,

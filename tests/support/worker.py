@@ -9,11 +9,12 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from worker_names import EXACT_METHODS, SECOND_ORDER
 
 from pdehvd.comm import backend
 from pdehvd.launch import process_setup
 from pdehvd.launch.processes_spec import ProcessesSpec
+from tests.support.launcher import CONFIGS
+from tests.support.worker_names import EXACT_METHODS, SECOND_ORDER
 
 PROCESSES = ProcessesSpec(threads=1, collectives=os.environ.get("COLLECTIVES", "mpi"))
 process_setup.configure_threads(PROCESSES)
@@ -33,9 +34,9 @@ from pdehvd.training.stepper import Parts  # noqa: E402
 from pdehvd.training.stored import StoredState  # noqa: E402
 from pdehvd.training.trainer import Outcome, Output, Trainer  # noqa: E402
 
-PROBLEM = Path(__file__).with_name("problem.yaml")
-EXACT = Path(__file__).with_name("exact.yaml")
-FIELDS = Path(__file__).with_name("fields.yaml")
+PROBLEM = CONFIGS / "problem.yaml"
+EXACT = CONFIGS / "exact.yaml"
+FIELDS = CONFIGS / "fields.yaml"
 Arrays = dict[str, np.ndarray]
 
 

@@ -15,7 +15,8 @@ def start(mask: str) -> int:
     """Start the ranks from a process that keeps to these cores; return their exit code."""
     os.sched_setaffinity(0, {int(core) for core in mask.split(",")})
     whole = mpirun.mpirun_command([], ProcessesSpec(), 2)
-    command = [*whole[: whole.index(sys.executable)], sys.executable, __file__]
+    program = [sys.executable, "-m", "tests.support.worker_place"]
+    command = [*whole[: whole.index(sys.executable)], *program]
     environment = mpirun.launch_environment(os.environ, threads.shared_cores(ProcessesSpec(), 2))
     return subprocess.run(command, env=environment, check=False).returncode
 

@@ -15,7 +15,7 @@ import yaml
 
 from pdehvd.config.yaml_source import parse_source
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs"
 CASES = ROOT / "tests" / "cases"
 EXAMPLES = ROOT / "docs" / "examples"

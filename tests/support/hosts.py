@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from stored import assembled
 
 from pdehvd.assembly.build import build_objective, build_problem
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import load_config
 from pdehvd.objectives.host import HostCalls, HostObjective
+from tests.support.stored import assembled
 
 
 class Member(Solo):

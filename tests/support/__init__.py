@@ -1,0 +1,1 @@
+"""What tests of several folders use: processes, workers, configs, objectives."""
