@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from scripts.torture.cases import Case
+from scripts.torture.judge import Result
+
 _COLUMNS = ("", "cases", "survived", "most steps lost", "bits equal", "longest end, s")
 
 
-def _row(name: str, results: Sequence[Any]) -> list[str]:
+def _row(name: str, results: Sequence[Result]) -> list[str]:
     return [
         name,
         str(len(results)),
@@ -22,9 +24,9 @@ def _row(name: str, results: Sequence[Any]) -> list[str]:
     ]
 
 
-def rows(results: Sequence[Any]) -> list[list[str]]:
+def rows(results: Sequence[Result]) -> list[list[str]]:
     """Return a row for each launcher, victim, signal and moment, and one for all."""
-    groups: list[tuple[str, Callable[[Any], str]]] = [
+    groups: list[tuple[str, Callable[[Case], str]]] = [
         ("launcher", lambda case: case.launcher),
         ("victim", lambda case: case.victim),
         ("signal", lambda case: case.signal),
@@ -43,13 +45,13 @@ def rows(results: Sequence[Any]) -> list[list[str]]:
     return [*table, _row("all", results)]
 
 
-def markdown(results: Sequence[Any]) -> str:
+def markdown(results: Sequence[Result]) -> str:
     """Return the table as Markdown."""
     lines = [_COLUMNS, ("---",) * len(_COLUMNS), *rows(results)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def show(results: Sequence[Any]) -> None:
+def show(results: Sequence[Result]) -> None:
     """Print the table, and what failed."""
     table = Table(*_COLUMNS)
     for row in rows(results):
