@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,8 +38,10 @@ def train(
 ) -> int:
     """Train on this machine's processes, or as one of those that a launcher started."""
     from pdehvd.assembly.run_directory import find
-    from pdehvd.config.launch_settings import output_of, processes_of, sums_exactly
+    from pdehvd.config.launch_settings import LaunchSettings
+    from pdehvd.config.root import load_config
     from pdehvd.launch import job, ranks
+    from pdehvd.launch.commands import TrainCommand
     from pdehvd.launch.process_setup import settle_threads
     from pdehvd.launch.tensorflow_import import import_tensorflow
 
@@ -51,31 +52,27 @@ def train(
             (),
             f"no --np, or --np {size}; where no launcher has, unset {ranks.announcing()}",
         )
-    run = None if resume is None else find(resume, output or output_of(config, settings or ()))
-    again = ["train", str(config), *_repeated("--set", settings), *_repeated("--plugin", plugin)]
-    again += ["--resume", str(run)] if run else []
-    again += ["--output", str(output)] if output else []
-    again += ["--quiet"] if quiet else []
+    given = tuple(settings or ()), tuple(plugin or ())
+    launch = LaunchSettings.read(config, given[0])
+    run = None if resume is None else find(resume, output or launch.output)
+    command = TrainCommand(config, None, *given, run, output, quiet)
     if not joined:
-        processes, most = processes_of(config, settings or (), np, discovery)
+        processes = launch.processes(np, discovery)
         count = processes.np or 1
-        if count > most:
+        if count > launch.most:
             _examined(config, count, settings, plugin)
         if count > 1 or processes.survived:
-            return job.launch(again, processes, count)
-    if sums_exactly(config, settings or ()):
-        settle_threads(again)
-    from pdehvd.config.root import load_config
-
-    loaded, source = load_config(config, settings or (), plugin or ())
+            if not plugin:
+                # Otherwise the processes would start first, to find the same mistakes.
+                load_config(config, *given)
+            return job.launch(command, processes, count)
+    if launch.exact:
+        settle_threads(command)
+    loaded, source = load_config(config, *given)
     import_tensorflow()
     from pdehvd.experiment.run import train as train_here
 
     return train_here(loaded, source, run, output, quiet)
-
-
-def _repeated(option: str, values: Sequence[object] | None) -> list[str]:
-    return [text for value in values or () for text in (option, str(value))]
 
 
 def check(

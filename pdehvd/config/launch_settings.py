@@ -1,9 +1,11 @@
-"""What the launcher must know of a config before anything heavy is imported."""
+"""What a launcher must know of a config: how many processes, with how many threads, and where."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from pydantic import ValidationError
 
 from pdehvd.comm.grid import chunk_count
 from pdehvd.config.overrides import override
+from pdehvd.config.root import prepare, validate
 from pdehvd.config.yaml_source import Source, read_source
 from pdehvd.errors import ConfigError
 from pdehvd.launch.processes_spec import ProcessesSpec
@@ -19,56 +22,70 @@ from pdehvd.launch.threads import check_cores
 _EXACT = "exact"
 
 
-def processes_of(
-    config: Path, settings: Sequence[str], np: int | None, discovery: Path | None
-) -> tuple[ProcessesSpec, float]:
-    """Return the section `processes` and how many of them have work: a point, sample or chunk each.
+@dataclass(frozen=True)
+class LaunchSettings:
+    """The part of a config that decides how it is started.
 
-    The section holds what the command line says about it: the number of processes, `max` for an
-    elastic job, and the program that grants them.
-    Raises `ConfigError` where they need more cores than there are.
-    Starting processes need not wait for TensorFlow here too: they validate the rest. Only a
-    section with a mistake is validated in this process, to tell it.
+    It is read without the plug-ins, whose code is for the processes that train. Sections that they
+    may register are therefore taken as they are written.
     """
-    source = override(read_source(config), settings)
-    sampling = source.data.get("sampling")
-    named = sampling if isinstance(sampling, dict) else {}
-    points = named.get("equations", named.get("batch"))
-    try:
-        processes = ProcessesSpec.model_validate(source.data.get("processes") or {})
-    except ValidationError:
-        from pdehvd.config.root import load_config
 
-        processes = load_config(config, settings)[0].processes
-    processes = _told(processes, config.parent, np, discovery)
-    try:
-        check_cores(processes, processes.np or 1)
-    except ConfigError as error:
-        raise source.located(error) from error
-    hook = _aggregation(source)
-    if hook.get("name") == _EXACT:
-        processes = processes.model_copy(update={"threads": 1})
-        chunk = hook.get("chunk")
-        if isinstance(points, int) and points > 0:
-            points = chunk_count(points, chunk if isinstance(chunk, int) else None)
-    return processes, points if isinstance(points, int) else math.inf
+    source: Source
+    folder: Path
 
+    @classmethod
+    def read(cls, config: Path, settings: Sequence[str]) -> LaunchSettings:
+        """Return the settings of a file. Raises `ConfigError` where it cannot be read."""
+        return cls(override(read_source(config), settings), config.parent)
 
-def sums_exactly(config: Path, settings: Sequence[str]) -> bool:
-    """Return whether sums are exact, for which every process has one thread from its start."""
-    return _aggregation(override(read_source(config), settings)).get("name") == _EXACT
+    @property
+    def output(self) -> Path:
+        """The folder of the runs, by default `runs`."""
+        named = self.source.data.get("output")
+        return Path(named) if isinstance(named, str) else Path("runs")
 
+    @property
+    def exact(self) -> bool:
+        """Whether sums are exact, for which every process has one thread from its start."""
+        return self._section("aggregation").get("name") == _EXACT
 
-def output_of(config: Path, settings: Sequence[str]) -> Path:
-    """Return the folder of the runs that the config names, by default `runs`."""
-    named = override(read_source(config), settings).data.get("output")
-    return Path(named) if isinstance(named, str) else Path("runs")
+    @property
+    def most(self) -> float:
+        """How many processes have work: a point, a sample or a chunk each."""
+        sampling = self._section("sampling")
+        items = sampling.get("equations", sampling.get("batch"))
+        if not isinstance(items, int):
+            return math.inf
+        chunk = self._section("aggregation").get("chunk")
+        chunked = self.exact and items > 0
+        return chunk_count(items, chunk if isinstance(chunk, int) else None) if chunked else items
 
+    def processes(self, np: int | None, discovery: Path | None) -> ProcessesSpec:
+        """Return the section `processes` with what the command line says about it.
 
-def _aggregation(source: Source) -> dict[str, Any]:
-    """Return the section `aggregation` as a mapping."""
-    section = source.data.get("aggregation")
-    return section if isinstance(section, dict) else {"name": section}
+        `np` is the number of processes, for an elastic job `max`; `discovery` grants them.
+        Raises `ConfigError` where they need more cores than there are.
+        """
+        processes = _told(self._processes, self.folder, np, discovery)
+        try:
+            check_cores(processes, processes.np or 1)
+        except ConfigError as error:
+            raise self.source.located(error) from error
+        return processes.model_copy(update={"threads": 1}) if self.exact else processes
+
+    @cached_property
+    def _processes(self) -> ProcessesSpec:
+        try:
+            return ProcessesSpec.model_validate(self.source.data.get("processes") or {})
+        except ValidationError:
+            # The whole config is validated, to tell the mistake with its line.
+            prepare()
+            return validate(self.source).processes
+
+    def _section(self, name: str) -> dict[str, Any]:
+        """Return a section as a mapping."""
+        section = self.source.data.get(name)
+        return section if isinstance(section, dict) else {"name": section}
 
 
 def _told(

@@ -18,6 +18,7 @@ from typing import IO, Any
 from pdehvd.config.files import TEMPORARY
 from pdehvd.config.yaml_source import write
 from pdehvd.errors import ConfigError, EnvironmentFault, PdehvdError
+from pdehvd.launch.commands import TrainCommand
 from pdehvd.results.stored_run import Run
 
 _RUN = "run: "
@@ -49,14 +50,16 @@ def train(
     Raises the `PdehvdError` whose message the run ended with.
     """
     with _config_file(config) as path:
-        command = [sys.executable, "-m", "pdehvd", "train", str(path), "--np", str(np)]
-        for flag, value in (("--resume", resume), ("--output", output)):
-            command += [flag, str(value)] if value is not None else []
-        for plugin in plugins:
-            command += ["--plugin", str(plugin)]
-        for setting in _flat(settings):
-            command += ["--set", setting]
-        code, directory, complaint = _follow(command, quiet)
+        command = TrainCommand(
+            path,
+            np,
+            tuple(_flat(settings)),
+            tuple(map(Path, plugins)),
+            None if resume is None else Path(resume),
+            None if output is None else Path(output),
+        )
+        words = [sys.executable, "-m", "pdehvd", *command.argv()]
+        code, directory, complaint = _follow(words, quiet)
     if code not in (0, _INTERRUPTED) or directory is None:
         raise _error(code, _in_python(complaint, path if isinstance(config, Mapping) else None))
     return Run(directory, plugins)

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 from pdehvd.errors import EnvironmentFault, counted
 from pdehvd.launch import shared_memory
+from pdehvd.launch.commands import Command
 from pdehvd.launch.elastic import LOCAL, Discovery
 from pdehvd.launch.leftover_processes import end_session
 from pdehvd.launch.mpi_library import check_settings
 from pdehvd.launch.mpirun import launch_environment, mpirun_command
 from pdehvd.launch.orphan import LAUNCHER
 from pdehvd.launch.ranks import OWN
-from pdehvd.launch.restarts import NOTE, resuming
+from pdehvd.launch.restarts import NOTE
 from pdehvd.launch.threads import shared_cores
 from pdehvd.launch.typed_command import handed_on
 
@@ -40,8 +41,8 @@ class Job:
     An elastic job asks its processes in the same way to stop when it is granted others.
     """
 
-    def __init__(self, arguments: list[str], processes: ProcessesSpec, np: int) -> None:
-        self.arguments = arguments
+    def __init__(self, command: Command, processes: ProcessesSpec, np: int) -> None:
+        self.command = command
         self.processes = processes
         self.np = np
         self.granted: dict[str, int] = {}
@@ -92,7 +93,7 @@ class Job:
 
     def _start(self) -> subprocess.Popen[bytes]:
         """Start the processes once."""
-        command = mpirun_command(self.arguments, self.processes, self.np, hosts=self._hosts)
+        command = mpirun_command(self.command.argv(), self.processes, self.np, hosts=self._hosts)
         most = max(self._hosts.values()) if self._hosts else self.np
         told = {NOTE: str(self._note), OWN: str(self.deaths), **handed_on()}
         closed = not self._hosts
@@ -191,7 +192,7 @@ class Job:
         run = self._run()
         self._tell(f"{text}, from the {'last checkpoint' if run else 'beginning'}")
         if run is not None:
-            self.arguments = resuming(self.arguments, run)
+            self.command = self.command.resuming(run)
         return True
 
     @property
@@ -229,9 +230,9 @@ def _ending(code: int) -> str:
     return f"the run has ended on all processes, with exit code {code}"
 
 
-def launch(arguments: list[str], processes: ProcessesSpec, np: int) -> int:
-    """Start `np` processes of this command with mpirun and return their exit code.
+def launch(command: Command, processes: ProcessesSpec, np: int) -> int:
+    """Start `np` processes of a command with mpirun and return their exit code.
 
     See `Job` for signals, restarts and what it raises.
     """
-    return Job(arguments, processes, np).run()
+    return Job(command, processes, np).run()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdehvd import caches
 from pdehvd.launch import cores, ranks, shared_memory
+from pdehvd.launch.commands import Command
 from pdehvd.launch.freed_memory import keep_freed
 from pdehvd.launch.orphan import watch_launcher
 from pdehvd.launch.tensorflow_import import silent_stderr
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
     from pdehvd.launch.processes_spec import ProcessesSpec
 
 
-def settle_threads(arguments: list[str]) -> None:
-    """Restart `pdehvd` with `arguments` unless the libraries were loaded with one thread each.
+def settle_threads(command: Command) -> None:
+    """Restart `pdehvd` with a command unless the libraries were loaded with one thread each.
 
     BLAS and OpenMP read their numbers of threads once, when they are loaded.
     """
     wanted = thread_environment(1)
     if any(os.environ.get(name) != value for name, value in wanted.items()):
         sys.stdout.flush()
-        command = [sys.executable, "-m", "pdehvd", *arguments]
-        os.execve(sys.executable, command, {**os.environ, **wanted, **handed_on()})
+        words = [sys.executable, "-m", "pdehvd", *command.argv()]
+        os.execve(sys.executable, words, {**os.environ, **wanted, **handed_on()})
 
 
 def configure_threads(processes: ProcessesSpec, images: bool = False, keep: bool = False) -> int:

@@ -33,18 +33,3 @@ def restarts() -> int:
     """Return after how many deaths the launcher has started this job again."""
     count = os.environ.get(OWN, "")
     return int(count) if count.isdigit() else 0
-
-
-def resuming(arguments: list[str], run: Path) -> list[str]:
-    """Return the arguments `train CONFIG ...` that go on with a run.
-
-    The config is that of the run, with all settings in it: the file may have changed meanwhile.
-    """
-    kept = [arguments[0], str(run / "config.yaml")]
-    words = iter(arguments[2:])
-    for word in words:
-        if word in ("--set", "--resume"):
-            next(words)
-        else:
-            kept.append(word)
-    return [*kept, "--resume", str(run)]

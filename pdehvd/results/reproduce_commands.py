@@ -10,6 +10,7 @@ from typing import Any
 
 from pdehvd.config.data_record import CONFIG
 from pdehvd.config.files import TEMPORARY
+from pdehvd.launch.commands import TrainCommand
 from pdehvd.launch.typed_command import program
 
 NOTE = "Has the run been moved? `pdehvd report` writes this page again, with its new place."
@@ -25,11 +26,10 @@ def commands(directory: Path, summary: Mapping[str, Any], environment: Mapping[s
     count = int(summary.get("processes") or environment.get("processes") or 1)
     given = [str(part) for part in environment.get("command", ())][1:]
     folder = Path(environment.get("folder", ""))
-    again = [*program(), "train", str(directory.resolve() / CONFIG), "--np", str(count)]
-    for option, value in pairwise(_words(given)):
-        if option == "--plugin":
-            again += [option, str(folder / value)]
-    lines = ["# again, from the config that the run stored", shlex.join(again)]
+    plugins = [folder / value for option, value in pairwise(_words(given)) if option == "--plugin"]
+    again = TrainCommand(directory.resolve() / CONFIG, count, plugins=tuple(plugins))
+    words = [*program(), *again.argv()]
+    lines = ["# again, from the config that the run stored", shlex.join(words)]
     if given and not any(Path(part).name.startswith(TEMPORARY) for part in given):
         verb = "resumed" if "--resume" in _words(given) else "started"
         lines = [f"# as it was {verb}", _started(given, folder, count), "", *lines]

@@ -20,6 +20,7 @@ from pdehvd.config.root import Config
 from pdehvd.config.yaml_source import Source
 from pdehvd.errors import ConfigError, EnvironmentFault, PdehvdError
 from pdehvd.launch import job
+from pdehvd.launch.commands import MeasureCommand
 from pdehvd.launch.process_setup import configure_threads
 from pdehvd.launch.processes_spec import ProcessesSpec
 from pdehvd.launch.threads import node_cores
@@ -80,7 +81,7 @@ def measure(
             words += [word for plugin in plugins for word in ("--plugin", str(plugin))]
             beside = min(max(counts), node_cores())
             say(f"timing {beside} independent processes, {mode} ...")
-            code = job.launch(words, ProcessesSpec(threads=1), beside)
+            code = job.launch(MeasureCommand(tuple(words)), ProcessesSpec(threads=1), beside)
             if code:
                 raise EnvironmentFault(f"the timing process ended with exit code {code}")
             found[mode] = [Timed(**one) for one in durable.read_json(into)["shards"]]

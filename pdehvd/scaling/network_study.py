@@ -14,6 +14,7 @@ from typing import Any
 from pdehvd.assembly import run_directory as folder
 from pdehvd.errors import ConfigError, EnvironmentFault, counted
 from pdehvd.launch import job, ranks, rendezvous
+from pdehvd.launch.commands import MeasureCommand
 from pdehvd.launch.process_setup import configure_threads
 from pdehvd.launch.processes_spec import ProcessesSpec
 from pdehvd.scaling import allreduce_benchmark, machine_limits
@@ -52,7 +53,7 @@ def measure(counts: Sequence[int], largest: int) -> dict[str, Any]:
         for processes in counts:
             into = Path(place, f"mpi-{processes}.json")
             words = _words(largest, into)
-            code = job.launch(words, ONE_THREAD, processes)
+            code = job.launch(MeasureCommand(tuple(words)), ONE_THREAD, processes)
             if code:
                 raise EnvironmentFault(
                     f"{counted(processes, 'process')} over MPI ended with {code}"

@@ -14,6 +14,7 @@ from pdehvd.assembly import environment_record
 from pdehvd.assembly import run_directory as folder
 from pdehvd.errors import ConfigError, PdehvdError, counted
 from pdehvd.launch import job, mpirun, ranks
+from pdehvd.launch.commands import TrainCommand
 from pdehvd.launch.processes_spec import ProcessesSpec
 from pdehvd.launch.threads import check_cores
 from pdehvd.training import durable, history
@@ -61,10 +62,10 @@ class Sweep:
                 found += [Case(mode, processes, repeat) for mode in modes]
         return found
 
-    def arguments(self, case: Case, output: Path) -> list[str]:
-        """Return the words of `pdehvd` for a run: one thread a process, timed, no early end."""
+    def command(self, case: Case, output: Path) -> TrainCommand:
+        """Return the command of a run: one thread a process, timed, no early end."""
         every = max(1, self.steps // _ROWS)
-        settings = [
+        settings = (
             *self.settings,
             f"scaling.mode={case.mode}",
             "processes.threads=1",
@@ -75,10 +76,10 @@ class Sweep:
             f"training.evaluate_every={max(1, self.steps // _LOOKS)}",
             "training.stop_at=null",
             "training.early_stopping=null",
-        ]
-        words = ["train", str(self.config), "--quiet", "--output", str(output)]
-        words += [text for setting in settings for text in ("--set", setting)]
-        return words + [text for plugin in self.plugins for text in ("--plugin", str(plugin))]
+        )
+        return TrainCommand(
+            self.config, settings=settings, plugins=self.plugins, output=output, quiet=True
+        )
 
     def fingerprint(self, resolved: str) -> str:
         """Return what two sweeps must share for their runs to be of one kind."""
@@ -173,8 +174,7 @@ def _failure(case: Case, code: int) -> PdehvdError:
 def _one(sweep: Sweep, case: Case, place: Path) -> tuple[dict[str, Any] | None, int]:
     """Do one run and return what it says of itself; None where it did not end well."""
     output = place / "runs" / case.name
-    words = sweep.arguments(case, output)
-    code = job.launch(words, ProcessesSpec(threads=1), case.processes)
+    code = job.launch(sweep.command(case, output), ProcessesSpec(threads=1), case.processes)
     if code:
         return None, code
     files = sorted(output.rglob(folder.SUMMARY), key=lambda file: file.stat().st_mtime)

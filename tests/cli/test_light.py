@@ -43,6 +43,22 @@ def test_a_config_is_refused_without_tensorflow(setting):
     assert REFUSED[setting] in stderr
 
 
+def test_a_launcher_refuses_a_config_before_it_starts_processes(tmp_path):
+    command = (
+        "train",
+        str(GOOD),
+        "--np",
+        "2",
+        "--output",
+        str(tmp_path),
+        "--set",
+        "trainin.steps=3",
+    )
+    code, imported, stderr = heavy(*command)
+    assert (code, imported) == (2, "")
+    assert stderr.count("unknown key 'trainin'") == 1 and not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("command", ["--help", "list", "schema"])
 def test_what_describes_configs_needs_no_tensorflow(command):
     assert heavy(command)[:2] == (0, "")

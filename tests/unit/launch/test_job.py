@@ -13,6 +13,7 @@ import pytest
 
 from pdehvd.errors import ConfigError, EnvironmentFault
 from pdehvd.launch import job, mpirun, restarts
+from pdehvd.launch.commands import TrainCommand
 from pdehvd.launch.elastic import Discovery, slots
 from pdehvd.launch.processes_spec import ElasticSpec, ProcessesSpec
 
@@ -47,7 +48,7 @@ def calls(monkeypatch, tmp_path):
         )
         fake.chmod(0o755)
         monkeypatch.setattr(mpirun, "find_mpirun", lambda: str(fake))
-        code = job.launch(["train", "a.yaml"], ProcessesSpec(**processes), np)
+        code = job.launch(TrainCommand(Path("a.yaml")), ProcessesSpec(**processes), np)
         return code, (tmp_path / "calls").read_text().splitlines()
 
     return launched
@@ -93,11 +94,19 @@ def test_without_restarts_a_death_is_the_end(calls):
 
 
 def test_a_restart_goes_on_with_the_config_of_the_run():
-    run = Path("runs/b")
-    arguments = ["train", "a.yaml", "--set", "seed=2", "--resume", "runs/a", "--quiet"]
-    expected = ["train", "runs/b/config.yaml", "--quiet", "--resume", "runs/b"]
-    assert restarts.resuming(arguments, run) == expected
-    assert restarts.resuming(expected, run) == expected
+    command = TrainCommand(Path("a.yaml"), settings=("seed=2",), resume=Path("runs/a"), quiet=True)
+    expected = ["train", "runs/b/config.yaml", "--resume", "runs/b", "--quiet"]
+    again = command.resuming(Path("runs/b"))
+    assert again.argv() == expected
+    assert again.resuming(Path("runs/b")) == again
+
+
+def test_the_words_of_a_command_are_those_that_the_command_line_takes():
+    command = TrainCommand(
+        Path("a.yaml"), 2, ("seed=2", "name=b"), (Path("p.py"),), Path("runs/a"), Path("out"), True
+    )
+    words = "train a.yaml --np 2 --set seed=2 --set name=b --plugin p.py"
+    assert command.argv() == f"{words} --resume runs/a --output out --quiet".split()
 
 
 PARENT = """
@@ -190,7 +199,7 @@ def elastic(monkeypatch, tmp_path, grants, dies=0, **section):
     monkeypatch.setattr(mpirun, "find_mpirun", lambda: str(fake))
     section = {"discovery": str(tmp_path / "hosts"), "every": 0.2, "max": 4, **section}
     processes = ProcessesSpec(elastic=ElasticSpec(**section).asking(Path(), None))
-    code = job.launch(["train", "a.yaml"], processes, 1)
+    code = job.launch(TrainCommand(Path("a.yaml")), processes, 1)
     return code, (tmp_path / "calls").read_text().splitlines()
 
 
@@ -213,7 +222,8 @@ def test_too_few_are_waited_for_and_ctrl_c_ends_the_waiting(tmp_path):
         "from pdehvd.launch.processes_spec import ElasticSpec, ProcessesSpec; "
         f"e = ElasticSpec(min=2, max=3, discovery={str(tmp_path / 'hosts')!r}); "
         "e = e.asking(Path(), None); "
-        "sys.exit(Job([], ProcessesSpec(elastic=e), 3).run())"
+        "from pdehvd.launch.commands import MeasureCommand; "
+        "sys.exit(Job(MeasureCommand(()), ProcessesSpec(elastic=e), 3).run())"
     )
     (tmp_path / "hosts").write_text("localhost:1")
     command = [sys.executable, "-c", program]
@@ -288,4 +298,4 @@ def test_a_launch_that_can_write_nowhere_says_so(monkeypatch, section, told):
 
     monkeypatch.setattr(job.tempfile, "TemporaryDirectory", refuse)
     with pytest.raises(EnvironmentFault, match=f"Permission denied.*{told}|{told}.*Permission"):
-        job.launch(["train"], ProcessesSpec(**section), 2)
+        job.launch(TrainCommand(Path("a.yaml")), ProcessesSpec(**section), 2)

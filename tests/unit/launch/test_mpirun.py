@@ -4,6 +4,7 @@ import pytest
 
 from pdehvd.errors import EnvironmentFault
 from pdehvd.launch import job, mpirun
+from pdehvd.launch.commands import TrainCommand
 from pdehvd.launch.processes_spec import ProcessesSpec
 
 
@@ -54,7 +55,7 @@ def test_exit_code_of_the_processes_is_returned(monkeypatch, tmp_path):
     fake.write_text("#!/bin/sh\nexit 4\n")
     fake.chmod(0o755)
     monkeypatch.setattr(mpirun, "find_mpirun", lambda: str(fake))
-    assert job.launch(["train"], ProcessesSpec(), 2) == 4
+    assert job.launch(TrainCommand(Path("a.yaml")), ProcessesSpec(), 2) == 4
 
 
 def test_open_mpi_gets_a_home_where_there_is_none(monkeypatch):

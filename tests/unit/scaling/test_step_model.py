@@ -209,9 +209,8 @@ def test_a_sweep_interleaves_repeats_and_runs_one_process_once():
     assert names == [one.format(repeat) for repeat in (1, 2) for one in once]
 
 
-def test_the_words_of_a_run():
-    words = planned().arguments(sweep.Case("weak", 2, 1), Path("out"))
-    settings = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
+def test_the_settings_of_a_run():
+    settings = planned().command(sweep.Case("weak", 2, 1), Path("out")).settings
     assert settings[0] == "seed=3" and "scaling.mode=weak" in settings
     assert "processes.threads=1" in settings and "training.steps=80" in settings
 
