@@ -1,11 +1,13 @@
 """What the MPI library is asked, without joining anybody."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from pdehvd.errors import EnvironmentFault
 from pdehvd.launch import job, mpi_library, ranks
+from pdehvd.launch.commands import TrainCommand
 from pdehvd.launch.processes_spec import ElasticSpec, ProcessesSpec
 
 
@@ -62,4 +64,4 @@ def test_an_elastic_job_tries_the_settings_before_it_starts(granted, tmp_path, m
     (tmp_path / "hosts").write_text(granted)
     spec = ElasticSpec(max=2, discovery="hosts").asking(tmp_path, None)
     with pytest.raises(EnvironmentFault, match="unset OMPI_MCA_pml"):
-        job.launch(["train", "a.yaml"], ProcessesSpec(elastic=spec), 2)
+        job.launch(TrainCommand(Path("a.yaml")), ProcessesSpec(elastic=spec), 2)
