@@ -15,7 +15,7 @@ class Command(Protocol):
         """Return the words after the name of the program."""
 
     def resuming(self, run: Path) -> Command:
-        """Return the command that goes on with the run in a directory."""
+        """Return the command that continues the run in a directory."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class TrainCommand:
         ]
 
     def resuming(self, run: Path) -> TrainCommand:
-        """Return the command that goes on with a run.
+        """Return the command that continues a run.
 
         The config is that of the run, with all settings in it: the file may have changed meanwhile.
         """
@@ -52,7 +52,7 @@ class TrainCommand:
 
 @dataclass(frozen=True)
 class MeasureCommand:
-    """A command that measures something, and begins anew whenever it is started."""
+    """A command that measures something, from the beginning each time it is started."""
 
     words: tuple[str, ...]
 
