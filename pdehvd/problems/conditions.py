@@ -9,12 +9,13 @@ import numpy as np
 import sympy
 
 from pdehvd.errors import ConfigError, Path, nearest
+from pdehvd.numerics.compiling import compile_numpy
 from pdehvd.numerics.derivatives import internal, normal_names, partial_of
 from pdehvd.numerics.expressions import parse_number, symbol
 from pdehvd.problems.block import Language, Source, Term
 from pdehvd.problems.condition_spec import ConditionSpec, Text
 from pdehvd.problems.geometry import Domain
-from pdehvd.problems.integrals import integral_source
+from pdehvd.problems.integrals import IntegralSource, integral_source
 from pdehvd.problems.measured import read_measured
 from pdehvd.problems.periodic import join_faces
 from pdehvd.problems.regions import Region
@@ -198,6 +199,26 @@ def _refuse_at(spec: ConditionSpec, site: Site) -> None:
     )
 
 
+def _check_empty(
+    source: IntegralSource, value: sympy.Expr, rest: list[str], places: np.ndarray, site: Site
+) -> None:
+    """Raise `ConfigError` where an integral over nothing, which is 0, shall be something else.
+
+    So it is at the two ends of a disk, and between the parts of a domain.
+    """
+    (wanted,) = compile_numpy([value], rest)(dict(zip(rest, places.T, strict=True)))
+    asked = np.abs(wanted) > 1e-6 * np.abs(wanted).max()
+    wrong = np.flatnonzero(~source.weights.any(axis=1) & asked)
+    if wrong.size:
+        place = ", ".join(f"{n} = {at:g}" for n, at in zip(rest, places[wrong[0]], strict=True))
+        raise ConfigError(
+            f"nothing of the domain lies at {place}, so the integral is 0 there, and not "
+            f"{wanted[wrong[0]]:g}",
+            (*site.path, "equal"),
+            "an expression that vanishes there, or other places under 'at'",
+        )
+
+
 def _integral(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]]:
     domain, names = site.domain, list(site.domain.names)
     over = [spec.over] if isinstance(spec.over, str) else spec.over or names
@@ -244,4 +265,6 @@ def _integral(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]
     value = site.language.function(
         spec.equal if spec.equal is not None else 0, (*site.path, "equal"), rest
     )
+    if not set(site.language.unknowns) & {free.name for free in value.free_symbols}:
+        _check_empty(source, value, rest, others[:, [names.index(name) for name in rest]], site)
     return source, [symbol(internal("quadrature")) * integrand - value / source.points_per_item]

@@ -21,9 +21,9 @@ SQUARE = {"rectangle": {"from": [-1, -1], "to": [1, 1]}}
 CUBE = {"cuboid": {"from": [-1, -1, -1], "to": [1, 1, 1]}}
 
 
-def integral_block(geometry, coordinates="xy", over=None, at=None, **more):
+def integral_block(geometry, coordinates="xy", over=None, at=None, equal=0, **more):
     names = dict.fromkeys(coordinates) | more
-    condition = {"integral": "u", "equal": 0}
+    condition = {"integral": "u", "equal": equal}
     condition |= {"over": over} if over else {}
     condition |= {"at": at} if at else {}
     spec = PDESpec(
@@ -395,6 +395,28 @@ def test_no_section_is_refused(geometry, at, message):
     with pytest.raises(ConfigError, match=message) as caught:
         integral_block(geometry, over="y", at=at)
     assert caught.value.path == ("problem", "conditions", "total", "at")
+
+
+APART = {"union": [SQUARE, {"rectangle": {"from": [2, 0], "to": [3, 1]}}]}
+
+
+@pytest.mark.parametrize("equal", ["2*sqrt(2.25 - (x - 0.5)^2)", 0])
+def test_a_section_without_extent_may_be_zero(equal):
+    source = integral_block(DISK, over="y", equal=equal).blocks[1].source
+    assert not source.weights[[0, -1]].any() and source.weights[1:-1].any(axis=1).all()
+
+
+@pytest.mark.parametrize(
+    ("geometry", "equal", "told"),
+    [
+        (DISK, 3, "nothing of the domain lies at x = -1, so the integral is 0 there, and not 3"),
+        (APART, "1 + x", r"nothing of the domain lies at x = 1\.\d+, .* and not 2\.\d+"),
+    ],
+)
+def test_a_section_without_extent_cannot_be_something_else(geometry, equal, told):
+    with pytest.raises(ConfigError, match=told) as caught:
+        integral_block(geometry, over="y", equal=equal)
+    assert caught.value.path == ("problem", "conditions", "total", "equal")
 
 
 def test_a_coordinate_is_integrated_over_once():
