@@ -103,6 +103,11 @@ class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
         """The true values of the unknowns, as far as the reference knows them."""
         return {}
 
+    @property
+    def measured_fields(self) -> tuple[str, ...]:
+        """The fields of which tables hold measured values."""
+        return ()
+
     @abstractmethod
     def fields_at(self, given: object, outside: Outside) -> tuple[dict[str, np.ndarray], str]:
         """Return every field at given points, or of given inputs, by name, and a warning or "".

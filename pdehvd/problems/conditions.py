@@ -16,7 +16,7 @@ from pdehvd.problems.block import Language, Source, Term
 from pdehvd.problems.condition_spec import ConditionSpec, Text
 from pdehvd.problems.geometry import Domain
 from pdehvd.problems.integrals import IntegralSource, integral_source
-from pdehvd.problems.measured import read_measured
+from pdehvd.problems.measured import Measured, read_measured
 from pdehvd.problems.periodic import join_faces
 from pdehvd.problems.regions import Region
 from pdehvd.problems.sources import GivenSource, RegionSource
@@ -26,13 +26,17 @@ __all__ = ["ConditionSpec", "Site", "Text", "build_condition"]
 
 @dataclass(frozen=True)
 class Site:
-    """What a condition needs to know of its problem; `notes` is where it says what surprises."""
+    """What a condition needs to know of its problem.
+
+    `notes` is where it says what surprises, `measured` where it leaves its table.
+    """
 
     language: Language
     domain: Domain
     path: Path
     region_source: Callable[[Region], RegionSource]
     notes: list[str] = field(default_factory=list)
+    measured: dict[str, Measured] = field(default_factory=dict)
 
 
 def build_condition(name: str, spec: ConditionSpec, site: Site) -> tuple[Source, Term]:
@@ -152,6 +156,7 @@ def _data(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]]:
     except ConfigError as error:
         raise error.within(*site.path) from error
     site.notes.extend(found.notes)
+    site.measured[str(site.path[-1])] = found
     return found.source, [
         symbol(name) - symbol(internal(f"measured_{name}")) for name in found.fields
     ]

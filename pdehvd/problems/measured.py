@@ -23,6 +23,15 @@ class Measured:
     fields: tuple[str, ...]
     notes: tuple[str, ...]
 
+    @property
+    def x(self) -> np.ndarray:
+        """Where it was measured, [N, D]."""
+        return self.source.x
+
+    def values(self, field: str) -> np.ndarray:
+        """Return what was measured of a field, [N]."""
+        return self.source.columns[internal(f"measured_{field}")]
+
 
 def read_measured(
     file: str, wanted: Sequence[str] | None, fields: Sequence[str], domain: Domain

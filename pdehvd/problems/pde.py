@@ -17,6 +17,7 @@ from pdehvd.problems.block import Block, Language, Term, make_block
 from pdehvd.problems.conditions import ConditionSpec, Site, Text, build_condition
 from pdehvd.problems.coordinates import differentiated_by, parameter_notes, partials_in
 from pdehvd.problems.geometry import Domain, build_domain
+from pdehvd.problems.measured import Measured
 from pdehvd.problems.regions import Region
 from pdehvd.problems.sampling import Rad, Sampler, SamplingSpec
 from pdehvd.problems.shapes import GeometrySpec
@@ -30,7 +31,8 @@ from pdehvd.spec import Section, Spec, register
 class PDEProblem:
     """What must hold: blocks of residuals over a domain; the first holds the equations.
 
-    `notes` are sentences about it that a user must read before the training.
+    `notes` are sentences about it that a user must read before the training, `measured` the tables
+    of its conditions on data by their names.
     """
 
     language: Language
@@ -41,6 +43,7 @@ class PDEProblem:
     interior: RegionSource
     period: int | None
     notes: tuple[str, ...] = ()
+    measured: Mapping[str, Measured] = field(default_factory=dict)
 
     @property
     def adaptive(self) -> Rad | None:
@@ -145,7 +148,10 @@ class PDESpec(Spec):
         residuals = [e for block in blocks for term in block.terms for e in term.expressions]
         check_used(unknowns, [*residuals, *hard.values()])
         notes = (*self._notes(domain, partials, terms, unknowns), *draw.notes)
-        return PDEProblem(language, domain, tuple(blocks), unknowns, hard, interior, period, notes)
+        return PDEProblem(
+            *(language, domain, tuple(blocks), unknowns, hard, interior, period, notes),
+            measured=draw.measured,
+        )
 
     def numbers(self) -> dict[str, float]:
         """Return the constants' values; each may use those above it."""
@@ -244,6 +250,7 @@ class PDESpec(Spec):
                 ("conditions", name),
                 partial(draw.source, count=count, stream=index + 1),
                 draw.notes,
+                draw.measured,
             )
             source, term = build_condition(name, spec, site)
             blocks.append(make_block(name, source, [term], language, hard))
@@ -254,13 +261,14 @@ class PDESpec(Spec):
 class _Draw:
     """Draws points of regions; `factor` multiplies all numbers of points.
 
-    `notes` collects what conditions have to say.
+    `notes` collects what conditions have to say, `measured` their tables.
     """
 
     domain: Domain
     sampler: Sampler
     factor: int
     notes: list[str] = field(default_factory=list)
+    measured: dict[str, Measured] = field(default_factory=dict)
 
     def source(self, region: Region, count: int, stream: int) -> RegionSource:
         """Return the source of `count` points; each stream has random numbers of its own."""

@@ -10,15 +10,27 @@ _CAPTIONS = {
     "method": "Quantities that the optimizer logs.",
     "unknowns": "Unknowns of the inverse problem while they are discovered.",
     "weights": "Weights of the terms of the loss.",
+    "fit": "The network's values over the measured ones: on the line they are equal.",
     "sample_errors": "Relative L2 errors of the held-out samples.",
+}
+_MEASURED = {
+    "solution": " Circles or dots: measured values, on the section or close to it.",
+    "slices": " Dots: measured values at about these times.",
 }
 
 
-def caption(name: str, known: Collection[str], terms: int) -> str:
+def caption(name: str, known: Collection[str], terms: int, measured: Collection[str] = ()) -> str:
     """Return the caption of a picture.
 
-    `known` are the fields of which the reference knows values, `terms` counts those of the loss.
+    `known` are the fields of which the reference knows values, `terms` counts those of the loss,
+    `measured` are the fields of which tables hold values.
     """
+    field = name.partition("_")[2]
+    shown = measured if name == "solution" else {field} & set(measured)
+    return _shown(name, known, terms) + (_MEASURED.get(name.partition("_")[0], "") if shown else "")
+
+
+def _shown(name: str, known: Collection[str], terms: int) -> str:
     kind, _, field = name.partition("_")
     if name == "loss":
         several = "The loss, a weighted sum, and its terms without their weights."

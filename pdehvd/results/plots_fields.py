@@ -13,6 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from pdehvd.results.data_points import DataPoints, data_points
 from pdehvd.results.plot_style import ERRORS, OUTSIDE, VALUES, figure, in_style
 from pdehvd.results.solution import compared, span
 from pdehvd.results.trained_points import TrainedAtPoints
@@ -131,7 +132,10 @@ def _to_scale(domain: Any, section: Section) -> bool:
 
 @in_style
 def heat_maps(trained: TrainedAtPoints, sheets: list[Sheet], name: str) -> Figure:
-    """Draw a field: a row a section; columns solution, reference and error where it is known."""
+    """Draw a field: a row a section; columns solution, reference and error where it is known.
+
+    Circles on the solution are measured values, close to the section, in the same colours.
+    """
     both = name in sheets[0].truths
     columns = 3 if both else 1
     width = WIDTH if both else 4.6
@@ -141,6 +145,8 @@ def heat_maps(trained: TrainedAtPoints, sheets: list[Sheet], name: str) -> Figur
     value_scale, error_scale = _scales(sheets, name)
     for axes, shown in zip(panels, sheets, strict=True):
         image = _map(axes[0], shown, shown.values[name], VALUES, value_scale)
+        for table in data_points(trained, name):
+            _measured(axes[0], shown, table, value_scale)
         if both:
             error = shown.values[name] - shown.truths[name]
             _map(axes[1], shown, shown.truths[name], VALUES, value_scale)
@@ -207,6 +213,22 @@ def _map(axes: Axes, shown: Sheet, values: np.ndarray, colours: str, scale: Norm
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_locator(MaxNLocator(4))
     return image
+
+
+def _measured(axes: Axes, shown: Sheet, table: DataPoints, scale: Normalize) -> None:
+    """Draw measured values near a section, in the colours of the solution below them."""
+    seen = table.near(shown.bounds, shown.section.fixed).thinned()
+    across, up = seen.x[:, shown.section.horizontal], seen.x[:, shown.section.vertical]
+    axes.scatter(
+        *(across, up, 11),
+        c=seen.values,
+        cmap=VALUES,
+        norm=scale,
+        edgecolors="white",
+        linewidths=0.4,
+        clip_on=False,
+        zorder=3,
+    )
 
 
 def _label(panels: np.ndarray, sheets: list[Sheet], names: tuple[str, ...], name: str) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from pdehvd.results.data_points import DataPoints, data_points
 from pdehvd.results.plot_style import COLOURS, INK, figure, in_style
 from pdehvd.results.solution import compared, predict, span, truth
 from pdehvd.results.trained_points import TrainedAtPoints
@@ -29,11 +31,13 @@ def slices(trained: TrainedAtPoints, name: str, times: int = 4) -> Figure:
     for axes, when in zip(panels, span(bounds[time], times), strict=True):
         points[:, time] = when
         _pair(axes, points[:, space], *compared(trained, points), name)
+        for table in data_points(trained, name):
+            _dots(axes, table.near(bounds, {time: when}), space)
         axes.set_title(f"{domain.time} = {when:.4g}")
         axes.xaxis.set_major_locator(MaxNLocator(3))
         axes.set_xlabel(domain.names[space])
     panels[0].set_ylabel(name)
-    _legend(picture, panels[:1])
+    _legend(picture, panels)
     return picture
 
 
@@ -49,6 +53,8 @@ def lines(trained: TrainedAtPoints) -> Figure:
     panels = picture.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
     for axes, name in zip(panels, fields, strict=False):
         _pair(axes, points[:, 0], values, truths, name)
+        for table in data_points(trained, name):
+            _dots(axes, table, 0)
         axes.set_ylabel(name)
     if truths:
         for index, name in enumerate(truths):
@@ -83,7 +89,24 @@ def _pair(
     axes.margins(x=0.01)
 
 
+def _dots(axes: Axes, table: DataPoints, along: int) -> None:
+    """Draw measured values as dots."""
+    seen = table.thinned()
+    if len(seen.x):
+        axes.scatter(
+            *(seen.x[:, along], seen.values, 8),
+            color=INK,
+            alpha=0.6,
+            linewidths=0,
+            label="measured",
+            zorder=3,
+        )
+
+
 def _legend(picture: Figure, panels: np.ndarray) -> None:
-    """Explain the lines of all panels at once: a reference may know some of the fields only."""
-    lines = {line.get_label(): line for axes in panels for line in axes.get_lines()}
-    picture.legend(lines.values(), lines.keys(), loc="outside upper right", ncols=2)
+    """Explain what all panels show at once: a reference may know some of the fields only."""
+    shown: dict[str, Artist] = {}
+    for axes in panels:
+        handles, labels = axes.get_legend_handles_labels()
+        shown |= dict(zip(labels, handles, strict=True))
+    picture.legend(shown.values(), shown.keys(), loc="outside upper right", ncols=len(shown))

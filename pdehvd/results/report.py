@@ -161,7 +161,8 @@ def _pictures(trained: AnyRun, errors: Mapping[str, Any]) -> str:
     losses = [name for name in read(trained.directory).columns if name.startswith("loss/")]
     terms = len(set(losses) - {"loss/total"})
     return "\n".join(
-        picture(path.read_bytes(), caption(path.stem, known, terms)) for path in plot(trained)
+        picture(path.read_bytes(), caption(path.stem, known, terms, trained.measured_fields))
+        for path in plot(trained)
     )
 
 

@@ -64,6 +64,11 @@ class TrainedAtPoints(TrainedRun[PDEProblem, PDEObjective, Reference]):
         return module
 
     @property
+    def measured_fields(self) -> tuple[str, ...]:
+        tables = self.problem.measured.values()
+        return tuple(f for f in self.problem.fields if any(f in table.fields for table in tables))
+
+    @property
     def true_unknowns(self) -> dict[str, float]:
         """The true values of the unknowns that the reference knows."""
         known = {} if self.reference is None else self.reference.unknowns

@@ -39,7 +39,9 @@ class FakeRun(PointRun):
         self.directory = directory
         self.config = SimpleNamespace(name="fake", problem=SimpleNamespace(geometry=None))
         fields = tuple(functions)
-        self.problem = SimpleNamespace(coordinates=domain.names, fields=fields, domain=domain)
+        self.problem = SimpleNamespace(
+            coordinates=domain.names, fields=fields, domain=domain, measured={}
+        )
         self.functions, self.shift = functions, shift
         self.reference = Reference(functions, free) if reference else None
         self.unknowns = {}

@@ -5,6 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pdehvd.problems.measured import Measured
+from pdehvd.problems.sources import GivenSource
+from pdehvd.results.data_points import MOST
 from pdehvd.results.plots import figures, plot
 from pdehvd.results.plots_curves import curves
 from pdehvd.results.plots_fields import Section, heat_maps, sections, sheet
@@ -193,3 +196,67 @@ def test_the_place_of_a_section_is_short_however_many_coordinates_are_fixed(fake
     assert title([[0, 1]] * 50) == "48 others = 0.5"
     different = title([[0, 1 + number] for number in range(10)])
     assert different.startswith("x1 = 1, x3 = 2,") and longest(different) < 33
+
+
+def table(points, **values):
+    columns = {f"__measured_{name}": column for name, column in values.items()}
+    return Measured(GivenSource(points, columns), tuple(values), ())
+
+
+def test_measured_values_near_a_section_are_drawn_on_the_solution_only(fake):
+    run = fake("plane_time")
+    times = np.array([0.0, 0.04, 0.06, 1.0, 1.7, 2.0])
+    points = np.stack([np.full(6, 0.5), np.linspace(0.1, 0.9, 6), times], axis=1)
+    run.problem.measured = {"probe": table(points, u=np.arange(6.0))}
+    picture = figures(run)["solution_u"]
+    drawn = [axes.collections for axes in picture.axes[:9]]
+    found = [list(each[0].get_array()) if each else [] for each in drawn]
+    # A slab of 2.5 % of the two units of time on each side of t = 0, 1 and 2.
+    assert found == [[0, 1], [], [], [3], [], [], [5], [], []]
+    assert drawn[0][0].norm is picture.axes[0].get_images()[0].norm
+    np.testing.assert_allclose(drawn[0][0].get_offsets(), points[:2, :2])
+
+
+def test_slices_and_lines_show_measured_values(fake):
+    run = fake("line_time")
+    points = np.array([[-0.5, 0.01], [0.5, 0.5], [0.25, 1.0]])
+    run.problem.measured = {"probe": table(points, u=np.array([1.0, 2.0, 3.0]))}
+    picture = figures(run)["slices_u"]
+    assert [len(axes.collections) for axes in picture.axes] == [1, 0, 0, 1]
+    assert picture.axes[3].collections[0].get_offsets().tolist() == [[0.25, 3.0]]
+    (legend,) = picture.legends
+    assert [text.get_text() for text in legend.get_texts()][-1] == "measured"
+    run = fake("line")
+    run.problem.measured = {"probe": table(np.array([[1.0], [2.0]]), u=np.array([3.0, 4.0]))}
+    offsets = figures(run)["solution"].axes[0].collections[0].get_offsets()
+    assert offsets.tolist() == [[1.0, 3.0], [2.0, 4.0]]
+
+
+def test_the_fit_shows_predicted_over_measured_values(fake):
+    run = fake("plane", "uv")
+    points = np.random.default_rng(0).uniform(0, 1, (5, 2))
+    exact = run.predict(points)
+    run.problem.measured = {
+        "first": table(points, u=exact["u"] + 0.5),
+        "second": table(points[:3], u=exact["u"][:3], v=exact["v"][:3]),
+    }
+    u, v = figures(run)["fit"].axes
+    assert u.get_title() == f"u: rms difference {np.sqrt(5 / 8) / 2:.3g} at 8 points"
+    assert v.get_title() == "v: rms difference 0 at 3 points"
+    found = u.collections[0].get_offsets()
+    np.testing.assert_allclose(found, np.stack([exact["u"] + 0.5, exact["u"]], axis=1))
+    assert [text.get_text() for text in u.get_legend().get_texts()] == ["first", "second"]
+    assert v.get_legend() is None
+
+
+def test_of_a_long_table_a_part_is_drawn_and_all_is_measured(fake):
+    run = fake("line")
+    points = np.linspace(0, 10, 3 * MOST + 1)[:, None]
+    run.problem.measured = {"long": table(points, u=run.predict(points)["u"])}
+    axes = figures(run)["fit"].axes[0]
+    assert MOST / 2 < len(axes.collections[0].get_offsets()) <= MOST
+    assert axes.get_title().endswith(f"at {3 * MOST + 1:,} points")
+
+
+def test_without_tables_there_is_no_fit(fake):
+    assert "fit" not in figures(fake("line"))

@@ -132,3 +132,11 @@ def test_a_summary_may_be_given_before_it_is_written(fake, fill, tmp_path):
 
 def test_an_empty_table_is_nothing():
     assert table(("a",), []) == ""
+
+
+def test_captions_say_where_measured_values_are_drawn():
+    assert "measured values" in caption("solution_u", set(), 1, {"u"})
+    assert "measured values" in caption("slices_u", set(), 1, {"u"})
+    assert "measured values" in caption("solution", set(), 1, {"u"})
+    assert "measured" not in caption("solution_v", set(), 1, {"u"})
+    assert "measured ones" in caption("fit", set(), 1, {"u"})
