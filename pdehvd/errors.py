@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from pdehvd.synonyms import SYNONYMS, folded
 
@@ -46,6 +47,15 @@ class ConfigError(PdehvdError, ValueError):
         if self.nearest:
             text += f"; did you mean '{self.nearest}'?"
         return text
+
+
+@contextmanager
+def within(*prefix: str | int) -> Iterator[None]:
+    """Put `prefix` in front of the path of a `ConfigError` that the block raises."""
+    try:
+        yield
+    except ConfigError as error:
+        raise error.within(*prefix) from error
 
 
 class EnvironmentFault(PdehvdError):  # noqa: N818 - OSError has the other name

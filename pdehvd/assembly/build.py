@@ -18,7 +18,7 @@ from pdehvd.assembly.problem import (
 from pdehvd.assembly.trained_run import StoredParts
 from pdehvd.comm.group import Group, Solo
 from pdehvd.config.root import Config
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, within
 from pdehvd.objectives.base import Objective
 from pdehvd.training.checkpoint import blaming, open_checkpoint
 from pdehvd.training.phases import Phase
@@ -55,10 +55,8 @@ def stored_parts(
 
 def check_weights(config: Config, objective: Objective) -> None:
     """Raise `ConfigError` where the weights name a term that the loss has not."""
-    try:
+    with within("weighting"):
         config.weighting.initial(objective.terms)
-    except ConfigError as error:
-        raise error.within("weighting") from error
 
 
 def build_phases(config: Config, objective: Objective) -> tuple[Phase, ...]:
@@ -77,7 +75,7 @@ def build_phases(config: Config, objective: Objective) -> tuple[Phase, ...]:
             message = "a single optimizer does all steps"
             raise ConfigError(message, (*path, "steps"), "training.steps, or a list of phases")
         stop = None if last else start + spec.steps
-        try:
+        with within(*path):
             spec = spec.suited(objective)
             check_needs(config, objective, spec)
             steps = max((stop or config.training.steps) - start, 0)
@@ -85,8 +83,6 @@ def build_phases(config: Config, objective: Objective) -> tuple[Phase, ...]:
             # A matrix divided over ranks would add its products in an order of its own.
             group = Solo() if config.aggregation.chunked else objective.group
             phases.append(Phase(spec.build(group), stop))
-        except ConfigError as error:
-            raise error.within(*path) from error
         start = stop or start
     return tuple(phases)
 

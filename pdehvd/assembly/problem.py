@@ -6,7 +6,7 @@ from pdehvd.assembly.kind import Kind, ObjectiveT, Problem, ProblemT, ReferenceT
 from pdehvd.assembly.kind_registry import kind_named, kind_of
 from pdehvd.assembly.needs import check_items
 from pdehvd.config.root import Config
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, within
 from pdehvd.spec import Spec, registered
 
 
@@ -60,10 +60,8 @@ def reference_of(
     kind: Kind[ProblemT, ObjectiveT, ReferenceT], config: Config, problem: ProblemT
 ) -> ReferenceT | None:
     """Return the reference of a config of this kind, or None."""
-    try:
+    with within("problem", "reference"):
         return kind.build_reference(config, problem)
-    except ConfigError as error:
-        raise error.within("problem", "reference") from error
 
 
 def check_stop(config: Config) -> None:

@@ -12,7 +12,7 @@ from pdehvd.assembly.kind_registry import register_kind
 from pdehvd.assembly.needs import machine_memory
 from pdehvd.comm.group import Group
 from pdehvd.config.root import Config
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, within
 from pdehvd.models.grid_network import GridNetwork
 from pdehvd.problems.family import ParametricProblem
 from pdehvd.problems.levels import Schedule
@@ -57,10 +57,8 @@ class GridKind(Kind[ParametricProblem, "GenerativeObjective", GridReference]):
                 ("model", "norm", "sync"),
                 "global",
             )
-        try:
+        with within("aggregation"):
             count: int = hook.even_chunks(items)
-        except ConfigError as error:
-            raise error.within("aggregation") from error
         return count
 
     def build_objective(
@@ -70,10 +68,8 @@ class GridKind(Kind[ParametricProblem, "GenerativeObjective", GridReference]):
         from pdehvd.objectives.generative import GenerativeObjective
         from pdehvd.objectives.local_sums import LocalSampleSums
 
-        try:
+        with within("model"):
             network = build_grid_network(config, problem)
-        except ConfigError as error:
-            raise error.within("model") from error
         hook, parts = config.aggregation, config.training.micro_batches
         if parts > 1 and network.moments:
             raise ConfigError(
@@ -167,14 +163,10 @@ def _schedule(config: Config, problem: ParametricProblem) -> Schedule:
     levels = config.training.levels
     if levels is None:
         return problem.schedule()
-    try:
+    with within("training", "levels"):
         return levels.build(config.training.steps, problem.resolution)
-    except ConfigError as error:
-        raise error.within("training", "levels") from error
 
 
 def _check_resolution(network: GridNetwork, problem: ParametricProblem, resolution: int) -> None:
-    try:
+    with within("model"):
         network.check(problem.shape(resolution))
-    except ConfigError as error:
-        raise error.within("model") from error

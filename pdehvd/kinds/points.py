@@ -13,7 +13,7 @@ from pdehvd.assembly.kind import Kind
 from pdehvd.assembly.kind_registry import register_kind
 from pdehvd.comm.group import Group
 from pdehvd.config.root import Config
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, within
 from pdehvd.numerics.plans import Plan, plan
 from pdehvd.problems.evaluation import EVALUATION_POINTS, evaluation_points
 from pdehvd.problems.pde import PDEProblem
@@ -52,12 +52,10 @@ class PointKind(Kind[PDEProblem, "PDEObjective", Reference]):
         from pdehvd.objectives.local_sums import LocalPointSums
         from pdehvd.objectives.objective import PDEObjective
 
-        try:
+        with within("model"):
             network = config.model.build(
                 problem.domain.bounds, len(problem.fields), config.precision, problem.coordinates
             )
-        except ConfigError as error:
-            raise error.within("model") from error
         hook = config.aggregation
         reducer: PointReducer
         if hook.chunked:

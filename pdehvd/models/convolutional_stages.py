@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 
-from pdehvd.errors import ConfigError
+from pdehvd.errors import within
 from pdehvd.models.blocks import Entrance, Unit
 from pdehvd.models.convolutional import Convolutional
 from pdehvd.models.norm import NoNorm
@@ -28,10 +28,8 @@ def convolution_units(
     """
     units = []
     for number, (before, after) in enumerate(itertools.pairwise(channels)):
-        try:
+        with within("norm"):
             spec.norm.check(after)
-        except ConfigError as error:
-            raise error.within("norm") from error
         layer = Layer(spec.norm, f"{name}/unit_{number}", spec.activation, dtype)
         own = stride if number == 0 else 1
         units.append(Unit(before, after, (spec.kernel,) * dimension, layer, own))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pdehvd.errors import ConfigError, nearest
+from pdehvd.errors import ConfigError, nearest, within
 from pdehvd.models.activations import Activation, sin
 from pdehvd.models.features import Fourier, Periodic
 from pdehvd.numerics import jets
@@ -132,10 +132,8 @@ def _number(value: bool | float | str, name: str) -> float:
         return 0.0 if value is False else float(value)
     from pdehvd.numerics.expressions import parse_number  # SymPy: slow to import, rarely needed
 
-    try:
+    with within("periodic", name):
         return parse_number(value)
-    except ConfigError as error:
-        raise error.within("periodic", name) from error
 
 
 def _frequencies(width: int, part: Fourier) -> np.ndarray:

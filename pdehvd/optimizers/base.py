@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from pdehvd.comm.group import Group
-from pdehvd.errors import ConfigError, PdehvdError
+from pdehvd.errors import PdehvdError, within
 from pdehvd.models.parametrized import Layout
 from pdehvd.numerics.divided import Arrays, Stored
 from pdehvd.objectives.asked import AllAt, Point
@@ -159,10 +159,8 @@ class OptimizerSpec(Spec):
         rate = getattr(self, "learning_rate", None)
         if not isinstance(rate, Schedule):
             return self
-        try:
+        with within("learning_rate"):
             return self.model_copy(update={"learning_rate": rate.resolved(batch, steps)})
-        except ConfigError as error:
-            raise error.within("learning_rate") from error
 
     @abstractmethod
     def build(self, group: Group) -> Optimizer | HostOptimizer[AllAt]:

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import sympy
 
-from pdehvd.errors import ConfigError, Path
+from pdehvd.errors import Path, within
 from pdehvd.numerics.absorb import absorb_first_order
 from pdehvd.numerics.collapse import MultiIndex, Operator, collapse_operators
 from pdehvd.numerics.derivatives import expand_normals, field_symbols, partial_of, substitute_hard
@@ -35,21 +35,17 @@ class Language:
         """
         names = {name: symbol(name) for name in (*self.coordinates, *self.fields, *self.unknowns)}
         names |= {name: exact(value) for name, value in self.constants.items()}
-        try:
+        with within(*path):
             names |= field_symbols(text, self.fields, self.coordinates, normal=normal)
             expression = parse(text, names, fields=self.fields, coordinates=self.coordinates)
-        except ConfigError as error:
-            raise error.within(*path) from error
         return expand_normals([expression], self.fields, self.space)[0] if normal else expression
 
     def function(self, text: str | float, path: Path, names: Sequence[str]) -> sympy.Expr:
         """Parse an expression of `names`, constants and unknowns. Raises `ConfigError`."""
         known: dict[str, sympy.Basic] = {name: symbol(name) for name in (*names, *self.unknowns)}
         known |= {name: exact(value) for name, value in self.constants.items()}
-        try:
+        with within(*path):
             return parse(text, known)
-        except ConfigError as error:
-            raise error.within(*path) from error
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from pdehvd.errors import ConfigError
+from pdehvd.errors import within
 from pdehvd.numerics.expressions import check_names, compile_numpy, parse, symbol
 from pdehvd.problems.coefficients_base import CoefficientSpec, Family, Interval, Number
 from pdehvd.problems.coefficients_fields import (
@@ -114,14 +114,10 @@ class FormulaSpec(CoefficientSpec):
 
     def build(self, coordinates: Sequence[str], seed: int, stream: int) -> Formula:
         """Return the family; raises ConfigError for names without or with two meanings."""
-        try:
+        with within("parameters"):
             check_names((), coordinates, self.parameters)
-        except ConfigError as error:
-            raise error.within("parameters") from error
         places = self.places(coordinates)
         names = [coordinates[place] for place in places]
         random = self.random(seed, stream, self.draws == "sobol")
-        try:
+        with within("value"):
             return Formula(places, names, self.value, self.parameters, random)
-        except ConfigError as error:
-            raise error.within("value") from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import sympy
 
-from pdehvd.errors import ConfigError, Path, nearest
+from pdehvd.errors import ConfigError, Path, nearest, within
 from pdehvd.numerics.compiling import compile_numpy
 from pdehvd.numerics.derivatives import internal, normal_names, partial_of
 from pdehvd.numerics.expressions import parse_number, symbol
@@ -101,10 +101,8 @@ def _sides(spec: ConditionSpec, site: Site, normal: bool) -> list[sympy.Expr]:
 
 
 def _on_region(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]]:
-    try:
+    with within(*site.path, "on"):
         region = site.domain.region(spec.on or [])
-    except ConfigError as error:
-        raise error.within(*site.path, "on") from error
     if not region.oriented:
         _refuse_normals(spec, site, region)
     return site.region_source(region), _sides(spec, site, normal=True)
@@ -137,10 +135,8 @@ def _periodic(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]
             nearest(str(spec.periodic), names),
         )
     axis = names.index(spec.periodic)
-    try:
+    with within(*site.path, "periodic"):
         source = join_faces(site.domain, axis, site.region_source)
-    except ConfigError as error:
-        raise error.within(*site.path, "periodic") from error
     quantities = spec.of or list(site.language.fields)
     side = symbol(internal("side"))
     residuals = [
@@ -151,10 +147,8 @@ def _periodic(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]
 
 
 def _data(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]]:
-    try:
+    with within(*site.path):
         found = read_measured(str(spec.data), spec.fields, site.language.fields, site.domain)
-    except ConfigError as error:
-        raise error.within(*site.path) from error
     site.notes.extend(found.notes)
     site.measured[str(site.path[-1])] = found
     return found.source, [
@@ -176,10 +170,8 @@ def _points(spec: ConditionSpec, site: Site, names: list[str]) -> np.ndarray:
                 "the coordinates " + ", ".join(names),
             )
         for d, name in enumerate(names):
-            try:
+            with within(*where, name):
                 result[i, d] = parse_number(row[name], site.language.constants)
-            except ConfigError as error:
-                raise error.within(*where, name) from error
     return result
 
 
@@ -262,10 +254,8 @@ def _integral(spec: ConditionSpec, site: Site) -> tuple[Source, list[sympy.Expr]
             )
         others = np.zeros((spec.points or 16, len(names)))
         others[:, names.index(rest[0])] = np.linspace(low, high, len(others))
-    try:
+    with within(*site.path, *(["at"] if spec.at is not None else [])):
         source = integral_source(domain, axes, others, strict=spec.at is not None)
-    except ConfigError as error:
-        raise error.within(*site.path, *(["at"] if spec.at is not None else [])) from error
     integrand = site.language.residual(spec.integral or "", (*site.path, "integral"))
     value = site.language.function(
         spec.equal if spec.equal is not None else 0, (*site.path, "equal"), rest

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pdehvd.errors import ConfigError, counted
+from pdehvd.errors import ConfigError, counted, within
 from pdehvd.numerics.expressions import parse_number
 from pdehvd.problems.coordinates import find_parameters, find_time
 from pdehvd.problems.frame import Frame
@@ -116,10 +116,8 @@ def _interval(name: str, given: Any, constants: Mapping[str, float]) -> tuple[fl
         raise ConfigError(f"{given!r} is not an interval", ("coordinates", name), expected)
     ends = []
     for index, value in enumerate(given):
-        try:
+        with within("coordinates", name, index):
             ends.append(parse_number(value, constants))
-        except ConfigError as error:
-            raise error.within("coordinates", name, index) from None
     if not ends[0] < ends[1]:
         raise ConfigError(
             f"the lower bound {ends[0]:g} is not below the upper bound {ends[1]:g}",
@@ -191,10 +189,8 @@ def _placed(
     """Return the shape and the columns of its coordinates."""
     if geometry is None:
         return None, ()
-    try:
+    with within("geometry"):
         shape = geometry.build()
-    except ConfigError as error:
-        raise error.within("geometry") from None
     for leaf in shape.leaves():
         for label in leaf.names:
             if label in ("interior", "boundary", *names):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pdehvd.errors import ConfigError, counted, nearest
+from pdehvd.errors import ConfigError, counted, nearest, within
 from pdehvd.numerics.derivatives import internal
 from pdehvd.problems.data import Table, open_table
 from pdehvd.problems.geometry import Domain
@@ -49,14 +49,12 @@ def read_measured(
                 "one of " + ", ".join(fields),
                 nearest(field, fields),
             )
-    try:
+    with within("data"):
         table = open_table(file)
         measured = tuple(wanted or _held(table, fields))
         columns = table.rows([*domain.names, *measured])
         points = fitted(domain, np.stack([columns[name] for name in domain.names], 1))
         _check_inside(table, points)
-    except ConfigError as error:
-        raise error.within("data") from error
     source = GivenSource(
         points.x, {internal(f"measured_{field}"): columns[field] for field in measured}
     )

@@ -9,7 +9,7 @@ import numpy as np
 import sympy
 from pydantic import Field, PositiveInt, model_validator
 
-from pdehvd.errors import ConfigError, nearest
+from pdehvd.errors import ConfigError, nearest, within
 from pdehvd.numerics.derivatives import NETWORK, check_names, field_symbols, partial_of
 from pdehvd.numerics.expressions import parse, parse_number, parse_relation, symbol
 from pdehvd.numerics.functions import exact
@@ -94,14 +94,10 @@ class ParametricSpec(Spec):
 
         Raises `ConfigError` whose path starts with `problem` or `sampling`.
         """
-        try:
+        with within("sampling"):
             samples = sampling.build(seed, factor)
-        except ConfigError as error:
-            raise error.within("sampling") from error
-        try:
+        with within("problem"):
             return _Builder(self).build(seed, samples, sampling.held_out)
-        except ConfigError as error:
-            raise error.within("problem") from error
 
 
 class _Builder:
@@ -168,11 +164,9 @@ class _Builder:
             name: symbol(name) for name in (*self.coordinates, *fields, *plain)
         }
         names |= {name: exact(value) for name, value in self.constants.items()}
-        try:
+        with within(*path):
             names |= field_symbols(text, fields, self.coordinates)
             return parse(text, names, fields=fields, coordinates=self.coordinates)
-        except ConfigError as error:
-            raise error.within(*path) from error
 
     def _of_inputs(self, text: Text, *path: str) -> sympy.Expr:
         return self._parsed(text, path, plain=self.inputs)
@@ -262,7 +256,5 @@ class _Builder:
 
 def _at(path: Sequence[str], function: Any, *arguments: Any) -> Any:
     """Call a function; an error of the config names the path."""
-    try:
+    with within(*path):
         return function(*arguments)
-    except ConfigError as error:
-        raise error.within(*path) from error

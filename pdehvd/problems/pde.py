@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import sympy
 from pydantic import Field
 
-from pdehvd.errors import ConfigError, nearest
+from pdehvd.errors import ConfigError, nearest, within
 from pdehvd.numerics.derivatives import Partial, check_names, partial_of
 from pdehvd.numerics.expressions import parse_number
 from pdehvd.problems.block import Block, Language, Term, make_block
@@ -116,14 +116,10 @@ class PDESpec(Spec):
         shared = [
             name for name, spec in self.conditions.items() if spec.sampled and spec.points is None
         ]
-        try:
+        with within("sampling"):
             wanted = sampling.condition_counts(shared)
-        except ConfigError as error:
-            raise error.within("sampling") from error
-        try:
+        with within("problem"):
             return self._built(sampling, wanted, seed, factor)
-        except ConfigError as error:
-            raise error.within("problem") from error
 
     def _built(
         self, sampling: SamplingSpec, wanted: Mapping[str, int], seed: int, factor: int
@@ -157,10 +153,8 @@ class PDESpec(Spec):
         """Return the constants' values; each may use those above it."""
         values: dict[str, float] = {}
         for name, text in self.constants.items():
-            try:
+            with within("constants", name):
                 values[name] = parse_number(text, values)
-            except ConfigError as error:
-                raise error.within("constants", name) from error
         return values
 
     def _check_names(self) -> None:
@@ -180,10 +174,8 @@ class PDESpec(Spec):
         """Return the derivatives that the equations name."""
         found = []
         for name, text in self.equations.items():
-            try:
+            with within("equations", name):
                 found += partials_in([text], self.fields, list(self.coordinates))
-            except ConfigError as error:
-                raise error.within("equations", name) from error
         return found
 
     def _notes(

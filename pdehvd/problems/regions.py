@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from pdehvd.errors import ConfigError, nearest
+from pdehvd.errors import ConfigError, nearest, within
 from pdehvd.numerics.expressions import exact, parse_relation, symbol
 from pdehvd.numerics.syntax import names_in
 from pdehvd.problems.frame import Frame
@@ -134,10 +134,8 @@ def parse_region(frame: Frame, text: str | Sequence[str]) -> Region:
         raise ConfigError("an empty list names no region", expected="interior, boundary, 'x = 0'")
     groups = []
     for index, one in enumerate(text):
-        try:
+        with within(index):
             groups.append(_highest(_parse(frame, one)))
-        except ConfigError as error:
-            raise error.within(index) from None
     if len({group[0].dimension for group in groups}) > 1:
         raise ConfigError(
             f"{', '.join(text)} have different dimensions", expected="a condition for each"

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pdehvd.errors import ConfigError, counted, nearest
+from pdehvd.errors import ConfigError, counted, nearest, within
 from pdehvd.problems.sequences import (
     Grid,
     Halton,
@@ -63,10 +63,8 @@ def _counts(value: Any) -> Any:
         return _whole(value)
     counts = {}
     for name, count in value.items():
-        try:
+        with within(name):
             counts[name] = _whole(count)
-        except ConfigError as error:
-            raise error.within(name) from None
     return counts
 
 

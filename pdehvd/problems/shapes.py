@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from pdehvd.errors import ConfigError, nearest
+from pdehvd.errors import ConfigError, nearest, within
 from pdehvd.problems.shapes_arguments import (
     Corners,
     CuboidCorners,
@@ -121,10 +121,8 @@ class StlSpec(ShapeSpec):
     scale: Positive = 1.0
 
     def _shape(self) -> Shape:
-        try:
+        with within("stl"):
             return read_mesh(Path(self.stl), self.scale)
-        except ConfigError as error:
-            raise error.within("stl") from None
 
 
 class MeshSpec(ShapeSpec):
@@ -134,23 +132,17 @@ class MeshSpec(ShapeSpec):
     scale: Positive = 1.0
 
     def _shape(self) -> Shape:
-        try:
+        with within("mesh"):
             return read_mesh(Path(self.mesh), self.scale)
-        except ConfigError as error:
-            raise error.within("mesh") from None
 
 
 def _join(key: str, make: Callable[[list[Shape]], Shape], parts: list[Any]) -> Shape:
     shapes = []
     for index, part in enumerate(parts):
-        try:
+        with within(key, index):
             shapes.append(part.build())
-        except ConfigError as error:
-            raise error.within(key, index) from None
-    try:
+    with within(key):
         return make(shapes)
-    except ConfigError as error:
-        raise error.within(key) from None
 
 
 class UnionSpec(ShapeSpec):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sympy
 
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, within
 from pdehvd.numerics.expressions import parse_number
 from pdehvd.spec import Spec
 
@@ -38,10 +38,8 @@ def build_unknowns(
     result = []
     for name, spec in specs.items():
         full = spec if isinstance(spec, UnknownSpec) else UnknownSpec(initial=spec)
-        try:
+        with within("unknowns", name):
             initial = parse_number(full.initial, constants)
-        except ConfigError as error:
-            raise error.within("unknowns", name) from error
         if full.positive and not initial > 0:
             raise ConfigError(
                 f"a positive unknown starts at {initial}",

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from pydantic import Field
 
-from pdehvd.errors import ConfigError, nearest
+from pdehvd.errors import ConfigError, nearest, within
 from pdehvd.numerics.expressions import parse_number
 from pdehvd.spec import Spec
 
@@ -67,10 +67,8 @@ def number(value: Number, constants: Mapping[str, float], *path: str) -> float:
 
     Raises ConfigError with `path` when it is neither.
     """
-    try:
+    with within(*path):
         return parse_number(value, constants)
-    except ConfigError as error:
-        raise error.within(*path) from None
 
 
 def positive(value: Number, constants: Mapping[str, float], *path: str) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import sympy
 from pydantic import Field
 
-from pdehvd.errors import ConfigError, nearest
+from pdehvd.errors import ConfigError, nearest, within
 from pdehvd.numerics.expressions import compile_numpy, parse, symbol
 from pdehvd.reference.base import Number, Reference, ReferenceSpec
 from pdehvd.spec import register
@@ -74,8 +74,6 @@ class Exact(ReferenceSpec, extra="allow"):
         expressions = {}
         for name in fields:
             if name in forms:
-                try:
+                with within(name):
                     expressions[name] = parse(forms[name], symbols)
-                except ConfigError as error:
-                    raise error.within(name) from None
         return ExactReference(coordinates, expressions, unknowns, self.up_to_constant)

@@ -16,7 +16,7 @@ from scipy.interpolate import (
 )
 from scipy.spatial import QhullError
 
-from pdehvd.errors import ConfigError, counted
+from pdehvd.errors import ConfigError, counted, within
 from pdehvd.problems.data import Table, open_table
 from pdehvd.problems.rounding import roundings
 from pdehvd.reference.base import Reference, ReferenceSpec
@@ -145,13 +145,11 @@ class File(ReferenceSpec):
         constants: Mapping[str, float],
     ) -> TableReference:
         """Return the reference. Raises ConfigError for a file that does not fit the problem."""
-        try:
+        with within("path"):
             table = open_table(self.path)
             held = self.fields or self._held(table, fields)
             found = table.columns([*coordinates, *held])
             _check_axes(table, coordinates, held)
-        except ConfigError as error:
-            raise error.within("path") from None
         try:
             columns = [found[name] for name in coordinates]
             values = {name: found[name] for name in held}

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from pdehvd.errors import ConfigError, nearest
+from pdehvd.errors import ConfigError, nearest, within
 from pdehvd.problems.archives import read_hdf5, read_npz, reading, real
 
 T = TypeVar("T")
@@ -70,11 +70,8 @@ def read_fields_file(
 
 
 def _opened(file: Path, reader: Callable[[Path], T]) -> T:
-    try:
-        with reading(file):
-            return reader(file)
-    except ConfigError as error:
-        raise error.within("field") from error
+    with within("field"), reading(file):
+        return reader(file)
 
 
 def _chosen(
