@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from pdehvd.assembly.cost import Cost
 from pdehvd.assembly.judge import Judge
@@ -19,6 +19,9 @@ from pdehvd.errors import ConfigError
 from pdehvd.objectives.base import Objective
 from pdehvd.spec import Spec
 from pdehvd.training.evaluator import Evaluator
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class Problem(Protocol):
@@ -98,6 +101,14 @@ class Kind(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
     @abstractmethod
     def cost(self, config: Config, objective: ObjectiveT, processes: int) -> Cost:
         """Return estimates of what a step costs; they need not build anything."""
+
+    def domain_picture(self, problem: ProblemT) -> Figure:
+        """Return a picture of where what must hold. Raises `ConfigError` for what has none."""
+        raise ConfigError(
+            f"only a problem at points has a picture of its domain, not one for {self.networks}",
+            (),
+            "no --plot",
+        )
 
     def judge(
         self, config: Config, objective: ObjectiveT, reference: ReferenceT | None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pdehvd.cli.options import ConfigFile, Plugins, Processes, Settings
+from pdehvd.cli.options import ConfigFile, Force, Plugins, Processes, Settings
 from pdehvd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -76,12 +76,28 @@ def train(
 
 
 def check(
-    config: ConfigFile, np: Processes = None, settings: Settings = None, plugin: Plugins = None
+    config: ConfigFile,
+    np: Processes = None,
+    settings: Settings = None,
+    plugin: Plugins = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="draw the domain, the conditions and the data"),
+    ] = None,
+    force: Force = False,
 ) -> None:
     """Validate a config, print it with all defaults, and what it will cost."""
     from pdehvd.config.root import dump
 
+    if plot is not None:
+        from pdehvd.results.domain_file import check_picture
+
+        check_picture(plot, force)
     loaded, cost = _examined(config, np, settings, plugin)
+    if plot is not None:
+        from pdehvd.results.domain_file import draw_domain
+
+        draw_domain(loaded, plot)
     from pdehvd.results.tables import show_cost
 
     print(dump(loaded))

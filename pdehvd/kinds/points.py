@@ -21,6 +21,8 @@ from pdehvd.reference.base import Reference
 from pdehvd.spec import data_files
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from pdehvd.assembly.trust.judge import PointJudge
     from pdehvd.kinds.points_run import PointRun
     from pdehvd.objectives.objective import PDEObjective
@@ -85,6 +87,11 @@ class PointKind(Kind[PDEProblem, "PDEObjective", Reference]):
         from pdehvd.assembly.trust.judge import PointJudge
 
         return PointJudge(config, objective.problem, reference)
+
+    def domain_picture(self, problem: PDEProblem) -> Figure:
+        from pdehvd.results.plots_domain import domain_picture
+
+        return domain_picture(problem)
 
     def cost(self, config: Config, objective: PDEObjective, processes: int) -> Cost:
         """Estimate from the sizes alone.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pdehvd.results.trained_points import TrainedAtPoints
+if TYPE_CHECKING:
+    from pdehvd.results.trained_points import TrainedAtPoints
 
-# A picture shows at most so many points of a table.
+# A picture shows at most so many points of a table, or of a condition.
 MOST = 2000
 # Points so close to a section, as a part of the coordinate's extent, are drawn on it.
 SLAB = 0.025
@@ -31,9 +33,19 @@ class DataPoints:
         return DataPoints(self.table, self.x[close], self.values[close])
 
     def thinned(self) -> DataPoints:
-        """Return at most `MOST` points, evenly taken from all of the table."""
-        step = max(1, -(-len(self.x) // MOST))
-        return DataPoints(self.table, self.x[::step], self.values[::step])
+        """Return at most `MOST` points."""
+        drawn = some_of(len(self.x))
+        return DataPoints(self.table, self.x[drawn], self.values[drawn])
+
+
+def some_of(count: int) -> np.ndarray:
+    """Return at most `MOST` of the numbers 0 .. count - 1, always the same ones.
+
+    They are random, for every second point of a table or of a sequence may be one half of space.
+    """
+    if count <= MOST:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(0).choice(count, MOST, replace=False))
 
 
 def data_points(trained: TrainedAtPoints, field: str) -> list[DataPoints]:
