@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pdehvd.assembly.cost import Cost
+from pdehvd.assembly.kind import Problem
 from pdehvd.assembly.kind_registry import kind_of
 from pdehvd.assembly.problem import build_problem, build_reference, check_stop
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import Config
 from pdehvd.config.yaml_source import Source
-from pdehvd.errors import ConfigError
 from pdehvd.launch.tensorflow_import import import_tensorflow
 from pdehvd.launch.threads import check_cores
 
@@ -22,19 +22,29 @@ class _Planned(Solo):
         self.size = size
 
 
+def examine_problem(config: Config, source: Source, processes: int = 1) -> Problem:
+    """Return the problem; raise what can be refused without a reference, a network and TensorFlow.
+
+    Raises `ConfigError` with file, line and path: names in expressions, conditions outside the
+    domain, data files, more processes than points.
+    """
+    with source.locating():
+        problem = build_problem(config, processes)
+        config.aggregation.check(_Planned(processes))
+        check_stop(config)
+    return problem
+
+
 def examine(config: Config, source: Source, processes: int = 1) -> Cost:
     """Build a run's parts without running anything, and estimate what it will cost.
 
-    Raises `ConfigError` with file, line and path for all that only shows when parts are built:
-    names in expressions, conditions outside the domain, data files, more processes than points.
+    Raises `ConfigError` with file, line and path for all that only shows when parts are built.
     """
-    try:
+    with source.locating():
         check_cores(config.processes, processes)
-        kind = kind_of(config)
-        problem = build_problem(config, processes)
-        config.aggregation.check(_Planned(processes))
+    kind, problem = kind_of(config), examine_problem(config, source, processes)
+    with source.locating():
         reference = build_reference(config, problem)
-        check_stop(config)
         # What is refused without TensorFlow is refused at once.
         import_tensorflow()
         from pdehvd.assembly.build import build_objective, build_phases, check_weights
@@ -43,8 +53,6 @@ def examine(config: Config, source: Source, processes: int = 1) -> Cost:
         check_weights(config, objective)
         kind.check_memory(config, objective)
         build_phases(config, objective)
-    except ConfigError as error:
-        raise source.located(error) from error
     warnings = tuple(one.text for one in kind.judge(config, objective, reference).before)
     cost = kind.cost(config, objective, processes)
     return replace(cost, notes=problem.notes, warnings=warnings)

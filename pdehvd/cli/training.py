@@ -37,6 +37,7 @@ def train(
     ] = None,
 ) -> int:
     """Train on this machine's processes, or as one of those that a launcher started."""
+    from pdehvd.assembly.examine import examine_problem
     from pdehvd.assembly.run_directory import find
     from pdehvd.config.launch_settings import LaunchSettings
     from pdehvd.config.root import load_config
@@ -63,12 +64,14 @@ def train(
             _examined(config, count, settings, plugin)
         if count > 1 or processes.survived:
             if not plugin:
-                # Otherwise the processes would start first, to find the same mistakes.
-                load_config(config, *given)
+                # What is refused anyway starts no processes; how many an elastic job has is open.
+                examine_problem(*load_config(config, *given), 1 if processes.elastic else count)
             return job.launch(command, processes, count)
     if launch.exact:
         settle_threads(command)
     loaded, source = load_config(config, *given)
+    if not joined:
+        examine_problem(loaded, source)
     import_tensorflow()
     from pdehvd.experiment.run import train as train_here
 

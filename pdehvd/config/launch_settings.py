@@ -67,10 +67,8 @@ class LaunchSettings:
         Raises `ConfigError` where they need more cores than there are.
         """
         processes = _told(self._processes, self.folder, np, discovery)
-        try:
+        with self.source.locating():
             check_cores(processes, processes.np or 1)
-        except ConfigError as error:
-            raise self.source.located(error) from error
         return processes.model_copy(update={"threads": 1}) if self.exact else processes
 
     @cached_property

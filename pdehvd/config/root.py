@@ -201,10 +201,8 @@ def load_config(
         advice = "".join(f"\nthis run was trained with --plugin {file}" for file in missing)
         raise LocatedError(f"{error}{advice}") from error
     if not look:
-        try:
+        with source.locating():
             check_there(source.folder, config)
-        except ConfigError as error:
-            raise source.located(error) from error
     return config, source
 
 

@@ -7,7 +7,8 @@ text (YAML 1.1 would turn the key `on` into `True`). Keys are always text.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path as File
 from typing import Any, NamedTuple
@@ -64,6 +65,14 @@ class Source:
     def located(self, error: ConfigError) -> LocatedError:
         """Return the error with its place in front; an error that has one stays as it is."""
         return error if isinstance(error, LocatedError) else LocatedError(self.line(error))
+
+    @contextmanager
+    def locating(self) -> Iterator[None]:
+        """Put its place in front of a `ConfigError` that the block raises."""
+        try:
+            yield
+        except ConfigError as error:
+            raise self.located(error) from error
 
 
 class _Loader(yaml.SafeLoader):
