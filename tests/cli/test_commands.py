@@ -16,6 +16,7 @@ from pdehvd.config.yaml_source import parse_source, read_source
 from pdehvd.errors import EnvironmentFault
 from pdehvd.experiment import run as run_module
 from pdehvd.launch import job
+from pdehvd.launch.commands import TrainCommand
 from tests.support.commands import CONFIG, Type
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -139,8 +140,8 @@ def test_the_schema_accepts_what_runs_and_refuses_what_does_not(type_: Type, her
 def launched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], int]]:
     calls: list[tuple[list[str], int]] = []
 
-    def start(arguments: list[str], processes: object, np: int) -> int:
-        calls.append((arguments, np))
+    def start(command: TrainCommand, processes: object, np: int) -> int:
+        calls.append((command.argv(), np))
         return 4
 
     monkeypatch.setattr(job, "launch", start)
