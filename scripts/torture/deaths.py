@@ -21,7 +21,8 @@ STEP = 27
 SAVED = 30
 EVALUATED = 20
 _REST = 0.3
-_FULL = 1000
+# Less than any array of a checkpoint.
+_FULL = 100
 
 
 class Death(Callback):
@@ -157,7 +158,7 @@ class AtEnd(Death):
 
 
 class FullDisk(Death):
-    """The system takes no more than a thousand bytes a file from the next checkpoint on."""
+    """The system takes no more than a hundred bytes a file from the next checkpoint on."""
 
     def before_checkpoint(self, state: TrainState) -> None:
         if state.step == SAVED and self.due:
