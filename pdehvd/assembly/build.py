@@ -44,8 +44,8 @@ def stored_parts(
     """Return the parts of a run in a directory, on one process, and its state at a checkpoint."""
     problem = problem_of(kind, config, 1)
     objective = _objective(kind, config, problem, Solo())
+    stored = open_checkpoint(directory, which)
     with blaming(directory):
-        stored = open_checkpoint(directory, which)
         check_network(stored, objective)
         state = TrainState.of(stored)
     return StoredParts(

@@ -273,3 +273,13 @@ def test_another_file_at_the_relative_path_of_a_moved_run(
     done = type_("evaluate", "latest")
     ends(done, 0)
     assert "warning" not in done.err
+
+
+def test_a_damaged_run_is_named_once(type_: Type, here: Path) -> None:
+    assert type_("train", "small.yaml").code == 0
+    run = (here / "runs/latest").resolve()
+    for file in run.glob("checkpoints/step-*/index.json"):
+        file.write_text("{")
+    answer = type_("evaluate", run)
+    assert answer.code == 2 and "is damaged" in answer.err
+    assert answer.err.startswith(f"{run} has no checkpoint") and f"{run}:" not in answer.err
