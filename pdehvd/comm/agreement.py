@@ -1,13 +1,16 @@
-"""Do all ranks hold the same? Digests of bytes are gathered and compared, alike on all ranks."""
+"""What ranks must agree on: digests that are compared, and answers that rank 0 gives for all."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from pdehvd.errors import ConfigError
 
 if TYPE_CHECKING:
     from pdehvd.comm.group import Group
@@ -46,6 +49,22 @@ def usual(values: Sequence[bytes]) -> int:
 def _gathered(group: Group, digests: Sequence[bytes], name: str) -> list[bytes]:
     rows = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, _BYTES)
     return [row.tobytes() for row in group.gather_numpy(rows, name)]
+
+
+def from_rank_0(group: Group, answer: Callable[[], bytes]) -> bytes:
+    """Return what rank 0 answers on every rank; raise its `ConfigError` on all ranks alike."""
+    message, fault = b"", None
+    if group.rank == 0:
+        try:
+            message = b"+" + answer()
+        except ConfigError as error:
+            message, fault = b"-" + os.fsencode(str(error)), error
+    message = group.broadcast_bytes(message)
+    if fault is not None:
+        raise fault
+    if message[:1] == b"-":
+        raise ConfigError(os.fsdecode(message[1:]))
+    return message[1:]
 
 
 def gather_texts(group: Group, text: str, name: str) -> list[str]:

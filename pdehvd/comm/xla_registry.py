@@ -43,7 +43,7 @@ def complaint() -> str:
     """Return what this TensorFlow lacks, and which way the numbers go instead; empty if nothing."""
     try:
         loaded = ctypes.CDLL(str(library()))
-        missing = [told for name, told in FUNCTIONS.items() if not hasattr(loaded, name)]
+        missing = [signature for name, signature in FUNCTIONS.items() if not hasattr(loaded, name)]
     except OSError:
         missing = [library().name]
     if not missing:

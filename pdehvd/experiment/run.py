@@ -14,6 +14,7 @@ from pdehvd.assembly import run_directory as folder
 from pdehvd.assembly.build import build_parts
 from pdehvd.assembly.kind_registry import kind_of
 from pdehvd.comm import backend
+from pdehvd.comm.agreement import from_rank_0
 from pdehvd.comm.group import Group
 from pdehvd.comm.timed_group import TimedGroup
 from pdehvd.comm.watchdog import Watchdog
@@ -182,21 +183,16 @@ def _directory(
     config: Config, group: Group, resume: Path | None, output: Path | None, lock: folder.Lock
 ) -> Path:
     """Return the run directory: rank 0 chooses it and tells the others, or why it could not."""
-    answer = b""
-    if group.rank == 0:
-        try:
-            base = Path(output or config.output or "runs").resolve()
-            chosen = folder.find(resume) if resume else folder.create(base, config.name)
-            # Ranks of a job that has just died may still be on their way out.
-            lock.take(chosen, seconds=_LEAVING)
-            restarts.note_run(chosen)
-            answer = b"+" + os.fsencode(chosen)
-        except ConfigError as error:
-            answer = b"-" + os.fsencode(str(error))
-    answer = group.broadcast_bytes(answer)
-    if answer[:1] == b"-":
-        raise ConfigError(os.fsdecode(answer[1:]))
-    return Path(os.fsdecode(answer[1:]))
+
+    def choose() -> bytes:
+        base = Path(output or config.output or "runs").resolve()
+        chosen = folder.find(resume) if resume else folder.create(base, config.name)
+        # Ranks of a job that has just died may still be on their way out.
+        lock.take(chosen, seconds=_LEAVING)
+        restarts.note_run(chosen)
+        return os.fsencode(chosen)
+
+    return Path(os.fsdecode(from_rank_0(group, choose)))
 
 
 def _stored(place: Place) -> StoredState | None:

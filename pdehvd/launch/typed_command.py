@@ -23,5 +23,5 @@ def typed() -> list[str]:
 
 def program() -> list[str]:
     """Return the words that start this program where no environment is activated."""
-    beside = Path(sys.executable).with_name("pdehvd")
-    return [str(beside)] if beside.exists() else [sys.executable, "-m", "pdehvd"]
+    installed = Path(sys.executable).with_name("pdehvd")
+    return [str(installed)] if installed.exists() else [sys.executable, "-m", "pdehvd"]

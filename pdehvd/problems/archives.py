@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -29,12 +28,10 @@ def reading(file: Path | str) -> Iterator[None]:
         raise ConfigError(f"cannot read {file}: {' '.join(reason.split())[:_LONGEST]}") from error
 
 
-def read_npz(file: Path | BytesIO) -> dict[str, np.ndarray]:
-    """Return the arrays of an NPZ file, or of its bytes, by name."""
+def read_npz(file: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of an NPZ file by name."""
     with ZipFile(file) as archive:
         _check_size(sum(entry.file_size for entry in archive.infolist()))
-    if isinstance(file, BytesIO):
-        file.seek(0)
     with np.load(file, allow_pickle=False) as arrays:
         return {name: np.asarray(arrays[name]) for name in arrays.files}
 

@@ -10,20 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pdehvd.comm.agreement import from_rank_0
 from pdehvd.comm.group import Group, Solo
 from pdehvd.errors import ConfigError
 from pdehvd.training.callback import Callback, Change
+from pdehvd.training.checkpoint_index import INDEX, check_files, is_old, is_whole, read_index
 from pdehvd.training.durable import remove, remove_leftovers, sync_folder, temporary
-from pdehvd.training.stored import (
-    INDEX,
-    Snapshot,
-    StoredState,
-    check_files,
-    is_old,
-    is_whole,
-    read_index,
-    write_snapshots,
-)
+from pdehvd.training.snapshot import Snapshot, write_snapshots
+from pdehvd.training.stored import StoredState
 
 FOLDER = "checkpoints"
 _NAME = re.compile(r"step-(\d{8,})")
@@ -174,20 +168,19 @@ def open_checkpoint(
 
     Raises `ConfigError`, on all ranks alike, where there is none that can be used.
     """
-    group, folder, answer = group or Solo(), None, b""
-    if group.rank == 0:
-        try:
-            folder = find_checkpoint(directory, which, tell)
-            data = (folder / INDEX).read_bytes()
-            with blaming(directory):
-                check_files(read_index(data), folder)
-            answer = b"+" + data
-        except ConfigError as error:
-            answer = b"-" + os.fsencode(str(error))
-    answer = group.broadcast_bytes(answer)
-    if answer[:1] == b"-":
-        raise ConfigError(os.fsdecode(answer[1:]))
-    return StoredState(read_index(answer[1:]), folder, group)
+    folder: Path | None = None
+
+    def find() -> bytes:
+        nonlocal folder
+        folder = find_checkpoint(directory, which, tell)
+        data = (folder / INDEX).read_bytes()
+        with blaming(directory):
+            check_files(read_index(data), folder)
+        return data
+
+    group = group or Solo()
+    index = read_index(from_rank_0(group, find))
+    return StoredState(index, folder, group)
 
 
 @contextmanager

@@ -12,7 +12,9 @@ from pdehvd.errors import ConfigError
 from pdehvd.launch.tensorflow_import import import_tensorflow
 from pdehvd.numerics.divided import Arrays
 from pdehvd.objectives.base import Batch, Objective
-from pdehvd.training.stored import Counters, Snapshot, StoredState
+from pdehvd.training.checkpoint_index import Counters
+from pdehvd.training.snapshot import Snapshot
+from pdehvd.training.stored import StoredState
 
 OPTIMIZER = "optimizer/"
 """How the names of the optimizer's arrays begin in a checkpoint."""

@@ -18,10 +18,11 @@ from pdehvd.training.agreement import Agreement
 from pdehvd.training.outcome import Outcome
 from pdehvd.training.recent import Recent
 from pdehvd.training.rows import Output, Rows, show
+from pdehvd.training.snapshot import Snapshot
 from pdehvd.training.spec import TrainingSpec
 from pdehvd.training.state import OPTIMIZER, TrainState, check_like
 from pdehvd.training.stepper import Called, Parts, Stepper
-from pdehvd.training.stored import Snapshot, StoredState
+from pdehvd.training.stored import StoredState
 
 Ending = tuple[str, str]
 

@@ -20,7 +20,7 @@ from pdehvd.assembly.build import build_parts
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import dump, load_config
 from pdehvd.training.checkpoint import Checkpoints, open_checkpoint
-from pdehvd.training.stored import INDEX, SUMS
+from pdehvd.training.checkpoint_index import INDEX, SUMS
 from pdehvd.training.trainer import Trainer
 from scripts.fuzz.archives import odd
 from scripts.fuzz.configs import flipped

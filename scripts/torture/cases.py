@@ -32,8 +32,13 @@ class Case:
 
     def death(self, folder: Path) -> dict[str, str]:
         """Return the callback that kills, as a config names it; it leaves its mark in `folder`."""
-        told = {"victim": self.victim, "signal": self.signal, "moment": self.moment}
-        return {"name": "death", **told, "folder": str(folder)}
+        return {
+            "name": "death",
+            "victim": self.victim,
+            "signal": self.signal,
+            "moment": self.moment,
+            "folder": str(folder),
+        }
 
 
 def _of(launcher: str) -> list[Case]:

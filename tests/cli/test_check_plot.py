@@ -7,19 +7,7 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 
-from tests.support.commands import Type, contents
-
-SAMPLES = """\
-problem:
-  name: parametric
-  coordinates: {x: [0, 1], y: [0, 1]}
-  inputs: {nu: {name: karhunen_loeve, modes: 2, range: [-1, 1]}}
-  energy: nu*(u_x**2 + u_y**2)/2
-  boundary: {x = 0: 1, x = 1: 0}
-  resolution: 8
-sampling: {name: samples, samples: 20, batch: 4, held_out: 3}
-model: {name: unet, depth: 1, width: 2}
-"""
+from tests.support.commands import SAMPLES, Type, contents
 
 
 @pytest.mark.draws

@@ -9,31 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import CONFIG
+from tests.support.commands import CONFIG, SAMPLES
 from tests.support.launcher import pdehvd
 
 EXACT = "-sin(pi*x)*exp(-nu*pi^2*t)"
 # Errors of a rounding, where it shows which program and which points an error was measured with.
 SMALL = CONFIG.replace("  reference:", f"  hard: {{u: '{EXACT} + 1e-6*network'}}\n  reference:")
 FREE = CONFIG.replace("*t)}\nsampling", "*t) + 7, up_to_constant: [u]}\nsampling")
-SAMPLES = """\
-name: small
-problem:
-  name: parametric
-  coordinates: {x: [0, 1], y: [0, 1]}
-  inputs: {nu: {name: karhunen_loeve, modes: 2, range: [-1, 1]}}
-  energy: nu*(u_x**2 + u_y**2)/2
-  boundary: {x = 0: 1, x = 1: 0}
-  resolution: 8
-sampling: {name: samples, samples: 20, batch: 4, held_out: 3}
-model: {name: unet, depth: 1, width: 2}
-training: {steps: 3, checkpoint_every: 2, evaluate_every: 2}
-"""
+MEASURED = f"name: small\n{SAMPLES}training: {{steps: 3, checkpoint_every: 2, evaluate_every: 2}}\n"
 CASES = {
     "single": (SMALL.replace("float64", "float32"), "1"),
     "two processes": (SMALL.replace("float64", "float32"), "2"),
     "up to a constant": (FREE, "1"),
-    "samples": (SAMPLES, "1"),
+    "samples": (MEASURED, "1"),
 }
 
 

@@ -26,6 +26,17 @@ model: {name: mlp, width: 5, depth: 2}
 optimizer: {name: adam, learning_rate: 1e-3}
 training: {steps: 4, steps_per_call: 2, checkpoint_every: 2, evaluate_every: 2, log_every: 1}
 """
+SAMPLES = """\
+problem:
+  name: parametric
+  coordinates: {x: [0, 1], y: [0, 1]}
+  inputs: {nu: {name: karhunen_loeve, modes: 2, range: [-1, 1]}}
+  energy: nu*(u_x**2 + u_y**2)/2
+  boundary: {x = 0: 1, x = 1: 0}
+  resolution: 8
+sampling: {name: samples, samples: 20, batch: 4, held_out: 3}
+model: {name: unet, depth: 1, width: 2}
+"""
 LAUNCHERS = ("OMPI_COMM_WORLD", "HOROVOD", "PMI", "SLURM", "MPI_LOCALNRANKS")
 
 

@@ -21,7 +21,9 @@ from pdehvd.problems.data import read_table
 from pdehvd.problems.shapes_solid import read_mesh
 from pdehvd.reference import cache
 from pdehvd.results.field_files import read_fields_file
-from pdehvd.training.stored import Counters, Snapshot, StoredState, read_index, write_snapshots
+from pdehvd.training.checkpoint_index import Counters, read_index
+from pdehvd.training.snapshot import Snapshot, write_snapshots
+from pdehvd.training.stored import StoredState
 
 SOURCES = sorted(Path(pdehvd.__file__).parent.rglob("*.py"))
 MODULES = {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "code"}

@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from pdehvd.comm.agreement import differing, gather_texts, usual
+from pdehvd.comm.agreement import differing, from_rank_0, gather_texts, usual
 from pdehvd.comm.group import Solo
+from pdehvd.errors import ConfigError
+from tests.support.crew import Crew
 
 
 class Threaded(Solo):
@@ -61,3 +63,17 @@ def test_texts_of_any_length_arrive_whole():
 def test_the_usual_value():
     assert usual([b"a", b"b", b"b"]) == 1
     assert usual([b"a", b"b"]) == 0
+
+
+def test_all_ranks_get_what_rank_0_answers_or_its_error():
+    assert Crew(3).run(lambda g: from_rank_0(g, lambda: b"by %d" % g.rank)) == [b"by 0"] * 3
+
+    def refuse():
+        raise ConfigError("no such folder", (), "one that exists")
+
+    def error(group):
+        with pytest.raises(ConfigError) as caught:
+            from_rank_0(group, refuse)
+        return str(caught.value)
+
+    assert Crew(3).run(error) == ["no such folder; expected one that exists"] * 3

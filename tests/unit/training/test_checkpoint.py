@@ -13,16 +13,11 @@ from pdehvd.errors import ConfigError
 from pdehvd.numerics.divided import Divided
 from pdehvd.training import stored as stored_module
 from pdehvd.training.checkpoint import Checkpoints, blaming, open_checkpoint
+from pdehvd.training.checkpoint_index import Counters, is_whole, read_index
 from pdehvd.training.history import History
+from pdehvd.training.snapshot import Snapshot, write_snapshots
 from pdehvd.training.state import TrainState, check_like
-from pdehvd.training.stored import (
-    Counters,
-    Snapshot,
-    StoredState,
-    is_whole,
-    read_index,
-    write_snapshots,
-)
+from pdehvd.training.stored import StoredState
 from tests.support.crew import Crew
 
 
