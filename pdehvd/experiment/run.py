@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,8 @@ def _train(
                 print(rendezvous.open_door(), file=sys.stderr, flush=True)
             watchdog.introduce(group)
             check_same(group, config)
-            parts = _together(group, lambda: build_parts(config, group), source)
+            with source.locating():
+                parts = build_parts(config, group)
             directory = _directory(config, group, resume, output, lock)
             place = Place(group, directory, count, quiet, watchdog)
             code = _run(config, parts, place, resume, callbacks)
@@ -169,14 +170,6 @@ def _cost(parts: Any, place: Place) -> str:
     size, points = parts.objective.size, parts.objective.points
     processes = f"{counted(place.group.size, 'process')} x {counted(place.threads, 'thread')}"
     return f"{counted(size, 'parameter')}, {counted(points, 'point')}, {processes}"
-
-
-def _together(group: Group, build: Callable[[], Any], source: Source) -> Any:
-    """Build the parts; a config error names the line of the config."""
-    try:
-        return build()
-    except ConfigError as error:
-        raise source.located(error) from error
 
 
 def _directory(
