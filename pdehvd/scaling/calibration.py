@@ -18,7 +18,7 @@ from pdehvd.comm.group import Group, Solo
 from pdehvd.comm.one_shard import OneShard
 from pdehvd.config.root import Config
 from pdehvd.config.yaml_source import Source
-from pdehvd.errors import EnvironmentFault, PdehvdError
+from pdehvd.errors import ConfigError, EnvironmentFault, PdehvdError
 from pdehvd.launch import job
 from pdehvd.launch.commands import MeasureCommand
 from pdehvd.launch.process_setup import configure_threads
@@ -99,8 +99,9 @@ def measure_here(config: Config, source: Source, counts: Sequence[int]) -> list[
     for count in counts:
         group: Group = Solo() if count == 1 else backend.one_shard(count, config.processes)
         try:
-            with source.locating():
-                found.append(_timed(config, group))
+            found.append(_timed(config, group))
+        except ConfigError as error:
+            raise source.located(error) from error
         except (ValueError, IndexError) as error:
             raise PdehvdError(
                 f"the optimizer divides work of its own over {count} processes, and one process "
