@@ -16,10 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from pdehvd import spec
 from pdehvd.config.root import Config, dump, load_config, prepare, root_model
 from pdehvd.config.yaml_source import parse_source, write
 from pdehvd.errors import ConfigError
-from pdehvd.spec import Section, Spec, registered
+from pdehvd.spec import Section, Spec, register, registered
+from pdehvd.training.callback import Callback, CallbackSpec
 
 prepare()
 root_model()
@@ -64,9 +66,23 @@ TEXTS = ("x", "u", "1e-3", "0.01/pi", "1", "on", "null", "x = 0 # no comment", "
 NUMBERS = (1, 2, 3, 64, 0.5, 0.25, 1.5, 1e-7, 0, -1)
 
 
+class Bell(CallbackSpec):
+    """A callback of a plug-in, for the program has none of its own."""
+
+    name: Literal["bell"] = "bell"
+
+    def build(self) -> Callback:
+        return Callback()
+
+
 @pytest.fixture(autouse=True, scope="module")
-def built() -> None:
+def built() -> Iterator[None]:
     """Build the specs again from what is registered: other tests have stand-ins for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spec, "_sections", {n: dict(own) for n, own in spec._sections.items()})
+        register("callback")(Bell)
+        root_model()
+        yield
     root_model()
 
 

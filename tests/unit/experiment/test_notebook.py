@@ -37,8 +37,8 @@ def command(monkeypatch, tmp_path):
 def test_train_is_the_command_of_the_shell(command):
     run = train("a.yaml", np=3, output="out", plugins=["p.py"], training={"steps": 5}, seed=7)
     assert command[0][1:] == [
-        *("-m", "pdehvd", "train", "a.yaml", "--np", "3", "--output", "out", "--plugin", "p.py"),
-        *("--set", "training.steps=5", "--set", "seed=7"),
+        *("-m", "pdehvd", "train", "a.yaml", "--np", "3"),
+        *("--set", "training.steps=5", "--set", "seed=7", "--plugin", "p.py", "--output", "out"),
     ]
     assert run.directory.parts[-2:] == ("runs", "x")
 
