@@ -109,7 +109,9 @@ class DividedMatrices:
         flat = self.sum(np.concatenate(list(vectors.values())), name)
         ends = np.cumsum([len(vector) for vector in vectors.values()])
         whole |= dict(zip(vectors, np.split(flat, ends[:-1]), strict=True))
-        return {**whole, **self._squares(whole, flat.dtype)}
+        squares = self._squares(whole, flat.dtype)
+        # In one order on all ranks, which hold different layers.
+        return {**{k: array for k, array in whole.items() if k not in squares}, **squares}
 
     def restored(self, stored: Stored, layout: Layout, size: int) -> dict[str, np.ndarray]:
         """Return this rank's state of `size` parameters from what `kept` has returned."""

@@ -26,7 +26,10 @@ from pdehvd.training.durable import write_through, writing_through
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a checkpoint keeps of one trainer; every rank has its part of divided arrays."""
+    """What a checkpoint keeps of one trainer; every rank has its part of divided arrays.
+
+    All ranks name the arrays in the same order: that of the collectives which write them.
+    """
 
     counters: Counters
     arrays: Arrays = field(default_factory=dict)
