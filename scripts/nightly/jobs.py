@@ -87,7 +87,10 @@ class Stated:
             found = summary["unknowns"][name]
             good = good and abs(found - value) <= UNKNOWN * abs(value)
             texts.append(f"{name} = {found:.5g} ({value:.5g})")
-        return Outcome(", ".join(texts), good)
+        # A warning about a result that is right would cry wolf.
+        warnings = summary["warnings"]
+        texts += [f"warning: {_short(warning)}" for warning in warnings]
+        return Outcome(", ".join(texts), good and not warnings)
 
 
 @dataclass(frozen=True)

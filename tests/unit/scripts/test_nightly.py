@@ -39,9 +39,9 @@ def test_every_config_case_and_campaign_has_a_job() -> None:
                 assert find_spec(f"{word}.__main__")
 
 
-def test_a_config_must_reach_twice_its_stated_error(tmp_path: Path) -> None:
+def test_a_config_must_reach_twice_its_stated_error_without_a_warning(tmp_path: Path) -> None:
     claim = Stated("x", 1, 10, {"u": 1e-3, "v": 1e-2}, {"nu": 0.05})
-    reached = {"relative_l2": {"u": 1.9e-3, "v": 1e-2}, "unknowns": {"nu": 0.0505}}
+    reached = {"relative_l2": {"u": 1.9e-3, "v": 1e-2}, "unknowns": {"nu": 0.0505}, "warnings": []}
     assert claim.judge(0, "", run_folder(tmp_path / "good", **reached)).good
     assert not claim.judge(4, "", tmp_path / "good").good
     assert not claim.judge(0, "", tmp_path / "nothing").good
@@ -49,6 +49,9 @@ def test_a_config_must_reach_twice_its_stated_error(tmp_path: Path) -> None:
     assert not claim.judge(0, "", run_folder(tmp_path / "worse", **worse)).good
     wrong = {**reached, "unknowns": {"nu": 0.06}}
     assert not claim.judge(0, "", run_folder(tmp_path / "wrong", **wrong)).good
+    warned = {**reached, "warnings": ["u is constant"]}
+    outcome = claim.judge(0, "", run_folder(tmp_path / "warned", **warned))
+    assert not outcome.good and "warning: u is constant" in outcome.result
 
 
 def test_a_case_is_right_refused_or_warned_of(tmp_path: Path) -> None:
