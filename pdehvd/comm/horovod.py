@@ -113,6 +113,8 @@ class _OnHost:
         if key not in self._compiled:
             signature = tf.TensorSpec([None, *array.shape[1:]], array.dtype)
             self._compiled[key] = tf.function(
-                lambda tensor: self._collective(tensor, name), input_signature=[signature]
+                lambda tensor: self._collective(tensor, name),
+                input_signature=[signature],
+                autograph=False,
             )
         return self._compiled[key](array).numpy()

@@ -24,6 +24,7 @@ class TrainedAtPoints(TrainedRun[PDEProblem, PDEObjective, Reference]):
             input_signature=[
                 tf.TensorSpec([None, len(self.problem.coordinates)], self.objective.dtype)
             ],
+            autograph=False,
         )
         self._compiled = compiled_solution(self.objective)
 
