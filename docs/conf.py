@@ -19,6 +19,7 @@ version = release = __version__
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "combinations",
     "config_reference",
     "mathml",
     "plain_docstrings",

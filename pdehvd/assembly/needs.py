@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import NoReturn
 
 from pdehvd.assembly.kind import AnyKind
 from pdehvd.config.root import Config
@@ -17,7 +18,7 @@ def check_needs(config: Config, objective: Objective, spec: OptimizerSpec) -> No
     checked = getattr(spec, "precision_checked", True)
     if needs.float64 and config.precision == "float32" and checked:
         raise ConfigError(
-            f"{name} in float32: its matrices lose their small eigenvalues to rounding",
+            f"{name} cannot run in float32: its matrices lose their small eigenvalues to rounding",
             (),
             "precision: float64, or precision_checked: false here",
         )
@@ -41,12 +42,21 @@ def check_needs(config: Config, objective: Objective, spec: OptimizerSpec) -> No
         )
     period = objective.period
     if period is not None and period < needs.fixed_batch:
-        raise ConfigError(
-            f"{name} learns from several steps on the same points, and they change every {period}",
-            (),
-            f"sampling.resample_every of at least {needs.fixed_batch}, or null",
-        )
+        _refuse_new_points(config, name, period, needs.fixed_batch)
     _check_memory(objective, spec)
+
+
+def _refuse_new_points(config: Config, name: str, period: int, least: int) -> NoReturn:
+    """Raise `ConfigError` for a method whose points change too often."""
+    often = "at every step" if period == 1 else f"every {period} steps"
+    redrawn = "resample_every" in type(config.sampling).model_fields
+    raise ConfigError(
+        f"{name} learns from several steps on the same points or samples, and they change {often}",
+        (),
+        f"sampling.resample_every of at least {least}, or null"
+        if redrawn
+        else "an optimizer that takes other samples at each step, such as adam or soap",
+    )
 
 
 def check_items(kind: AnyKind, config: Config, items: int, processes: int) -> None:

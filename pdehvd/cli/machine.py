@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pdehvd.cli.options import Plugins
+from pdehvd.cli.options import Plugins, Settings
 from pdehvd.errors import EnvironmentFault
 
 
@@ -52,13 +52,23 @@ def list_(
     section: Annotated[
         str | None, typer.Argument(metavar="SECTION", help="one section only", show_default=False)
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--for", metavar="CONFIG", help="which names fit this config, and why not"),
+    ] = None,
+    settings: Settings = None,
     plugin: Plugins = None,
 ) -> None:
     """Print the names that the sections of a config may hold."""
     from pdehvd.config.listing import check_section, names
     from pdehvd.config.root import prepare
-    from pdehvd.results.tables import show_names
+    from pdehvd.results.tables import show_names, show_trials
 
     check_section(section)
+    if config is not None:
+        from pdehvd.assembly.combinations import check_tried, trials
+
+        show_trials(trials(check_tried(section), config, settings or (), plugin or ()))
+        return
     prepare(plugin or ())
     show_names(names(section))

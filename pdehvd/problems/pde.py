@@ -14,7 +14,8 @@ from pdehvd.errors import ConfigError, nearest, within
 from pdehvd.numerics.derivatives import Partial, check_names, partial_of
 from pdehvd.numerics.expressions import parse_number
 from pdehvd.problems.block import Block, Language, Term, make_block
-from pdehvd.problems.conditions import ConditionSpec, Site, Text, build_condition
+from pdehvd.problems.condition import Site, Text
+from pdehvd.problems.conditions import Condition
 from pdehvd.problems.coordinates import differentiated_by, parameter_notes, partials_in
 from pdehvd.problems.geometry import Domain, build_domain
 from pdehvd.problems.measured import Measured
@@ -104,7 +105,7 @@ class PDESpec(Spec):
     equations: dict[str, Text] = Field(
         min_length=1, description="name: expression that must vanish"
     )
-    conditions: dict[str, ConditionSpec] = Field({}, description="name: what must hold where")
+    conditions: dict[str, Condition] = Field({}, description="name: what must hold where")
     hard: dict[str, Text] = Field({}, description="field: expression of `network`, its raw output")
     reference: Annotated[Spec, Section("reference")] | None = None
 
@@ -113,9 +114,7 @@ class PDESpec(Spec):
 
         Raises `ConfigError` whose path starts with `problem` or `sampling`.
         """
-        shared = [
-            name for name, spec in self.conditions.items() if spec.sampled and spec.points is None
-        ]
+        shared = [name for name, spec in self.conditions.items() if spec.shares]
         with within("sampling"):
             wanted = sampling.condition_counts(shared)
         with within("problem"):
@@ -186,11 +185,7 @@ class PDESpec(Spec):
         unknowns: Sequence[Unknown],
     ) -> tuple[str, ...]:
         """Return what the program takes coordinates for, where that may surprise."""
-        texts = {
-            name: [spec.on] if isinstance(spec.on, str) else spec.on
-            for name, spec in self.conditions.items()
-            if spec.on is not None
-        }
+        texts = {name: spec.regions for name, spec in self.conditions.items() if spec.regions}
         equations = dict(zip(self.equations, (term.expressions[0] for term in terms), strict=True))
         guesses = {unknown.name: unknown.initial for unknown in unknowns}
         doubts = TimeDoubts(domain, tuple(self.fields), partials, equations, texts, guesses)
@@ -235,7 +230,7 @@ class PDESpec(Spec):
     ) -> list[Block]:
         blocks = []
         for index, (name, spec) in enumerate(self.conditions.items()):
-            count = spec.points or wanted.get(name, 0)
+            count = spec.count or wanted.get(name, 0)
             site = Site(
                 language,
                 draw.domain,
@@ -244,7 +239,7 @@ class PDESpec(Spec):
                 draw.notes,
                 draw.measured,
             )
-            source, term = build_condition(name, spec, site)
+            source, term = spec.build(name, site)
             blocks.append(make_block(name, source, [term], language, hard))
         return blocks
 

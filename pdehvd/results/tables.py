@@ -12,6 +12,7 @@ from rich.text import Text
 from pdehvd.errors import counted
 
 if TYPE_CHECKING:
+    from pdehvd.assembly.combinations import Trial
     from pdehvd.assembly.cost import Cost
 
 WIDE = 200
@@ -101,6 +102,12 @@ def show_names(names: Mapping[str, Sequence[tuple[str, str]]]) -> None:
     """Print the registered names of each section with a line about each."""
     rows = [[section, name, line] for section, pairs in names.items() for name, line in pairs]
     print_table(["section", "name", "meaning"], rows, numbers=False)
+
+
+def show_trials(trials: Sequence[Trial]) -> None:
+    """Print which names fit a config, and why others do not."""
+    rows = [[one.name, "no" if one.reason else "yes", one.reason] for one in trials]
+    print_table(["name", "fits", "reason"], rows, numbers=False)
 
 
 def _number(value: float | None, digits: int = 4) -> str:

@@ -266,7 +266,7 @@ REFUSED = {
     ),
     "points that change too fast": (
         ["optimizer=ssbroyden", "precision=float64"],
-        "learns from several steps on the same points, and they change every 1",
+        "on the same points or samples, and they change at every step; expected an optimizer that",
     ),
     "levels that end elsewhere": (
         ["training.levels={resolutions: [4, 16]}"],

@@ -165,7 +165,7 @@ def _ignored(result: Result, condition: str) -> bool:
 def faded(result: Result) -> Iterator[Caution]:
     """Fields that shrink with time although they are only carried around a periodic domain."""
     config = result.scales.config
-    around = {spec.periodic for spec in config.problem.conditions.values()}
+    around = {spec.joined for spec in config.problem.conditions.values()}
     around |= set(getattr(config.model, "periodic", {}))
     for motion in result.scales.motions:
         if not motion.kept or motion.along not in around:

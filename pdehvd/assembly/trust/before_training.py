@@ -141,7 +141,7 @@ def zero_solution(scales: Scales) -> Iterator[Caution]:
         cause = "zero solves the equations and all conditions, whatever the unknowns are"
         integral = {"integral": f"{scales.problem.fields[0]}^2", "equal": 1}
         yield Caution("zero", cause, suggested_fixes.condition("norm", **integral))
-    elif all(given[name].integral is not None for name in against):
+    elif all(given[name].averaged for name in against):
         weak = [name for name in against if _weight(scales, name) < STRONG]
         if weak:
             named = ", ".join(f"`{name}`" for name in weak)

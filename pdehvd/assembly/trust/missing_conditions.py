@@ -67,7 +67,7 @@ def _free_constant(field: str) -> Caution:
 
 def _unjoined(scales: Scales, field: str, along: str, name: str) -> Caution:
     given = scales.config.problem.conditions[name]
-    listed = given.of or list(scales.problem.fields)
+    listed = given.compared(scales.problem.fields)
     lines = suggested_fixes.condition(name, of=[*listed, f"{field}_{along}"])
     cause = (
         f"`{name}` joins only the values of {field} at the ends of {along}, while the equations "

@@ -37,12 +37,6 @@ POINTS = {"problem": {"name": "pde", **PDE}, "sampling": {"name": "sobol", "equa
 # Where values that fit one by one do not fit together.
 TOGETHER: dict[str, list[dict[str, Any]]] = {
     "Config": [POINTS],
-    "ConditionSpec": [
-        {"on": "x = 0", "equal": {"u": 0}},
-        {"periodic": "x"},
-        {"data": "values.csv"},
-        {"integral": "u", "equal": 1},
-    ],
     "PDESpec": [PDE, {**PDE, "coordinates": {"x": None, "y": None}, "geometry": SQUARE}],
     "Corners": [SQUARE["rectangle"]],
     "CuboidCorners": [{"from": [0, 0, 0], "to": [1, 1, 1]}],

@@ -4,17 +4,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
 import pdehvd.reference  # noqa: F401 - a problem may name one
 from pdehvd.assembly.build import build_problem
 from pdehvd.config.root import load_config
 from pdehvd.errors import ConfigError
-from pdehvd.problems.conditions import ConditionSpec
+from pdehvd.problems.conditions import KINDS, Condition
 from pdehvd.problems.pde import PDESpec
 from pdehvd.problems.sampling import SobolSpec
 
 CONFIGS = sorted((Path(__file__).parents[3] / "configs").glob("*.yaml"))
 SAMPLING = SobolSpec(equations=64, conditions=64)
+CONDITION = TypeAdapter(Condition)
 
 
 def built(coordinates, equation, **sections):
@@ -306,13 +308,43 @@ def test_empty_entries_of_conditions_are_refused(name, condition, tmp_path):
         key: str(tmp_path / value) if key == "data" else value for key, value in condition.items()
     }
     with pytest.raises(ValueError, match=f"'{name}' is empty"):
-        ConditionSpec(**given)
+        CONDITION.validate_python(given)
 
 
 @pytest.mark.parametrize("kind", [{"data": "d.csv"}, {"at": {"x": 0}, "equal": {"u": 0}}])
 def test_points_that_are_given_have_no_number(kind):
     with pytest.raises(ValueError, match=f"'points' does not go with '{next(iter(kind))}'"):
-        ConditionSpec(**kind, points=9)
+        CONDITION.validate_python({**kind, "points": 9})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"on": "x = 0", "periodic": "x"}, "is of several kinds: on, periodic"),
+        ({"on": "x = 0", "integral": "u", "at": {"t": 0}}, "is of several kinds: on, integral"),
+        ({"on": "x = 0", "at": {"t": 0}, "equal": {"u": 0}}, "'at' does not go with 'on'"),
+        ({"periodic": "x", "equal": {"u": 0}}, "'equal' does not go with 'periodic'"),
+        ({"equal": {"u": 0}, "on": None}, "does not say where it holds"),
+        ({"on": "x = 0"}, "does not say what must hold"),
+        ({"at": {"x": 0}, "equal": None}, "does not say what must hold"),
+    ],
+)
+def test_a_condition_is_of_one_kind_and_whole(given, said):
+    with pytest.raises(ValueError, match=said):
+        CONDITION.validate_python(given)
+
+
+def test_every_kind_of_condition_can_be_written():
+    shortest = {
+        "on": {"on": "x = 0", "equal": {"u": 0}, "periodic": None},
+        "periodic": {"periodic": "x"},
+        "data": {"data": "values.csv"},
+        "integral": {"integral": "u", "at": {"t": 0}, "equal": 1},
+        "at": {"at": [{"x": 0}], "equal": {"u": 0}},
+    }
+    assert set(shortest) == set(KINDS)
+    for key, given in shortest.items():
+        assert type(CONDITION.validate_python(given)) is KINDS[key]
 
 
 def test_an_unknown_that_occurs_nowhere_is_refused():

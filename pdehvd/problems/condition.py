@@ -1,0 +1,167 @@
+"""What all conditions have in common, and what they know of their problem."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import sympy
+from pydantic import model_validator
+
+from pdehvd.errors import ConfigError, Path, within
+from pdehvd.numerics.derivatives import partial_of
+from pdehvd.numerics.expressions import parse_number
+from pdehvd.problems.block import Language, Source, Term
+from pdehvd.problems.geometry import Domain
+from pdehvd.problems.measured import Measured
+from pdehvd.problems.regions import Region
+from pdehvd.problems.sources import RegionSource
+from pdehvd.spec import Spec
+
+Text = str | int | float
+Row = dict[str, Text]
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a condition needs to know of its problem.
+
+    `notes` is where it says what surprises, `measured` where it leaves its table.
+    """
+
+    language: Language
+    domain: Domain
+    path: Path
+    region_source: Callable[[Region], RegionSource]
+    notes: list[str] = field(default_factory=list)
+    measured: dict[str, Measured] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Imposed:
+    """Residuals that shall vanish at the points of a source, each with its place in the file."""
+
+    source: Source
+    residuals: Sequence[sympy.Expr]
+    places: Sequence[Path]
+
+
+class ConditionSpec(Spec):
+    """Base of the conditions: each is one module, and one entry of `conditions.KINDS`.
+
+    A condition says by its first key which kind it is.
+    """
+
+    # The section of the loss that the condition's term belongs to.
+    section: ClassVar[str] = "condition"
+    # What stands for a key that lists nothing, which would impose nothing.
+    empty: ClassVar[dict[str, str]] = {}
+    # What is said where `equal` is missing: it has no sensible default.
+    needs_equal: ClassVar[bool] = False
+
+    @model_validator(mode="after")
+    def _lists_something(self) -> ConditionSpec:
+        for name, right in self.empty.items():
+            if getattr(self, name) in ([], {}, ""):
+                raise ConfigError(f"'{name}' is empty", (name,), right)
+        return self
+
+    @property
+    def shares(self) -> bool:
+        """Whether its points are drawn as a share of `sampling.conditions`."""
+        return False
+
+    @property
+    def count(self) -> int | None:
+        """The number of points that the file gives."""
+        return None
+
+    @property
+    def regions(self) -> list[str]:
+        """The texts of its regions."""
+        return []
+
+    @property
+    def joined(self) -> str | None:
+        """The coordinate whose two faces it joins."""
+        return None
+
+    @property
+    def averaged(self) -> bool:
+        """Whether it holds for integrals, and not at each point."""
+        return False
+
+    def compared(self, fields: Sequence[str]) -> list[str]:
+        """Return what it makes equal on the faces that it joins."""
+        return []
+
+    @abstractmethod
+    def impose(self, site: Site) -> Imposed:
+        """Return where it holds and its residuals. Raises `ConfigError` with the path."""
+
+    def build(self, name: str, site: Site) -> tuple[Source, Term]:
+        """Return where the condition holds and its term of the loss.
+
+        Raises `ConfigError` with its path, also where nothing in a residual is trained.
+        """
+        imposed = self.impose(site)
+        for place, residual in zip(imposed.places, imposed.residuals, strict=True):
+            _check_trained(residual, place, site)
+        return imposed.source, Term(f"{self.section}/{name}", tuple(imposed.residuals))
+
+
+def _check_trained(residual: sympy.Expr, place: Path, site: Site) -> None:
+    """Raise `ConfigError` at a residual that holds no field and no unknown."""
+    language = site.language
+    for free in residual.free_symbols:
+        if free.name in language.unknowns or partial_of(
+            free.name, language.fields, language.coordinates
+        ):
+            return
+    fields = "one of " + ", ".join(language.fields)
+    raise ConfigError(
+        "both sides are the same" if residual == 0 else "the condition holds no field",
+        (*site.path, *place),
+        "two sides that differ" if residual == 0 else fields,
+    )
+
+
+def sides(
+    equal: Mapping[str, Text] | Text, site: Site, normal: bool
+) -> tuple[list[sympy.Expr], list[Path]]:
+    """Return left minus right side of each entry of `equal`, with the places of the entries."""
+    if not isinstance(equal, Mapping):
+        raise ConfigError(
+            "'equal' is a single value", (*site.path, "equal"), "a mapping such as {u: 0}"
+        )
+    residuals: list[sympy.Expr] = []
+    places: list[Path] = []
+    for left, right in equal.items():
+        place = ("equal", left)
+        residuals.append(
+            site.language.residual(left, (*site.path, *place), normal)
+            - site.language.residual(right, (*site.path, *place), normal)
+        )
+        places.append(place)
+    return residuals, places
+
+
+def points_at(at: Row | list[Row], site: Site, names: Sequence[str]) -> np.ndarray:
+    """Return the points [N, len(names)] that `at` gives."""
+    rows = at if isinstance(at, list) else [at]
+    result = np.zeros((len(rows), len(names)))
+    for i, row in enumerate(rows):
+        where = (*site.path, "at", i) if isinstance(at, list) else (*site.path, "at")
+        if set(row) != set(names):
+            raise ConfigError(
+                f"a point with {', '.join(row) or 'no coordinates'}",
+                where,
+                "the coordinates " + ", ".join(names),
+            )
+        for d, name in enumerate(names):
+            with within(*where, name):
+                result[i, d] = parse_number(row[name], site.language.constants)
+    return result

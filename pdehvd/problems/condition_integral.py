@@ -1,0 +1,135 @@
+"""Integrals of fields over coordinates, over all of them or at places of the others."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import sympy
+from pydantic import Field
+
+from pdehvd.errors import ConfigError, nearest, within
+from pdehvd.numerics.compiling import compile_numpy
+from pdehvd.numerics.derivatives import internal
+from pdehvd.numerics.expressions import symbol
+from pdehvd.problems.condition import ConditionSpec, Imposed, Row, Site, Text, points_at
+from pdehvd.problems.integrals import IntegralSource, integral_source
+
+PLACES = 16  # where a coordinate is left open and the file gives no number of points
+_NOTHING = 1e-6  # relative to the largest value that an integral shall have
+
+
+class Integral(ConditionSpec):
+    """`{integral: u, over: x, at: {t: 1}, equal: 0}`: an integral has a value at each place."""
+
+    empty: ClassVar[dict[str, str]] = {
+        "equal": "{u: 0}",
+        "at": "at least one point such as {x: 0}",
+        "over": "a coordinate, or no 'over' for all",
+    }
+    needs_equal = True
+
+    integral: str = Field(description="the integrand")
+    over: str | list[str] | None = Field(
+        None, description="the coordinates of the integral; all by default"
+    )
+    at: Row | list[Row] | None = Field(None, description="places of the other coordinates")
+    equal: dict[str, Text] | Text = Field(description="the value, an expression")
+    points: int | None = Field(
+        None, ge=1, description="number of places of the coordinate that is left open"
+    )
+
+    @property
+    def count(self) -> int | None:
+        return self.points
+
+    @property
+    def averaged(self) -> bool:
+        return True
+
+    def impose(self, site: Site) -> Imposed:
+        names = list(site.domain.names)
+        over = self._over(site)
+        if isinstance(self.equal, dict):
+            raise ConfigError(
+                "'equal' of an integral is a mapping", (*site.path, "equal"), "one expression"
+            )
+        axes = tuple(names.index(name) for name in over)
+        rest = [name for name in names if name not in over]
+        kept = [names.index(name) for name in rest]
+        places = self._places(rest, site)
+        others = np.zeros((len(places), len(names)))
+        others[:, kept] = places
+        with within(*site.path, *(["at"] if self.at is not None else [])):
+            source = integral_source(site.domain, axes, others, strict=self.at is not None)
+        integrand = site.language.residual(self.integral, (*site.path, "integral"))
+        value = site.language.function(self.equal, (*site.path, "equal"), rest)
+        if not set(site.language.unknowns) & {free.name for free in value.free_symbols}:
+            _check_empty(source, value, rest, places, site)
+        weighted = symbol(internal("quadrature")) * integrand - value / source.points_per_item
+        return Imposed(source, [weighted], [("integral",)])
+
+    def _over(self, site: Site) -> list[str]:
+        """Return the coordinates of the integral. Raises `ConfigError` where they are wrong."""
+        names = list(site.domain.names)
+        over = [self.over] if isinstance(self.over, str) else self.over or names
+        if self.at is not None and set(over) == set(names):
+            self._refuse_at(site)
+        for name in over:
+            if name not in names:
+                raise ConfigError(
+                    f"'{name}' is not a coordinate",
+                    (*site.path, "over"),
+                    "one of " + ", ".join(names),
+                    nearest(name, names),
+                )
+        if len(set(over)) < len(over):
+            message = f"over {', '.join(over)} holds a coordinate twice"
+            raise ConfigError(message, (*site.path, "over"), "each once")
+        return over
+
+    def _refuse_at(self, site: Site) -> None:
+        """Raise `ConfigError` where an integral over all coordinates is asked for at a place."""
+        rows = self.at if isinstance(self.at, list) else [self.at or {}]
+        rest = [name for name in site.domain.names if not any(name in row for row in rows)]
+        over = f"'over: {rest[0] if len(rest) == 1 else '[' + ', '.join(rest) + ']'}'"
+        raise ConfigError(
+            "'at' with an integral over all coordinates",
+            (*site.path, "at"),
+            f"no 'at', or {over}" if rest else "no 'at'",
+        )
+
+    def _places(self, rest: list[str], site: Site) -> np.ndarray:
+        """Return the places [N, len(rest)] of the coordinates that are not integrated over."""
+        if not rest:
+            return np.zeros((1, 0))
+        if self.at is not None:
+            return points_at(self.at, site, rest)
+        if len(rest) > 1:
+            raise ConfigError(
+                "the integral leaves " + ", ".join(rest) + " open",
+                site.path,
+                "points of them under 'at'",
+            )
+        low, high = site.domain.bounds[site.domain.names.index(rest[0])]
+        return np.linspace(low, high, self.points or PLACES)[:, None]
+
+
+def _check_empty(
+    source: IntegralSource, value: sympy.Expr, rest: list[str], places: np.ndarray, site: Site
+) -> None:
+    """Raise `ConfigError` where an integral over nothing, which is 0, shall be something else.
+
+    So it is at the two ends of a disk, and between the parts of a domain.
+    """
+    (wanted,) = compile_numpy([value], rest)(dict(zip(rest, places.T, strict=True)))
+    asked = np.abs(wanted) > _NOTHING * np.abs(wanted).max()
+    wrong = np.flatnonzero(~source.weights.any(axis=1) & asked)
+    if wrong.size:
+        place = ", ".join(f"{n} = {at:g}" for n, at in zip(rest, places[wrong[0]], strict=True))
+        raise ConfigError(
+            f"nothing of the domain lies at {place}, so the integral is 0 there, and not "
+            f"{wanted[wrong[0]]:g}",
+            (*site.path, "equal"),
+            "an expression that vanishes there, or other places under 'at'",
+        )

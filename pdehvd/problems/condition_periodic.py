@@ -1,0 +1,64 @@
+"""Values and derivatives that are equal on two opposite faces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from pydantic import Field
+
+from pdehvd.errors import ConfigError, nearest, within
+from pdehvd.numerics.derivatives import internal
+from pdehvd.numerics.expressions import symbol
+from pdehvd.problems.condition import ConditionSpec, Imposed, Site
+from pdehvd.problems.periodic import join_faces
+
+
+class Periodic(ConditionSpec):
+    """`{periodic: x, of: [u, u_x]}`: what is listed is equal on both faces of a coordinate."""
+
+    empty: ClassVar[dict[str, str]] = {
+        "of": "what is equal on both faces, or no 'of' for all fields"
+    }
+
+    periodic: str = Field(description="the coordinate whose two faces are joined")
+    of: list[str] | None = Field(
+        None, description="what is equal on both faces; the fields by default"
+    )
+    points: int | None = Field(
+        None, ge=1, description="number of points, instead of a share of sampling.conditions"
+    )
+
+    @property
+    def shares(self) -> bool:
+        return self.points is None
+
+    @property
+    def count(self) -> int | None:
+        return self.points
+
+    @property
+    def joined(self) -> str | None:
+        return self.periodic
+
+    def compared(self, fields: Sequence[str]) -> list[str]:
+        return self.of or list(fields)
+
+    def impose(self, site: Site) -> Imposed:
+        names = site.domain.names
+        if self.periodic not in names:
+            raise ConfigError(
+                f"'{self.periodic}' is not a coordinate",
+                (*site.path, "periodic"),
+                "one of " + ", ".join(names),
+                nearest(self.periodic, names),
+            )
+        with within(*site.path, "periodic"):
+            source = join_faces(site.domain, names.index(self.periodic), site.region_source)
+        side = symbol(internal("side"))
+        texts = self.compared(site.language.fields)
+        residuals = [
+            side * site.language.residual(text, (*site.path, "of", index))
+            for index, text in enumerate(texts)
+        ]
+        return Imposed(source, residuals, [("of", index) for index in range(len(texts))])
