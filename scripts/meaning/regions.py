@@ -108,9 +108,14 @@ class Regions:
 
     def _list(self, axes: list[int]) -> Meaning:
         chosen = self.rng.sample(axes, min(len(axes), self.rng.randint(2, 3)))
-        found = [self._face(axis, narrowed=self.rng.random() < 0.4) for axis in chosen]
+        found = [self._entry(axis) for axis in chosen]
         tests = [region.test(0) for region in found]
         return Meaning([str(r.text) for r in found], [p for r in found for p in r.parts], tests)
+
+    def _entry(self, axis: int) -> Meaning:
+        """Return a face, narrowed or not; a list is refused where one of its entries is empty."""
+        face = self._face(axis, narrowed=self.rng.random() < 0.4)
+        return face if face.share >= LEAST else self._face(axis)
 
     def _either(self, axes: list[int]) -> Meaning:
         one, two = (self._face(axis) for axis in self.rng.sample(axes, 2))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pdehvd.problems import block, conditions, regions
+from pdehvd.problems import block, condition_periodic, regions
 from pdehvd.problems import region_relations as relations
 from pdehvd.problems.block import Items
 from pdehvd.problems.integrals import IntegralSource
@@ -109,7 +109,11 @@ PLANTED: dict[str, tuple[str, Plant, str]] = {
         "the integral is wrong by",
     ),
     "values of other rows": ("data", _change(GivenSource, "items", _shuffled), "of a residual"),
-    "partners outside": ("periodic", _change(conditions, "join_faces", _beyond), "the domain"),
+    "partners outside": (
+        "periodic",
+        _change(condition_periodic, "join_faces", _beyond),
+        "the domain",
+    ),
     "hard conditions forgotten": ("hard", _forgotten, "the exact solution leaves"),
 }
 
