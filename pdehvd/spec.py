@@ -187,7 +187,7 @@ def _resolved(path: str, info: ValidationInfo) -> DataPath:
     try:
         given = Path(context.get("folder", ".")) / Path(path).expanduser()
     except RuntimeError as error:
-        raise ValueError(f"'{path}': this machine does not know whose folder ~ is") from error
+        raise ValueError(f"'{path}': the home directory of ~ is unknown") from error
     try:
         full = given.resolve()
     except (RuntimeError, OSError) as error:

@@ -69,10 +69,10 @@ def build_phases(config: Config, objective: Objective) -> tuple[Phase, ...]:
         path = ("optimizer", index) if listed else ("optimizer",)
         last = index == len(specs) - 1
         if spec.steps is None and not last:
-            message = "a phase before others needs a number of steps"
+            message = "every phase but the last needs a number of steps"
             raise ConfigError(message, path, f"the key 'steps' for {spec.name}")
         if spec.steps is not None and not listed:
-            message = "a single optimizer does all steps"
+            message = "a single optimizer runs for all steps"
             raise ConfigError(message, (*path, "steps"), "training.steps, or a list of phases")
         stop = None if last else start + spec.steps
         with within(*path):

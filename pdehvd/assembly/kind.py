@@ -76,7 +76,7 @@ class Kind(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
         Raises `ConfigError` where it cannot; here for a kind whose objective has no chunks.
         """
         raise ConfigError(
-            f"'{config.aggregation.name}' adds chunks, which {self.networks} do not have",
+            f"'{config.aggregation.name}' works on chunks, which {self.networks} do not support",
             ("aggregation",),
             "global_mean",
         )
@@ -105,7 +105,7 @@ class Kind(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
     def domain_picture(self, problem: ProblemT) -> Figure:
         """Return a picture of where what must hold. Raises `ConfigError` for what has none."""
         raise ConfigError(
-            f"only a problem at points has a picture of its domain, not one for {self.networks}",
+            f"the domain can be drawn for problems at points only, not for {self.networks}",
             (),
             "no --plot",
         )

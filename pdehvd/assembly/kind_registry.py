@@ -38,7 +38,7 @@ def kind_named(name: str) -> AnyKind:
         importlib.import_module(f"{_PACKAGE}.{name}")
     if name not in _kinds:
         raise ConfigError(
-            f"nothing has registered the kind of problem '{name}'",
+            f"the kind of problem '{name}' is not registered",
             ("problem", "name"),
             f'a plug-in with @register_kind("{name}")',
         )

@@ -24,19 +24,19 @@ def check_needs(config: Config, objective: Objective, spec: OptimizerSpec) -> No
         )
     if needs.least_squares and objective.squares is None:
         raise ConfigError(
-            f"{name} minimises sums of squares, and this loss is not one",
+            f"{name} minimises sums of squares, but this loss is not one",
             (),
-            "an optimizer of any loss, such as adam or lbfgs",
+            "an optimizer for any loss, such as adam or lbfgs",
         )
     if needs.least_squares and config.training.micro_batches > 1:
         raise ConfigError(
             f"{name} needs all rows of its sum of squares at once",
             (),
-            "training.micro_batches: 1, or an optimizer of gradients, such as adam or lbfgs",
+            "training.micro_batches: 1, or an optimizer such as adam or lbfgs",
         )
     if needs.layers and not (objective.squares and objective.squares.layered):
         raise ConfigError(
-            f"{name} supports layers z = W a + b only, and this model has other parameters",
+            f"{name} supports layers z = W a + b only, but this model has other parameters",
             (),
             "an mlp without adaptive slopes",
         )
@@ -51,7 +51,7 @@ def _refuse_new_points(config: Config, name: str, period: int, least: int) -> No
     often = "at every step" if period == 1 else f"every {period} steps"
     redrawn = "resample_every" in type(config.sampling).model_fields
     raise ConfigError(
-        f"{name} learns from several steps on the same points or samples, and they change {often}",
+        f"{name} needs several steps on the same points or samples, but they change {often}",
         (),
         f"sampling.resample_every of at least {least}, or null"
         if redrawn
@@ -69,7 +69,7 @@ def check_items(kind: AnyKind, config: Config, items: int, processes: int) -> No
         )
     parts = config.training.micro_batches
     if parts > 1 and not kind.micro_batched:
-        message = f"the gradient of {kind.networks} is computed at once"
+        message = f"micro-batches are not supported for {kind.networks}"
         raise ConfigError(message, ("training", "micro_batches"), "1")
     if parts * processes > items:
         raise ConfigError(
@@ -88,7 +88,7 @@ def _check_buckets(kind: AnyKind, config: Config) -> None:
     """Raise `ConfigError` where a gradient cannot leave in several messages."""
     hook, where = config.aggregation, ("processes", "buckets")
     if not kind.bucketed:
-        raise ConfigError(f"the gradient of {kind.networks} is one message", where, "1")
+        raise ConfigError(f"buckets are not supported for {kind.networks}", where, "1")
     if not hook.bucketed:
         raise ConfigError(
             f"'{hook.name}' sends the gradient as one message", where, "1, or global_mean"
@@ -107,7 +107,7 @@ def _check_chunks(kind: AnyKind, config: Config, items: int, processes: int) -> 
     if count < processes:
         raise ConfigError(
             f"{counted(processes, 'process')} for {counted(count, 'chunk')}; "
-            "other chunks would mean other bits",
+            "another chunk size would give other bits",
             ("aggregation", "chunk"),
             f"at most {items // processes}, or at most {counted(count, 'process')}",
         )

@@ -25,7 +25,7 @@ def check_kinds(config: Config) -> None:
             fitting = sorted(name for name, one in named.items() if kind.fits(section, one))
             name, own = getattr(spec, "name", ""), kind_named(spec.kind).networks
             raise ConfigError(
-                f"{name} is for {own}, {config.problem.name} is not",
+                f"{name} is for {own}, but {config.problem.name} is not",
                 (*path, "name"),
                 "one of " + ", ".join(fitting),
             )

@@ -26,9 +26,9 @@ def create(output: Path, name: str) -> Path:
     link = output / "latest"
     if link.is_dir() and not link.is_symlink():
         raise ConfigError(
-            f"{link} is a folder, and the link to the newest run needs that name",
+            f"{link} is a folder, but the link to the newest run needs that name",
             ("output",),
-            "another folder, --output DIR, or none of that name",
+            "another output folder (--output DIR)",
         )
     try:
         (output / name).mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ class Lock:
         while not _locked(self._handle):
             if time.monotonic() >= end:
                 raise ConfigError(
-                    f"another process is writing to {directory}", (), "one training a directory"
+                    f"another process is writing to {directory}", (), "one training per directory"
                 )
             time.sleep(0.1)
 

@@ -84,7 +84,7 @@ class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
         """The reference solution; None without one, or where its file is missing, with a word."""
         missing = [f for _, f in data_files(self.config.reference) if not Path(f).exists()]
         if missing:
-            print(f"warning: no reference, for there is no file {missing[0]}", file=sys.stderr)
+            print(f"warning: no reference, because there is no file {missing[0]}", file=sys.stderr)
             return None
         return self._reference()
 
@@ -131,9 +131,9 @@ class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
     def exporter(self, format: str, resolution: int | None, time: float | None) -> Export:
         """Return what writes the run in a format. Raises `ConfigError` where that cannot be."""
         raise ConfigError(
-            f"the problem {self.config.problem.name} has no export",
+            f"the problem {self.config.problem.name} cannot be exported",
             ("format",),
-            "the values that Run(...).predict gives in Python",
+            "the values that Run(...).predict returns in Python",
         )
 
     def solve_field(self, file: Path, key: str | None, range_: str | None) -> FieldAnswer:

@@ -133,6 +133,8 @@ def _common(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="show tracebacks; anywhere")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="show tracebacks; may stand anywhere")
+    ] = False,
 ) -> None:
     """Options that every command takes; `main` looks for --debug itself."""

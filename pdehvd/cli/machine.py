@@ -20,12 +20,12 @@ def add_commands(app: typer.Typer) -> None:
 
 def doctor(
     np: Annotated[
-        int | None, typer.Option("--np", metavar="N", min=1, help="number of processes; 2")
+        int | None, typer.Option("--np", metavar="N", min=1, help="number of processes; default: 2")
     ] = None,
     output: Annotated[Path, typer.Option(metavar="DIR", help="folder of the runs")] = Path("runs"),
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
 ) -> int:
-    """Examine this machine, add numbers on N processes, and say what to do about each failure."""
+    """Check this machine, run a test allreduce on N processes, and print remedies."""
     from pdehvd.doctor.examination import examine
     from pdehvd.doctor.tables import show_findings
     from pdehvd.launch import ranks

@@ -75,7 +75,8 @@ def scale(
     ] = "weak,strong",
     repeats: Annotated[int, typer.Option(min=1, max=1000, help="runs of each kind")] = 3,
     steps: Annotated[
-        int | None, typer.Option(min=3, help="steps per run; the config's, at most 200")
+        int | None,
+        typer.Option(min=3, help="steps per run; default: those of the config, at most 200"),
     ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="folder of scaling.json and pictures")

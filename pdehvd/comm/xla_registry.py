@@ -50,5 +50,5 @@ def complaint() -> str:
         return ""
     return (
         f"TensorFlow {tf.__version__} does not export {' and '.join(missing)}: compiled "
-        "programs cannot call MPI, and Horovod adds between them, which takes longer at each step"
+        "programs cannot call MPI; Horovod reduces between them, which makes each step slower"
     )

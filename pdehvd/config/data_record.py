@@ -132,7 +132,7 @@ def changes(directory: Path, config: Spec) -> Iterator[str]:
             if there != Path(file) and not _is_same(there, known):
                 yield (
                     f"warning: {there} is not the file that this run was trained with, which was "
-                    f"{known.original}: its copy is taken, {file}"
+                    f"{known.original}: its copy is used, {file}"
                 )
         elif known and Path(file).is_file() and _digest(Path(file))[0] != known.sha256:
             copy = _copy(directory, known)

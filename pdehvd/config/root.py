@@ -108,7 +108,7 @@ class Config(Spec):
             raise ConfigError(
                 f"'{self.name}' is the name of the link to the newest run",
                 ("name",),
-                "another name; without one, that of the config file is taken",
+                "another name; by default, that of the config file",
             )
         return self
 

@@ -53,7 +53,7 @@ def examine(np: int, output: Path) -> list[Finding]:
     try:
         built = _answer([sys.executable, "-m", "pdehvd.doctor.probe", "build"])
     except _ProbeError as error:
-        advice = "Run `python -c 'import tensorflow'`, and install what it misses: make setup"
+        advice = "Run `python -c 'import tensorflow'`, and install what is missing: make setup"
         return [*found, Finding("TensorFlow", FAILED, str(error), advice)]
     found.append(_gpus(built))
     if np == 1 and not ranks.joined():
@@ -101,8 +101,8 @@ def _gpus(built: dict[str, Any]) -> Finding:
         return Finding("GPUs", WARNING, f"{present} here, {count} seen by TensorFlow", advice)
     nccl = "NCCL" in built.get("horovod", {}).get("operations", [])
     found = f"{count} seen by TensorFlow" if count else "none; computing on CPUs"
-    advice = "HOROVOD_GPU_OPERATIONS=NCCL python -m scripts.setup.horovod --install, or sums "
-    return verdict("GPUs", not count or nccl, found, advice + "go through memory", WARNING)
+    advice = "HOROVOD_GPU_OPERATIONS=NCCL python -m scripts.setup.horovod --install, or reductions "
+    return verdict("GPUs", not count or nccl, found, advice + "go through host memory", WARNING)
 
 
 def _horovod(built: dict[str, Any]) -> Finding:
@@ -132,16 +132,18 @@ def _mpi(built: dict[str, Any]) -> Finding:
     told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
     version = (told.stdout.splitlines() or ["an mpirun of unknown version"])[0]
     how = (
-        "one copy" if single_copy.allowed() else "a shared buffer, for the kernel forbids one copy"
+        "one copy"
+        if single_copy.allowed()
+        else "a shared buffer, because the kernel forbids direct copies"
     )
     found = f"{version} ({program}); library {built['mpi']}; messages by {how}"
-    advice = "--np knows Open MPI 4; start the processes with your own launcher instead"
+    advice = "--np supports Open MPI 4 only; start the processes with your own launcher instead"
     return verdict("MPI", "Open MPI" in version and " 4." in version, found, advice, WARNING)
 
 
 def _job(np: int) -> list[Finding]:
     """Return what real processes find when they compute together."""
-    advice = "Run the command below by hand, and read what it says first"
+    advice = "Run the command below by hand, and read its first message"
     command: list[str] = []
     try:
         if ranks.joined():
@@ -167,7 +169,7 @@ def _sum(measured: dict[str, Any]) -> Finding:
     found = f"{counted(measured['size'], 'process')} with {_LIBRARIES[measured['library']]}"
     wrong = ", ".join(measured["wrong"])
     good = "sums of unequal float32, float64 and int64 are exact"
-    advice = f"Sums of {wrong} are wrong: no result of many processes can be trusted. {_BUILD}"
+    advice = f"Sums of {wrong} are wrong: no result of several processes can be trusted. {_BUILD}"
     return verdict("test allreduce", not wrong, f"{found}: {wrong or good}", advice)
 
 

@@ -97,9 +97,9 @@ def memory(np: int, each: float = 0.7) -> Finding:
     """Return whether `np` processes find memory, `each` GiB: TensorFlow alone takes about that."""
     have, needed = psutil.virtual_memory().available / _GIB, np * each
     found = (
-        f"{have:.1f} GiB available, {counted(np, 'process')} will need about {needed:.1f} to begin"
+        f"{have:.1f} GiB available, {counted(np, 'process')} will need about {needed:.1f} to start"
     )
-    return verdict("memory", have >= needed, found, "End other programs, or take a smaller --np")
+    return verdict("memory", have >= needed, found, "End other programs, or use a smaller --np")
 
 
 def cores(np: int) -> Finding:
@@ -114,7 +114,7 @@ def cores(np: int) -> Finding:
     )
     # The ranks of a job that asks for itself count too.
     if np <= have and load > _BUSY * whole and not ranks.joined():
-        busy = "other programs use the cores: end them, or expect slow runs and false timings"
+        busy = "other programs use the cores: end them, or expect slow runs and wrong timings"
         return Finding("cores", WARNING, found, busy)
     return verdict("cores", np <= have or ranks.joined(), found, advice, WARNING)
 
@@ -139,7 +139,9 @@ def ports() -> Finding:
     """Return whether mpirun can be kept from listening on interfaces that others reach."""
     advice = "Install a C compiler: without it, mpirun listens on all interfaces during a run"
     closed = library() is not None
-    found = "mpirun is kept on the loopback interface" if closed else "mpirun cannot be kept on it"
+    found = (
+        "mpirun is restricted to the loopback interface" if closed else "mpirun is not restricted"
+    )
     return verdict("open ports", closed, found, advice, WARNING)
 
 

@@ -74,7 +74,7 @@ def _full(error: OSError) -> str:
 
 def _too_large(error: MemoryError) -> str:
     """Return what to do where the memory of this machine does not hold a run."""
-    reason = " ".join(str(error).split())[:_LONGEST] or "nothing is left"
+    reason = " ".join(str(error).split())[:_LONGEST] or "out of memory"
     return f"this machine has too little memory: {reason}; fewer points, or a smaller network"
 
 

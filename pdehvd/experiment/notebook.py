@@ -80,8 +80,8 @@ def _config_file(config: Path | str | Mapping[str, Any]) -> Iterator[Path]:
             file.write(text)
     except OSError as error:
         raise ConfigError(
-            f"a config that is a mapping is written to the current folder, and {here} takes none: "
-            f"{error.strerror}",
+            "a config that is a mapping is written to the current folder, but "
+            f"{here} is not writable: {error.strerror}",
             (),
             "a YAML file, or another current folder",
         ) from error

@@ -211,7 +211,7 @@ def _is_done(config: Config, step: int, place: Place) -> bool:
     done = bool(place.group.broadcast_bytes(answer))
     if done and place.writes and not place.quiet:
         print(
-            f"nothing to do: the run has {counted(step, 'step')}, and training.steps asks for "
+            f"nothing to do: the run has {counted(step, 'step')}, and training.steps is "
             f"{asked:,}; to continue: --set training.steps=N with N above {step}; {place.directory}"
         )
     return done

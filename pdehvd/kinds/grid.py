@@ -39,7 +39,7 @@ class GridKind(Kind[ParametricProblem, "GenerativeObjective", GridReference]):
     def check(self, config: Config) -> None:
         if config.weighting.every is not None:
             raise ConfigError(
-                f"{config.weighting.name} balances several terms, and this loss has one",
+                f"{config.weighting.name} balances several terms, but this loss has one",
                 ("weighting", "name"),
                 "fixed",
             )
@@ -53,7 +53,7 @@ class GridKind(Kind[ParametricProblem, "GenerativeObjective", GridReference]):
         sync = getattr(getattr(config.model, "norm", None), "sync", "global")
         if sync != "global":
             raise ConfigError(
-                f"statistics of each process's shard, which '{hook.name}' cannot make the same",
+                f"'{hook.name}' needs statistics that do not depend on the number of processes",
                 ("model", "norm", "sync"),
                 "global",
             )
@@ -73,7 +73,7 @@ class GridKind(Kind[ParametricProblem, "GenerativeObjective", GridReference]):
         hook, parts = config.aggregation, config.training.micro_batches
         if parts > 1 and network.moments:
             raise ConfigError(
-                "batch normalisation over a part of the batch changes the network",
+                "micro-batches change the statistics of batch normalisation",
                 ("training", "micro_batches"),
                 "1, or model.norm: instance, group or none",
             )

@@ -33,7 +33,7 @@ class Discovery:
         try:
             text = self._answer()
         except (OSError, UnicodeDecodeError, subprocess.SubprocessError) as error:
-            self.problem = f"{self.spec.source} gives no answer: {error}"
+            self.problem = f"{self.spec.source} cannot be read: {error}"
             return self._last
         self.problem = ""
         self._last = _first(slots(text, self.spec.source), self.spec.max)

@@ -71,7 +71,7 @@ def check_settings(processes: ProcessesSpec, closed: bool = True) -> None:
     single = [name for name in names if len(names) == 1 or _starts(processes, [name], closed)]
     told = " ".join(f"{name}={os.environ[name]}" for name in single or names)
     raise EnvironmentFault(
-        f"MPI does not start with {told}, as the environment says: "
+        f"MPI does not start with {told}, which the environment sets: "
         f"unset {' '.join(single or names)}"
     )
 

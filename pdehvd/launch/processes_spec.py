@@ -17,8 +17,10 @@ class ElasticSpec(Spec):
     `program` is never read from a config: YAML alone runs no code. The command line sets it.
     """
 
-    min: int = Field(default=1, ge=1, le=1_000_000, description="the job waits for so many")
-    max: int = Field(ge=1, le=1_000_000, description="the most that are used")
+    min: int = Field(
+        default=1, ge=1, le=1_000_000, description="the job waits for at least this many processes"
+    )
+    max: int = Field(ge=1, le=1_000_000, description="the job uses at most this many processes")
     discovery: str | None = Field(
         default=None,
         min_length=1,

@@ -24,7 +24,7 @@ class Convolutional(Spec):
     growth: float = Field(
         2.0, ge=1, le=1000, description="factor on the channels from level to level"
     )
-    max_width: Channels = Field(256, description="the most channels of any level")
+    max_width: Channels = Field(256, description="largest number of channels of any level")
     kernel: PositiveInt = Field(3, description="nodes along each side of a kernel; odd")
     up: Literal["transposed", "nearest", "bilinear"] = Field(
         "bilinear", description="how the resolution is doubled; bilinear keeps fields smooth"
@@ -32,9 +32,11 @@ class Convolutional(Spec):
     norm: Annotated[Norm, Section("norm")] = BatchNorm()
     activation: Literal["gelu", "relu", "swish", "tanh", "leaky_relu"] = "gelu"
     output: Literal["linear", "sigmoid", "tanh"] = "linear"
-    remat: bool = Field(False, description="keep little in memory and compute stages twice")
+    remat: bool = Field(
+        False, description="recompute activations in the backward pass instead of storing them"
+    )
     compute: Literal["float32", "float64", "bfloat16"] | None = Field(
-        None, description="precision of convolutions; that of the run when nothing is said"
+        None, description="precision of convolutions; null: that of the run"
     )
 
     @field_validator("kernel")

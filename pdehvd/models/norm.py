@@ -35,7 +35,9 @@ class Norm(Spec):
     @classmethod
     def _ranks_share_batches_only(cls, data: Any) -> Any:
         if isinstance(data, dict) and "sync" in data and "sync" not in cls.model_fields:
-            message = f"the normalisation '{data.get('name')}' shares nothing between processes"
+            message = (
+                f"the normalisation '{data.get('name')}' shares no statistics between processes"
+            )
             raise ConfigError(message, ("sync",), "no `sync` here, or batch normalisation")
         return data
 

@@ -68,7 +68,7 @@ class PyramidNetwork(StagedNetwork):
         if not fits or any(n % 2 ** int(halvings) for n in shape):
             choices = [self.base * 2**k for k in range(self.depth + 1)]
             raise ConfigError(
-                f"a grid of {counted(min(shape), 'node')} is on no level of this pyramid",
+                f"no level of this pyramid has {counted(min(shape), 'node')} along a coordinate",
                 ("depth",),
                 f"one of {', '.join(map(str, choices))} nodes, or another base or depth",
             )

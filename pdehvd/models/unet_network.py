@@ -55,7 +55,7 @@ class UNetwork(StagedNetwork):
                     f"a resolution of {' or '.join(map(str, near))}, or a smaller depth",
                 )
         if self.instances and all(n == factor for n in shape):
-            message = "one node is left at the lowest level, which instances normalise to zero"
+            message = "instance normalisation sets the single node of the coarsest level to zero"
             raise ConfigError(message, ("depth",), f"at most {self.depth - 1}")
 
     def _fields(

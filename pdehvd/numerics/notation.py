@@ -150,7 +150,7 @@ def _called(match: re.Match[str], names: _Names) -> tuple[str, str] | None:
         return None
     if all(re.fullmatch(_NAME, part.strip()) for part in arguments.split(",")):
         return f"'{name}' is called like a function", f"{name}, by its name alone"
-    message = f"'{name}' is taken at another point: delays and shifts are not known"
+    message = f"'{name}' is evaluated at another point: delays and shifts are not supported"
     return message, f"{name}, by its name alone"
 
 
@@ -161,7 +161,7 @@ def _subscript(_: re.Match[str], names: _Names) -> tuple[str, str] | None:
 
 def _power_of_function(match: re.Match[str], _: _Names) -> tuple[str, str] | None:
     name, power = match.groups()
-    return f"'{match.group()}' is a power of no number", f"{name}(...)^{power}"
+    return f"'{match.group()}' is a power of a function, not of its value", f"{name}(...)^{power}"
 
 
 def _bare_function(match: re.Match[str], _: _Names) -> tuple[str, str] | None:
@@ -216,7 +216,7 @@ def _of_expression(match: re.Match[str], names: _Names) -> tuple[str, str] | Non
     """Answer `((1 + x)*u_x)_x`."""
     axis = match[1][0] if match[1][0] in names.coordinates else match[1]
     field = next(iter(names.fields), "u")
-    message = f"')_{match[1]}': derivatives of expressions are not known"
+    message = f"')_{match[1]}': derivatives of expressions are not supported"
     way = (
         f"a further field (fields: [{field}, q]) with an equation of its own, q = ..., and q_{axis}"
     )

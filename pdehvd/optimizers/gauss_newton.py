@@ -170,7 +170,7 @@ class GaussNewtonMethod(HostOptimizer[SquaresAt]):
 
 
 def choose(size: int, rows: int) -> Literal["normal", "kernel", "cg"]:
-    """Return the solver whose matrix is smallest; none where even that is too large."""
+    """Return the solver with the smaller matrix; `cg` if even that is too large."""
     if min(size, rows) > 12_000:
         return "cg"
     return "normal" if size <= rows else "kernel"
@@ -181,7 +181,8 @@ class GaussNewton(OptimizerSpec):
     """Gauss-Newton with Levenberg-Marquardt damping, in double precision.
 
     `solver`: `normal` (Cholesky of J^T J, P parameters), `kernel` (of J J^T, N rows), `cg`
-    (conjugate gradients with a Nystrom preconditioner), or `auto`, by size.
+    (conjugate gradients with a Nystrom preconditioner), or `auto`: the smaller matrix, or `cg`
+    if both have more than 12,000 rows.
     """
 
     needs: ClassVar[Needs] = Needs(least_squares=True, float64=True)
@@ -189,14 +190,12 @@ class GaussNewton(OptimizerSpec):
     name: Literal["gauss_newton"] = "gauss_newton"
     solver: Literal["auto", "normal", "kernel", "cg"] = "auto"
     damping: float = Field(1e-3, gt=0, description="lambda at the start")
-    adaptive: bool = Field(True, description="change lambda with the success of each step")
-    line_search: bool = Field(False, description="take the best of the lengths 2^0 ... 2^-30")
-    acceleration: bool = Field(
-        True, description="with adaptive damping: follow the bend of the residuals"
-    )
-    momentum: float = Field(0.0, ge=0, lt=1, description="mu of SPRING")
-    iterations: int = Field(100, ge=1, description="most iterations of cg")
-    tolerance: float = Field(1e-6, gt=0, lt=1, description="relative residual at which cg ends")
+    adaptive: bool = Field(True, description="adapt lambda to the success of each step")
+    line_search: bool = Field(False, description="take the best of the step lengths 2^0 ... 2^-30")
+    acceleration: bool = Field(True, description="with adaptive damping: geodesic acceleration")
+    momentum: float = Field(0.0, ge=0, lt=1, description="momentum mu of SPRING")
+    iterations: int = Field(100, ge=1, description="largest number of iterations of cg")
+    tolerance: float = Field(1e-6, gt=0, lt=1, description="relative residual at which cg stops")
     rank: int = Field(50, ge=0, description="rank of cg's preconditioner; 0: none")
     precision_checked: bool = Field(True, description="false: allow float32")
 

@@ -175,7 +175,8 @@ class KFAC(OptimizerSpec):
         0.95, ge=0, lt=1, description="share of the old factors that is kept"
     )
     momentum: bool = Field(
-        True, description="add the last change, as much as the model wants; on grids, as Adam does"
+        True,
+        description="add a multiple of the last step, by the quadratic model; on grids, as in Adam",
     )
     learning_rate: LearningRate | None = Field(
         None, description="on grids; null: 2e-2 there, and at points, which need none"
@@ -190,7 +191,7 @@ class KFAC(OptimizerSpec):
             raise ConfigError(
                 "steps at points follow from the quadratic model",
                 ("learning_rate",),
-                "null, or no such key",
+                "null, or leave out this key",
             )
         return self
 

@@ -26,7 +26,7 @@ class LARS(RatedSpec):
     momentum_correction: bool = Field(
         False, description="v <- m (eta_t / eta_(t-1)) v + ... where the rate changes"
     )
-    weight_decay: float = Field(0.0, ge=0, description="of weights, inside the layer's rate")
+    weight_decay: float = Field(0.0, ge=0, description="of weights, within the layer's rate")
     trust: float = Field(1.0, gt=0, description="share of a layer's norm that a rate of 1 moves it")
 
     def build(self, group: Group | None = None) -> Layerwise:
@@ -47,7 +47,7 @@ class LAMB(RatedSpec):
     beta_1: float = Field(0.9, ge=0, lt=1)
     beta_2: float = Field(0.999, ge=0, lt=1)
     epsilon: float = Field(1e-6, gt=0)
-    weight_decay: float = Field(0.0, ge=0, description="of weights, inside the layer's direction")
+    weight_decay: float = Field(0.0, ge=0, description="of weights, within the layer's direction")
 
     def build(self, group: Group | None = None) -> Layerwise:
         """Return the optimizer."""

@@ -89,7 +89,7 @@ class Schedule(Spec):
     def _has_a_start(self) -> Schedule:
         if self.scaling is None and self.warmup and self.warmup.shape == "constant":
             raise ConfigError(
-                "a constant warm-up keeps the rate of the reference batch, and none is named",
+                "a constant warm-up needs the rate of a reference batch, and none is given",
                 ("warmup", "shape"),
                 "the key 'scaling', or shape: gradual",
             )
@@ -114,7 +114,7 @@ class Schedule(Spec):
     def factor(self) -> float:
         """What the rate is multiplied by for this run's batch."""
         if self._factor is None and self.scaling is not None:
-            raise ValueError("the batch is not known yet: resolved() tells it")
+            raise ValueError("the batch is not known yet: call resolved() first")
         return self._factor or 1.0
 
     @abstractmethod

@@ -127,7 +127,7 @@ class SOAP(OptimizerSpec):
     beta_2: float = Field(0.95, ge=0, lt=1, description="memory of its squares")
     memory_of_factors: float = Field(0.95, ge=0, lt=1, description="of G G^T and G^T G")
     every: int = Field(10, ge=1, description="steps between updates of the eigenvectors")
-    largest: int = Field(2048, ge=1, description="sides of more rows are not rotated")
+    largest: int = Field(2048, ge=1, description="sides with more rows are not rotated")
     epsilon: float = Field(1e-8, gt=0, description="added to the root of the squares")
 
     def build(self, group: Group) -> SOAPMethod:

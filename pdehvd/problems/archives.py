@@ -59,6 +59,5 @@ def real(values: np.ndarray) -> np.ndarray:
 def _check_size(size: int) -> None:
     if size > MAXIMUM_BYTES:
         raise ValueError(
-            f"it says that it holds {size / 2**30:.3g} GiB; expected at most "
-            f"{MAXIMUM_BYTES >> 30} GiB"
+            f"it declares {size / 2**30:.3g} GiB; expected at most {MAXIMUM_BYTES >> 30} GiB"
         )

@@ -68,7 +68,9 @@ def _interval(value: Any) -> tuple[float, float]:
         raise ConfigError(f"{value!r} is not a pair of numbers", (), "[low, high]")
     low, high = (parse_number(end) for end in value)
     if not low < high:
-        raise ConfigError(f"[{low:g}, {high:g}] does not ascend", (), "[low, high] with low < high")
+        raise ConfigError(
+            f"[{low:g}, {high:g}] is not increasing", (), "[low, high] with low < high"
+        )
     return low, high
 
 

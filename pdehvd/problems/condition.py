@@ -123,7 +123,7 @@ def _check_trained(residual: sympy.Expr, place: Path, site: Site) -> None:
             return
     fields = "one of " + ", ".join(language.fields)
     raise ConfigError(
-        "both sides are the same" if residual == 0 else "the condition holds no field",
+        "both sides are the same" if residual == 0 else "the condition contains no field",
         (*site.path, *place),
         "two sides that differ" if residual == 0 else fields,
     )

@@ -107,9 +107,9 @@ class Integral(ConditionSpec):
             return points_at(self.at, site, rest)
         if len(rest) > 1:
             raise ConfigError(
-                "the integral leaves " + ", ".join(rest) + " open",
+                "the integral leaves the coordinates " + ", ".join(rest),
                 site.path,
-                "points of them under 'at'",
+                "points with their values under 'at'",
             )
         low, high = site.domain.bounds[site.domain.names.index(rest[0])]
         return np.linspace(low, high, self.points or PLACES)[:, None]

@@ -53,24 +53,29 @@ class ParametricSpec(Spec):
     energy: Text | None = Field(None, description="density whose integral is minimal")
     residual: Text | None = Field(None, description="expression that must vanish at the nodes")
     loss: Literal["ritz", "galerkin"] = Field(
-        "ritz", description="of an energy: itself, or the norm of its weak residual"
+        "ritz", description="for an energy: the energy itself, or the norm of its weak residual"
     )
-    fluxes: dict[str, FluxSpec] = Field({}, description="name F: F_x is conservative and upwind")
+    fluxes: dict[str, FluxSpec] = Field(
+        {}, description="name F: its derivative F_x is conservative and upwind"
+    )
     differences: dict[str, Difference] = Field(
-        {}, description="coordinate: how a residual's first derivatives are taken"
+        {}, description="coordinate: difference scheme of a residual's first derivatives"
     )
     scale: Text | None = Field(
         None, description="each sample's loss is divided by the mean of this expression"
     )
-    boundary: dict[str, Text] = Field({}, description="face such as x = 0: value; elsewhere free")
+    boundary: dict[str, Text] = Field(
+        {}, description="face such as x = 0: value; elsewhere natural"
+    )
     hard: Text | None = Field(
         None, description="the field as an expression of `network`, its raw output, and the inputs"
     )
     resolution: PositiveInt = Field(description="nodes along each coordinate")
     features: tuple[Text, ...] | None = Field(
-        None, description="what the network sees; null: log of positive inputs, others as they are"
+        None,
+        description="input channels of the network; null: log of positive inputs, others unchanged",
     )
-    centre: bool = Field(True, description="take its mean over the grid from each feature")
+    centre: bool = Field(True, description="subtract from each feature its mean over the grid")
     reference: Annotated[Spec, Section("reference")] | None = None
 
     @model_validator(mode="after")
@@ -85,7 +90,7 @@ class ParametricSpec(Spec):
             )
         if self.residual is not None and self.loss == "galerkin":
             raise ConfigError(
-                "galerkin needs an energy, and this problem has a residual", ("loss",), "energy"
+                "galerkin needs an energy, but this problem has a residual", ("loss",), "energy"
             )
         return self
 
@@ -183,12 +188,12 @@ class _Builder:
         free = {s.name for s in law.free_symbols}
         partials = [partial_of(name, [spec.field], self.coordinates) for name in free]
         if not any(partials) and not free & set(flux_names):
-            raise ConfigError(f"there is no '{spec.field}' in it", (key,), f"{spec.field}_x ...")
+            raise ConfigError(f"it does not contain '{spec.field}'", (key,), f"{spec.field}_x ...")
         limit = 1 if key == "energy" else 2
         for partial in partials:
             if partial is not None and max(sum(partial.orders), 0) > limit:
                 raise ConfigError(
-                    "a derivative of too high an order", (key,), f"orders up to {limit}"
+                    "the order of a derivative is too high", (key,), f"orders up to {limit}"
                 )
         return law
 
@@ -232,7 +237,9 @@ class _Builder:
             return None
         hard = self._parsed(self.spec.hard, ("hard",), plain=(*self.inputs, NETWORK))
         if symbol(NETWORK) not in hard.free_symbols:
-            raise ConfigError("the network is not in it", ("hard",), f"an expression of {NETWORK}")
+            raise ConfigError(
+                "it does not contain the network", ("hard",), f"an expression of {NETWORK}"
+            )
         return hard
 
     def _face(self, text: str, value: Text) -> Face:

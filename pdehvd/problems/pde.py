@@ -92,7 +92,7 @@ class PDESpec(Spec):
     name: Literal["pde"] = "pde"
     coordinates: dict[str, list[Text] | None] = Field(min_length=1, description="name: [low, high]")
     time: str | None = Field(
-        None, description="the coordinate that is time; `t` or `time` is without being named here"
+        None, description="the coordinate that is time; null: `t` or `time`, if there is one"
     )
     geometry: GeometrySpec | None = Field(None, description="a shape over some of the coordinates")
     fields: list[str] = Field(min_length=1, description="the unknown functions")
@@ -100,7 +100,7 @@ class PDESpec(Spec):
         {}, description="numbers in the equations; may use earlier ones"
     )
     unknowns: dict[str, float | UnknownSpec | str] = Field(
-        {}, description="numbers to discover: first guess"
+        {}, description="name: initial guess of a number to identify"
     )
     equations: dict[str, Text] = Field(
         min_length=1, description="name: expression that must vanish"
@@ -214,7 +214,7 @@ class PDESpec(Spec):
                 partial_of(s.name, self.fields, language.coordinates) for s in residual.free_symbols
             ):
                 raise ConfigError(
-                    "the equation holds no field",
+                    "the equation contains no field",
                     ("equations", name),
                     "one of " + ", ".join(self.fields),
                 )

@@ -199,11 +199,13 @@ def _unknown(value: dict[str, Any]) -> ConfigError:
     """Return the error of a mapping in which no key is a shape."""
     expected, name = "one of " + ", ".join(_KINDS), str(value.get("name"))
     if name in _KINDS:
-        return ConfigError(f"'{name}' is a name here", ("name",), f"the shape as key, {name}: ...")
+        return ConfigError(
+            f"'{name}' is a shape, not a name", ("name",), f"the shape as key, {name}: ..."
+        )
     given = next((str(key) for key in value if key != "name"), "")
     if folded(given) in _BOXES:
         expected += "; an interval or a box needs no geometry, only bounds of its coordinates"
-    message = f"unknown shape '{given}'" if given else "no shape is named"
+    message = f"unknown shape '{given}'" if given else "no shape is given"
     return ConfigError(message, (given,) if given else (), expected, nearest(given, _KINDS))
 
 

@@ -121,7 +121,7 @@ class Compound(Shape):
         dimensions = {part.dimension for part in self.parts}
         if len(dimensions) > 1:
             raise ConfigError(
-                f"the {self.operation} joins shapes of different dimensions",
+                f"the {self.operation} combines shapes of different dimensions",
                 expected="all in the plane or all in space",
             )
         self.dimension = dimensions.pop()

@@ -50,7 +50,7 @@ class TimeDoubts:
         faces = [f"{name} = {end:g}" for end in sorted(set().union(*taken.values()))]
         return (
             f"warning: 'boundary' in condition{'s' * (len(taken) > 1)} {', '.join(taken)} "
-            f"holds the face{'s' * (len(faces) > 1)} {' and '.join(faces)}; "
+            f"includes the face{'s' * (len(faces) > 1)} {' and '.join(faces)}; "
             f"if {name} is time ({reason}), write 'time: {name}' under problem"
         )
 
@@ -69,7 +69,7 @@ class TimeDoubts:
             return ""
         highest = np.max([partial.orders for partial in self.partials], axis=0)
         if highest[axis] == 1 and highest.max() > 1:
-            return "only first derivatives are taken by it, and higher ones by others"
+            return "the equations are of first order in it, and of higher order in others"
         if self.domain.names[axis].lower() in _LIKELY_NAMES:
             return "as its name suggests"
         for name, expression in self.equations.items():
@@ -77,7 +77,7 @@ class TimeDoubts:
                 return f"the equation {name} is hyperbolic"
         others = [t for texts in self.conditions.values() for t in texts if not _is_boundary(t)]
         if highest[axis] == 1 and self._ends(axis, others) == {self.domain.bounds[axis, 0]}:
-            return "a condition at its lower end only suggests so"
+            return "it has a condition at its lower end only"
         return ""
 
     def _opposite(self, expression: sympy.Expr, field: str) -> int | None:

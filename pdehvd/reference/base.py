@@ -100,7 +100,7 @@ def check_times(name: str, times: np.ndarray, end: float = np.inf) -> None:
     slack = 1e-9 * (1.0 if np.isinf(end) else end)
     if times.size and (times.min() < -slack or times.max() > end + slack):
         raise ConfigError(
-            f"'{name}' was asked for t from {times.min():g} to {times.max():g}",
+            f"'{name}' was evaluated for t from {times.min():g} to {times.max():g}",
             ("problem", "reference"),
             f"t from 0 to {end:g}" if np.isfinite(end) else "t >= 0",
         )

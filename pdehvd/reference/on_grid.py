@@ -108,13 +108,15 @@ class BurgersGridSpec(Spec):
 
     kind: ClassVar[str] = "grid"
     name: Literal["burgers_grid"] = "burgers_grid"
-    initial: str = Field("u0", description="the input that is u at the first time")
+    initial: str = Field("u0", description="the input that is the initial value of u")
     viscosity: str = Field("nu", description="the constant that is the viscosity")
 
     def build(self, problem: ParametricProblem) -> GridReference:
         """Return the reference. Raises `ConfigError` for names that the problem lacks."""
         if len(problem.coordinates) != 2:
-            raise ConfigError("Burgers' reference needs (x, t)", ("name",), "two coordinates")
+            raise ConfigError(
+                "the reference of Burgers' equation needs (x, t)", ("name",), "two coordinates"
+            )
         if self.initial not in problem.inputs:
             expected = "one of " + ", ".join(problem.inputs)
             raise ConfigError(f"'{self.initial}' is not an input", ("initial",), expected)

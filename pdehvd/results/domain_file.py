@@ -13,7 +13,7 @@ from pdehvd.errors import ConfigError
 def check_picture(file: Path, force: bool) -> None:
     """Raise `ConfigError` where the file is not a PNG, or exists and `force` is not given."""
     if file.suffix.lower() != ".png":
-        raise ConfigError(f"the picture is a PNG file, and {file} is none", (), "NAME.png")
+        raise ConfigError(f"the picture is a PNG file, but {file} is not", (), "NAME.png")
     if file.exists() and not force:
         message = f"{file} exists and is not overwritten"
         raise ConfigError(message, ("plot",), "a new name, or --force")

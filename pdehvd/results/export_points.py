@@ -48,7 +48,7 @@ def _at(trained: TrainedAtPoints, time: float | None) -> dict[str, float]:
         return {}
     domain = trained.problem.domain
     if domain.time is None or len(domain.names) == 1:
-        raise ConfigError("a time was chosen, but there is no time to choose from", ("time",))
+        raise ConfigError("a time was given, but this problem has no time to select", ("time",))
     return {domain.time: float(time)}
 
 

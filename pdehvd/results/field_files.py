@@ -54,13 +54,13 @@ def read_fields_file(
         )
     if key is not None and len(inputs) > 1:
         raise ConfigError(
-            f"a key names the array of a single input, and there are {', '.join(inputs)}",
+            f"a key names the array of a single input, but the inputs are {', '.join(inputs)}",
             ("key",),
-            "a file that holds their names, without --key",
+            "a file with arrays of these names, without --key",
         )
     if ending in PICTURES:
         if key is not None:
-            raise ConfigError(f"{file} is a picture, which has no keys", ("key",), "no --key")
+            raise ConfigError(f"{file} is an image, which has no keys", ("key",), "no --key")
         return _picture(file, inputs, range_)
     if range_ is not None:
         raise ConfigError(
@@ -83,9 +83,7 @@ def _chosen(
         names = {inputs[0]: key}
     elif len(inputs) == 1 and len(arrays) == 1 and inputs[0] not in arrays:
         names = {inputs[0]: next(iter(arrays))}
-        said = (
-            f"{file} holds no '{inputs[0]}': its only array, '{names[inputs[0]]}', is taken for it"
-        )
+        said = f"{file} has no '{inputs[0]}': its only array, '{names[inputs[0]]}', is used for it"
     missing = [name for name in names.values() if name not in arrays]
     if missing:
         raise ConfigError(
@@ -99,7 +97,7 @@ def _chosen(
     try:
         return FieldFile({name: real(arrays[called]) for name, called in names.items()}, said)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"{file} holds something else than numbers", ("field",)) from error
+        raise ConfigError(f"{file} contains values that are not numbers", ("field",)) from error
 
 
 def _picture(file: Path, inputs: tuple[str, ...], range_: str | None) -> FieldFile:
@@ -109,18 +107,18 @@ def _picture(file: Path, inputs: tuple[str, ...], range_: str | None) -> FieldFi
     low, high = (0.0, 1.0) if range_ is None else _range(range_)
     if len(inputs) > 1:
         raise ConfigError(
-            f"{file} is one picture, and there are the inputs {', '.join(inputs)}",
+            f"{file} is a single image, but the inputs are {', '.join(inputs)}",
             ("field",),
             "an NPZ or HDF5 file with an array for each",
         )
     pixels = _opened(file, matplotlib.image.imread).astype(np.float64)
     colours = pixels if pixels.ndim == 3 else pixels[..., None]
     if colours.shape[-1] == 4 and colours[..., 3].min() < 1:
-        raise ConfigError(f"{file} has transparent pixels", ("field",), "a picture without them")
+        raise ConfigError(f"{file} has transparent pixels", ("field",), "an image without them")
     colours = colours[..., :3]
     said = ""
     if np.ptp(colours, axis=-1).max() > _GREY:
-        said = f"{file} is coloured: the mean of red, green and blue is taken for the brightness"
+        said = f"{file} is coloured: the mean of red, green and blue is used as brightness"
     grey = colours.mean(-1)[::-1].T
     return FieldFile({inputs[0]: low + (high - low) * grey}, said)
 

@@ -23,7 +23,7 @@ def read_fields(trained: TrainedOnGrid, given: Any) -> dict[str, np.ndarray]:
     if not isinstance(given, Mapping) or set(given) != set(inputs):
         names = ", ".join(map(repr, given)) if isinstance(given, Mapping) else type(given).__name__
         raise ConfigError(
-            f"the inputs are given as {names or 'nothing'}",
+            f"the given inputs are {names or 'empty'}",
             (),
             f"a mapping of {' and '.join(map(repr, inputs))} to arrays {_shape(trained)}",
         )
@@ -45,7 +45,7 @@ def check_takes_fields(trained: TrainedOnGrid) -> None:
     """Raise `ConfigError` for a network whose inputs are not fields."""
     if trained.objective.network.latent:
         raise ConfigError(
-            f"{trained.config.model.name} maps latent numbers, not fields", (), "a unet"
+            f"{trained.config.model.name} maps latent vectors, not fields", (), "a unet"
         )
 
 
@@ -83,7 +83,7 @@ def _batch(trained: TrainedOnGrid, name: str, given: Any) -> np.ndarray:
         array = real(given)
     except (TypeError, ValueError):
         raise ConfigError(
-            f"the input '{name}' holds something else than numbers", (), _shape(trained)
+            f"the input '{name}' has values that are not numbers", (), _shape(trained)
         ) from None
     if array.ndim != 1 + len(trained.problem.coordinates):
         raise ConfigError(

@@ -67,7 +67,7 @@ def _columns(given: Any, names: Sequence[str]) -> dict[str, Any] | None:
     table = not isinstance(given, Mapping)
     if not (missing or twice or (surplus and not table)):
         return {name: given[name] for name in names}
-    faults = {"lack": missing, "hold": surplus, "hold twice": twice}
+    faults = {"lack": missing, "also have": surplus, "have twice": twice}
     said = [f"{verb} {', '.join(map(repr, found))}" for verb, found in faults.items() if found]
     given_as = ", ".join(map(repr, labels)) or "nothing"
     raise ConfigError(

@@ -13,7 +13,7 @@ from pdehvd.config.files import TEMPORARY
 from pdehvd.launch.commands import TrainCommand
 from pdehvd.launch.typed_command import program
 
-NOTE = "Has the run been moved? `pdehvd report` writes this page again, with its new place."
+NOTE = "If the run is moved, `pdehvd report` rewrites this page with the new path."
 
 
 def commands(directory: Path, summary: Mapping[str, Any], environment: Mapping[str, Any]) -> str:
@@ -29,10 +29,10 @@ def commands(directory: Path, summary: Mapping[str, Any], environment: Mapping[s
     plugins = [folder / value for option, value in pairwise(_words(given)) if option == "--plugin"]
     again = TrainCommand(directory.resolve() / CONFIG, count, plugins=tuple(plugins))
     words = [*program(), *again.argv()]
-    lines = ["# again, from the config that the run stored", shlex.join(words)]
+    lines = ["# the same run again, from its stored config", shlex.join(words)]
     if given and not any(Path(part).name.startswith(TEMPORARY) for part in given):
         verb = "resumed" if "--resume" in _words(given) else "started"
-        lines = [f"# as it was {verb}", _started(given, folder, count), "", *lines]
+        lines = [f"# how the run was {verb}", _started(given, folder, count), "", *lines]
     return "\n".join(lines)
 
 

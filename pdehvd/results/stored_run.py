@@ -28,7 +28,7 @@ class Run:
 
         if not isinstance(directory, str | os.PathLike):
             raise ConfigError(
-                f"a run cannot be {directory!r:.60}",
+                f"{directory!r:.60} is not a run",
                 (),
                 "the path of its folder, such as runs/NAME/TIME, or latest",
             )

@@ -135,7 +135,7 @@ def run(
     for number, case in enumerate(cases, 1):
         start = f"[{number}/{len(cases)}] {told(case)}"
         if case in done:
-            say(f"{start}: done before")
+            say(f"{start}: already done")
         else:
             say(f"{start} ...")
             found, code = _one(sweep, case, place)

@@ -20,7 +20,7 @@ class EarlyStoppingSpec(Spec):
         default=0.0,
         ge=0,
         lt=1,
-        description="a smaller relative fall of the loss does not count",
+        description="smaller relative decreases of the loss do not count",
     )
 
 
@@ -37,7 +37,7 @@ class StopAtSpec(Spec):
     @model_validator(mode="after")
     def _some_target(self) -> StopAtSpec:
         if self.relative_l2 is None and self.loss is None:
-            raise ConfigError("no target is named", (), "relative_l2 or loss")
+            raise ConfigError("no target is given", (), "relative_l2 or loss")
         return self
 
 
@@ -47,7 +47,7 @@ class TrainingSpec(Spec):
     steps: int = Field(default=10_000, ge=1, description="optimizer updates")
     checkpoint_every: int = Field(default=1000, ge=1, description="steps between checkpoints")
     evaluate_every: int = Field(
-        default=500, ge=1, description="steps between errors against the reference"
+        default=500, ge=1, description="steps between evaluations of the error"
     )
     log_every: int | None = Field(
         default=None,
@@ -55,7 +55,9 @@ class TrainingSpec(Spec):
         description="steps between lines of metrics.jsonl; null: at least 50 lines a phase",
     )
     steps_per_call: int = Field(
-        default=25, ge=1, description="steps in one compiled call; more is faster, and reacts later"
+        default=25,
+        ge=1,
+        description="steps per compiled call; more is faster, but stop requests are noticed later",
     )
     micro_batches: int = Field(
         default=1,
@@ -67,7 +69,9 @@ class TrainingSpec(Spec):
         ge=1,
         description="steps between comparisons of the ranks' parameters, bit for bit; null: never",
     )
-    keep: int = Field(default=3, ge=1, description="newest checkpoints kept, besides the best")
+    keep: int = Field(
+        default=3, ge=1, description="newest checkpoints kept, in addition to the best one"
+    )
     levels: LevelsSpec | None = Field(
         default=None,
         description="multi-resolution training: the resolution schedule; null: one resolution",
@@ -77,7 +81,7 @@ class TrainingSpec(Spec):
     max_seconds: float | None = Field(
         default=None,
         gt=0,
-        description="stop after so many seconds of training",
+        description="time limit of the training, in seconds",
     )
 
     def log_period(self, steps: int) -> int:

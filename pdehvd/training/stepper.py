@@ -160,7 +160,7 @@ class Stepper(Generic[Batch]):
     ) -> tf.Tensor:
         parts, measures = self.parts, self.parts.objective.term_measures
         if measures is None:
-            raise TypeError("weights of one term alone are not renewed")
+            raise TypeError("adaptive weights need more than one term")
         return parts.weighting.renewed(measures, theta, batch, weights, step, parts.seed)
 
     def batch(self, state: TrainState) -> Batch:

@@ -190,9 +190,9 @@ class Trainer(Generic[Batch]):
         flags = called.flags
         spec, target, patience = self.spec, self.spec.stop_at, self.spec.early_stopping
         if flags[0] > 0:
-            return "interrupted", "somebody asked the run to stop"
+            return "interrupted", "stop requested"
         if flags[1] > 0:
-            return "completed", f"{spec.max_seconds} seconds are over"
+            return "completed", f"time limit of {spec.max_seconds} seconds reached"
         if target and target.relative_l2 is not None and recent.worst <= target.relative_l2:
             return "completed", f"relative L2 error {recent.worst:.3e} reached"
         if target and target.loss is not None and recent.loss <= target.loss:

@@ -61,14 +61,14 @@ def judge(result: Result, run: Path, expected: str) -> None:
     if not result.same_bits:
         problems.append("other bits")
     if case.damage in _UNREADABLE and "is damaged" not in log:
-        problems.append("nobody told of the damage")
+        problems.append("the damage was not reported")
     if case.restarts and summary["restarts"] != 1:
         problems.append(f"{summary['restarts']} restarts are counted")
     # horovodrun ends with 1, whatever its processes ended with.
     if case.moment == "disk" and result.code != (1 if case.launcher == "gloo" else 3):
         problems.append(f"a full disk ended with code {result.code}")
     if summary["loss"] is None:
-        problems.append("the summary knows no loss")
+        problems.append("the summary has no loss")
     problems += _untidy(run)
 
 

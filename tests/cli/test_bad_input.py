@@ -150,7 +150,7 @@ CASES = {
     "a constant warm-up of an unknown rate": (
         "learning_rate: 1e-3",
         "learning_rate: {name: constant, value: 1e-3, warmup: {steps: 2, shape: constant}}",
-        "small.yaml:17: optimizer.learning_rate.warmup.shape: a constant warm-up keeps the rate",
+        "small.yaml:17: optimizer.learning_rate.warmup.shape: a constant warm-up needs the rate",
         "the key 'scaling'",
     ),
     "a warm-up of no steps": (
@@ -258,7 +258,7 @@ CASES = {
     "a delay": (
         HEAT,
         "u_t - u(x, t - 1)",
-        "small.yaml:10: problem.equations.heat: 'u' is taken at another point: delays and shifts",
+        "small.yaml:10: problem.equations.heat: 'u' is evaluated at another point: delays",
         "expected u, by its name alone",
     ),
     "a field in capitals": (

@@ -26,7 +26,7 @@ def test_the_domain_is_drawn_once_and_again_with_force(type_: Type, here: Path) 
     [
         ("small.yaml", "domain.pdf", "PNG"),
         ("small.yaml", "nowhere/domain.png", "nowhere/domain.png: No such file"),
-        ("samples.yaml", "domain.png", "only a problem at points"),
+        ("samples.yaml", "domain.png", "for problems at points only"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(

@@ -104,7 +104,7 @@ def test_resuming_below_the_stored_step_leaves_the_run_alone(type_: Type, here: 
         done = type_(*again)
         assert (done.code, done.err) == (0, "")
         assert done.out.startswith(
-            f"nothing to do: the run has 4 steps, and training.steps asks for {asked}; "
+            f"nothing to do: the run has 4 steps, and training.steps is {asked}; "
             "to continue: --set training.steps=N with N above 4; "
         )
         assert contents(here / "runs") == before

@@ -194,7 +194,7 @@ def test_python_predicts_fields_and_says_what_they_must_be(run: Path) -> None:
         (one, r"given as ndarray; expected a mapping of 'nu' to arrays \[B, 8, 8\]"),
         ({"mu": one}, "given as 'mu'"),
         ({"nu": one[0]}, r"has the shape \(8, 8\); expected \[B, 8, 8\]"),
-        ({"nu": "a.npz"}, "something else than numbers"),
+        ({"nu": "a.npz"}, "values that are not numbers"),
         ({"nu": -one}, "values down to -1"),
         ({"nu": one * np.nan}, "float32 does not hold"),
         ({"nu": np.ones((1, 7, 7))}, "7 nodes cannot be halved"),
@@ -212,8 +212,8 @@ def test_python_predicts_fields_and_says_what_they_must_be(run: Path) -> None:
         (np.zeros((8, 8)), "values down to 0"),
         (np.full((8, 8), np.nan), "float32 does not hold"),
         (np.full((8, 8), 1e300), "float32 does not hold"),
-        (np.full((8, 8), 1j), "something else than numbers"),
-        (np.array([["a"]]), "something else than numbers"),
+        (np.full((8, 8), 1j), "values that are not numbers"),
+        (np.array([["a"]]), "values that are not numbers"),
     ],
 )
 def test_predict_refuses_fields_that_it_cannot_take(
@@ -245,7 +245,7 @@ REFUSED = {
     ),
     "synchronisation of what shares nothing": (
         ["model.norm={name: instance, sync: global}"],
-        "model.norm.sync: the normalisation 'instance' shares nothing between processes",
+        "model.norm.sync: the normalisation 'instance' shares no statistics between processes",
     ),
     "more memory than there is": (
         ["problem.resolution=65536", "model.width=64"],
@@ -262,11 +262,11 @@ REFUSED = {
     "weights that need several terms": (["weighting=ntk"], "weighting.name: ntk balances several"),
     "least squares of an energy": (
         ["optimizer=gauss_newton", "precision=float64"],
-        "optimizer: gauss_newton minimises sums of squares, and this loss is not one",
+        "optimizer: gauss_newton minimises sums of squares, but this loss is not one",
     ),
     "points that change too fast": (
         ["optimizer=ssbroyden", "precision=float64"],
-        "on the same points or samples, and they change at every step; expected an optimizer that",
+        "on the same points or samples, but they change at every step; expected an optimizer that",
     ),
     "levels that end elsewhere": (
         ["training.levels={resolutions: [4, 16]}"],

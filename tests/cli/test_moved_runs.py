@@ -173,7 +173,7 @@ def test_large_files_are_not_kept(
         ends(done, 2, gone)
     else:
         ends(done, 0)
-        assert ("no reference, for there is no file" in done.err) == (name == "compared")
+        assert ("no reference, because there is no file" in done.err) == (name == "compared")
         ends(type_("plot", str(there)), 0)
     done = type_("train", str(there / "config.yaml"), "--resume", str(there))
     ends(done, 2, "there is no file ", gone, known.sha256[:16])

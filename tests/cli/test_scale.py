@@ -119,7 +119,7 @@ def test_a_sweep_of_real_processes(here: Path) -> None:
     words += ["--predict", "2,16", "--network", "n/net.json"]
     done = pdehvd(*words, cwd=here)
     assert done.returncode == 0, done.stderr
-    assert "[1/2] 1 process, run 1: done before" in done.stdout
+    assert "[1/2] 1 process, run 1: already done" in done.stdout
     assert "strong scaling, fixed global batch: speed-up T1/Tp" in done.stdout
     assert "predicted and measured" in done.stdout
     found = json.loads((here / "s/scaling.json").read_text())

@@ -51,7 +51,7 @@ def unsolved(result: Result) -> Iterator[Caution]:
     if worst:
         told = ", ".join(text for _, text in sorted(worst.values(), reverse=True))
         cause = (
-            "the result does not solve the problem: residuals are still large, measured by the "
+            "the result does not solve the problem: residuals are still large, relative to the "
             f"largest summand of each ({told})"
         )
         advice = "Train longer, or with a larger network; conditions may also exclude a solution"
@@ -65,8 +65,9 @@ def wrong_answer(result: Result) -> Iterator[Caution]:
     if wrong and small:
         told = ", ".join(f"{field} by {error:.0%}" for field, error in wrong.items())
         cause = (
-            f"the answer is wrong although the loss is small: against the reference it is off "
-            f"({told} of its size), while all residuals are below {CONVERGED:.0%} of theirs"
+            f"the answer is wrong although the loss is small: it differs from the reference "
+            f"({told} of its size), while all residuals are below {CONVERGED:.0%} of their natural "
+            "sizes"
         )
         yield Caution("wrong_answer", cause, result.remedy(_more_points(result)))
 
@@ -81,8 +82,8 @@ def overfitted(result: Result) -> Iterator[Caution]:
     if worst:
         residual = result.residuals[worst]
         cause = (
-            f"`{worst.split('/')[-1]}` holds at the trained points only: its residual is "
-            f"{residual.fresh:.1e} at fresh points and {residual.trained:.1e} at the trained ones"
+            f"`{worst.split('/')[-1]}` holds at the training points only: its residual is "
+            f"{residual.trained:.1e} there and {residual.fresh:.1e} at fresh points"
         )
         yield Caution("overfitted", cause, result.remedy(_more_points(result)))
 
@@ -106,10 +107,10 @@ def unknowns_at_edges(result: Result) -> Iterator[Caution]:
         if not 1 / AWAY < ratio < AWAY:
             cause = (
                 f"{name} ran from {first:.3g} to {found:.3g}: the equations "
-                "hardly depend on it there, so this value means nothing"
+                "hardly depend on it there, so this value is meaningless"
             )
         elif first and abs(found / first - 1) < MOVED and result.steps >= ENOUGH_STEPS:
-            cause = f"{name} has not moved from its first guess {first:.3g}: nothing fixes it yet"
+            cause = f"{name} has not moved from its initial guess {first:.3g}"
         else:
             continue
         yield Caution("unknown_edge", cause, result.remedy(balancing(result.scales)))
@@ -175,7 +176,7 @@ def faded(result: Result) -> Iterator[Caution]:
         if trained and min(sizes) < FADED * sizes[0]:
             cause = (
                 f"{motion.field} shrinks to {min(sizes) / sizes[0]:.0%} of its initial size, "
-                f"while `{motion.equation}` only carries it around: the initial values fade"
+                f"while `{motion.equation}` only transports it: the initial values fade"
             )
             yield Caution("faded", cause, result.remedy({}))
 
@@ -193,7 +194,7 @@ def varying_constants(result: Result) -> Iterator[Caution]:
             if varies > VARIES:
                 short = term.name.split("/")[-1]
                 cause = (
-                    f"{partial.field} must not depend on {along} (`{short}`), and varies along it "
+                    f"{partial.field} must not depend on {along} (`{short}`), but varies along it "
                     f"by {varies:.0%} of its size"
                 )
                 yield Caution(
@@ -213,10 +214,11 @@ def meeting_conditions(result: Result) -> Iterator[Caution]:
         )
         first, second = clash.origins
         cause = (
-            f"{first} and {second} ask for different values of {clash.field} where they meet "
-            f"({clash.values[0]:.3g} and {clash.values[1]:.3g} near {place}), and no network jumps"
+            f"{first} and {second} prescribe different values of {clash.field} where they meet "
+            f"({clash.values[0]:.3g} and {clash.values[1]:.3g} near {place}), and a network is "
+            "continuous"
         )
-        advice = "Let one blend into the other, or end one of them shortly before"
+        advice = "Blend one smoothly into the other, or end one of them shortly before"
         yield Caution("meeting", cause, advice=advice)
 
 
@@ -226,7 +228,7 @@ def open_levels(result: Result) -> Iterator[Caution]:
     for field in result.scales.open.levels:
         if not result.errors.get(field, 0.0) > WRONG:
             continue
-        cause = f"only derivatives of {field} occur, so a constant may be added to it"
+        cause = f"only derivatives of {field} occur, so it is determined only up to a constant"
         corner = dict(zip(problem.coordinates, result.points[0].tolist(), strict=True))
         level = {} if problem.domain.time else {"at": corner, "equal": {field: 0}}
         lines = suggested_fixes.condition(f"{field}_level", **level) if level else {}

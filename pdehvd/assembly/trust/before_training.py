@@ -81,14 +81,14 @@ def term_balance(scales: Scales) -> Iterator[Caution]:
     if _weighted(large) > APART * _weighted(small):
         cause = (
             f"the residuals have sizes far apart: `{_short(large)}` about {_weighted(large):.1g}, "
-            f"`{_short(small)}` about {_weighted(small):.1g}, so that the loss hardly sees "
-            f"`{_short(small)}`"
+            f"`{_short(small)}` about {_weighted(small):.1g}, so `{_short(small)}` "
+            "hardly contributes to the loss"
         )
         yield Caution("term_sizes", cause, balancing(scales))
     elif _weighted(large) < 1 / APART:
         cause = (
-            f"all residuals are small by their units, `{_short(large)}` about "
-            f"{_weighted(large):.1g}, so that a small loss says nothing"
+            f"all residuals are small because of their units, `{_short(large)}` about "
+            f"{_weighted(large):.1g}, so a small loss says nothing"
         )
         yield Caution("term_sizes", cause, balancing(scales))
 
@@ -119,12 +119,12 @@ def coordinate_extents(scales: Scales) -> Iterator[Caution]:
     uneven = len(sizes) > 1 and max(sizes) > BALANCED * min(sizes)
     told = f"{short} spans {lengths[short]:.3g} and {long} spans {lengths[long]:.3g}"
     if not scaled and (apart or lengths[long] > APART or lengths[short] < 1 / APART):
-        cause = f"{told}, and the network takes coordinates as they are"
+        cause = f"{told}, and the network does not scale its inputs"
         yield Caution(
             "coordinate_size", cause, suggested_fixes.model(scales.config, scale_inputs=True)
         )
     elif apart and uneven:
-        cause = f"{told}, so derivatives by them, and with them the residuals, differ as much"
+        cause = f"{told}, so derivatives with respect to them, and residuals, differ as much"
         advice = (
             f"Or write the problem in {short}/{number(lengths[short], 2)} and "
             f"{long}/{number(lengths[long], 2)}, which run over an interval of length 1"
@@ -145,7 +145,7 @@ def zero_solution(scales: Scales) -> Iterator[Caution]:
         weak = [name for name in against if _weight(scales, name) < STRONG]
         if weak:
             named = ", ".join(f"`{name}`" for name in weak)
-            cause = f"zero solves the equations, and only {named} asks for another solution"
+            cause = f"zero solves the equations, and only {named} excludes that"
             weights = {name: STRONG for name in weak}
             yield Caution("zero", cause, suggested_fixes.weights(scales.config, weights))
 
@@ -160,7 +160,7 @@ def unidentified(scales: Scales) -> Iterator[Caution]:
     if scales.unmeasured and not (scales.open.zero_solves and not scales.open.against_zero):
         cause = (
             f"nothing determines {unknowns}: there are only as many conditions at the ends of the "
-            "coordinates as the equation needs, and any value can meet them"
+            "coordinates as the equation needs, and they can be met for any value"
         )
         yield Caution("unidentified", cause, advice="Give data, or one more condition")
     elif scales.entangled:
@@ -180,8 +180,8 @@ def open_coefficients(scales: Scales) -> Iterator[Caution]:
         return
     field, equation = next(iter(scales.open.coefficients.items()))
     cause = (
-        f"{field} is in no condition and only multiplies other fields in `{equation}`: it is found "
-        "only as well as these are known, with their derivatives, so conditions and data come first"
+        f"{field} is in no condition and only multiplies other fields in `{equation}`: it can be "
+        "no more accurate than these and their derivatives, so conditions and data come first"
     )
     yield Caution("coefficient", cause, suggested_fixes.weights(scales.config, weak))
 
@@ -190,9 +190,7 @@ def unused_fields(scales: Scales) -> Iterator[Caution]:
     """Fields that training never touches."""
     if scales.open.unused:
         named = ", ".join(scales.open.unused)
-        cause = (
-            f"no equation and no condition contains {named}, which stays what a fresh network gives"
-        )
+        cause = f"no equation and no condition contains {named}, which keeps its initial values"
         yield Caution("unused", cause, {}, "Remove it from `fields`, or add its equation")
 
 
@@ -201,8 +199,8 @@ def absolute_errors(scales: Scales) -> Iterator[Caution]:
     if scales.zero_references:
         named = ", ".join(f for f in scales.problem.fields if f in scales.zero_references)
         cause = (
-            f"the reference of {named} is zero, so that its error is absolute, the root mean "
-            "square, and not relative"
+            f"the reference of {named} is zero, so its error is absolute (root mean square), "
+            "not relative"
         )
         yield Caution("absolute_error", cause)
 

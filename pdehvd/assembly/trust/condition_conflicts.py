@@ -1,4 +1,4 @@
-"""Where conditions meet and ask for different values of a field."""
+"""Where conditions meet and prescribe different values of a field."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NEAR, _DIFFERENT = 0.05, 0.3
 
 @dataclass(frozen=True)
 class Clash:
-    """Two conditions that ask for different values [2] of a field near a point [D]."""
+    """Two conditions that prescribe different values [2] of a field near a point [D]."""
 
     field: str
     origins: tuple[str, str]

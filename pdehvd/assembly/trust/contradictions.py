@@ -1,4 +1,4 @@
-"""Conditions that ask for different values of a field on one part of the domain."""
+"""Conditions that prescribe different values of a field on one part of the domain."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _POINTS, _SURFACE_POINTS = 128, 1024
 
 @dataclass(frozen=True)
 class _Asked:
-    """What a condition asks for: `name`, a field or derivative, equals `value` at points [n, D].
+    """What a condition prescribes: `name`, a field or derivative, equals `value` at points [n, D].
 
     `region` is where; None where the points are given ones.
     """
@@ -58,7 +58,7 @@ def contradictions(scales: Scales) -> Iterator[Caution]:
         _, place = max(_disagreeing(problem, first, second, one.x) for one in (first, second))
         if place:
             origins = " and ".join(dict.fromkeys((first.origin, second.origin)))
-            yield _contradiction(f"{origins} ask", first.name, place)
+            yield _contradiction(origins, first.name, place)
     for one in asked:
         if one.name in problem.hard:
             base, reach = raw_range(problem, one.name, one.x)
@@ -67,16 +67,16 @@ def contradictions(scales: Scales) -> Iterator[Caution]:
             values = [base, _values(problem, one.value, one.x)]
             _, place = _differing(problem, one.x, fixed, *values)
             if place:
-                yield _contradiction(f"`hard` and {one.origin} ask", one.name, place)
+                yield _contradiction(f"`hard` and {one.origin}", one.name, place)
 
 
-def _contradiction(askers: str, name: str, place: str) -> Caution:
-    cause = f"{askers} for different values of {name} {place}, and no solution has both"
+def _contradiction(origins: str, name: str, place: str) -> Caution:
+    cause = f"{origins} prescribe different values of {name} {place}, and no solution has both"
     return Caution("contradiction", cause, advice="Leave one of them out, or limit its `on`")
 
 
 def _all_asked(problem: PDEProblem) -> Iterator[_Asked]:
-    """Yield what conditions on regions and at points ask for; measured values may scatter."""
+    """Yield what conditions on regions and at points prescribe; measured values may scatter."""
     for block in problem.blocks[1:]:
         source = block.source
         region = source.region if isinstance(source, RegionSource) else None

@@ -27,7 +27,7 @@ def fast_motions(scales: Scales) -> Iterator[Caution]:
         yield Caution("motion", _MOTIONS[worst.kind](worst), _features(scales, worst))
 
 
-_NEXT_WINDOW = "Train one stretch of time after another, each from the end of the one before"
+_NEXT_WINDOW = "Train on one time interval after another, each from the end of the previous one"
 
 
 def _window(scales: Scales, motion: Motion) -> suggested_fixes.Lines:
@@ -41,7 +41,7 @@ def _window(scales: Scales, motion: Motion) -> suggested_fixes.Lines:
 
 _MOTIONS: dict[str, Callable[[Motion], str]] = {
     "transport": lambda m: (
-        f"`{m.equation}` carries {m.field} along {m.along} with the speed {m.speed:.3g}, through "
+        f"`{m.equation}` carries {m.field} along {m.along} at the speed {m.speed:.3g}, through "
         f"the domain {m.crossings:.2g} times: the initial values reach later times slowly or "
         "not at all, and the loss is small even without them"
     ),
@@ -50,21 +50,21 @@ _MOTIONS: dict[str, Callable[[Motion], str]] = {
         f"{m.speed:.3g}): the initial values reach later times slowly or not at all"
     ),
     "oscillation": lambda m: (
-        f"`{m.equation}` has {m.crossings:.2g} wave lengths of {m.field} along {m.along} (wave "
+        f"`{m.equation}` has {m.crossings:.2g} wavelengths of {m.field} along {m.along} (wave "
         f"number {m.speed:.3g}): a plain network learns them slowly, or not at all"
     ),
 }
 
 
 def fast_sources(scales: Scales) -> Iterator[Caution]:
-    """Sources with more wave lengths than a plain network learns."""
+    """Sources with more wavelengths than a plain network learns."""
     waves = scales.waves
     if waves is None or waves.count < SOURCE_WAVES:
         return
     motion = Motion("oscillation", waves.equation, "", waves.along, waves.count, 0.0)
     if not _resolved(scales, motion):
         cause = (
-            f"the source of `{waves.equation}` has {waves.count:.2g} wave lengths along "
+            f"the source of `{waves.equation}` has {waves.count:.2g} wavelengths along "
             f"{waves.along}: a plain network learns them slowly, or not at all"
         )
         yield Caution("source_waves", cause, _features(scales, motion))

@@ -35,7 +35,7 @@ def _far(scales: Scales, unknown: Unknown) -> Caution | None:
         better, reason = true, f"the reference says {true:.3g}"
     else:
         better, equation = _balanced(scales, unknown)
-        reason = f"`{equation}` is in balance only at about {better:.1g}"
+        reason = f"`{equation}` is balanced only at about {better:.1g}"
         if not better:
             return None
     cause = f"{unknown.name} starts at {unknown.initial:.3g}, and {reason}"
@@ -82,7 +82,7 @@ def _unusual(scales: Scales, unknown: Unknown) -> Caution | None:
 
 
 def _factored(unknown: Unknown, value: float) -> str:
-    return f"`{value:.0e}*{unknown.name}` for `{unknown.name}`, with a first guess near 1"
+    return f"`{value:.0e}*{unknown.name}` for `{unknown.name}`, with an initial guess near 1"
 
 
 def _with(scales: Scales, unknown: Unknown, entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def missing_conditions(scales: Scales) -> Iterator[Caution]:
     loose = counted_conditions.undetermined(problem)
     for group in loose:
         named = ", ".join(group)
-        cause = f"no condition contains {named}, and the equations have many solutions"
+        cause = f"no condition contains {named}, so the equations have many solutions"
         yield Caution("no_condition", cause, advice="Give conditions, data, or a hard form")
     known = {field for group in loose for field in group}
     for short in counted_conditions.shortages(problem, scales.names, periodic):
@@ -38,12 +38,12 @@ def _short(scales: Scales, short: counted_conditions.Shortage) -> Caution:
     if short.along == scales.problem.domain.time:
         cause = (
             f"the equations are of order {short.order} in {short.along} for {short.field}, which "
-            f"needs {needed} at {start}, and has {short.given or 'none'}"
+            f"needs {needed} at {start}, but has {short.given or 'none'}"
         )
     else:
         cause = (
             f"the equations are of order {short.order} for {short.field}, which needs {needed}, "
-            f"and has {short.given or 'none'}"
+            f"but has {short.given or 'none'}"
         )
     values = [short.field, derivative, derivative + short.along, derivative + 2 * short.along]
     advice = f"Give {', '.join(values[: short.order])} there, or data"
@@ -55,12 +55,12 @@ def _short(scales: Scales, short: counted_conditions.Shortage) -> Caution:
 def _free_constant(field: str) -> Caution:
     """Return the warning about a field with conditions on its derivatives only."""
     cause = (
-        f"equations and conditions contain only derivatives of {field}, so any constant may be "
-        "added to it"
+        f"equations and conditions contain only derivatives of {field}, so it is determined only "
+        "up to a constant"
     )
     advice = (
-        f"Give {field} at one point or its integral, if its value and not only its derivatives "
-        "are of interest"
+        f"Give {field} at one point, or its integral, if its value is of interest and not only "
+        "its derivatives"
     )
     return Caution("free_constant", cause, advice=advice)
 
@@ -70,7 +70,7 @@ def _unjoined(scales: Scales, field: str, along: str, name: str) -> Caution:
     listed = given.compared(scales.problem.fields)
     lines = suggested_fixes.condition(name, of=[*listed, f"{field}_{along}"])
     cause = (
-        f"`{name}` joins only the values of {field} at the ends of {along}, while the equations "
-        "hold its second derivative: it may have a kink there"
+        f"`{name}` joins only the values of {field} at the ends of {along}, but the equations "
+        "contain its second derivative: it may have a kink there"
     )
     return Caution("periodic_slope", cause, lines)

@@ -49,7 +49,7 @@ def quickened(problem: PDEProblem, name: str, numbers: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class SourceWaves:
-    """An equation whose source has so many wave lengths along a coordinate."""
+    """An equation whose source has so many wavelengths along a coordinate."""
 
     equation: str
     along: str

@@ -19,7 +19,7 @@ Kind = Literal["transport", "wave", "oscillation"]
 
 @dataclass(frozen=True)
 class Motion:
-    """A solution that crosses `along` `crossings` times, or has so many wave lengths there.
+    """A solution that crosses `along` `crossings` times, or has so many wavelengths there.
 
     `speed` is the coefficient that says so: a speed, or a wave number. `kept` says whether the
     equation moves the field and does nothing else to it.

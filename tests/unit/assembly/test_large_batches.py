@@ -133,12 +133,12 @@ REFUSED = {
     "statistics of a batch": (
         SAMPLES,
         ["training.micro_batches=2", "model.norm=batch"],
-        "training.micro_batches: batch normalisation over a part of the batch changes the network",
+        "training.micro_batches: micro-batches change the statistics of batch normalisation",
     ),
     "buckets of a small gradient": (
         POINTS,
         ["processes.buckets=2"],
-        "processes.buckets: the gradient of networks of coordinates is one message; expected 1",
+        "processes.buckets: buckets are not supported for networks of coordinates; expected 1",
     ),
     "buckets of exact sums": (
         SAMPLES,

@@ -90,7 +90,10 @@ def test_what_cannot_be_exact(tmp_path, settings, text):
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        (["model.norm={name: batch, sync: local}"], "model.norm.sync: statistics of each process"),
+        (
+            ["model.norm={name: batch, sync: local}"],
+            "model.norm.sync: 'exact' needs statistics that",
+        ),
         (["aggregation.chunk=2"], "a batch of 7 cannot be cut into chunks of 2"),
     ],
 )

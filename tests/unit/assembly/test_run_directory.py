@@ -45,7 +45,7 @@ def test_a_full_disk_is_told_with_what_to_do():
 
 def test_a_folder_in_the_place_of_the_link_is_told_before_anything_is_made(tmp_path):
     (tmp_path / "latest").mkdir()
-    with pytest.raises(ConfigError, match="latest is a folder, and the link to the newest run"):
+    with pytest.raises(ConfigError, match="latest is a folder, but the link to the newest run"):
         run_directory.create(tmp_path, "small")
     assert [path.name for path in tmp_path.iterdir()] == ["latest"]
 

@@ -94,7 +94,7 @@ def test_a_large_error_beside_small_residuals(right):
 def test_residuals_that_are_small_at_trained_points_alone(right):
     only_there = {**right.residuals, "equation/growth": TermResidual(1e-6, 0.2)}
     text = only(replace(right, residuals=only_there))
-    assert "`growth` holds at the trained points only" in text
+    assert "`growth` holds at the training points only" in text
     assert "`sampling: {name: sobol, equations: 256, conditions: 32, resample_every: 500}`" in text
     for residual in (TermResidual(1e-9, 1e-4), TermResidual(0.1, 0.2)):
         both = {**right.residuals, "equation/growth": residual}
@@ -106,7 +106,7 @@ def test_residuals_that_are_small_at_trained_points_alone(right):
     [
         (4e-15, "rate ran from 1 to 4e-15"),
         (1e9, "rate ran from 1 to 1e+09"),
-        (1.00001, "rate has not moved from its first guess 1"),
+        (1.00001, "rate has not moved from its initial guess 1"),
     ],
 )
 def test_unknowns_at_an_edge(right, found, told):
@@ -211,7 +211,7 @@ def test_conditions_that_differ_where_they_meet():
     wrong = replace(flow, errors={"u": 0.33, "p": 0.05})
     assert names(wrong) == ["wrong_answer", "meeting"]
     text = after_training(wrong)[1].text
-    assert "`lid` and `walls` ask for different values of u where they meet (1 and 0 near" in text
+    assert "`lid` and `walls` prescribe different values of u where they meet (1 and 0 near" in text
     even = made_up(CAVITY.replace("u: 1,", "u: 16*(x*(1 - x))^2,"), lambda x: x[:, 1])
     even = replace(even, values=flow.values, errors={"u": 0.33})
     assert names(even) == ["wrong_answer"]
@@ -282,7 +282,7 @@ def test_the_error_of_a_zero_reference_is_absolute():
     problem = build_problem(config, 1)
     judge = PointJudge(config, problem, build_reference(config, problem))
     texts = {caution.name: caution.text for caution in judge.before}
-    assert "the reference of N is zero, so that its error is absolute" in texts["absolute_error"]
+    assert "the reference of N is zero, so its error is absolute" in texts["absolute_error"]
     assert far_from_reference(judge.relative({"N": 0.5})) == ""
     usual = validate(parse_source(GROWTH, "test"))
     judge = PointJudge(usual, problem, build_reference(usual, problem))

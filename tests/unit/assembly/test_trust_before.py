@@ -111,7 +111,7 @@ def test_sources_that_oscillate(waves, told):
     assert "field_size" not in found
     if told:
         assert "the source of `p` has 2" in found["source_waves"].text
-        assert "wave lengths along x" in found["source_waves"].text
+        assert "wavelengths along x" in found["source_waves"].text
         assert "fourier: {count: 16, scale: 1" in found["source_waves"].text
         lines = found["source_waves"].mend
         assert "source_waves" not in warnings_of(mended(config_of(problem), lines))
@@ -211,7 +211,7 @@ def test_first_guesses_far_from_balance(first):
     conditions: {measured: {at: [{t: 0}, {t: 5}], equal: {u: 1/(1 + t)}}}
     """
     caution = one(config_of(problem.replace("FIRST", first)), "unknown_size")
-    assert "`decay` is in balance only at about" in caution.text
+    assert "`decay` is balanced only at about" in caution.text
     told = "Write `-" if first == "-1" else "positive: true}}`"
     assert told in caution.text
 
@@ -241,7 +241,7 @@ def test_an_eigenproblem():
     without = warnings_of(config_of(problem))["zero"]
     assert "integral: w^2, equal: 1" in without.text
     caution = one(mended(config_of(problem), without.mend), "zero")
-    assert "only `norm` asks for another solution" in caution.text
+    assert "only `norm` excludes that" in caution.text
     assert "`weighting: {name: fixed, terms: {norm: 100.0}}`" in caution.text
 
 
@@ -305,7 +305,7 @@ def test_standing_waves():
     conditions: {left: {on: y = 0, equal: {a: 1}}, right: {on: y = 2, equal: {a_n: 0}}}
     """
     caution = one(config_of(problem), "motion")
-    assert "`helmholtz` has 3.8 wave lengths of a along y (wave number 12)" in caution.text
+    assert "`helmholtz` has 3.8 wavelengths of a along y (wave number 12)" in caution.text
     assert "fourier: {count: 16, scale: 1.9}" in caution.text
     assert warnings_of(config_of(problem.replace("k: 12", "k: 3"))) == {}
 
@@ -323,7 +323,7 @@ conditions: {sides: {periodic: z}, start: {on: t = 0, equal: {q: sin(pi*z)}}}
     [
         (
             "advection: q_t + 8*q_z",
-            "carries q along z with the speed 8, through the domain 12 times",
+            "carries q along z at the speed 8, through the domain 12 times",
         ),
         ("advection: q_tt - 64*q_zz", "cross the domain along z 12 times (speed 8)"),
     ],
@@ -347,7 +347,7 @@ def test_an_oscillator_with_friction():
     equations: {motion: u_tt + friction*u_t + stiffness*u}
     conditions: {start: {at: {t: 0}, equal: {u: 1, u_t: 0}}}
     """
-    assert "`motion` has 3.2 wave lengths of u along t" in one(config_of(problem), "motion").text
+    assert "`motion` has 3.2 wavelengths of u along t" in one(config_of(problem), "motion").text
     assert warnings_of(config_of(problem.replace("friction: 4", "friction: 39.5"))) == {}
 
 

@@ -31,21 +31,21 @@ def found(problem, conditions, **sections):
     [
         (
             "{walls: {on: boundary, equal: {u: 0}}, hot: {on: x = 0, equal: {u: 1}}}",
-            "`walls` and `hot` ask for different values of u on x = 0 (0 and 1)",
+            "`walls` and `hot` prescribe different values of u on x = 0 (0 and 1)",
         ),
         (
             "{walls: {on: boundary, equal: {2*u: x}}, hot: {on: y = 2 and x > 0.5, equal: {u: x}}}",
-            "`walls` and `hot` ask for different values of u on y = 2",
+            "`walls` and `hot` prescribe different values of u on y = 2",
         ),
         (
             "{walls: {on: boundary, equal: {u: 0}}, flat: {on: x = 1, equal: {u_x: 1}}, "
             "steep: {on: boundary and x > 0.9, equal: {u_x: 2}}}",
-            "`flat` and `steep` ask for different values of u_x on x = 1",
+            "`flat` and `steep` prescribe different values of u_x on x = 1",
         ),
         (
             "{walls: {on: boundary, equal: {u: 0}}, "
             "one: {at: {x: 0.5, y: 1}, equal: {u: 1}}, other: {at: {x: 1/2, y: 1}, equal: {u: 2}}}",
-            "`one` and `other` ask for different values of u on x = 0.5, y = 1 (1 and 2)",
+            "`one` and `other` prescribe different values of u on x = 0.5, y = 1 (1 and 2)",
         ),
         # What only meets at corners, or agrees, or is measured.
         ("{lid: {on: y = 2, equal: {u: 1}}, walls: {on: boundary and y < 2, equal: {u: 0}}}", ""),
@@ -84,7 +84,7 @@ def test_a_hard_form_that_contradicts_a_condition():
     given = PLATE.rstrip() + "\nhard: {u: x*network}"
     conditions = "{hot: {on: x = 0, equal: {u: 3}}, cold: {on: x = 1, equal: {u: 0}}}"
     text = found(given, conditions)["contradiction"].text
-    assert "`hard` and `hot` ask for different values of u on x = 0 (0 and 3)" in text
+    assert "`hard` and `hot` prescribe different values of u on x = 0 (0 and 3)" in text
     assert found(given, "{cold: {on: boundary and x > 0, equal: {u: 1}}}") == {}
 
 
@@ -100,11 +100,11 @@ ENDS = "ends: {on: boundary, equal: {u: 0}}"
 @pytest.mark.parametrize(
     ("equation", "conditions", "told"),
     [
-        ("u_t - u_xx", f"{{{ENDS}}}", "which needs 1 condition at t = 0, and has none"),
+        ("u_t - u_xx", f"{{{ENDS}}}", "which needs 1 condition at t = 0, but has none"),
         (
             "u_tt - u_xx",
             f"{{{ENDS}, start: {{on: t = 0, equal: {{u: sin(pi*x)}}}}}}",
-            "of order 2 in t for u, which needs 2 conditions at t = 0, and has 1",
+            "of order 2 in t for u, which needs 2 conditions at t = 0, but has 1",
         ),
         ("u_tt - u_xx", f"{{{ENDS}, start: {{on: t = 0, equal: {{u: x, u_t: 0}}}}}}", ""),
         ("u_t + u_xx", f"{{{ENDS}, last: {{on: t = 1, equal: {{u: sin(pi*x)}}}}}}", ""),
@@ -118,7 +118,7 @@ def test_initial_conditions_that_are_missing(equation, conditions, told):
 
 
 @pytest.mark.parametrize(
-    ("hard", "told"), [("sin(pi*x) + t*network", "and has 1"), ("sin(pi*x) + t^2*network", "")]
+    ("hard", "told"), [("sin(pi*x) + t*network", "but has 1"), ("sin(pi*x) + t^2*network", "")]
 )
 def test_hard_forms_count_as_initial_conditions(hard, told):
     problem = WAVE.replace("EQUATION", "u_tt - u_xx").rstrip() + f'\nhard: {{u: "{hard}"}}'
@@ -149,7 +149,7 @@ conditions: CONDITIONS
 @pytest.mark.parametrize(
     ("equation", "conditions", "told"),
     [
-        ("u_rr + 1", "{left: {on: r = 0, equal: {u: 0}}}", "needs 2 conditions, and has 1"),
+        ("u_rr + 1", "{left: {on: r = 0, equal: {u: 0}}}", "needs 2 conditions, but has 1"),
         ("u_rr + 1", "{ends: {on: boundary, equal: {u: 0}}}", ""),
         ("u_rr + 1", "{left: {on: r = 0, equal: {u: 0, u_r: 1}}}", ""),
         ("r*u_rr + u_r + r", "{right: {on: r = 1, equal: {u: 0}}}", ""),

@@ -442,7 +442,7 @@ def test_early_stopping_and_targets(tmp_path: Path) -> None:
     )
     assert config.training.stop_at.relative_l2 == 1e-2
     assert config.training.early_stopping.patience == 1000
-    assert "no target is named" in message(tmp_path, VALID, "training.stop_at={}")
+    assert "no target is given" in message(tmp_path, VALID, "training.stop_at={}")
 
 
 def test_a_plugin_registers_into_sections_at_any_depth(tmp_path: Path) -> None:

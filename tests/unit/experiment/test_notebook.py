@@ -161,5 +161,5 @@ def test_a_folder_that_takes_no_file_is_told(command, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(notebook.tempfile, "NamedTemporaryFile", refuse)
-    with pytest.raises(ConfigError, match=r"current folder, and .*: Permission denied; expected a"):
+    with pytest.raises(ConfigError, match=r"current folder, but .*: Permission denied; expected a"):
         train({"problem": {}})

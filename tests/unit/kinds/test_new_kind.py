@@ -100,7 +100,7 @@ def test_it_is_drawn(directory, capfd):
 
 def test_what_it_has_not_is_refused_in_one_message(directory, capfd, tmp_path):
     code, printed = typed(capfd, "export", directory, "--format", "vtk")
-    assert code == 2 and "format: the problem table has no export" in printed.err
+    assert code == 2 and "format: the problem table cannot be exported" in printed.err
     code, printed = typed(capfd, "predict", directory, "--field", str(tmp_path / "a.npz"))
     assert code == 2 and "takes no input fields" in printed.err
 
@@ -108,7 +108,7 @@ def test_what_it_has_not_is_refused_in_one_message(directory, capfd, tmp_path):
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [
-        ("aggregation=exact", "aggregation: 'exact' adds chunks, which networks that learn"),
+        ("aggregation=exact", "aggregation: 'exact' works on chunks, which networks that learn"),
         ("training.micro_batches=2", "training.micro_batches: the gradient of networks that"),
         ("processes.buckets=2", "processes.buckets: the gradient of networks that learn a table"),
         ("scaling.mode=weak", "scaling.mode: a table has the same rows"),
@@ -139,5 +139,7 @@ def test_a_row_that_is_not_finite_is_named(directory):
 def test_a_kind_that_nothing_owns(patched, monkeypatch):
     config = load_config(CONFIG, plugins=[PLUGIN])[0]
     monkeypatch.setattr(type(config.problem), "kind", "tables")
-    with pytest.raises(ConfigError, match=r"problem\.name: nothing has registered the kind"):
+    with pytest.raises(
+        ConfigError, match=r"problem\.name: the kind of problem .* is not registered"
+    ):
         build_problem(config, 1)

@@ -241,7 +241,7 @@ def test_a_program_is_asked_where_the_command_line_names_it(tmp_path):
     discovery = Discovery(ElasticSpec(max=3).asking(tmp_path, program))
     assert discovery.hosts() == {"localhost": 2}
     program.write_text("#!/bin/sh\nexit 1\n")
-    assert discovery.hosts() == {"localhost": 2} and "gives no answer" in discovery.problem
+    assert discovery.hosts() == {"localhost": 2} and "cannot be read" in discovery.problem
 
 
 def test_a_config_runs_no_program():

@@ -157,7 +157,11 @@ def test_sections():
 @pytest.mark.parametrize(
     ("given", "path", "words"),
     [
-        ({"name": "instance", "sync": "global"}, ("sync",), "'instance' shares nothing between"),
+        (
+            {"name": "instance", "sync": "global"},
+            ("sync",),
+            "'instance' shares no statistics between",
+        ),
         ({"name": "none", "sync": "local"}, ("sync",), "or batch normalisation"),
         ({"name": "bach"}, ("name",), "did you mean 'batch'"),
     ],

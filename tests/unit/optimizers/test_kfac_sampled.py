@@ -178,6 +178,6 @@ def test_which_method_a_config_gets():
         build_parts(points, Solo())
     assert str(caught.value).startswith("optimizer.learning_rate: steps at points follow")
     linear, _ = load_config(FIELDS, ["problem.energy=u_x", "optimizer=kfac"])
-    with pytest.raises(ConfigError, match="minimises sums of squares, and this loss is not one"):
+    with pytest.raises(ConfigError, match="minimises sums of squares, but this loss is not one"):
         build_parts(linear, Solo())
     assert KFAC().damping is None

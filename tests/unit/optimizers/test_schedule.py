@@ -117,7 +117,7 @@ def test_what_makes_no_sense_is_refused():
     for wrong in ({"reference_batch": 0}, {"reference_batch": 1, "rule": "cubic"}, {}):
         with pytest.raises(ValidationError):
             Constant(value=1.0, scaling=wrong)
-    with pytest.raises((ValidationError, ConfigError), match="reference batch, and none is named"):
+    with pytest.raises((ValidationError, ConfigError), match="reference batch, and none is given"):
         Constant(value=1.0, warmup={"steps": 3, "shape": "constant"})
     assert Constant(value=1.0, warmup=0) == Constant(value=1.0)
 

@@ -207,13 +207,16 @@ def test_names_reach_all_leaves():
     ("data", "message"),
     [
         ({"rectangel": {}}, r"rectangel: unknown shape 'rectangel'.*did you mean 'rectangle'"),
-        ({"name": "a"}, "no shape is named"),
+        ({"name": "a"}, "no shape is given"),
         ({"circle": {"radius": 1}}, "unknown shape 'circle'.*did you mean 'disk'"),
         ({"Sphere": {"radius": 1}}, "did you mean 'ball'"),
         ({"triangle": []}, "did you mean 'polygon'"),
         ({"box": {}}, "did you mean 'cuboid'"),
         ({"Interval": [0, 1]}, "an interval or a box needs no geometry, only bounds of its"),
-        ({"name": "disk", "radius": 1}, "'disk' is a name here; expected the shape as key, disk:"),
+        (
+            {"name": "disk", "radius": 1},
+            "'disk' is a shape, not a name; expected the shape as key, disk:",
+        ),
         ("disk", "'disk' is not a shape"),
         ({**SQUARE, "disk": {"radius": 1}}, "rectangle and disk are two shapes"),
         ({**SQUARE, "colour": 1}, "Extra inputs"),

@@ -63,7 +63,7 @@ def test_starts_right_and_is_periodic(coarse: allen_cahn.AllenCahnReference) -> 
 
 
 def test_refused(coarse: allen_cahn.AllenCahnReference) -> None:
-    with pytest.raises(ConfigError, match="asked for t"):
+    with pytest.raises(ConfigError, match="evaluated for t"):
         coarse(np.array([[0.0, 0.6]]))
     with pytest.raises(ConfigError):
         AllenCahn(diffusion=0).build(("x", "t"), ("u",), {})

@@ -51,7 +51,7 @@ def test_columns_names_the_nearest() -> None:
     ("times", "end"), [([-0.1, 0.5], 1.0), ([0.0, 1.1], 1.0), ([-1.0], np.inf)]
 )
 def test_times_outside_are_refused(times: list[float], end: float) -> None:
-    with pytest.raises(ConfigError, match="asked for t"):
+    with pytest.raises(ConfigError, match="evaluated for t"):
         check_times("r", np.array(times), end)
 
 

@@ -88,5 +88,5 @@ def test_unfit_problems_are_refused(
 
 def test_times_before_the_start_are_refused() -> None:
     reference = BurgersColeHopf(nu=0.1).build(("x", "t"), ("u",), {})
-    with pytest.raises(ConfigError, match="asked for t"):
+    with pytest.raises(ConfigError, match="evaluated for t"):
         reference(np.array([[0.0, -0.5]]))

@@ -45,5 +45,5 @@ def test_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         spec(end=-1).build(("t",), ("x", "y", "z"), {"c": 1.0})
     assert caught.value.path == ("end",)
-    with pytest.raises(ConfigError, match="asked for t"):
+    with pytest.raises(ConfigError, match="evaluated for t"):
         spec().build(("t",), ("x", "y", "z"), {"c": 1.0})(np.array([[3.0]]))

@@ -35,7 +35,7 @@ def test_periodic(short: schrodinger.SchrodingerReference) -> None:
 
 
 def test_refused(short: schrodinger.SchrodingerReference) -> None:
-    with pytest.raises(ConfigError, match="asked for t"):
+    with pytest.raises(ConfigError, match="evaluated for t"):
         short(np.array([[0.0, 0.3]]))
     with pytest.raises(ConfigError) as caught:
         Schrodinger(end=0).build(("x", "t"), ("u", "v"), {})

@@ -111,7 +111,7 @@ def test_a_hole_is_outside(run):
 
 @pytest.mark.parametrize("given", [None, 5, ["runs/a"]])
 def test_what_is_no_path_is_no_run(given):
-    with pytest.raises(ConfigError, match=r"a run cannot be .*; expected the path of its folder"):
+    with pytest.raises(ConfigError, match=r"is not a run; expected the path of its folder"):
         Run(given)
 
 
