@@ -10,7 +10,7 @@ import pytest
 from tests.support.commands import Type
 
 NOTE = "a is a parameter: no equation differentiates with respect to it"
-WARNING = "holds the faces tau = 0 and tau = 1"
+WARNING = "includes the faces tau = 0 and tau = 1"
 
 
 @pytest.fixture

@@ -271,7 +271,7 @@ conditions: {start: {on: t = 0, equal: {u: 1}}}
 
 def test_a_field_that_no_term_holds():
     caution = one(config_of(FORGOTTEN), "unused")
-    assert caution.text.startswith("no equation and no condition contains v, w, which stays")
+    assert caution.text.startswith("no equation and no condition contains v, w, which keeps")
 
 
 @pytest.mark.parametrize(

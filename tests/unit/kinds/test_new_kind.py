@@ -109,8 +109,11 @@ def test_what_it_has_not_is_refused_in_one_message(directory, capfd, tmp_path):
     ("setting", "expected"),
     [
         ("aggregation=exact", "aggregation: 'exact' works on chunks, which networks that learn"),
-        ("training.micro_batches=2", "training.micro_batches: the gradient of networks that"),
-        ("processes.buckets=2", "processes.buckets: the gradient of networks that learn a table"),
+        (
+            "training.micro_batches=2",
+            "training.micro_batches: micro-batches are not supported for networks",
+        ),
+        ("processes.buckets=2", "processes.buckets: buckets are not supported for networks that"),
         ("scaling.mode=weak", "scaling.mode: a table has the same rows"),
         ("model={name: unet}", "model.name: unet is for networks that map fields on a grid"),
         (

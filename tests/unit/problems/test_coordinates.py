@@ -130,7 +130,7 @@ def test_a_coordinate_that_may_be_time_is_named(names, equation, time):
     numbers = {"constants": {"c": 2}, "unknowns": {"speed": 3} if "speed" in equation else {}}
     problem = built(box(names), equation, **numbers)
     (note,) = problem.notes
-    assert f"condition walls holds the faces {time} = 0 and {time} = 1" in note
+    assert f"condition walls includes the faces {time} = 0 and {time} = 1" in note
     assert note.endswith(f"write 'time: {time}' under problem")
     settled = built(box(names), equation, **numbers, time=time)
     assert settled.notes == ()

@@ -84,7 +84,7 @@ def test_there_is_one_law(changes, words):
     ("changes", "path", "words"),
     [
         ({"energy": "nu*v_x**2"}, ("energy",), "unknown name"),
-        ({"energy": "nu*f"}, ("energy",), "there is no 'u'"),
+        ({"energy": "nu*f"}, ("energy",), "does not contain 'u'"),
         ({"energy": "nu*u_xx**2"}, ("energy",), "order of a derivative is too high"),
         ({"boundary": {"x = 0.5": 1}}, ("boundary", "x = 0.5"), "not a face"),
         ({"boundary": {"z = 0": 1}}, ("boundary", "z = 0"), "unknown name"),
