@@ -42,10 +42,20 @@ def _deeper(key: str, path: Path, model: type[BaseModel], data: Any, keys: Seque
     found = []
     # The name of a section chooses its keys.
     for own in (one for one in keys if one != "name"):
-        changed = _with(data, (*path, own), {})
+        section = _at(data, (*path, own))
+        # What it holds already, its name first of all, says which keys it may have.
+        changed = _with(data, (*path, own), section if isinstance(section, dict) else {})
         if key in valid_keys(model, changed, (*path, own)):
             found.append(f"{own}.{key}")
     return found[0] if len(found) == 1 else ""
+
+
+def _at(data: Any, path: Path) -> Any:
+    """Return what stands at a path of the data; None where nothing does."""
+    for part in path:
+        there = part in data if isinstance(data, dict) else isinstance(data, list)
+        data = data[part] if there else None
+    return data
 
 
 def _with(data: Any, path: Path, value: Any) -> Any:

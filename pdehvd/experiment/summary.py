@@ -70,7 +70,8 @@ def conclude(
     place.say(
         f"{outcome.status}: {outcome.reason}; loss {outcome.loss:.3e}"
         + (f"; relative L2 error {errors}" if errors else "")
-        + (f"; {wrong}" if wrong else "")
+        + (f"; {wrong}" if wrong else ""),
+        failure=outcome.status == "diverged",
     )
     _warn(place, cautions)
     for name, value in summary["unknowns"].items():

@@ -24,6 +24,7 @@ _FORBIDDEN = {
     "\0": "a control character",
 }
 
+_DECIMAL_COMMA = re.compile(r"(?<![\w.])\d+,\d+(?![\w.])")
 _WORDS: dict[type, str] = {
     ast.Attribute: "attribute access",
     ast.Subscript: "subscripts",
@@ -115,7 +116,9 @@ class Source:
     def refuse(self, node: ast.AST, at: ast.AST | None = None) -> NoReturn:
         """Raise the error for a node that no expression may contain."""
         word = _WORDS.get(type(node), type(node).__name__)
-        self.fail(f"not allowed in an expression: {word}", at or node)
+        comma = _DECIMAL_COMMA.search(self.text) if word == "lists" else None
+        expected = f"a decimal point: {comma[0].replace(',', '.')}" if comma else ""
+        self.fail(f"not allowed in an expression: {word}", at or node, expected)
 
     def _position(self, node: ast.AST) -> int:
         start = getattr(node, "col_offset", 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,8 @@ from pdehvd.problems.text_numbers import (
 
 # So many rows decide by what values are separated; all of them are checked afterwards.
 _SAMPLE = 100
+# Every name in single quotes, for u' alone is the name of a derivative.
+_SINGLY_QUOTED = re.compile(r"\s*'[^'\"]*'(\s*[,;|\t ]\s*'[^'\"]*')*\s*$")
 _COMMAS = "; numbers with a decimal comma need semicolons or tabs between them"
 
 
@@ -30,6 +33,8 @@ class TextTable:
         self.file = file
         self.rows, self._lines, comment, self._header = lines(decoded(data))
         self._units: list[str] = []
+        if self.rows and _SINGLY_QUOTED.match(self.rows[0]):
+            self.rows = [row.replace("'", '"') for row in self.rows]
         if self.rows:
             self._take_header(comment)
             self._take_units()

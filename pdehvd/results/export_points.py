@@ -49,6 +49,10 @@ def _at(trained: TrainedAtPoints, time: float | None) -> dict[str, float]:
     domain = trained.problem.domain
     if domain.time is None or len(domain.names) == 1:
         raise ConfigError("a time was given, but this problem has no time to select", ("time",))
+    low, high = domain.bounds[domain.names.index(domain.time)]
+    if not low <= time <= high:
+        message = f"{domain.time} = {time:g} is outside the domain"
+        raise ConfigError(message, ("time",), f"{domain.time} in [{low:g}, {high:g}]")
     return {domain.time: float(time)}
 
 

@@ -62,16 +62,18 @@ def check_field(
             f"{dimension} equal sides, such as {problem.shape(problem.resolution)}",
         )
     trained.objective.network.check(shape)
-    with np.errstate(over="ignore"):
-        known = np.isfinite(values.astype(trained.config.precision))
-    if not known.all():
+    with np.errstate(over="ignore", under="ignore"):
+        held = values.astype(trained.config.precision)
+    if not np.isfinite(held).all():
         raise ConfigError(
             f"the field '{name}' has values that {trained.config.precision} does not hold "
             "(NaN, infinite or too large)"
         )
-    if problem.families[0][name].positive and values.size and values.min() <= 0:
+    if problem.families[0][name].positive and held.size and held.min() <= 0:
+        least = values.min()
+        zero = f", which {trained.config.precision} rounds to 0" if least > 0 else ""
         raise ConfigError(
-            f"the field '{name}' has values down to {values.min():.3g}",
+            f"the field '{name}' has values down to {least:.3g}{zero}",
             (),
             "values above 0, as in the training",
         )

@@ -6,6 +6,7 @@ import io
 import os
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from pdehvd.results.open_run import RunLike, opened
@@ -45,6 +46,7 @@ def plot(run: RunLike) -> list[Path]:
 def png(picture: Figure) -> bytes:
     """Return a figure as the bytes of a PNG file."""
     buffer = io.BytesIO()
-    with styled():
+    # Axes of values up to 1e300 overflow in matplotlib's own margins.
+    with styled(), np.errstate(over="ignore"):
         picture.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.08)
     return buffer.getvalue()

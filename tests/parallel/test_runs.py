@@ -182,7 +182,7 @@ training: {steps: 200}
 def test_a_point_of_any_rank_is_named(processes, tmp_path):
     """The gradient has no value for x > 0.9, which are points of the last rank."""
     (tmp_path / "breaking.yaml").write_text(BREAKING)
-    done = pdehvd("train", "breaking.yaml", "--np", processes, cwd=tmp_path)
+    done = pdehvd("train", "breaking.yaml", "--np", processes, "--quiet", cwd=tmp_path)
     assert done.returncode == 4, done.stdout + done.stderr
     summary = summary_of(tmp_path)
     place = "x = 0.9375, t = 0.0625, where the term is -1"
@@ -190,3 +190,4 @@ def test_a_point_of_any_rank_is_named(processes, tmp_path):
     assert (summary["status"], summary["processes"]) == ("diverged", int(processes))
     assert summary["reason"] == f"the gradient is not finite after 1 step: {expected}"
     assert expected in (run_of(tmp_path) / "log.txt").read_text()
+    assert done.stdout == "" and expected in done.stderr

@@ -194,6 +194,19 @@ def unused_fields(scales: Scales) -> Iterator[Caution]:
         yield Caution("unused", cause, {}, "Remove it from `fields`, or add its equation")
 
 
+def ends_among_layers(scales: Scales) -> Iterator[Caution]:
+    """Lists of hidden layers that also hold the numbers of inputs and outputs, as elsewhere."""
+    layers = getattr(scales.config.model, "layers", None) or ()
+    ends = (len(scales.problem.coordinates), len(scales.problem.fields))
+    if len(layers) > 2 and (layers[0], layers[-1]) == ends:
+        cause = (
+            f"`layers` lists the hidden layers only, and {list(layers)} begins with the number of "
+            "coordinates and ends with that of fields"
+        )
+        inner = list(layers[1:-1])
+        yield Caution("layers", cause, suggested_fixes.model(scales.config, layers=inner))
+
+
 def absolute_errors(scales: Scales) -> Iterator[Caution]:
     """References that are zero, to which no error is relative."""
     if scales.zero_references:
@@ -219,4 +232,5 @@ _RULES: tuple[Callable[[Scales], Iterator[Caution]], ...] = (
     fast_motions,
     fast_sources,
     absolute_errors,
+    ends_among_layers,
 )

@@ -505,3 +505,16 @@ PROBE = "  probe: {at: {x: 0.5, t: 0.5}, equal: {u: 0.6}}\n"
 def test_unknowns_that_nothing_tells(equation, more, told):
     found = warnings_of(config_of(INVERSE.replace("EQUATION", equation) + more))
     assert (told in found["unidentified"].text) if told else found == {}
+
+
+def test_layers_with_the_ends_of_the_network():
+    problem = """
+    coordinates: {x: [0, 1], t: [0, 1]}
+    fields: [u]
+    equations: {heat: u_t - u_xx}
+    conditions: {rim: {on: [x = 0, x = 1, t = 0], equal: {u: sin(3*x)}}}
+    """
+    whole = config_of(problem, model={"name": "mlp", "layers": [2, 20, 20, 1]})
+    assert "layers: [20, 20]" in one(whole, "layers").text
+    hidden = config_of(problem, model={"name": "mlp", "layers": [20, 20]})
+    assert warnings_of(hidden) == {}

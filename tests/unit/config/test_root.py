@@ -383,6 +383,8 @@ def test_a_section_that_is_missing(tmp_path: Path) -> None:
         ("training.patience=9", "early_stopping.patience"),
         ("problem.conditions.walls.width=9", ""),
         ("width=9", "model.width"),
+        # `loss` is a key of another problem than this.
+        ("loss=mse", ""),
     ],
 )
 def test_a_key_that_has_another_place(tmp_path: Path, setting: str, meant: str) -> None:

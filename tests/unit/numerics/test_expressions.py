@@ -227,3 +227,11 @@ def test_what_is_no_finite_number_is_refused(text):
 def test_doubles_survive_the_way_through_fractions(value):
     assert parse_number(repr(value)) == value
     assert float(parse(value, {})) == value
+
+
+def test_a_decimal_comma_is_recognised():
+    with pytest.raises(ExpressionError, match="lists .*; expected a decimal point: 3.5"):
+        parse("x - 3,5*y", SYMBOLS)
+    with pytest.raises(ExpressionError) as error:
+        parse("x, y", SYMBOLS)
+    assert error.value.expected == ""

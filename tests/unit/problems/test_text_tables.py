@@ -38,6 +38,7 @@ READ = {
     "powers of Fortran": "t u\n0.0D+00 0.5D+00\n1.0D+03 7.0d0\n",
     "quoted names": '"t","u"\n0,0.5\n1000,7\n',
     "quoted names with separators": '"t","speed, mean","u"\n0,1,0.5\n1000,1,7\n',
+    "single quotes": "'t','u'\n'0','0.5'\n'1000','7'\n",
     "quoted numbers": '"t","u"\n"0","0.5"\n"1000","7"\n',
     "quotes and blanks": '"t"  "label of it"  "u"\n0 "a b" 0.5\n1000 "c" 7\n',
     "blank lines": "\nt,u\n\n0,0.5\n \n1000,7\n\n\n",

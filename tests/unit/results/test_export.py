@@ -145,7 +145,7 @@ def test_an_output_that_cannot_be_written_is_one_message(fake, tmp_path):
     [
         ("plane", {"format": "vkt"}, "did you mean 'vtk'"),
         ("plane", {"format": "vtk", "time": 1.0}, "no time to select"),
-        ("plane_time", {"format": "vtk", "time": 7.0}, r"in \[0, 2\]"),
+        ("plane_time", {"format": "vtk", "time": 7.0}, r"time: t = 7 is outside .* in \[0, 2\]"),
         ("plane", {"format": "npz", "resolution": 1}, "2 or more"),
         ("plane_shape", {"format": "vtk", "resolution": 2}, "too coarse"),
     ],

@@ -51,4 +51,4 @@ def test_an_unfinished_run_knows_its_number_of_processes_too(tmp_path):
 
 def test_a_run_that_was_resumed_says_so(tmp_path):
     text = commands(tmp_path, {}, {"command": ["pdehvd", "train", "a.yaml", "--resume=latest"]})
-    assert text.startswith("# as it was resumed\n")
+    assert text.startswith("# how the run was resumed\n")
