@@ -61,7 +61,8 @@ class _Judge:
         self.place: Place = problem.place
         self.points = Points(self.place, self._say)
         self.changed = {
-            name: value + self._bump(index) * size_of(value)
+            # A field that is zero has no size that a change would be compared with.
+            name: value + self._bump(index) * (size_of(value) if value != 0 else 1)
             for index, (name, value) in enumerate(problem.raw.items())
         }
 

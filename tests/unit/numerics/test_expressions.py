@@ -230,7 +230,7 @@ def test_doubles_survive_the_way_through_fractions(value):
 
 
 def test_a_decimal_comma_is_recognised():
-    with pytest.raises(ExpressionError, match="lists .*; expected a decimal point: 3.5"):
+    with pytest.raises(ExpressionError, match=r"lists .*; expected a decimal point: 3\.5"):
         parse("x - 3,5*y", SYMBOLS)
     with pytest.raises(ExpressionError) as error:
         parse("x, y", SYMBOLS)
