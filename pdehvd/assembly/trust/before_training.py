@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from pdehvd.assembly.trust import suggested_fixes
 from pdehvd.assembly.trust.caution import Caution, number, shift
@@ -196,7 +196,7 @@ def unused_fields(scales: Scales) -> Iterator[Caution]:
 
 def ends_among_layers(scales: Scales) -> Iterator[Caution]:
     """Lists of hidden layers that also hold the numbers of inputs and outputs, as elsewhere."""
-    layers = getattr(scales.config.model, "layers", None) or ()
+    layers: Sequence[int] = getattr(scales.config.model, "layers", None) or ()
     ends = (len(scales.problem.coordinates), len(scales.problem.fields))
     if len(layers) > 2 and (layers[0], layers[-1]) == ends:
         cause = (
