@@ -143,12 +143,12 @@ def _named(section: str) -> Callable[[Any], Any]:
         names, given = sorted(registered(section)), value.get("name")
         # A list or a mapping in its place could not even be looked up.
         if not isinstance(given, str) or given not in names:
-            told = str(given)[:_LONGEST]
+            shown = str(given)[:_LONGEST]
             raise ConfigError(
-                f"unknown {section} '{told}'" if "name" in value else f"the {section} has no name",
+                f"unknown {section} '{shown}'" if "name" in value else f"the {section} has no name",
                 ("name",) if "name" in value else (),
                 "one of " + ", ".join(names) if names else "a name that a plug-in registers",
-                nearest(told, names),
+                nearest(shown, names),
             )
         return value
 

@@ -109,12 +109,12 @@ def _goes_nowhere() -> bool:
 
 def _failed(error: Exception | SystemExit, debug: bool) -> int:
     """Tell on stderr what went wrong, and return the exit code."""
-    from pdehvd.experiment.failures import told
+    from pdehvd.experiment.failures import message_and_code
     from pdehvd.launch.ranks import world_rank
 
     if debug:
         traceback.print_exception(error)
-    text, code = told(error)
+    text, code = message_and_code(error)
     rank = world_rank()
     if rank and code == ConfigError.exit_code:
         time.sleep(_PATIENCE)

@@ -190,11 +190,11 @@ def net(
         found = network.joined([here])
     found = network.with_fits(found)
     place = network_study.write(found, output)
-    _told(found, place, json)
+    _show_network(found, place, json)
     return 0
 
 
-def _told(found: dict[str, object], place: Path, as_json: bool) -> None:
+def _show_network(found: dict[str, object], place: Path, as_json: bool) -> None:
     if as_json:
         import json
 

@@ -90,8 +90,8 @@ class Watchdog:
         """Learn who else runs on this machine; every rank calls it."""
         host, pid = socket.gethostname(), os.getpid()
         born = psutil.Process().create_time()
-        told = gather_texts(group, f"{host}\n{pid}\n{born!r}", "neighbours")
-        for rank, text in enumerate(told):
+        texts = gather_texts(group, f"{host}\n{pid}\n{born!r}", "neighbours")
+        for rank, text in enumerate(texts):
             where, number, start = text.split("\n")
             if where == host and rank != group.rank:
                 self._neighbours.append(_Neighbour(rank, int(number), float(start)))

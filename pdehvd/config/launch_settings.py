@@ -66,7 +66,7 @@ class LaunchSettings:
         `np` is the number of processes, for an elastic job `max`; `discovery` grants them.
         Raises `ConfigError` where they need more cores than there are.
         """
-        processes = _told(self._processes, self.folder, np, discovery)
+        processes = _with_options(self._processes, self.folder, np, discovery)
         with self.source.locating():
             check_cores(processes, processes.np or 1)
         return processes.model_copy(update={"threads": 1}) if self.exact else processes
@@ -86,7 +86,7 @@ class LaunchSettings:
         return section if isinstance(section, dict) else {"name": section}
 
 
-def _told(
+def _with_options(
     processes: ProcessesSpec, folder: Path, np: int | None, discovery: Path | None
 ) -> ProcessesSpec:
     """Return the section with what the command line says. Raises `ConfigError` for both at once."""

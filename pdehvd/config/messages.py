@@ -65,13 +65,13 @@ def explain(error: ValidationError, source: Source, model: type[BaseModel]) -> L
     lines: list[str] = []
     spelling: set[Path] = set()
     for finding in sorted(findings, key=lambda f: f.details["type"] == "missing"):
-        one = _told(finding, model, source.data, spelling)
+        one = _error_of(finding, model, source.data, spelling)
         if one is not None:
             lines.append(source.line(one))
     lines = list(dict.fromkeys(lines))
     more = len(lines) - MAXIMUM_LINES
-    told = lines[:MAXIMUM_LINES] + ([f"and {more} more"] if more > 0 else [])
-    return LocatedError("\n".join(told))
+    shown = lines[:MAXIMUM_LINES] + ([f"and {more} more"] if more > 0 else [])
+    return LocatedError("\n".join(shown))
 
 
 def _finding(details: ErrorDetails, data: Any) -> _Finding:
@@ -156,7 +156,7 @@ def _unechoed(findings: Sequence[_Finding]) -> list[_Finding]:
     ]
 
 
-def _told(
+def _error_of(
     finding: _Finding, model: type[BaseModel], data: Any, spelling: set[Path]
 ) -> ConfigError | None:
     """Return the error of a finding; None for a missing key that was only misspelt."""

@@ -129,8 +129,8 @@ def _mpi(built: dict[str, Any]) -> Finding:
         return Finding("MPI", FAILED, "mpirun was not found", install)
     if "mpi_error" in built:
         return Finding("MPI", FAILED, f"mpi4py cannot be imported: {built['mpi_error']}", install)
-    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
-    version = (told.stdout.splitlines() or ["an mpirun of unknown version"])[0]
+    answer = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    version = (answer.stdout.splitlines() or ["an mpirun of unknown version"])[0]
     how = (
         "one copy"
         if single_copy.allowed()

@@ -18,9 +18,9 @@ _LONGEST_LINE = 1500
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
-def told(error: Exception | SystemExit) -> tuple[str, int]:
+def message_and_code(error: Exception | SystemExit) -> tuple[str, int]:
     """Return a message without a traceback or control characters, and the exit code."""
-    text, code = _told(error)
+    text, code = _message_and_code(error)
     text = "".join(letter if _is_shown(letter) else _escaped(letter) for letter in text)
     return "\n".join(_cut(line, _LONGEST_LINE) for line in text.splitlines()), code
 
@@ -38,7 +38,7 @@ def _escaped(letter: str) -> str:
     return letter.encode("unicode_escape").decode("ascii")
 
 
-def _told(error: Exception | SystemExit) -> tuple[str, int]:
+def _message_and_code(error: Exception | SystemExit) -> tuple[str, int]:
     if isinstance(error, PdehvdError):
         return str(error), error.exit_code
     # Errors of usage are distinguished by this method, whichever Click the command line stands on.

@@ -22,7 +22,7 @@ from pdehvd.config.data_record import changes, write_config
 from pdehvd.config.root import Config
 from pdehvd.config.yaml_source import Source
 from pdehvd.errors import ConfigError, DisagreementError, counted
-from pdehvd.experiment.failures import told
+from pdehvd.experiment.failures import message_and_code
 from pdehvd.experiment.run_context import Place
 from pdehvd.experiment.sameness import check_same
 from pdehvd.experiment.summary import begin, conclude, peak_memory
@@ -101,7 +101,7 @@ def _train(
             # The others wait in a collective, and would wait forever.
             if group.rank and isinstance(error, DisagreementError):
                 time.sleep(_PATIENCE)
-            text, code = told(error)
+            text, code = message_and_code(error)
             print(f"rank {group.rank}: {text}", file=sys.stderr, flush=True)
             backend.abort(code)
     group.close()
@@ -196,7 +196,7 @@ def _stored(place: Place) -> StoredState | None:
     written = place.writes and has_checkpoints(place.directory)
     if not place.group.broadcast_bytes(b"+" if written else b""):
         return None
-    return open_checkpoint(place.directory, group=place.group, tell=place.say)
+    return open_checkpoint(place.directory, group=place.group, report=place.say)
 
 
 def _is_done(config: Config, step: int, place: Place) -> bool:

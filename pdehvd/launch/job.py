@@ -95,15 +95,15 @@ class Job:
         """Start the processes once."""
         command = mpirun_command(self.command.argv(), self.processes, self.np, hosts=self._hosts)
         most = max(self._hosts.values()) if self._hosts else self.np
-        told = {NOTE: str(self._note), OWN: str(self.deaths), **handed_on()}
+        variables = {NOTE: str(self._note), OWN: str(self.deaths), **handed_on()}
         closed = not self._hosts
         if closed:
             # Elsewhere it would be the number of another process; ranks end with their daemon.
-            told[LAUNCHER] = str(os.getpid())
+            variables[LAUNCHER] = str(os.getpid())
         if self.deaths == 0 and (text := shared_memory.warning(most)):
             print(text, file=sys.stderr, flush=True)
-        told |= shared_cores(self.processes, most) | shared_memory.elsewhere(most)
-        environment = launch_environment(os.environ, told, closed=closed)
+        variables |= shared_cores(self.processes, most) | shared_memory.elsewhere(most)
+        environment = launch_environment(os.environ, variables, closed=closed)
         # A session of its own, or the terminal's Ctrl-C would kill mpirun before ranks can save.
         return subprocess.Popen(command, env=environment, start_new_session=True)
 
@@ -151,17 +151,17 @@ class Job:
 
     def _grant(self) -> None:
         """Set processes and machines to what is granted; wait while that is too little."""
-        elastic, told = self.processes.elastic, False
+        elastic, reported = self.processes.elastic, False
         while elastic is not None and self._discovery is not None and not self._asked:
             hosts = self._discovery.hosts()
             granted = sum(hosts.values())
             if granted >= elastic.min:
                 self.np, self.granted = granted, hosts
                 return
-            if not told:
+            if not reported:
                 why = self._discovery.problem or f"{elastic.source} grants {granted}"
-                self._tell(f"waiting for {counted(elastic.min, 'process')}: {why}")
-                told = True
+                self._report(f"waiting for {counted(elastic.min, 'process')}: {why}")
+                reported = True
             time.sleep(min(elastic.every, 1.0))
 
     def _goes_on(self, code: int) -> bool:
@@ -186,11 +186,11 @@ class Job:
             )
         else:
             if code not in _FINAL:
-                self._tell(_ending(code))
+                self._report(_ending(code))
             return False
         self._moving = False
         run = self._run()
-        self._tell(f"{text}, from the {'last checkpoint' if run else 'beginning'}")
+        self._report(f"{text}, from the {'last checkpoint' if run else 'beginning'}")
         if run is not None:
             self.command = self.command.resuming(run)
         return True
@@ -212,7 +212,7 @@ class Job:
         run = Path(os.fsdecode(self._note.read_bytes()))
         return run if (run / "config.yaml").is_file() else None
 
-    def _tell(self, text: str) -> None:
+    def _report(self, text: str) -> None:
         """Print a line and keep it in the log of the run."""
         print(text, file=sys.stderr, flush=True)
         run = self._run()

@@ -38,14 +38,16 @@ def needs_pmix() -> bool:
     """
     environment = unplaced(os.environ)
     with suppress(EnvironmentFault, OSError, subprocess.TimeoutExpired):
-        if "Open MPI" not in _said([sys.executable, "-c", _VERSION], environment):
+        if "Open MPI" not in _output_of([sys.executable, "-c", _VERSION], environment):
             return False
-        said = _said([str(Path(find_mpirun()).with_name("ompi_info")), "--parsable"], environment)
-        return "mca:" in said and not _OLD_PMI.search(said)
+        output = _output_of(
+            [str(Path(find_mpirun()).with_name("ompi_info")), "--parsable"], environment
+        )
+        return "mca:" in output and not _OLD_PMI.search(output)
     return False
 
 
-def _said(command: Sequence[str], environment: Mapping[str, str]) -> str:
+def _output_of(command: Sequence[str], environment: Mapping[str, str]) -> str:
     return subprocess.run(
         command,
         env=environment,
@@ -69,9 +71,9 @@ def check_settings(processes: ProcessesSpec, closed: bool = True) -> None:
     if not names or _starts(processes, (), closed) or not _starts(processes, names, closed):
         return
     single = [name for name in names if len(names) == 1 or _starts(processes, [name], closed)]
-    told = " ".join(f"{name}={os.environ[name]}" for name in single or names)
+    settings = " ".join(f"{name}={os.environ[name]}" for name in single or names)
     raise EnvironmentFault(
-        f"MPI does not start with {told}, which the environment sets: "
+        f"MPI does not start with {settings}, which the environment sets: "
         f"unset {' '.join(single or names)}"
     )
 

@@ -54,12 +54,12 @@ def check_cores(processes: ProcessesSpec, np: int) -> None:
         return
     one = f"{np} process{'es' if np > 1 else ''}"
     each = f" of {threads} threads" if threads > 1 else ""
-    told = f"{one}{each} need {np * threads} cores, and {have} may be used here"
+    message = f"{one}{each} need {np * threads} cores, and {have} may be used here"
     fitting = f"processes times threads of at most {have}"
     if processes.bind and processes.elastic is None:
-        raise ConfigError(f"{told}", ("processes", "bind"), f"{fitting}, or bind: null")
+        raise ConfigError(f"{message}", ("processes", "bind"), f"{fitting}, or bind: null")
     if not processes.oversubscribe:
-        raise ConfigError(told, ("processes", "oversubscribe"), f"{fitting}, or true")
+        raise ConfigError(message, ("processes", "oversubscribe"), f"{fitting}, or true")
 
 
 def shared_cores(processes: ProcessesSpec, most: int) -> dict[str, str]:

@@ -17,8 +17,8 @@ def handed_on() -> dict[str, str]:
 
 def typed() -> list[str]:
     """Return the words of the command that was typed, here or where this process was started."""
-    told = os.environ.get(_VARIABLE)
-    return ["pdehvd", *(json.loads(told) if told else sys.argv[1:])]
+    stored = os.environ.get(_VARIABLE)
+    return ["pdehvd", *(json.loads(stored) if stored else sys.argv[1:])]
 
 
 def program() -> list[str]:

@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from pdehvd.models.network import Layout
-from pdehvd.objectives.asked import Point
 from pdehvd.objectives.base import Batch, Objective
 from pdehvd.objectives.least_squares import LeastSquares
+from pdehvd.objectives.protocols import Point
 
 
 class _Evaluated(NamedTuple):

@@ -14,9 +14,9 @@ from pdehvd.comm.group import Group
 from pdehvd.errors import PdehvdError, within
 from pdehvd.models.parametrized import Layout
 from pdehvd.numerics.divided import Arrays, Stored
-from pdehvd.objectives.asked import AllAt, Point
 from pdehvd.objectives.base import Batch, Objective
 from pdehvd.objectives.evaluation import Evaluation
+from pdehvd.objectives.protocols import AllAt, Point
 from pdehvd.optimizers.schedule import Constant, LearningRate, Schedule
 from pdehvd.spec import Spec
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 State = dict[str, Any]
 Facts = dict[str, Any]
-# What a method asks of its objective: a protocol of `objectives/asked.py`.
+# What a method asks of its objective: a protocol of `objectives/protocols.py`.
 Asked = TypeVar("Asked", contravariant=True)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pdehvd.objectives.asked import GradientAt, Point
+from pdehvd.objectives.protocols import GradientAt, Point
 from pdehvd.optimizers.base import Facts, HostOptimizer, State, stalled
 from pdehvd.optimizers.line_search import Trial, line_search
 

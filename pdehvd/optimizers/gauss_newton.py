@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from pdehvd.comm.group import Group
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.cholesky import NotPositiveError
-from pdehvd.objectives.asked import Point, SquaresAt
+from pdehvd.objectives.protocols import Point, SquaresAt
 from pdehvd.optimizers.base import (
     Facts,
     HostOptimizer,

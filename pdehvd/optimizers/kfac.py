@@ -10,8 +10,8 @@ from pydantic import Field
 from pdehvd.comm.group import Group
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.kronecker import Pair, newest_weight, solve_layers
-from pdehvd.objectives.asked import Point, SquaresAt
 from pdehvd.objectives.base import Objective
+from pdehvd.objectives.protocols import Point, SquaresAt
 from pdehvd.optimizers.base import Facts, HostOptimizer, Needs, OptimizerSpec, State, stalled
 from pdehvd.optimizers.kfac_sampled import SampledKFAC
 from pdehvd.optimizers.line_search import best_length

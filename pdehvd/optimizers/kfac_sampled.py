@@ -13,7 +13,7 @@ from pdehvd.comm.group import Group
 from pdehvd.models.parametrized import Layout
 from pdehvd.numerics.divided import Arrays, Stored
 from pdehvd.numerics.kronecker import newest_weight
-from pdehvd.objectives.asked import CurvatureAt, Point
+from pdehvd.objectives.protocols import CurvatureAt, Point
 from pdehvd.optimizers.base import (
     Facts,
     HostOptimizer,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pdehvd.objectives.asked import Point, SeveralAt
+from pdehvd.objectives.protocols import Point, SeveralAt
 
 # Least fall and largest slope, as parts of what the slope at the start promises.
 SUFFICIENT = 1e-4

@@ -12,7 +12,7 @@ from pdehvd.comm.group import Group
 from pdehvd.models.parametrized import Layout
 from pdehvd.numerics.divided import Arrays, Stored
 from pdehvd.numerics.linalg import eigenvectors
-from pdehvd.objectives.asked import GradientAt, Point
+from pdehvd.objectives.protocols import GradientAt, Point
 from pdehvd.optimizers.base import Facts, HostOptimizer, OptimizerSpec, State, stalled
 from pdehvd.optimizers.matrices import DividedMatrices, Matrix
 from pdehvd.optimizers.schedule import Constant, LearningRate, Schedule

@@ -32,10 +32,10 @@ def fields_at(
             nearest(str(outside), choices),
         )
     points = read_points(given, trained.problem.coordinates)
-    # A point that is far away is told in a sentence, not in NumPy's words for large numbers.
+    # A point that is far away gets a sentence, not NumPy's words for large numbers.
     with np.errstate(over="ignore", invalid="ignore"):
-        values, said = _values(trained, points, outside)
-    return {name: value.reshape(points.shape) for name, value in values.items()}, said
+        values, warning = _values(trained, points, outside)
+    return {name: value.reshape(points.shape) for name, value in values.items()}, warning
 
 
 def _values(
@@ -43,13 +43,13 @@ def _values(
 ) -> tuple[dict[str, np.ndarray], str]:
     """Return every field [N], and the sentence."""
     beyond = _beyond(trained, points, outside)
-    said = _said(trained, points.x, beyond) if beyond.any() and outside != "nan" else ""
-    if said and outside == "error":
-        raise ConfigError(said)
+    warning = _warning(trained, points.x, beyond) if beyond.any() and outside != "nan" else ""
+    if warning and outside == "error":
+        raise ConfigError(warning)
     values = in_chunks(trained, points.x)
     if outside == "nan":
         values = {name: np.where(beyond, np.nan, value) for name, value in values.items()}
-    return values, said
+    return values, warning
 
 
 def _beyond(trained: TrainedAtPoints, points: GivenPoints, outside: Outside) -> np.ndarray:
@@ -69,7 +69,7 @@ def _beyond(trained: TrainedAtPoints, points: GivenPoints, outside: Outside) -> 
     return beyond
 
 
-def _said(trained: TrainedAtPoints, x: np.ndarray, beyond: np.ndarray) -> str:
+def _warning(trained: TrainedAtPoints, x: np.ndarray, beyond: np.ndarray) -> str:
     return (
         f"{np.count_nonzero(beyond)} of {counted(len(x), 'point')} outside the domain, where the "
         f"network has not been trained: {farthest(trained.problem.domain, x[beyond])}; "

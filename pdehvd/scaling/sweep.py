@@ -133,7 +133,7 @@ def run(
     cases = sweep.cases()
     done = {Case(r["mode"], r["processes"], r["repeat"]) for r in runs}
     for number, case in enumerate(cases, 1):
-        start = f"[{number}/{len(cases)}] {told(case)}"
+        start = f"[{number}/{len(cases)}] {label(case)}"
         if case in done:
             say(f"{start}: already done")
         else:
@@ -154,7 +154,7 @@ def run(
     return [r for r in runs if Case(r["mode"], r["processes"], r["repeat"]) in wanted], 0
 
 
-def told(case: Case) -> str:
+def label(case: Case) -> str:
     """Return a case in words."""
     if case.processes == 1:
         return f"1 process, run {case.repeat}"
@@ -166,7 +166,7 @@ def _environment(sweep: Sweep) -> dict[str, Any]:
 
 
 def _failure(case: Case, code: int) -> PdehvdError:
-    error = PdehvdError(f"the run '{told(case)}' ended with exit code {code}")
+    error = PdehvdError(f"the run '{label(case)}' ended with exit code {code}")
     error.exit_code = code
     return error
 

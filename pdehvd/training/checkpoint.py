@@ -69,7 +69,7 @@ class Checkpoints:
         linked = {os.readlink(link) for link in self.folder.iterdir() if link.is_symlink()}
         for path in _newest_first(self.folder)[self.keep :]:
             if path.name not in linked:
-                self._tell("remove", path)
+                self._before_change("remove", path)
                 remove(path)
 
     def _write(self, target: Path, snapshot: Snapshot) -> None:
@@ -78,9 +78,9 @@ class Checkpoints:
         shutil.rmtree(new, ignore_errors=True)
         try:
             new.mkdir(parents=True)
-            write_snapshots(new, [snapshot], lambda path: self._tell("write", path))
+            write_snapshots(new, [snapshot], lambda path: self._before_change("write", path))
             sync_folder(new)
-            self._tell("rename", target)
+            self._before_change("rename", target)
             os.rename(new, target)
         except OSError:
             shutil.rmtree(new, ignore_errors=True)
@@ -92,7 +92,7 @@ class Checkpoints:
 
         A copy that follows links made a folder of it: that is kept as `NAME.moved`.
         """
-        self._tell("link", link)
+        self._before_change("link", link)
         if link.is_dir() and not link.is_symlink():
             os.rename(link, link.with_name(f"{link.name}.moved"))
         new = temporary(link)
@@ -101,7 +101,7 @@ class Checkpoints:
         os.replace(new, link)
         sync_folder(link.parent)
 
-    def _tell(self, change: Change, path: Path) -> None:
+    def _before_change(self, change: Change, path: Path) -> None:
         for callback in self._callbacks:
             callback.before_change(change, path)
 
@@ -123,17 +123,17 @@ def has_checkpoints(directory: Path) -> bool:
     return bool(_newest_first(directory / FOLDER))
 
 
-def _tell(text: str) -> None:
+def _warn(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
 def find_checkpoint(
-    directory: Path, which: str = "latest", tell: Callable[[str], None] = _tell
+    directory: Path, which: str = "latest", report: Callable[[str], None] = _warn
 ) -> Path:
     """Return the folder of a run's checkpoint; `which` is `latest`, `best` or `step-NNNNNNNN`.
 
-    `latest` is the newest whole one, wherever the link points; `tell` is called with those that are
-    damaged. Raises `ConfigError` where there is none.
+    `latest` is the newest whole one, wherever the link points; `report` gets a message about each
+    damaged one. Raises `ConfigError` where there is none.
     """
     folder = directory / FOLDER
     candidates = _newest_first(folder) if which == "latest" else [folder / which]
@@ -147,7 +147,7 @@ def find_checkpoint(
             )
         if is_whole(path):
             for other in damaged:
-                tell(f"checkpoint {other} is damaged; {path.name} is used")
+                report(f"checkpoint {other} is damaged; {path.name} is used")
             return path
         damaged.append(path.name)
     problem = f"is damaged: {', '.join(damaged)}" if damaged else "does not exist"
@@ -162,7 +162,7 @@ def open_checkpoint(
     directory: Path,
     which: str = "latest",
     group: Group | None = None,
-    tell: Callable[[str], None] = _tell,
+    report: Callable[[str], None] = _warn,
 ) -> StoredState:
     """Return a run's checkpoint to be read; every rank calls it, and only rank 0 sees the files.
 
@@ -172,7 +172,7 @@ def open_checkpoint(
 
     def find() -> bytes:
         nonlocal folder
-        folder = find_checkpoint(directory, which, tell)
+        folder = find_checkpoint(directory, which, report)
         data = (folder / INDEX).read_bytes()
         with blaming(directory):
             check_files(read_index(data), folder)

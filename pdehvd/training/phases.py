@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from pdehvd.models.parametrized import Layout
 from pdehvd.numerics.divided import Arrays, Stored
-from pdehvd.objectives.asked import AllAt
+from pdehvd.objectives.protocols import AllAt
 from pdehvd.optimizers.base import HostOptimizer, Optimizer, State
 
 

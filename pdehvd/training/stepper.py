@@ -9,9 +9,9 @@ from typing import Any, Generic, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from pdehvd.objectives.asked import AllAt
 from pdehvd.objectives.base import Batch, Objective
 from pdehvd.objectives.host import HostCalls, HostObjective
+from pdehvd.objectives.protocols import AllAt
 from pdehvd.objectives.weighting import Weighting
 from pdehvd.optimizers.base import (
     Facts,

@@ -100,7 +100,7 @@ class Runs:
         pairs = itertools.pairwise(rows)
         times = [(b["seconds"] - a["seconds"]) / (b["step"] - a["step"]) for a, b in pairs]
         timed = Run(statistics.median(times), peak, summary["parameters"])
-        return _told(f"ours on {np_} {dict(more or {})}", timed)
+        return _printed(f"ours on {np_} {dict(more or {})}", timed)
 
     def convolutions(self, np_: int = 1) -> Run:
         """Time the convolutions alone, forward and backward; on several cores shards of a batch.
@@ -135,10 +135,10 @@ class Runs:
             peak = run(command, [self.cores[0]], ONE_THREAD, LIMIT)
             found = json.loads(out.read_text())
         timed = Run(statistics.median(found["seconds"]), peak, found["parameters"])
-        return _told(" ".join([kind, *options[:2]]), timed)
+        return _printed(" ".join([kind, *options[:2]]), timed)
 
 
-def _told(what: str, run: Run) -> Run:
+def _printed(what: str, run: Run) -> Run:
     say(f"  {what}: {run.seconds:.3f} s a step, {run.mebibytes:.0f} MiB")
     return run
 

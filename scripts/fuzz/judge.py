@@ -118,7 +118,7 @@ def judge(kind: Kind, seed: int, number: int, root: Path) -> Verdict:
     os.chdir(folder)
     before = tree(root)
     verdict, out, err = _run(case)
-    verdict.problems += _told(case, verdict.code, out, err)
+    verdict.problems += _message_problems(case, verdict.code, out, err)
     changed = {path for path, _ in before.items() ^ tree(root).items()}
     allowed = tuple(f"case/{path}" for path in case.writes) if verdict.code == 0 else ()
     wrong = sorted(path for path in changed if not path.startswith(allowed or ("\0",)))
@@ -155,7 +155,7 @@ def _run(case: Case) -> tuple[Verdict, str, str]:
     return verdict, texts[0], texts[1]
 
 
-def _told(case: Case, code: int, out: str, err: str) -> list[str]:
+def _message_problems(case: Case, code: int, out: str, err: str) -> list[str]:
     """Return what is wrong with what a command said and the code it ended with."""
     problems = []
     if code not in (0, 2, 3, -1):

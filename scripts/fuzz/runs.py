@@ -233,7 +233,7 @@ class Runs:
         if (run / "summary.json").exists():
             found = json.loads((run / "summary.json").read_text())["parameters_sha256"]
         else:
-            theta = open_checkpoint(run, tell=lambda text: None).whole("theta")
+            theta = open_checkpoint(run, report=lambda text: None).whole("theta")
             found = hashlib.sha256(theta.tobytes()).hexdigest()
         return "" if found in self.hashes else "went on from no true state"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pdehvd.comm.group import Solo
-from pdehvd.objectives.asked import Point
+from pdehvd.objectives.protocols import Point
 from pdehvd.optimizers.base import StalledError
 from pdehvd.optimizers.broyden import ssbroyden
 from pdehvd.optimizers.quasi_newton import BFGS, SSBFGS, DenseSpec, QuasiNewtonSpec, SSBroyden

@@ -49,10 +49,10 @@ def unsolved(result: Result) -> Iterator[Caution]:
             fields = f" for {', '.join(part.fields)}" if count[part.term] > 1 else ""
             worst[part.term] = share, f"`{part.term.split('/')[-1]}`{fields} {share:.0%}"
     if worst:
-        told = ", ".join(text for _, text in sorted(worst.values(), reverse=True))
+        shares = ", ".join(text for _, text in sorted(worst.values(), reverse=True))
         cause = (
             "the result does not solve the problem: residuals are still large, relative to the "
-            f"largest summand of each ({told})"
+            f"largest summand of each ({shares})"
         )
         advice = "Train longer, or with a larger network; conditions may also exclude a solution"
         yield Caution("unsolved", cause, advice=advice)
@@ -63,11 +63,11 @@ def wrong_answer(result: Result) -> Iterator[Caution]:
     wrong = {field: error for field, error in result.errors.items() if error > WRONG}
     small = all(not result.relative(term) > CONVERGED for term in result.residuals)
     if wrong and small:
-        told = ", ".join(f"{field} by {error:.0%}" for field, error in wrong.items())
+        shares = ", ".join(f"{field} by {error:.0%}" for field, error in wrong.items())
         cause = (
             f"the answer is wrong although the loss is small: it differs from the reference "
-            f"({told} of its size), while all residuals are below {CONVERGED:.0%} of their natural "
-            "sizes"
+            f"({shares} of its size), while all residuals are below {CONVERGED:.0%} of their "
+            "natural sizes"
         )
         yield Caution("wrong_answer", cause, result.remedy(_more_points(result)))
 
@@ -123,13 +123,13 @@ def constant_fields(result: Result) -> Iterator[Caution]:
         zero = result.scales.open.zero_solves and _zero_share(result, size) > EVERYWHERE
         flat = result.variation(name) < FLAT * asked
         if asked > 0 and flat and not zero and result.steps >= ENOUGH_STEPS:
-            told = (
+            expected = (
                 f"{size.origin} gives it a size of about {size.high:.1g}"
                 if size.estimated
                 else f"values from {size.low:.6g} to {size.high:.6g} are expected ({size.origin})"
             )
             mean = result.values[name].mean()
-            cause = f"{name} is constant over the domain ({mean:.3g}), while {told}"
+            cause = f"{name} is constant over the domain ({mean:.3g}), while {expected}"
             yield Caution("constant", cause, result.remedy(balancing(result.scales)))
 
 

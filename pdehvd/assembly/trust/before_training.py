@@ -38,17 +38,17 @@ def field_values(scales: Scales) -> Iterator[Caution]:
         if _unlike(size) and hard.get(size.name, output).has(output)
     ]
     if unlike:
-        told = ", ".join(_told(size) for size in unlike)
+        sizes = ", ".join(_size_text(size) for size in unlike)
         within = " within `hard`" if any(size.hard for size in unlike) else ""
         cause = (
-            f"{told}, and a fresh network gives values of about 1{within}, from which training "
+            f"{sizes}, and a fresh network gives values of about 1{within}, from which training "
             "gets there slowly or not at all"
         )
         outputs = {size.name: _output(size) for size in unlike}
         yield Caution("field_size", cause, suggested_fixes.hard(scales.config, outputs))
 
 
-def _told(size: FieldSize) -> str:
+def _size_text(size: FieldSize) -> str:
     if size.estimated:
         return f"{size.name} has a size of about {size.high:.1g} by {size.origin}"
     return f"{size.name} takes values from {size.low:.6g} to {size.high:.6g} ({size.origin})"
@@ -117,14 +117,14 @@ def coordinate_extents(scales: Scales) -> Iterator[Caution]:
     apart = lengths[long] > APART * lengths[short]
     sizes = [_weighted(term) for term in scales.terms if term.size > 0 and term.weight > 0]
     uneven = len(sizes) > 1 and max(sizes) > BALANCED * min(sizes)
-    told = f"{short} spans {lengths[short]:.3g} and {long} spans {lengths[long]:.3g}"
+    spans = f"{short} spans {lengths[short]:.3g} and {long} spans {lengths[long]:.3g}"
     if not scaled and (apart or lengths[long] > APART or lengths[short] < 1 / APART):
-        cause = f"{told}, and the network does not scale its inputs"
+        cause = f"{spans}, and the network does not scale its inputs"
         yield Caution(
             "coordinate_size", cause, suggested_fixes.model(scales.config, scale_inputs=True)
         )
     elif apart and uneven:
-        cause = f"{told}, so derivatives with respect to them, and residuals, differ as much"
+        cause = f"{spans}, so derivatives with respect to them, and residuals, differ as much"
         advice = (
             f"Or write the problem in {short}/{number(lengths[short], 2)} and "
             f"{long}/{number(lengths[long], 2)}, which run over an interval of length 1"

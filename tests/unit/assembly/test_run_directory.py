@@ -6,7 +6,7 @@ import pytest
 
 from pdehvd.assembly import environment_record, run_directory
 from pdehvd.errors import ConfigError
-from pdehvd.experiment.failures import told
+from pdehvd.experiment.failures import message_and_code
 from pdehvd.launch.typed_command import handed_on
 
 
@@ -38,7 +38,9 @@ def test_what_a_death_left_goes_when_a_run_goes_on(tmp_path):
 
 
 def test_a_full_disk_is_told_with_what_to_do():
-    text, code = told(OSError(errno.ENOSPC, "No space left on device", "runs/a/metrics.jsonl"))
+    text, code = message_and_code(
+        OSError(errno.ENOSPC, "No space left on device", "runs/a/metrics.jsonl")
+    )
     assert code == 3 and text.startswith("runs/a/metrics.jsonl cannot be written: No space left")
     assert "--resume" in text
 

@@ -19,7 +19,7 @@ def alone(monkeypatch):
 
 def test_which_library_understands_pmix_alone(monkeypatch):
     said = {"-c": "Open MPI v4.1.8", "--parsable": "mca:btl:self:1\nmca:pmix:pmix3x:1\n"}
-    monkeypatch.setattr(mpi_library, "_said", lambda command, _: said[command[1]])
+    monkeypatch.setattr(mpi_library, "_output_of", lambda command, _: said[command[1]])
     assert mpi_library.needs_pmix()
     said["--parsable"] += "mca:pmix:s2:1\n"
     assert not mpi_library.needs_pmix()
@@ -28,12 +28,12 @@ def test_which_library_understands_pmix_alone(monkeypatch):
 
 
 def test_no_library_is_no_reason_to_refuse(monkeypatch):
-    monkeypatch.setattr(mpi_library, "_said", lambda command, _: "")
+    monkeypatch.setattr(mpi_library, "_output_of", lambda command, _: "")
     assert not mpi_library.needs_pmix()
 
 
 def test_the_library_here_is_known():
-    assert "Open MPI" in mpi_library._said(
+    assert "Open MPI" in mpi_library._output_of(
         [mpi_library.sys.executable, "-c", mpi_library._VERSION], os.environ
     )
 

@@ -9,7 +9,7 @@ from pdehvd.assembly.build import build_parts
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import load_config
 from pdehvd.errors import ConfigError
-from pdehvd.objectives.asked import Point
+from pdehvd.objectives.protocols import Point
 from pdehvd.optimizers.base import StalledError
 from pdehvd.optimizers.kfac import KFAC
 from pdehvd.optimizers.kfac_sampled import SampledKFAC, solved

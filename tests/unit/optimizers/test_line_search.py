@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pdehvd.objectives.asked import Point
+from pdehvd.objectives.protocols import Point
 from pdehvd.optimizers.line_search import CURVATURE, SUFFICIENT, best_length, line_search
 
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from pdehvd.comm.group import Solo
-from pdehvd.objectives.asked import Point
+from pdehvd.objectives.protocols import Point
 from pdehvd.optimizers.base import StalledError
 from pdehvd.optimizers.quasi_newton import BFGS, LBFGS, DenseSpec, QuasiNewtonSpec, SSBroyden
 from pdehvd.spec import registered

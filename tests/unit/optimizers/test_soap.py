@@ -5,7 +5,7 @@ import pytest
 
 from pdehvd.comm.group import Solo
 from pdehvd.numerics.linalg import eigenvectors
-from pdehvd.objectives.asked import Point
+from pdehvd.objectives.protocols import Point
 from pdehvd.optimizers.soap import SOAP
 from tests.support.hosts import Member, check_kept
 from tests.support.stored import Held, held

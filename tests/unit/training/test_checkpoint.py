@@ -153,9 +153,9 @@ def test_a_damaged_checkpoint_is_passed_over_and_told(tmp_path, how, file):
     for step in (10, 20, 30):
         checkpoints.save(snapshot(step))
     damage(tmp_path / "checkpoints" / "step-00000030", how, file)
-    told = []
-    assert open_checkpoint(tmp_path, tell=told.append).counters.step == 20
-    assert told == ["checkpoint step-00000030 is damaged; step-00000020 is used"]
+    reported = []
+    assert open_checkpoint(tmp_path, report=reported.append).counters.step == 20
+    assert reported == ["checkpoint step-00000030 is damaged; step-00000020 is used"]
     with pytest.raises(ConfigError, match="damaged"):
         open_checkpoint(tmp_path, "step-00000030")
 
@@ -204,7 +204,7 @@ import tensorflow as tf
 from pathlib import Path
 from pdehvd.training.checkpoint import Checkpoints
 from pdehvd.training.state import TrainState
-from pdehvd.experiment.failures import told
+from pdehvd.experiment.failures import message_and_code
 
 def state(step, size):
     one = tf.ones([1], tf.float64)
@@ -217,7 +217,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 try:
     checkpoints.save(state(20, 100_000))
 except OSError as error:
-    print(told(error))
+    print(message_and_code(error))
 """
 
 
