@@ -22,8 +22,8 @@ def library(
     The first of the compilers that is there and succeeds makes it. `key` names what else than the
     source, the machine and the flags it depends on.
     """
-    target = f"{platform.machine()} {' '.join(flags)} {key}".encode()
-    digest = hashlib.sha256(source.read_bytes() + target).hexdigest()[:16]
+    origin = f"{platform.machine()} {' '.join(flags)} {key}".encode()
+    digest = hashlib.sha256(source.read_bytes() + origin).hexdigest()[:16]
     for folder in caches.places("lib"):
         target = folder / f"{source.stem}-{digest}.so"
         with suppress(OSError):
