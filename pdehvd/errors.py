@@ -69,7 +69,7 @@ class DisagreementError(PdehvdError):
 
 
 class OutsideDomainWarning(UserWarning):
-    """Values were asked for at points where a network has not been trained."""
+    """Values were requested at points where the network has not been trained."""
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

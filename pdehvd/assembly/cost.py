@@ -1,4 +1,4 @@
-"""Estimates of what a run will cost."""
+"""Estimates of the cost of a run."""
 
 from __future__ import annotations
 

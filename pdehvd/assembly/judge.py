@@ -1,4 +1,4 @@
-"""Who says where the answer of a run may be wrong although its loss is small."""
+"""Judges: they warn where the answer of a run may be wrong although its loss is small."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Warned(Protocol):
 
 
 class Judge(Generic[ObjectiveT]):
-    """Says what is doubtful about a run; this one says nothing.
+    """Warns about what is doubtful in a run; this one never warns.
 
     One process may ask alone: there is no collective, and all numbers are those of the whole run.
     """

@@ -1,7 +1,7 @@
-"""What one kind of problem owns: all that differs between points, grids and kinds to come.
+"""Kinds of problems: a class for each, with all that differs between points, grids and others.
 
-What assembles, trains and shows a run asks the kind of its problem; nothing else asks what kind it
-is. `register_kind` adds one, `kind_of` finds that of a config.
+Code that assembles, trains and shows a run uses the kind of its problem, and makes no distinction
+of its own. `register_kind` adds a kind, `kind_of` finds that of a config.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Problem(Protocol):
-    """What every problem tells: the items that ranks share in a step, and what a user must read."""
+    """What every problem has: items, which are divided over the ranks, and notes for the user."""
 
     @property
     def items(self) -> int:
@@ -45,10 +45,11 @@ ReferenceT = TypeVar("ReferenceT")
 class Kind(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
     """One kind of problem, named by `kind` of its spec.
 
-    `networks` and `items` are what messages call its networks and what ranks share in a step;
-    `items_key` is the key under `sampling` that sets their number. `images` says that its networks
-    are convolutions, which want threads of another kind; `micro_batched` that its objective can
-    evaluate a shard in parts, `bucketed` that its gradient can leave in several messages.
+    `networks` and `items` are the names in messages of its networks and of what is divided over the
+    ranks; `items_key` is the key under `sampling` that sets their number. `images` says that its
+    networks are convolutions, which need other settings of threads; `micro_batched` that its
+    objective can evaluate a shard in parts, `bucketed` that its gradient can be sent in several
+    messages.
     """
 
     name: ClassVar[str]
@@ -103,7 +104,7 @@ class Kind(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
         """Return estimates of what a step costs; they need not build anything."""
 
     def domain_picture(self, problem: ProblemT) -> Figure:
-        """Return a picture of where what must hold. Raises `ConfigError` for what has none."""
+        """Return a picture of the domain and its conditions. Raises `ConfigError` without one."""
         raise ConfigError(
             f"the domain can be drawn for problems at points only, not for {self.networks}",
             (),
@@ -113,7 +114,7 @@ class Kind(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
     def judge(
         self, config: Config, objective: ObjectiveT, reference: ReferenceT | None
     ) -> Judge[ObjectiveT]:
-        """Return what says where an answer may be wrong; here it says nothing."""
+        """Return what warns where an answer may be wrong; by default it never warns."""
         return Judge()
 
     @abstractmethod

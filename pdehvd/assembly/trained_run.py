@@ -81,7 +81,7 @@ class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
 
     @cached_property
     def reference(self) -> ReferenceT | None:
-        """The reference solution; None without one, or where its file is missing, with a word."""
+        """The reference solution; None without one, or, with a warning, if its file is missing."""
         missing = [f for _, f in data_files(self.config.reference) if not Path(f).exists()]
         if missing:
             print(f"warning: no reference, because there is no file {missing[0]}", file=sys.stderr)
@@ -89,12 +89,12 @@ class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
         return self._reference()
 
     def residuals(self) -> dict[str, TermResidual]:
-        """Return each term's residual on the trained points and on fresh ones."""
+        """Return each term's residual on the training points and on fresh ones."""
         return fresh_residuals(self.objective, self._state)
 
     @property
     def unknowns(self) -> dict[str, float]:
-        """The numbers that were discovered."""
+        """The values of the unknowns."""
         found = self.objective.unknowns(self._state.theta)
         return {name: float(value) for name, value in found.items()}
 
@@ -112,7 +112,7 @@ class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
     def fields_at(self, given: object, outside: Outside) -> tuple[dict[str, np.ndarray], str]:
         """Return every field at given points, or of given inputs, by name, and a warning or "".
 
-        `outside` says what holds outside the domain: "warn", "nan" or "error".
+        `outside` says what to do outside the domain: "warn", "nan" or "error".
         Raises `ConfigError` for what the network cannot take.
         """
 
@@ -129,7 +129,7 @@ class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
         return {}
 
     def exporter(self, format: str, resolution: int | None, time: float | None) -> Export:
-        """Return what writes the run in a format. Raises `ConfigError` where that cannot be."""
+        """Return the export of the run in a format. Raises `ConfigError` if it has none."""
         raise ConfigError(
             f"the problem {self.config.problem.name} cannot be exported",
             ("format",),

@@ -59,7 +59,7 @@ def list_(
     settings: Settings = None,
     plugin: Plugins = None,
 ) -> None:
-    """Print the names that the sections of a config may hold."""
+    """Print the names that the sections of a config accept."""
     from pdehvd.config.listing import check_section, names
     from pdehvd.config.root import prepare
     from pdehvd.results.tables import show_names, show_trials

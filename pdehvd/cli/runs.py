@@ -43,7 +43,7 @@ def evaluate(run: RunFolder, plugin: Plugins = None) -> None:
 
 
 def plot(run: RunFolder, plugin: Plugins = None) -> None:
-    """Draw a run's solution, reference, error and loss curves, over its earlier plots."""
+    """Plot a run's solution, reference, error and losses; replaces its earlier plots."""
     found = _found(run, plugin)
     from pdehvd.results.plots import plot as draw
 
@@ -52,7 +52,7 @@ def plot(run: RunFolder, plugin: Plugins = None) -> None:
 
 
 def report(run: RunFolder, plugin: Plugins = None) -> None:
-    """Write a run's report, one self-contained HTML page, over its earlier one."""
+    """Write a run's report, a self-contained HTML page; replaces the earlier one."""
     found = _found(run, plugin)
     from pdehvd.results.report import report as write
 
@@ -72,7 +72,7 @@ def export(
     force: Force = False,
     plugin: Plugins = None,
 ) -> None:
-    """Write a run's solution for other programs, over its earlier export."""
+    """Export a run's solution for other programs; replaces its earlier export."""
     from pdehvd.results.export_formats import check_format
 
     check_format(form)

@@ -163,7 +163,7 @@ def net(
     json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
     into: Annotated[Path | None, typer.Option(hidden=True)] = None,
 ) -> int:
-    """Measure what adding numbers over processes costs: latency, bandwidth, reduction."""
+    """Measure allreduces over N processes: latency, bandwidth and reduction cost."""
     most = size(largest, "--largest")
     counts = numbers(np, "--np") if np is not None else None
     from pdehvd.launch.tensorflow_import import import_tensorflow

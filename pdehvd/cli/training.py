@@ -36,7 +36,7 @@ def train(
         typer.Option(metavar="PROGRAM", help="prints host:slots, for an elastic job"),
     ] = None,
 ) -> int:
-    """Train on this machine's processes, or as one of those that a launcher started."""
+    """Train a config, on N processes of this machine or as a process of a launcher."""
     from pdehvd.assembly.examine import examine_problem
     from pdehvd.assembly.run_directory import find
     from pdehvd.config.launch_settings import LaunchSettings
@@ -89,7 +89,7 @@ def check(
     ] = None,
     force: Force = False,
 ) -> None:
-    """Validate a config, print it with all defaults, and what it will cost."""
+    """Validate a config; print it with all defaults, and its cost."""
     from pdehvd.config.root import dump
 
     if plot is not None:

@@ -77,7 +77,7 @@ class GlobalMean(Aggregation):
 class Adasum(Aggregation):
     """Adaptive summation of the ranks' gradients (Maleki et al., arXiv 2006.02924).
 
-    Not invariant to the number of processes: that is its purpose. Needs MPI and a power of two.
+    Depends on the number of processes by design. Needs MPI and a power of two of processes.
     """
 
     compiles: ClassVar[bool] = False
@@ -104,7 +104,7 @@ class Adasum(Aggregation):
 
 @register("aggregation")
 class HalfPrecision(Aggregation):
-    """Gradients travel as float16, scaled by a global power of two; losses do not."""
+    """Gradients are sent as float16, scaled by a global power of two; losses are not."""
 
     compiles: ClassVar[bool] = False
 
@@ -129,10 +129,10 @@ class HalfPrecision(Aggregation):
 
 @register("aggregation")
 class ExactSum(Aggregation):
-    """Sums that do not depend on any order: the same bits on any number of processes.
+    """Sums that do not depend on the order: the same bits on any number of processes.
 
-    The batch is cut into chunks that do not depend on the number of processes. Each is computed by
-    itself, and what the chunks contribute is added as whole numbers of 64 bits. One thread each.
+    The batch is cut into chunks that do not depend on the number of processes. Each is computed
+    separately, and their contributions are added as 64-bit integers. One thread per process.
     """
 
     chunked: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""Join the processes of a job: MPI's own calls add, or Horovod, or there is one process alone."""
+"""Join the processes of a job: by MPI's own calls, by Horovod, or one process alone."""
 
 from __future__ import annotations
 

@@ -27,11 +27,11 @@ class Group(ABC):
     local_rank: int
     local_size: int
     library = "none"
-    """What adds: `horovod`, `horovod-gloo`, `mpi`, or `none` where there is nothing to add."""
+    """The reduction backend: `horovod`, `horovod-gloo`, `mpi`, or `none` on a single process."""
     compiles = False
     """Whether sums and maxima can be part of a program that XLA compiles."""
     times_itself = False
-    """Whether the group itself takes the time of its collectives."""
+    """Whether the group itself measures the time of its collectives."""
 
     def shard(self, count: int) -> tuple[int, int]:
         """Return this process's half-open range of `count` items."""

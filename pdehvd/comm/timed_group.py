@@ -1,4 +1,4 @@
-"""A group that takes the time of its collectives, to see where a step's time goes."""
+"""A group that measures the time of its collectives, for the breakdown of a step."""
 
 from __future__ import annotations
 

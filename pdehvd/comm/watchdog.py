@@ -1,4 +1,4 @@
-"""The watchdog: a run that stands still tells where it stands, and ends on every rank."""
+"""The watchdog: a run that hangs prints its stacks, and ends on every rank."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The files that a run was trained with: their paths, their digests, and copies of small ones.
 
 A run directory can be moved: what lies near it is named by a relative path, and a copy stands for
-a file that is missing, or for another one at its relative path, when somebody looks at the run.
+a file that is missing, or for another one at its relative path, when the run is opened.
 Training takes a copy only when asked to.
 """
 

@@ -1,4 +1,4 @@
-"""What validation found, in lines that a person can act on."""
+"""Messages about what validation found."""
 
 from __future__ import annotations
 

@@ -69,13 +69,13 @@ Phased = Annotated[
 
 
 class Config(Spec):
-    """Everything that decides a run."""
+    """The config of a run."""
 
     name: str = Field(
         default="run",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
         max_length=100,
-        description="names the folder of the run; the file's name by default",
+        description="name of the run's folder; by default that of the file",
     )
     seed: int = Field(
         default=0, ge=0, lt=2**31, description="determines initial weights and points"
@@ -95,7 +95,7 @@ class Config(Spec):
     training: TrainingSpec = TrainingSpec()
     processes: ProcessesSpec = ProcessesSpec()
     callbacks: tuple[Annotated[Any, Section("callback")], ...] = Field(
-        default=(), description="what plug-ins do at chosen moments of the run"
+        default=(), description="callbacks from plug-ins, at defined moments of the run"
     )
     output: str | None = Field(
         default=None, min_length=1, description="folder of the runs; null: runs"

@@ -1,4 +1,4 @@
-"""Keys that stand where they mean nothing, and which one was meant."""
+"""Unknown keys of a config, and which key was probably meant."""
 
 from __future__ import annotations
 

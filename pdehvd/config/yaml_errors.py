@@ -1,4 +1,4 @@
-"""What is wrong with a text that YAML cannot read, or reads otherwise than it was meant."""
+"""What is wrong with a text that YAML cannot read, or misreads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`pdehvd doctor`: can this machine run what is asked of it, and if not, what is to be done?"""
+"""`pdehvd doctor`: whether runs work on this machine, and a remedy for each problem."""
 
 from __future__ import annotations
 

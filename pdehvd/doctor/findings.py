@@ -1,4 +1,4 @@
-"""What an examination found: a name, a verdict, what was seen, and what to do about it."""
+"""Findings of `pdehvd doctor`: a name, a verdict, what was found, and a remedy."""
 
 from __future__ import annotations
 

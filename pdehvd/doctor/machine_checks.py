@@ -1,4 +1,4 @@
-"""What `pdehvd doctor` sees of this machine without starting anything."""
+"""What `pdehvd doctor` checks on this machine without starting anything."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def python() -> Finding:
 
 
 def packages(requirements: list[str] | None = None) -> Finding:
-    """Return whether the packages are there in the versions that pdehvd asks for."""
+    """Return whether the packages are installed in the versions that pdehvd requires."""
     if requirements is None:
         try:
             requirements = importlib.metadata.requires("pdehvd") or []

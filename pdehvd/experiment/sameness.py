@@ -1,4 +1,4 @@
-"""Before the first step: do all ranks run the same config with the same programs?"""
+"""Before the first step: whether all ranks run the same config with the same programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run says of itself before its first step and after its last; rank 0 alone speaks."""
+"""What a run prints before its first step and after its last, on rank 0."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from pdehvd.spec import Spec
 
 
 class ElasticSpec(Spec):
-    """A job that grows and shrinks with what it is granted; it moves from checkpoint to checkpoint.
+    """A job whose number of processes follows the available slots, from checkpoint to checkpoint.
 
     `program` is never read from a config: YAML alone runs no code. The command line sets it.
     """
@@ -24,8 +24,8 @@ class ElasticSpec(Spec):
     discovery: str | None = Field(
         default=None,
         min_length=1,
-        description="a file of lines host:slots, reread regularly; a program that prints them "
-        "is named by --discovery",
+        description="a file of lines host:slots, read regularly; --discovery names a program "
+        "that prints such lines",
     )
     every: float = Field(default=5.0, gt=0, le=86_400, description="seconds between reads")
     _program: str | None = PrivateAttr(default=None)

@@ -1,4 +1,4 @@
-"""Generator: the `generator` section, a network from the numbers of a sample to its fields."""
+"""Generator: the `generator` section, a network from latent vectors to fields."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @register("model")
 class Generator(Convolutional):
-    """Fields on a grid from the random numbers of a sample, by `depth` doublings of a coarse grid.
+    """Fields on a grid from the latent vector of a sample, by `depth` doublings of a coarse grid.
 
     The grid has base * 2^depth nodes along each coordinate; level k has width * growth^k channels,
     at most max_width, and one convolution.
@@ -24,7 +24,7 @@ class Generator(Convolutional):
     latent: ClassVar[bool] = True
 
     name: Literal["generator"] = "generator"
-    depth: Depth = Field(4, description="how often the resolution is doubled")
+    depth: Depth = Field(4, description="number of times the resolution is doubled")
     base: PositiveInt = Field(4, description="nodes along each side of the coarse grid")
 
     def build_grid(self, dimension: int, channels: int, outputs: int, dtype: str) -> GridNetwork:

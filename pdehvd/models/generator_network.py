@@ -1,4 +1,4 @@
-"""Generator: a network from the numbers a sample is made of to its fields.
+"""Generator: a network from the latent vector of a sample to its fields.
 
 The way up of a U-Net alone, from a coarse grid that a dense layer fills; Radford, Metz and Chintala
 (2016), arXiv:1511.06434.

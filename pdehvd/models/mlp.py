@@ -25,8 +25,8 @@ class MLP(Spec):
     `adaptive: n` gives every hidden layer a trainable slope, sigma(n a z) with n a = 1 at the
     start (Jagtap, Kawaguchi, Karniadakis 2020, Journal of Computational Physics 404, 109136).
     `residual` adds every hidden layer's input to its output (He et al. 2016). `periodic` and
-    `fourier` replace the coordinates by features. `shared: false` gives every field a network of
-    its own.
+    `fourier` replace the coordinates by features. `shared: false` gives every field its
+    own network.
     """
 
     name: Literal["mlp"] = "mlp"
@@ -56,7 +56,7 @@ class MLP(Spec):
 
     @property
     def hidden(self) -> tuple[int, ...]:
-        """The widths of the hidden layers (4 layers of 50 when nothing is said)."""
+        """The widths of the hidden layers (4 layers of 50 by default)."""
         return self.layers or (self.width or 50,) * (self.depth or 4)
 
     def build(

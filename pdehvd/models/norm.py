@@ -52,9 +52,9 @@ class Normalizing(Norm):
 class BatchNorm(Normalizing):
     """Normalises each channel over the batch.
 
-    `sync: global` takes the statistics of the global batch, on any number of processes; `local`
-    those of each process's shard, with moving averages merged over processes; `none` the same with
-    moving averages left apart. Moving averages keep `momentum` of the old value a step.
+    `sync: global` uses the statistics of the global batch, on any number of processes; `local`
+    those of each process's shard, with moving averages averaged over processes; `none` the same
+    without averaging them. In each step moving averages keep the share `momentum` of the old value.
     """
 
     name: Literal["batch"] = "batch"

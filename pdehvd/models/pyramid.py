@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 class Pyramid(Convolutional):
     """A U-Net whose levels belong to resolutions: base, 2 base, .. up to base * 2^depth nodes.
 
-    On a coarser grid the finer levels rest, and when the grid gets finer the field continues as it
-    was, interpolated. So `training.levels` can do most of the work where it is cheap. Level k has
+    On a coarser grid the finer levels are inactive; when the grid is refined, the field is
+    interpolated. So `training.levels` can do most of the work on coarse grids. Level k has
     width * growth^k channels, at most max_width.
     """
 
     name: Literal["pyramid"] = "pyramid"
-    depth: Depth = Field(5, description="how often the resolution is halved")
+    depth: Depth = Field(5, description="number of times the resolution is halved")
     base: int = Field(2, ge=2, description="nodes along each side of the coarsest grid")
 
     def build_grid(self, dimension: int, channels: int, outputs: int, dtype: str) -> GridNetwork:

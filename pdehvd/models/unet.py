@@ -24,7 +24,7 @@ class UNet(Convolutional):
     """
 
     name: Literal["unet"] = "unet"
-    depth: Depth = Field(4, description="how often the resolution is halved")
+    depth: Depth = Field(4, description="number of times the resolution is halved")
     down: Literal["stride", "max_pool", "average_pool"] = "stride"
 
     def build_grid(self, dimension: int, channels: int, outputs: int, dtype: str) -> GridNetwork:

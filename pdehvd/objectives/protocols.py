@@ -1,4 +1,4 @@
-"""What a method that runs in Python may ask of an objective on one batch, at any theta [P].
+"""Protocols of an objective on one batch, for methods that run in Python, at any theta [P].
 
 All returned numbers are global, the same bits on every rank. A method names the least that it
 needs: `HostOptimizer[GradientAt]`. `HostObjective` is all of them.
@@ -41,14 +41,14 @@ class GradientAt(Protocol):
 
 
 class SeveralAt(GradientAt, Protocol):
-    """The losses at several thetas as well, as a search along a line wants them."""
+    """The losses at several thetas as well, for a line search."""
 
     def losses_at(self, thetas: np.ndarray) -> np.ndarray:
         """Return the losses [K] at several thetas [K, P]."""
 
 
 class SquaresAt(SeveralAt, Protocol):
-    """A sum of squares, of which the rows can be made linear."""
+    """A sum of squares whose rows can be linearised as well."""
 
     def linearize(self, theta: np.ndarray) -> LeastSquares:
         """Return the rows and their Jacobian at theta."""
@@ -62,4 +62,4 @@ class CurvatureAt(GradientAt, Protocol):
 
 
 class AllAt(SquaresAt, CurvatureAt, Protocol):
-    """All that a method can ask for; what a loss does not have raises `TypeError`."""
+    """All of these; what a loss does not have raises `TypeError`."""

@@ -43,7 +43,7 @@ class Weighting(Spec):
 
 @register("weighting")
 class Fixed(Weighting):
-    """Weights given by hand; a term that is not named has weight 1."""
+    """Fixed weights; a term that is not listed has weight 1."""
 
     name: Literal["fixed"] = "fixed"
     every: None = None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 State = dict[str, Any]
 Facts = dict[str, Any]
-# What a method asks of its objective: a protocol of `objectives/protocols.py`.
+# The protocol of `objectives/protocols.py` that a method needs.
 Asked = TypeVar("Asked", contravariant=True)
 
 
@@ -44,7 +44,7 @@ class Needs:
 
 
 class StalledError(PdehvdError):
-    """A method cannot go on from here, even after it has restarted itself."""
+    """A method finds no better parameters, even after it has restarted itself."""
 
 
 def stalled(finding: str, loss: float, gradient: np.ndarray) -> StalledError:
@@ -103,9 +103,9 @@ class Optimizer(ABC):
 class HostOptimizer(ABC, Generic[Asked]):
     """A rule that runs in Python between compiled evaluations: its step takes milliseconds.
 
-    Sees global numbers only, so that every rank takes the same decisions, and says what it asks of
-    its objective: `HostOptimizer[GradientAt]`. Where its matrices are
-    divided over ranks, a type of `numerics/linalg.py` holds the group.
+    Sees global numbers only, so that every rank takes the same decisions, and names the protocol
+    that it needs of its objective: `HostOptimizer[GradientAt]`. If its matrices are divided over
+    ranks, a type of `numerics/linalg.py` holds the group.
     """
 
     needs = Needs()
@@ -141,7 +141,7 @@ class OptimizerSpec(Spec):
     needs: ClassVar[Needs] = Needs()
 
     steps: int | None = Field(
-        None, ge=1, description="in a list of phases: how many steps; null: all that are left"
+        None, ge=1, description="in a list of phases: number of steps; null: all remaining ones"
     )
 
     def suited(self, objective: Objective[Batch]) -> OptimizerSpec:

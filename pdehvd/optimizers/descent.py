@@ -1,4 +1,4 @@
-"""The step that quasi-Newton methods share: a direction -H g, a line search, something learnt."""
+"""The step of quasi-Newton methods: a direction -H g, a line search, an update of H."""
 
 from __future__ import annotations
 

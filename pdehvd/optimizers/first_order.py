@@ -107,7 +107,7 @@ class Adamax(FirstOrderSpec):
 
 @register("optimizer")
 class SGD(_Folding):
-    """Gradient descent with momentum, Nesterov's by choice."""
+    """Gradient descent with momentum, optionally Nesterov's."""
 
     rule = "SGD"
     velocity = 0

@@ -160,7 +160,7 @@ def _stored(layers: list[list[Pair]]) -> dict[str, Any]:
 
 @register("optimizer")
 class KFAC(OptimizerSpec):
-    """Kronecker-factored approximate curvature for networks of layers; no learning rate."""
+    """Kronecker-factored approximate curvature; at points without a learning rate."""
 
     needs: ClassVar[Needs] = Needs(least_squares=True, layers=True)
 

@@ -119,13 +119,13 @@ class _Moments(NamedTuple):
 
 @register("optimizer")
 class SOAP(OptimizerSpec):
-    """Adam in the eigenbasis of each layer's second moments; of any loss, in any precision."""
+    """Adam in the eigenbasis of each layer's second moments, for any loss, in any precision."""
 
     name: Literal["soap"] = "soap"
     learning_rate: LearningRate = Constant(value=3e-3)
-    beta_1: float = Field(0.95, ge=0, lt=1, description="memory of the mean gradient")
-    beta_2: float = Field(0.95, ge=0, lt=1, description="memory of its squares")
-    memory_of_factors: float = Field(0.95, ge=0, lt=1, description="of G G^T and G^T G")
+    beta_1: float = Field(0.95, ge=0, lt=1, description="decay rate of the mean gradient")
+    beta_2: float = Field(0.95, ge=0, lt=1, description="decay rate of the mean squares")
+    memory_of_factors: float = Field(0.95, ge=0, lt=1, description="decay rate of G G^T and G^T G")
     every: int = Field(10, ge=1, description="steps between updates of the eigenvectors")
     largest: int = Field(2048, ge=1, description="sides with more rows are not rotated")
     epsilon: float = Field(1e-8, gt=0, description="added to the root of the squares")

@@ -180,8 +180,8 @@ class GaussianFieldSpec(_SeriesSpec):
 
     The variances of the modes of wave number k follow the spectral density of the covariance,
     (2 s / l^2 + k^2)^-(s + d/2) for matern with smoothness s in d coordinates and
-    exp(-k^2 l^2 / 2) for squared_exponential (Rasmussen, Williams 2006, section 4.2). The modes
-    that there are share all of `deviation`^2, the variance of g on average over the box.
+    exp(-k^2 l^2 / 2) for squared_exponential (Rasmussen, Williams 2006, section 4.2). All modes
+    together have the variance `deviation`^2, on average over the box.
     """
 
     name: Literal["gaussian_field"] = "gaussian_field"

@@ -1,4 +1,4 @@
-"""Where a problem lives: a box, or a shape times a box, with or without time."""
+"""The domain of a problem: a box, or a shape times a box, with or without time."""
 
 from __future__ import annotations
 

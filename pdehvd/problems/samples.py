@@ -61,16 +61,18 @@ class SampleSet:
 
 @register("sampling")
 class SamplesSpec(Spec):
-    """Samples of a parametric family: how many there are, and how many make a step."""
+    """Samples of a parametric family: their number, and the batch."""
 
     kind: ClassVar[str] = "grid"
 
     name: Literal["samples"] = "samples"
-    samples: int | None = Field(None, ge=1, description="to train with; null: always new ones")
-    batch: int = Field(ge=1, description="samples of a step, over all ranks")
-    every: int = Field(1, ge=1, description="steps that a batch serves")
+    samples: int | None = Field(
+        None, ge=1, description="training samples; null: new ones in every batch"
+    )
+    batch: int = Field(ge=1, description="samples per step, over all ranks")
+    every: int = Field(1, ge=1, description="steps for which a batch is kept")
     overlap: float = Field(0.0, ge=0, lt=1, description="share of a batch that the next one keeps")
-    held_out: int = Field(64, ge=0, description="samples of the evaluation; 0: none")
+    held_out: int = Field(64, ge=0, description="held-out samples, for evaluation; 0: none")
 
     def build(self, seed: int, factor: int = 1) -> SampleSet:
         """Return the batches; `factor` multiplies their size (weak scaling).

@@ -72,7 +72,7 @@ Count = Annotated[int, BeforeValidator(_whole)]
 
 
 class SamplingSpec(Spec):
-    """How many points are drawn, where from, and how often again (`resample_every` steps)."""
+    """How many points are drawn, from which sequence, and how often again (`resample_every`)."""
 
     equations: Count
     conditions: Annotated[int | dict[str, int], BeforeValidator(_counts)] | None = None
@@ -124,7 +124,7 @@ class UniformSpec(SamplingSpec):
 
 @register("sampling")
 class GridSpec(SamplingSpec):
-    """Midpoints of equal cells; the largest near-cubic grid of at most the number asked."""
+    """Midpoints of equal cells; the largest near-cubic grid with at most the given number."""
 
     name: Literal["grid"] = "grid"
 

@@ -115,7 +115,7 @@ class CylinderSpec(ShapeSpec):
 
 
 class StlSpec(ShapeSpec):
-    """A body bounded by the closed surface in an STL file; `scale` turns its unit into ours."""
+    """A body bounded by the closed surface in an STL file; `scale` converts its unit."""
 
     stl: DataFile
     scale: Positive = 1.0

@@ -19,7 +19,7 @@ class TimeDoubts:
     """What tells a time from a coordinate of space.
 
     `partials` are all derivatives in the equations, `equations` their expressions, `conditions`
-    the texts of the regions where each condition holds, `unknowns` the first guesses.
+    the texts of the regions where each condition holds, `unknowns` the initial guesses.
     """
 
     domain: Domain

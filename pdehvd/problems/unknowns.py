@@ -13,7 +13,7 @@ from pdehvd.spec import Spec
 
 
 class UnknownSpec(Spec):
-    """A number to be discovered; `positive` trains its logarithm."""
+    """A number to be identified; `positive` trains its logarithm."""
 
     initial: str | int | float
     positive: bool = False
@@ -21,7 +21,7 @@ class UnknownSpec(Spec):
 
 @dataclass(frozen=True)
 class Unknown:
-    """A number to be discovered, with its first guess."""
+    """A number to be identified, with its initial guess."""
 
     name: str
     initial: float
@@ -31,7 +31,7 @@ class Unknown:
 def build_unknowns(
     specs: Mapping[str, float | UnknownSpec | str], constants: Mapping[str, float]
 ) -> tuple[Unknown, ...]:
-    """Return the unknowns; first guesses may use constants.
+    """Return the unknowns; initial guesses may use constants.
 
     Raises `ConfigError` whose path starts with `unknowns`.
     """

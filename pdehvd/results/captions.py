@@ -1,4 +1,4 @@
-"""What stands below the pictures of a report."""
+"""Captions of the pictures of a report."""
 
 from __future__ import annotations
 

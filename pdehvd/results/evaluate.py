@@ -1,4 +1,4 @@
-"""What there is to measure of a run: errors against its reference, residuals."""
+"""Evaluation of a run: errors against its reference, residuals."""
 
 from __future__ import annotations
 

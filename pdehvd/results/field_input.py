@@ -1,4 +1,4 @@
-"""Input fields as a person gives them to a generative model."""
+"""Input fields as a user gives them to a generative model."""
 
 from __future__ import annotations
 

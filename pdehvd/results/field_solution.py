@@ -1,4 +1,4 @@
-"""The solution of a generative model for the input fields in a person's own file."""
+"""The solution of a generative model for the input fields in a user's own file."""
 
 from __future__ import annotations
 

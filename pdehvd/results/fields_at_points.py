@@ -1,4 +1,4 @@
-"""The fields of a run at a person's own points, inside the domain or outside it."""
+"""The fields of a run at a user's own points, inside the domain or outside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of the history: losses, errors, what the optimizer says, unknowns, weights."""
+"""Pictures of the history: losses, errors, quantities of the optimizer, unknowns, weights."""
 
 from __future__ import annotations
 

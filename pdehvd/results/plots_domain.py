@@ -1,4 +1,4 @@
-"""The domain of a problem before any training: its shape, and where what must hold."""
+"""The domain of a problem before any training: its shape, and its conditions."""
 
 from __future__ import annotations
 

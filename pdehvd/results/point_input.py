@@ -1,4 +1,4 @@
-"""Points as a person gives them: an array, a mapping or a data frame, and nothing else."""
+"""Points as a user gives them: an array, a mapping or a data frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network's answer to a person's own coefficient field."""
+"""The solution of a trained model for a user's own coefficient field."""
 
 from __future__ import annotations
 

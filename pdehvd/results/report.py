@@ -1,4 +1,4 @@
-"""One page that says what a run did and how to do it again."""
+"""The report of a run: one page with its results and how to reproduce them."""
 
 from __future__ import annotations
 

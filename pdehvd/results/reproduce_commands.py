@@ -1,4 +1,4 @@
-"""The commands of a report: how a run was started, and how to have it again."""
+"""The commands of a report: how a run was started, and how to repeat it."""
 
 from __future__ import annotations
 

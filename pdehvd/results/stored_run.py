@@ -75,9 +75,9 @@ class Run:
         [N], or have the shape of the broadcast arrays, in the precision of the run. A generative
         model takes a mapping of its inputs [B, *n] instead, and gives the field [B, *n].
 
-        `outside` says what holds at points outside the domain, where nothing was trained: "warn"
+        `outside` says what to do at points outside the domain, where nothing was trained: "warn"
         gives the network's values with an `OutsideDomainWarning`, "nan" gives NaN there and where
-        a coordinate is NaN, "error" raises. Raises `ConfigError` for what are not such points.
+        a coordinate is NaN, "error" raises. Raises `ConfigError` for anything else.
         """
         values, said = self.trained.fields_at(points, outside)
         if said:

@@ -1,4 +1,4 @@
-"""What bounds an allreduce on a machine: copying, adding, the network card, memory."""
+"""Limits of an allreduce on a machine: copying, adding, the network card, memory."""
 
 from __future__ import annotations
 

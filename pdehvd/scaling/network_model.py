@@ -1,4 +1,4 @@
-"""What an allreduce costs: latency, bandwidth and reduction, fitted to measured times.
+"""A model of the allreduce: latency, bandwidth and reduction cost, fitted to measured times.
 
 Of n bytes over p processes (Thakur, Rabenseifner, Gropp, IJHPCA 19, 2005):
 

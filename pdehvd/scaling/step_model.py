@@ -1,4 +1,4 @@
-"""The time of a step on more processes than are available, and what it is lost to.
+"""A model of the time of a step on more processes than are available, and of its losses.
 
     T_p = s(p) c(share) + max(C / B, C - o s(p) c(share))
 

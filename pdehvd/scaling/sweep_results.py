@@ -1,4 +1,4 @@
-"""What a sweep says: medians, speed-up, efficiency, and where a step's time went."""
+"""Results of a sweep: medians, speed-up, efficiency, and the breakdown of a step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compares the numbers that must be the same on every rank, bit for bit."""
+"""Compares bit for bit the numbers that must be the same on every rank."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from pdehvd.objectives.base import Batch, Objective
 
 
 class Ahead(Generic[Batch]):
-    """Gives an objective's batches, and prepares the one that will be asked for next.
+    """Returns an objective's batches, and prepares the next one in advance.
 
     Not where a batch depends on what was learned: it is drawn when it is needed.
     """

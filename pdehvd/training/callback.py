@@ -1,4 +1,4 @@
-"""What plug-ins do at chosen moments of a run: the section `callbacks` of a config."""
+"""Callbacks from plug-ins at defined moments of a run: the section `callbacks` of a config."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Change = Literal["write", "rename", "link", "remove"]
 
 
 class Callback:
-    """Acts at chosen moments of a run; each method does nothing unless a subclass overrides it.
+    """Is called at defined moments of a run; each method does nothing unless overridden.
 
     Every rank calls all of them at the same steps, except `before_change`. An exception ends the
     run on all ranks.
@@ -46,14 +46,14 @@ class Callback:
         """Before a file, folder or link of checkpoints changes; on rank 0 only."""
 
     def after_checkpoint(self, state: TrainState) -> None:
-        """When the disk has the checkpoint; on other ranks than 0, maybe earlier."""
+        """When the checkpoint is on disk; on ranks other than 0 perhaps earlier."""
 
     def on_end(self, outcome: Outcome) -> None:
         """After the last step, before the summary is written."""
 
 
 class CallbackSpec(Spec):
-    """Base of the specs that may stand in the section `callbacks`."""
+    """Base of the specs in the section `callbacks`."""
 
     @abstractmethod
     def build(self) -> Callback:

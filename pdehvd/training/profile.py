@@ -1,4 +1,4 @@
-"""Where a step's time goes: computing, communication, waiting for other processes."""
+"""The breakdown of a step: computing, communication, waiting for other processes."""
 
 from __future__ import annotations
 

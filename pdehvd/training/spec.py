@@ -42,7 +42,7 @@ class StopAtSpec(Spec):
 
 
 class TrainingSpec(Spec):
-    """How many steps, and what happens every so many of them."""
+    """Number of steps, and the intervals of evaluation, checkpoints and logging."""
 
     steps: int = Field(default=10_000, ge=1, description="optimizer updates")
     checkpoint_every: int = Field(default=1000, ge=1, description="steps between checkpoints")

@@ -1,4 +1,4 @@
-"""Everything that a run needs to go on: parameters, optimizer, weights, sampler, counters."""
+"""Everything that a run needs to continue: parameters, optimizer, weights, sampler, counters."""
 
 from __future__ import annotations
 

@@ -253,11 +253,11 @@ REFUSED = {
     ),
     "points for a network of fields": (
         ["sampling={name: sobol, equations: 10}"],
-        "sampling.name: sobol is for networks of coordinates, parametric is not",
+        "sampling.name: sobol is for networks of coordinates, but parametric is not",
     ),
     "a network of coordinates": (
         ["model=mlp"],
-        "model.name: mlp is for networks of coordinates, parametric is not; expected one of gen",
+        "model.name: mlp is for networks of coordinates, but parametric is not; expected one of gen",
     ),
     "weights that need several terms": (["weighting=ntk"], "weighting.name: ntk balances several"),
     "least squares of an energy": (

@@ -1,1 +1,1 @@
-"""Whether a result can be trusted: warnings before and after training, each with its mending."""
+"""Whether a result can be trusted: warnings before and after training, each with its remedy."""

@@ -1,4 +1,4 @@
-"""Warnings after training: answers that look right and are not."""
+"""Warnings after training: answers that look right but are not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pdehvd.numerics.expressions import partial_of
 CONVERGED, SMALL = 1e-2, 5e-2
 # Fresh residuals over trained ones, and over the size of the term.
 OVERFITTED, VISIBLE = 10.0, 2e-2
-# Factor from its first guess at which an unknown has run away; share by which it has moved.
+# Factor from its initial guess at which an unknown has run away; share by which it has moved.
 AWAY, MOVED = 1e6, 1e-4
 # Below so many steps a run is only short.
 ENOUGH_STEPS = 1000

@@ -16,7 +16,7 @@ from pdehvd.numerics.expressions import symbol
 
 # A fresh network gives about 1; what it must give for the solution may lie between these.
 LARGE, SMALL = 20.0, 5e-3
-# Residuals, coordinates and first guesses are compared with this.
+# Residuals, coordinates and initial guesses are compared with this.
 APART = 1e3
 # Terms whose weighted sizes differ by less than this are balanced.
 BALANCED = 30.0
@@ -155,7 +155,7 @@ def _weight(scales: Scales, name: str) -> float:
 
 
 def unidentified(scales: Scales) -> Iterator[Caution]:
-    """Unknowns that nothing tells, and those that nothing tells apart."""
+    """Unknowns that nothing determines, and those that cannot be distinguished."""
     unknowns = ", ".join(unknown.name for unknown in scales.problem.unknowns)
     if scales.unmeasured and not (scales.open.zero_solves and not scales.open.against_zero):
         cause = (

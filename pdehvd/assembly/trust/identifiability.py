@@ -1,4 +1,4 @@
-"""Unknowns that nothing tells, or that nothing tells apart."""
+"""Unknowns that nothing determines, or that cannot be distinguished."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def entangled(problem: PDEProblem, names: Plausible) -> tuple[str, ...]:
     if len(unknowns) < 2:
         return ()
     random = np.random.default_rng(_SEED)
-    # Anywhere near the first guesses: at zero, derivatives may vanish by chance.
+    # Anywhere near the initial guesses: at zero, derivatives may vanish by chance.
     guesses = {u.name: np.asarray((u.initial or 1.0) * random.uniform(0.5, 1.5)) for u in unknowns}
     rows = [
         row

@@ -1,4 +1,4 @@
-"""First guesses of unknowns that no optimizer can leave in time."""
+"""Initial guesses of unknowns that no optimizer can correct in time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pdehvd.errors import ConfigError
 from pdehvd.numerics.expressions import symbol
 from pdehvd.problems.pde import Unknown
 
-# Factors between a first guess and 1, between it and the truth, and between the summands that hold
+# Factors between an initial guess and 1, between it and the truth, and between the summands that hold
 # the unknown and all others: small coefficients of highest derivatives are not a mistake.
 _FROM_ONE, _FROM_TRUTH, _FROM_OTHERS = 1e3, 1e3, 1e6
 

@@ -1,4 +1,4 @@
-"""Sizes that a problem asks for, against those that a fresh network gives."""
+"""Sizes that a problem requires, compared with those of a fresh network."""
 
 from __future__ import annotations
 

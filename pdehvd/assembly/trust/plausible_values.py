@@ -28,7 +28,7 @@ def items_of(block: Block, count: int = ITEMS) -> Items:
 
 
 def columns_of(problem: PDEProblem, items: Items) -> dict[str, np.ndarray]:
-    """Return coordinates, data and first guesses of the unknowns by name, [n] or []."""
+    """Return coordinates, data and initial guesses of the unknowns by name, [n] or []."""
     columns = dict(zip(problem.coordinates, items.x.T, strict=True)) | items.extras
     return columns | {u.name: np.asarray(u.initial) for u in problem.unknowns}
 

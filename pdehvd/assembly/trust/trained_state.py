@@ -32,7 +32,7 @@ _NEAR_POINTS, _NEAREST, _FARTHEST = 256, 1e-4, 1e-1
 class Result:
     """Fields at points of the domain, residuals, unknowns and errors after the last step.
 
-    `values` [N] by field lie at points [N, D]; `unknowns` are (first guess, found). `layers` are,
+    `values` [N] by field lie at points [N, D]; `unknowns` are (initial guess, found). `layers` are,
     for conditions that zero fields violate, the largest residual of the equations close to where
     they hold, over its natural size. `parts` are the residuals of single expressions.
     """
