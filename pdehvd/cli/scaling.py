@@ -92,22 +92,12 @@ def scale(
     between: Annotated[
         Path | None, typer.Option(metavar="NET.json", help="network measured across hosts")
     ] = None,
-    topology: Annotated[str, typer.Option(help="flat, two-level or fat-tree")] = "flat",
-    per_node: Annotated[int, typer.Option(min=1, help="processes on a node")] = 1,
-    leaf: Annotated[int, typer.Option(min=1, help="nodes on a switch of the fat tree")] = 1,
-    oversubscription: Annotated[
-        float, typer.Option(min=1, help="oversubscription of a switch's uplinks")
-    ] = 1.0,
-    gigabits: Annotated[
-        float | None, typer.Option(min=1e-3, help="rate of the links between nodes, in Gbit/s")
-    ] = None,
-    microseconds: Annotated[
-        float, typer.Option(min=0, help="additional latency of these links")
-    ] = 0.0,
 ) -> int:
-    """Measure weak and strong scaling of a config, and predict it for more processes."""
+    """Measure weak and strong scaling of a config, and predict it for more processes.
+
+    The config's section `topology` says how the processes of a prediction are connected.
+    """
     modes = words(mode, "--mode", ("weak", "strong"))
-    kind = words(topology, "--topology", ("flat", "two-level", "fat-tree"))[0]
     predicted = numbers(predict, "--predict", least=2) if predict is not None else []
     counts = numbers(np, "--np") if np is not None else ([] if predicted else [1, 2])
     # The one process that all ratios refer to.
@@ -117,11 +107,7 @@ def scale(
     import_tensorflow()
     from pdehvd.scaling import prediction
 
-    links = None
-    if predicted:
-        numbers_ = {"per_node": per_node, "leaf": leaf, "oversubscription": oversubscription}
-        slower = {"gigabits": gigabits, "microseconds": microseconds}
-        links = prediction.read(network, between, kind, **numbers_, **slower)
+    links = prediction.read(network, between) if predicted else None
     from pdehvd.scaling.study import scale as run
     from pdehvd.scaling.sweep import Sweep
 

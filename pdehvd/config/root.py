@@ -18,6 +18,7 @@ from pdehvd.config.plugins import load_plugins
 from pdehvd.config.yaml_source import Source, read_source, write
 from pdehvd.errors import ConfigError
 from pdehvd.launch.processes_spec import ProcessesSpec, ScalingSpec
+from pdehvd.launch.topology_spec import TopologySpec
 from pdehvd.spec import Section, Spec, registered
 from pdehvd.training.spec import TrainingSpec
 
@@ -92,6 +93,9 @@ class Config(Spec):
     )
     weighting: Annotated[Any, Section("weighting")] = Field(default="fixed", validate_default=True)
     scaling: ScalingSpec = ScalingSpec()
+    topology: TopologySpec | None = Field(
+        default=None, description="the cluster that `pdehvd scale --predict` assumes; null: flat"
+    )
     training: TrainingSpec = TrainingSpec()
     processes: ProcessesSpec = ProcessesSpec()
     callbacks: tuple[Annotated[Any, Section("callback")], ...] = Field(

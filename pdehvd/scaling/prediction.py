@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError
+from pdehvd.launch.topology_spec import TopologySpec
 from pdehvd.scaling import calibration, network_measurement
 from pdehvd.scaling.calibration import Timed
 from pdehvd.scaling.network_model import Link
@@ -22,27 +22,30 @@ from pdehvd.scaling.topology import Crowd, Topology
 
 @dataclass(frozen=True)
 class Network:
-    """The network of processes that are not available, as the command line names it.
+    """The network of processes that are not available.
 
-    `between` is the measured network that joins nodes (or, where flat, all processes); `gigabits`
-    and `microseconds` are a slower link's rate and additional latency; `library` is what adds.
+    `between` is the measured network that joins nodes (or, where flat, all processes); `assumed`
+    says how they are connected, and how slow links are; `library` is what adds.
     """
 
     inside: network_measurement.Network
     between: network_measurement.Network
-    kind: str = "flat"
-    per_node: int = 1
-    leaf: int = 1
-    oversubscription: float = 1.0
-    gigabits: float | None = None
-    microseconds: float = 0.0
+    assumed: TopologySpec = field(default_factory=TopologySpec)
     library: str = "horovod"
 
-    def added_by(self, library: str) -> Network:
-        """Return the same with what adds. Raises `ConfigError` where that was not measured."""
+    @property
+    def flat(self) -> bool:
+        """Whether the same network joins every two processes."""
+        return self.assumed.per_node == 1
+
+    def of(self, config: Config, library: str) -> Network:
+        """Return the same connected as a config says, with what adds.
+
+        Raises `ConfigError` where that was not measured.
+        """
         self.inside.links(library)
         self.between.links(library)
-        return replace(self, library=library)
+        return replace(self, assumed=config.topology or TopologySpec(), library=library)
 
     def topology(
         self,
@@ -58,12 +61,11 @@ class Network:
         inside = self.inside.links(self.library, dtype, near, drawn)
         between = self.between.links(self.library, dtype, near, drawn)
         return Topology(
-            self.kind,
             tuple(self._limited(link) for link in between),
             inside,
-            self.per_node,
-            self.leaf,
-            self.oversubscription,
+            self.assumed.per_node,
+            self.assumed.leaf,
+            self.assumed.oversubscription,
             {
                 n: Crowd(each, self.inside.links(self.library, dtype, near, drawn, n))
                 for n, each in crowds.items()
@@ -71,13 +73,13 @@ class Network:
         )
 
     def _limited(self, link: Link) -> Link:
-        latency = self.microseconds * 1e-6
-        if self.gigabits is None:
+        latency = self.assumed.microseconds * 1e-6
+        if self.assumed.gigabits is None:
             return replace(link, latency=link.latency + latency)
-        return link.limited(self.gigabits * 1e9, latency)
+        return link.limited(self.assumed.gigabits * 1e9, latency)
 
 
-def read(network: Path | None, between: Path | None, kind: str, **numbers: Any) -> Network:
+def read(network: Path | None, between: Path | None) -> Network:
     """Return the network. Raises `ConfigError` where there is no calibration."""
     if network is None:
         raise ConfigError(
@@ -86,9 +88,7 @@ def read(network: Path | None, between: Path | None, kind: str, **numbers: Any) 
             "--network FILE/net.json of pdehvd net --np 2",
         )
     inside = network_measurement.read(network)
-    return Network(
-        inside, network_measurement.read(between) if between else inside, kind, **numbers
-    )
+    return Network(inside, network_measurement.read(between) if between else inside)
 
 
 def curves(

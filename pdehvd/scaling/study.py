@@ -43,10 +43,11 @@ def scale(
     config, source = load_config(plan.config, plan.settings, plan.plugins)
     plan = _steps(plan, config)
     if network is not None:
-        network = network.added_by(backend.library(config.processes))
+        network = network.of(config, backend.library(config.processes))
     _check(plan, config, source, predicted)
     place = output or Path(config.output or "runs", config.name, "scaling")
-    resolved = dump(config)
+    # Runs do not depend on the cluster that a prediction assumes.
+    resolved = dump(config.model_copy(update={"topology": None}))
     fingerprint = plan.fingerprint(resolved)
     sweep.stored(place, fingerprint)
     _folder(place)
@@ -71,7 +72,7 @@ def scale(
         timed = calibrations.merged()
         ones = [run["step"] for run in runs if run["processes"] == 1]
         cores = node_cores()
-        crowds = {n: n / cores for n in plan.counts if n > cores and network.kind == "flat"}
+        crowds = {n: n / cores for n in plan.counts if n > cores and network.flat}
         curves = prediction.curves(timed, ones, counts, network, config, crowds)
     _write(place, fingerprint, runs, found, curves)
     return 0

@@ -34,19 +34,18 @@ class Crowd(NamedTuple):
 class Topology:
     """Which links the processes have. Each link list holds one `Link` an algorithm.
 
-    flat: `between` joins any two processes. two-level: `per_node` processes are joined by
-    `inside`, nodes by `between`; sums are made inside nodes, then between them, then handed on,
-    which is an allreduce inside and one between. fat-tree: as two-level, and where the nodes are
-    more than the `leaf` nodes of a switch, a byte between switches costs `oversubscription`
-    times as much: all nodes send at once, and the switch has so many times fewer links upwards.
-    Numbers of processes in `crowds` share the cores of one machine.
+    `per_node` processes are joined by `inside`, nodes by `between`; sums are made inside nodes,
+    then between them, then handed on, which is an allreduce inside and one between. With one
+    process on a node, `between` joins any two processes. Where the nodes are more than the `leaf`
+    nodes of a switch, a byte between switches costs `oversubscription` times as much: all nodes
+    send at once, and the switch has so many times fewer links upwards. Numbers of processes in
+    `crowds` share the cores of one machine.
     """
 
-    kind: str
     between: tuple[Link, ...]
     inside: tuple[Link, ...] = ()
     per_node: int = 1
-    leaf: int = 1
+    leaf: int | None = None
     oversubscription: float = 1.0
     crowds: Mapping[int, Crowd] = field(default_factory=dict)
 
@@ -58,8 +57,6 @@ class Topology:
         """Return the seconds of an allreduce of `size` bytes over all processes."""
         if processes in self.crowds:
             return _best(self.crowds[processes].links, processes, size)
-        if self.kind == "flat":
-            return _best(self.between, processes, size)
         local = min(self.per_node, processes)
         nodes = math.ceil(processes / local)
         inside = _best(self.inside, local, size)
@@ -67,7 +64,7 @@ class Topology:
         return Cost(inside.latency + between.latency, inside.moving + between.moving)
 
     def _upwards(self, nodes: int) -> Sequence[Link]:
-        if self.kind != "fat-tree" or nodes <= self.leaf:
+        if self.leaf is None or nodes <= self.leaf:
             return self.between
         worse = self.oversubscription
         return [replace(link, per_byte=link.per_byte * worse) for link in self.between]

@@ -257,7 +257,7 @@ REFUSED = {
     ),
     "a network of coordinates": (
         ["model=mlp"],
-        "model.name: mlp is for networks of coordinates, but parametric is not; expected one of gen",
+        "mlp is for networks of coordinates, but parametric is not; expected one of generator",
     ),
     "weights that need several terms": (["weighting=ntk"], "weighting.name: ntk balances several"),
     "least squares of an energy": (

@@ -13,8 +13,8 @@ from pdehvd.errors import ConfigError
 from pdehvd.numerics.expressions import symbol
 from pdehvd.problems.pde import Unknown
 
-# Factors between an initial guess and 1, between it and the truth, and between the summands that hold
-# the unknown and all others: small coefficients of highest derivatives are not a mistake.
+# Factors between an initial guess and 1, between it and the truth, and between the summands that
+# hold the unknown and all others: small coefficients of highest derivatives are not a mistake.
 _FROM_ONE, _FROM_TRUTH, _FROM_OTHERS = 1e3, 1e3, 1e6
 
 

@@ -90,17 +90,17 @@ def test_topologies():
     slow = tuple(Link(name, 10 * A, 10 * B, G) for name in ALGORITHMS)
     fast = tuple(Link(name, A, B, G) for name in ALGORITHMS)
     size = 1e6
-    flat = Topology("flat", slow).allreduce(8, size).total
+    flat = Topology(slow).allreduce(8, size).total
     best = min(link.seconds(8, size) for link in slow)
     assert flat == pytest.approx(best)
-    nodes = Topology("two-level", slow, fast, per_node=4)
+    nodes = Topology(slow, fast, per_node=4)
     both = min(link.seconds(4, size) for link in fast) + min(link.seconds(2, size) for link in slow)
     assert nodes.allreduce(8, size).total == pytest.approx(both)
     # On one node nothing crosses the slow link.
     assert nodes.allreduce(4, size).total == pytest.approx(
         min(link.seconds(4, size) for link in fast)
     )
-    tree = Topology("fat-tree", slow, fast, per_node=4, leaf=2, oversubscription=3)
+    tree = Topology(slow, fast, per_node=4, leaf=2, oversubscription=3)
     assert tree.allreduce(8, size) == nodes.allreduce(8, size)
     assert tree.allreduce(32, 1e9).moving > 2 * nodes.allreduce(32, 1e9).moving
     assert tree.allreduce(1, size).total == 0

@@ -27,7 +27,7 @@ from pdehvd.scaling.topology import Crowd, Topology
 
 PACE = tuple(np.linspace(0.9, 1.1, 50))
 WORK = Work(fixed=1e-3, whole=9e-3, pace=PACE, messages=1, size=1e6, alone=10e-3)
-NETWORK = Topology("flat", tuple(Link(name, 50e-6, 1e-9, 1e-10) for name in ALGORITHMS))
+NETWORK = Topology(tuple(Link(name, 50e-6, 1e-9, 1e-10) for name in ALGORITHMS))
 
 
 def test_definitions():
@@ -75,7 +75,7 @@ def test_the_prediction_is_its_formula():
 
 def test_processes_on_shared_cores_take_turns_and_have_links_of_their_own():
     slow = tuple(Link(name, 1e-3, 1e-9, 1e-10) for name in ALGORITHMS)
-    crowded = Topology("flat", NETWORK.between, crowds={4: Crowd(2.0, slow)})
+    crowded = Topology(NETWORK.between, crowds={4: Crowd(2.0, slow)})
     step, own = predict("strong", 4, WORK, crowded), predict("strong", 4, WORK, NETWORK)
     assert step.computing == pytest.approx(2 * own.computing)
     sums = min(link.seconds(4, WORK.size) for link in slow)
@@ -135,7 +135,7 @@ def test_the_curve_has_a_range_and_says_who_owns_the_loss():
 
 
 def test_an_efficient_curve_says_so():
-    cheap = Topology("flat", tuple(Link(name, 1e-9, 1e-14, 0) for name in ALGORITHMS))
+    cheap = Topology(tuple(Link(name, 1e-9, 1e-14, 0) for name in ALGORITHMS))
     still = Work(0.0, 10e-3, (1.0,), 1, 1e6, 10e-3)
     curve = predict_curve("weak", [2, 1024], lambda generator: (still, cheap))
     assert verdict(curve) == "weak: not below 80 % up to 1,024 processes"
