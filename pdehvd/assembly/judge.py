@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Generic, Protocol, TypeVar
 
 from pdehvd.objectives.base import Objective
@@ -38,6 +38,11 @@ class Judge(Generic[ObjectiveT]):
     def relative(self, errors: Mapping[str, float]) -> dict[str, float]:
         """Return those of the errors by field that are relative to the size of their field."""
         return dict(errors)
+
+    @property
+    def deviating(self) -> Set[str]:
+        """The fields whose relative errors are those of their deviation from their mean."""
+        return frozenset()
 
     def unknown_errors(self, found: Mapping[str, float]) -> dict[str, float]:
         """Return the relative errors of the unknowns of which the reference knows the truth."""

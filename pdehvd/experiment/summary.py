@@ -64,7 +64,8 @@ def conclude(
         _draw(place, summary)
     durable.write_json(place.directory / folder.SUMMARY, summary)
     wrong = far_from_reference(
-        judge.relative(outcome.errors) | judge.unknown_errors(summary["unknowns"])
+        judge.relative(outcome.errors) | judge.unknown_errors(summary["unknowns"]),
+        judge.deviating,
     )
     errors = ", ".join(f"{error:.3e} of {name}" for name, error in outcome.errors.items())
     place.say(

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from pdehvd.assembly.trust import suggested_fixes
-from pdehvd.assembly.trust.before_training import balancing
 from pdehvd.assembly.trust.caution import Caution
-from pdehvd.assembly.trust.magnitudes import FieldSize
-from pdehvd.assembly.trust.trained_state import WRONG, Result
+from pdehvd.assembly.trust.field_ranges import FieldSize
+from pdehvd.assembly.trust.residual_sizes import balancing
+from pdehvd.assembly.trust.trained_state import WRONG, Result, measure
 from pdehvd.numerics.expressions import partial_of
 
 # Relative residuals that look right, and that are on their way.
@@ -63,13 +63,17 @@ def wrong_answer(result: Result) -> Iterator[Caution]:
     wrong = {field: error for field, error in result.errors.items() if error > WRONG}
     small = all(not result.relative(term) > CONVERGED for term in result.residuals)
     if wrong and small:
-        shares = ", ".join(f"{field} by {error:.0%}" for field, error in wrong.items())
+        shares = ", ".join(_share(result, *one) for one in wrong.items())
         cause = (
             f"the answer is wrong although the loss is small: it differs from the reference "
-            f"({shares} of its size), while all residuals are below {CONVERGED:.0%} of their "
-            "natural sizes"
+            f"({shares}), while all residuals are below {CONVERGED:.0%} of their natural sizes"
         )
         yield Caution("wrong_answer", cause, result.remedy(_more_points(result)))
+
+
+def _share(result: Result, name: str, error: float) -> str:
+    relative_to = measure(name, result.scales.offset_references.keys())
+    return f"{name} by {error:.0%} of its {relative_to}"
 
 
 def overfitted(result: Result) -> Iterator[Caution]:

@@ -10,7 +10,8 @@ import numpy as np
 import sympy
 
 from pdehvd.assembly.trust.caution import Caution
-from pdehvd.assembly.trust.magnitudes import raw_range, solved
+from pdehvd.assembly.trust.field_ranges import raw_range
+from pdehvd.assembly.trust.magnitudes import solved
 from pdehvd.assembly.trust.plausible_values import evaluated, items_of
 from pdehvd.assembly.trust.problem_scales import Scales
 from pdehvd.errors import ConfigError
@@ -24,6 +25,8 @@ from pdehvd.problems.sources import GivenSource, RegionSource
 # Share of a condition's points on which another one must differ, and share of the values by which.
 # Where conditions only meet, on edges and corners, they share hardly any points.
 _SHARED, _DIFFERENT = 0.05, 0.01
+# Share of the size of the field, or derivative, below which a difference is one of rounding.
+_ROUNDED = 1e-3
 # A place, in lengths of the domain, and a factor of the network, in its largest, that are zero.
 _CLOSE, _FIXED = 1e-9, 1e-9
 _POINTS, _SURFACE_POINTS = 128, 1024
@@ -55,7 +58,7 @@ def contradictions(scales: Scales) -> Iterator[Caution]:
         if first.name != second.name or first.dimension != second.dimension:
             continue
         # One may be a small part of the other: its own points tell more of where that is.
-        _, place = max(_disagreeing(problem, first, second, one.x) for one in (first, second))
+        _, place = max(_disagreeing(scales, first, second, one.x) for one in (first, second))
         if place:
             origins = " and ".join(dict.fromkeys((first.origin, second.origin)))
             yield _contradiction(origins, first.name, place)
@@ -65,7 +68,7 @@ def contradictions(scales: Scales) -> Iterator[Caution]:
             inside = raw_range(problem, one.name, evaluation_points(problem.domain, 256))[1]
             fixed = np.abs(reach) <= _FIXED * np.abs(inside[np.isfinite(inside)]).max(initial=0)
             values = [base, _values(problem, one.value, one.x)]
-            _, place = _differing(problem, one.x, fixed, *values)
+            _, place = _differing(scales, one.name, one.x, fixed, *values)
             if place:
                 yield _contradiction(f"`hard` and {one.origin}", one.name, place)
 
@@ -98,13 +101,12 @@ def _drawn(problem: PDEProblem, region: Region) -> np.ndarray:
     return problem.domain.sample(region, sampler, count, 0, count, ()).x
 
 
-def _disagreeing(
-    problem: PDEProblem, first: _Asked, second: _Asked, x: np.ndarray
-) -> tuple[float, str]:
+def _disagreeing(scales: Scales, first: _Asked, second: _Asked, x: np.ndarray) -> tuple[float, str]:
     """Return on which share of points [n, D] of one of them two conditions differ, and where."""
+    problem = scales.problem
     shared = _holds(problem, first, x) & _holds(problem, second, x)
     values = [_values(problem, one.value, x) for one in (first, second)]
-    return _differing(problem, x, shared, *values)
+    return _differing(scales, first.name, x, shared, *values)
 
 
 def _values(problem: PDEProblem, value: sympy.Expr, x: np.ndarray) -> np.ndarray:
@@ -151,15 +153,22 @@ def _on_surface(piece: Piece, x: np.ndarray) -> np.ndarray:
 
 
 def _differing(
-    problem: PDEProblem, x: np.ndarray, shared: np.ndarray, first: np.ndarray, second: np.ndarray
+    scales: Scales,
+    name: str,
+    x: np.ndarray,
+    shared: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
 ) -> tuple[float, str]:
-    """Return the share of points [n, D] on which two values differ, and where in words.
+    """Return the share of points [n, D] on which two values of `name` differ, and where in words.
 
     The words are empty where that share is none to speak of.
     """
     shared = shared & np.isfinite(first) & np.isfinite(second)
+    problem = scales.problem
     size = max(np.abs(v[shared]).max(initial=0) for v in (first, second))
-    wrong = shared & (np.abs(first - second) > _DIFFERENT * size)
+    least = max(_DIFFERENT * size, _ROUNDED * scales.names.size(name))
+    wrong = shared & (np.abs(first - second) > least)
     if wrong.mean() <= _SHARED:
         return 0.0, ""
     at = int(np.argmax(np.where(wrong, np.abs(first - second), -1.0)))

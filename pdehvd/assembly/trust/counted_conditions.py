@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pdehvd.assembly.trust.magnitudes import raw_range
+from pdehvd.assembly.trust.field_ranges import raw_range
 from pdehvd.assembly.trust.plausible_values import Plausible, evaluated, items_of, rms
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.derivatives import Partial

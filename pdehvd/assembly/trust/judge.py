@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -49,9 +49,22 @@ class PointJudge(Judge[PDEObjective]):
         return self._examined(look)
 
     def relative(self, errors: Mapping[str, float]) -> dict[str, float]:
-        """Return the errors of fields whose reference is not zero; those of others are absolute."""
+        """Return the errors of fields whose reference is not zero; those of others are absolute.
+
+        Where a reference deviates little from its mean, its error is relative to the deviation.
+        """
         zero = problem_scales.zero_references(self.problem, self.reference)
-        return {field: error for field, error in errors.items() if field not in zero}
+        larger = self._offsets
+        return {f: error * larger.get(f, 1.0) for f, error in errors.items() if f not in zero}
+
+    @property
+    def deviating(self) -> Set[str]:
+        """The fields whose errors are relative to their deviation from their mean."""
+        return self._offsets.keys()
+
+    @cached_property
+    def _offsets(self) -> dict[str, float]:
+        return problem_scales.offset_references(self.config, self.problem, self.reference)
 
     def unknown_errors(self, found: Mapping[str, float]) -> dict[str, float]:
         """Return the relative errors of the unknowns of which the reference knows the truth."""
@@ -87,10 +100,13 @@ class PointJudge(Judge[PDEObjective]):
         return caution if good else replace(caution, mend={})
 
 
-def far_from_reference(errors: Mapping[str, float]) -> str:
-    """Return in words what is off by a tenth of its size or more; empty where nothing is."""
+def far_from_reference(errors: Mapping[str, float], deviating: Set[str] = frozenset()) -> str:
+    """Return in words what is off by a tenth of its size or more; empty where nothing is.
+
+    The errors of `deviating` fields are relative to their deviation from their mean.
+    """
     far = [
-        f"{name} is off by {error:.0%} of its size"
+        f"{name} is off by {error:.0%} of its {trained_state.measure(name, deviating)}"
         for name, error in errors.items()
         if error > trained_state.WRONG
     ]

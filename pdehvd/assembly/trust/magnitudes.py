@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 import numpy as np
 import sympy
 
+from pdehvd.assembly.trust.field_ranges import (
+    REFERENCE_POINTS,
+    TINY,
+    FieldSize,
+    plausible,
+    raw_range,
+)
 from pdehvd.assembly.trust.plausible_values import Plausible, columns_of, evaluated, items_of, rms
 from pdehvd.assembly.trust.source_waves import quickened, wave_numbers
 from pdehvd.errors import ConfigError
@@ -17,8 +24,6 @@ from pdehvd.problems.evaluation import evaluation_points
 from pdehvd.problems.pde import PDEProblem
 from pdehvd.reference.base import Reference
 
-_REFERENCE_POINTS = 512
-_TINY = 1e-300
 # Share of the largest effect on a residual that a field must have to be driven by its source.
 _LITTLE = 0.03
 
@@ -37,30 +42,11 @@ class Imposed:
     known: bool = False
 
 
-@dataclass(frozen=True)
-class FieldSize:
-    """What is known of a field: values from `low` to `high`, and the network's share in them.
-
-    `needed` is the size that the network's raw output must have for them; a fresh network gives
-    about 1. It is 0 where only zeros are known. `largest` is the largest |value| of the field.
-    What is `estimated` is an order of magnitude, from a source or a flux.
-    """
-
-    name: str
-    low: float
-    high: float
-    needed: float
-    largest: float
-    origin: str
-    hard: bool
-    estimated: bool = False
-
-
 def imposed_values(problem: PDEProblem, reference: Reference | None) -> list[Imposed]:
     """Return all values that conditions, data and the reference give for the fields."""
     found = [value for block in problem.blocks[1:] for value in _of_block(problem, block)]
     if reference is not None:
-        points = evaluation_points(problem.domain, _REFERENCE_POINTS)
+        points = evaluation_points(problem.domain, REFERENCE_POINTS)
         for field, values in reference(points).items():
             known = np.isfinite(values)
             if known.any() and field not in reference.up_to_constant:
@@ -137,8 +123,8 @@ def _driven(names: Plausible, field: str, open_fields: Set[str]) -> FieldSize | 
     if not found:
         return None
     size, origin = max(found)
-    x = evaluation_points(problem.domain, _REFERENCE_POINTS)
-    reach = max(rms(raw_range(problem, field, x)[1]), _TINY)
+    x = evaluation_points(problem.domain, REFERENCE_POINTS)
+    reach = max(rms(raw_range(problem, field, x)[1]), TINY)
     return FieldSize(
         field, 0.0, size, size / reach, size, f"`{origin}`", field in problem.hard, True
     )
@@ -179,11 +165,11 @@ def _field_of(problem: PDEProblem, name: str) -> str:
 def _field_size(problem: PDEProblem, field: str, own: list[Imposed]) -> FieldSize:
     values = np.concatenate([entry.values for entry in own])
     base, reach = raw_range(problem, field, np.concatenate([entry.x for entry in own]))
-    inside = evaluation_points(problem.domain, _REFERENCE_POINTS)
+    inside = evaluation_points(problem.domain, REFERENCE_POINTS)
     everywhere, span = raw_range(problem, field, inside)
-    away, most = rms(values - base), max(rms(reach), _TINY)
+    away, most = rms(values - base), max(rms(reach), TINY)
     # Where a construction fixes the values, nothing is left for the network to give there.
-    fixed = rms(reach) < 1e-6 * max(rms(span), _TINY)
+    fixed = rms(reach) < 1e-6 * max(rms(span), TINY)
     largest = max(np.abs(values).max(), np.abs(everywhere[np.isfinite(everywhere)]).max(initial=0))
     origin = max(own, key=lambda entry: float(np.abs(entry.values).max())).origin
     return FieldSize(
@@ -195,32 +181,6 @@ def _field_size(problem: PDEProblem, field: str, own: list[Imposed]) -> FieldSiz
         origin,
         field in problem.hard,
     )
-
-
-def raw_range(problem: PDEProblem, field: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a field [n] where the network gives 0, and by how much it grows where that gives 1."""
-    expression = problem.hard.get(field)
-    if expression is None:
-        return np.zeros(len(x)), np.ones(len(x))
-    columns = dict(zip(problem.coordinates, x.T, strict=True))
-    columns |= {u.name: np.asarray(u.initial) for u in problem.unknowns}
-    base, one = (
-        np.broadcast_to(evaluated([expression], {**columns, "network": np.asarray(n)})[0], len(x))
-        for n in (0.0, 1.0)
-    )
-    return base, one - base
-
-
-def plausible(problem: PDEProblem, sizes: Mapping[str, FieldSize]) -> Plausible:
-    """Return plausible values of all names; a field of which nothing is known has size 1."""
-    ranges = {}
-    for field in problem.fields:
-        size = sizes.get(field)
-        low, high = (size.low, size.high) if size else (-1.0, 1.0)
-        if size and size.largest > max(abs(low), abs(high)):
-            low, high = min(low, -size.largest), max(high, size.largest)
-        ranges[field] = (low, high) if max(abs(low), abs(high)) > 0 else (-1.0, 1.0)
-    return Plausible(problem, ranges)
 
 
 @dataclass(frozen=True)

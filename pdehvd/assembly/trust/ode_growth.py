@@ -8,7 +8,8 @@ import numpy as np
 import sympy
 from scipy.integrate import solve_ivp
 
-from pdehvd.assembly.trust.magnitudes import Imposed, raw_range
+from pdehvd.assembly.trust.field_ranges import raw_range
+from pdehvd.assembly.trust.magnitudes import Imposed
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.expressions import compile_numpy, symbol
 from pdehvd.problems.pde import PDEProblem

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import sympy
 
-from pdehvd.numerics.expressions import compile_numpy, partial_of
+from pdehvd.numerics.expressions import exact, partial_of, symbol
+from pdehvd.numerics.rounding_errors import compile_settled
 from pdehvd.problems.block import Block, Items
 from pdehvd.problems.pde import PDEProblem
 
@@ -34,14 +35,19 @@ def columns_of(problem: PDEProblem, items: Items) -> dict[str, np.ndarray]:
 
 
 def evaluated(expressions: Sequence[sympy.Basic], columns: Columns) -> list[np.ndarray]:
-    """Return expressions [n] of columns; what the columns lack raises `ConfigError`."""
-    return compile_numpy(expressions, sorted(columns))(columns)
+    """Return expressions [n] of columns, 0 where only rounding makes them something else.
+
+    What the columns lack raises `ConfigError`.
+    """
+    return compile_settled(expressions, sorted(columns))(columns)
 
 
 def rms(values: np.ndarray) -> float:
     """Return the root mean square of the finite values, 0 where there are none."""
-    known = values[np.isfinite(values)]
-    return float(np.sqrt(np.mean(known**2))) if known.size else 0.0
+    known = np.abs(values[np.isfinite(values)])
+    # The squares of small or large values are not numbers of double precision.
+    largest = float(known.max(initial=0.0))
+    return largest * float(np.sqrt(np.mean((known / largest) ** 2))) if largest else 0.0
 
 
 def _spread(random: np.random.Generator, count: int) -> np.ndarray:
@@ -53,10 +59,14 @@ def _spread(random: np.random.Generator, count: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Plausible:
-    """Fields between `ranges`, derivatives of order k of size (high - low) (2 / length)^k."""
+    """Fields between `ranges`, derivatives of order k of size (high - low) (2 / length)^k.
+
+    `offsets` are the constants that `hard` forms add to fields: 101325 of `101325 + network`.
+    """
 
     problem: PDEProblem
     ranges: Mapping[str, Range]
+    offsets: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def lengths(self) -> np.ndarray:
@@ -96,11 +106,31 @@ class Plausible:
                 columns[name] = self.size(name) * random.uniform(-1, 1, len(items.x))
         return columns
 
+    def summands(self, expression: sympy.Expr) -> tuple[sympy.Expr, ...]:
+        """Return the summands of a residual that the network has to balance.
+
+        Where a `hard` form adds a constant c to a field p, they are p - c and all else that is
+        known: p - 101325 - g has p - c and c - 101325 - g.
+        """
+        summands: tuple[sympy.Expr, ...] = sympy.Add.make_args(expression)
+        constants = {symbol(name): exact(value) for name, value in self.offsets.items()}
+        if not constants.keys() & expression.free_symbols:
+            return summands
+        known, held = [], []
+        for summand in summands:
+            fixed = summand.subs(constants)
+            if self.problem.partials(fixed):
+                held.append(summand)
+            else:
+                known.append(fixed)
+                held.append(summand - fixed)
+        return (sympy.Add(*known), *(one for one in held if one != 0))
+
     def term_size(self, block: Block, expression: sympy.Expr) -> float:
         """Return the size of the largest summand of a residual of a block."""
         columns = self.columns(block, [expression])
-        summands = evaluated(sympy.Add.make_args(expression), columns)
         shape = (-1, block.source.points_per_item)
+        summands = evaluated(self.summands(expression), columns)
         return max(rms(np.abs(values).reshape(shape).sum(1)) for values in summands)
 
     def effects(self, block: Block, expression: sympy.Expr) -> dict[str, float]:

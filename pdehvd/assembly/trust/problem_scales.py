@@ -8,17 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pdehvd.assembly.trust.condition_conflicts import Clash, clashes
+from pdehvd.assembly.trust.field_ranges import FieldSize, plausible
 from pdehvd.assembly.trust.identifiability import entangled, unmeasured
-from pdehvd.assembly.trust.magnitudes import (
-    FieldSize,
-    TermSize,
-    field_sizes,
-    imposed_values,
-    plausible,
-    term_sizes,
-)
+from pdehvd.assembly.trust.magnitudes import TermSize, field_sizes, imposed_values, term_sizes
 from pdehvd.assembly.trust.ode_growth import grown
-from pdehvd.assembly.trust.plausible_values import Plausible, columns_of, items_of
+from pdehvd.assembly.trust.plausible_values import Plausible, columns_of, items_of, rms
 from pdehvd.assembly.trust.source_waves import SourceWaves, source_waves
 from pdehvd.assembly.trust.transport_speeds import Motion, motions
 from pdehvd.assembly.trust.well_posedness import Determined, determined
@@ -28,6 +22,9 @@ from pdehvd.problems.pde import PDEProblem
 from pdehvd.reference.base import Reference
 
 _POINTS = 512
+# Mean of a reference over its deviation from it, beyond which an error relative to its size hides
+# what the field does; and the least deviation, in units of the last place.
+_OFFSET, _ROUNDING = 10.0, 32.0
 
 
 @dataclass(frozen=True)
@@ -36,6 +33,7 @@ class Scales:
 
     config: Config
     problem: PDEProblem
+    reference: Reference | None
     fields: Mapping[str, FieldSize]
     names: Plausible
     terms: tuple[TermSize, ...]
@@ -46,6 +44,7 @@ class Scales:
     true_unknowns: Mapping[str, float]
     up_to_constant: tuple[str, ...]
     zero_references: frozenset[str]
+    offset_references: Mapping[str, float]
     entangled: tuple[str, ...]
     unmeasured: bool
 
@@ -71,6 +70,7 @@ def gather(config: Config, problem: PDEProblem, reference: Reference | None) -> 
     return Scales(
         config,
         problem,
+        reference,
         fields,
         names,
         terms,
@@ -81,6 +81,7 @@ def gather(config: Config, problem: PDEProblem, reference: Reference | None) -> 
         true,
         free,
         zero,
+        offset_references(config, problem, reference),
         twisted,
         loose,
     )
@@ -88,8 +89,29 @@ def gather(config: Config, problem: PDEProblem, reference: Reference | None) -> 
 
 def zero_references(problem: PDEProblem, reference: Reference | None) -> frozenset[str]:
     """Return the fields whose reference is zero wherever it is known."""
-    if reference is None:
-        return frozenset()
-    values = reference(evaluation_points(problem.domain, _POINTS))
-    known = {field: own[np.isfinite(own)] for field, own in values.items()}
+    known = _known(problem, reference)
     return frozenset(field for field, own in known.items() if own.size and not own.any())
+
+
+def offset_references(
+    config: Config, problem: PDEProblem, reference: Reference | None
+) -> dict[str, float]:
+    """Return size over standard deviation of the references that deviate little from their mean.
+
+    Deviations that are rounding errors in the precision of the run are none.
+    """
+    least = _ROUNDING * float(np.finfo(config.precision).eps)
+    found = {}
+    for field, own in _known(problem, reference).items():
+        size, deviation = rms(own), rms(own - own.mean()) if own.size else 0.0
+        if least * size < deviation and abs(own.mean()) > _OFFSET * deviation:
+            found[field] = size / deviation
+    return found
+
+
+def _known(problem: PDEProblem, reference: Reference | None) -> dict[str, np.ndarray]:
+    """Return the values [n] of a reference at points where it is known."""
+    if reference is None:
+        return {}
+    values = reference(evaluation_points(problem.domain, _POINTS))
+    return {field: own[np.isfinite(own)] for field, own in values.items()}

@@ -49,12 +49,12 @@ def part_residuals(
         if not term.name.startswith("data/")
     ]
     blocks = [
-        _block(problem, _spread(problem, block.source), (expression, *_summands(expression)))
+        _block(problem, _spread(problem, block.source), (expression, *_summands(names, expression)))
         for block, _, expression in parts
     ]
     source = _spread(problem, problem.interior)
     inside = [
-        _block(problem, source, [_unplaced(problem, s) for s in _summands(expression)])
+        _block(problem, source, [_unplaced(problem, s) for s in _summands(names, expression)])
         for _, _, expression in parts
     ]
     values = _values(objective, state, [*blocks, *inside])
@@ -66,9 +66,9 @@ def part_residuals(
     return tuple(result)
 
 
-def _summands(expression: sympy.Expr) -> tuple[sympy.Expr, ...]:
+def _summands(names: Plausible, expression: sympy.Expr) -> tuple[sympy.Expr, ...]:
     """Return the summands of an expression; a common factor of a sum is multiplied out."""
-    return sympy.Add.make_args(sympy.expand_mul(expression))
+    return names.summands(sympy.expand_mul(expression))
 
 
 def _fields(problem: PDEProblem, expression: sympy.Expr) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,6 +26,11 @@ POINTS = 2000
 WRONG = 0.1
 # Points near those of a condition: shares 10^-4 to 10^-1 of the way to some point of the domain.
 _NEAR_POINTS, _NEAREST, _FARTHEST = 256, 1e-4, 1e-1
+
+
+def measure(name: str, deviating: Set[str]) -> str:
+    """Return in words what the error of a field or an unknown is relative to."""
+    return "deviation from its mean" if name in deviating else "size"
 
 
 @dataclass(frozen=True)

@@ -294,3 +294,61 @@ def test_the_last_line_of_a_wrong_answer():
         "the answer is wrong: v is off by 33% of its size"
     )
     assert far_from_reference({"u": 0.01, "v": float("nan")}) == ""
+    assert far_from_reference({"u": 0.33, "v": 0.33}, {"v"}) == (
+        "the answer is wrong: u is off by 33% of its size, "
+        "v is off by 33% of its deviation from its mean"
+    )
+
+
+OFFSET = GROWTH.replace("N: 1/(1 + 4*exp(-t))", "N: LEVEL + exp(-t)")
+
+
+def judge_of(text):
+    config = validate(parse_source(text, "test"))
+    problem = build_problem(config, 1)
+    return PointJudge(config, problem, build_reference(config, problem))
+
+
+@pytest.mark.parametrize(
+    ("level", "precision", "told"),
+    [
+        ("101325", "float64", True),
+        ("101325", "float32", False),
+        ("20", "float64", True),
+        ("1", "float64", False),
+        ("-101325", "float64", True),
+    ],
+)
+def test_an_offset_does_not_hide_the_error_of_what_varies(level, precision, told):
+    """exp(-t) on [0, 5] deviates by 0.25 from its mean; single precision does not hold it at 1e5."""
+    judge = judge_of(OFFSET.replace("LEVEL", level).replace("float64", precision))
+    absolute = 0.2
+    size = abs(float(level) + 0.2)
+    text = far_from_reference(judge.relative({"N": absolute / size}), judge.deviating)
+    if told:
+        assert "N is off by 81" in text and "% of its deviation from its mean" in text
+    else:
+        assert "deviation" not in text
+
+
+def test_a_constant_reference_has_no_deviation():
+    judge = judge_of(GROWTH.replace("1/(1 + 4*exp(-t))", "(3*t + 1)/(t + 1/3)"))
+    assert judge.relative({"N": 0.05}) == {"N": 0.05} and not judge.deviating
+
+
+def test_a_wrong_answer_beside_an_offset(right):
+    scales = replace(right.scales, offset_references={"N": 1e5})
+    text = only(replace(right, scales=scales, errors={"N": 0.4}))
+    assert "N by 40% of its deviation from its mean" in text
+
+
+def test_parts_are_measured_without_the_constant_of_a_hard_form():
+    text = PARTS.replace('u: "x + x^2 + 2*t + 3*t^2 + 0*network"', 'u: "1.0e+5 + x + 0*network"')
+    config = validate(parse_source(text.replace("equal: {u: x,", "equal: {u: 1.0e+5,"), "test"))
+    objective = build_parts(config, Solo()).objective
+    state = TrainState(1000, objective.initial(0), {}, np.ones(7), objective.initial_moments())
+    names = problem_scales.gather(config, objective.problem, None).names
+    parts = {(p.term, p.fields): p for p in part_residuals(names, objective, state)}
+    start = parts["condition/start", ("u",)]
+    assert start.residual == pytest.approx(1 / np.sqrt(3), rel=2e-2)
+    assert start.size < 10

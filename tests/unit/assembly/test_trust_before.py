@@ -7,7 +7,7 @@ import pytest
 from pdehvd.assembly.trust.suggested_fixes import mended
 from pdehvd.config.root import load_config, prepare
 from pdehvd.config.yaml_source import parse_source
-from tests.support.warnings_before import config_of, judge_of, warnings_of
+from tests.support.warnings_before import config_of, judge_of, scales_of, warnings_of
 
 CONFIGS = sorted((Path(__file__).parents[3] / "configs").glob("*.yaml"))
 prepare()
@@ -151,9 +151,112 @@ def test_sizes_of_data_and_of_residuals(tmp_path):
     found = warnings_of(config)
     assert set(found) == {"field_size", "term_sizes"}
     assert "`hard: {DP: 200 + 800*network}`" in found["field_size"].text
-    assert "`measured` about 6e+02" in found["term_sizes"].text
+    assert "`measured` about 5e+02" in found["term_sizes"].text
     both = mended(mended(config, found["field_size"].mend), found["term_sizes"].mend)
     assert warnings_of(both) == {}
+
+
+EDGES = """
+coordinates: {x: [0, 1], y: [0, 1]}
+fields: [u]
+equations: {poisson: "u_xx + u_yy + 2*pi^2*sin(pi*x)*sin(pi*y)"}
+conditions: {edges: {on: boundary, equal: {u: VALUES}}}
+"""
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "sin(pi*x)*sin(pi*y)",
+        "1000*sin(pi*x)*sin(2*pi*y)",
+        "x*(1 - x)*y*(1 - y)*1.0e+5",
+        "(1 + cos(pi*x))*(1 - cos(pi*x))*sin(pi*y)",
+        '"where(x*y >= 0, sin(pi*x)*sin(pi*y), 1)"',
+    ],
+)
+def test_what_rounding_leaves_is_zero(values):
+    assert warnings_of(config_of(EDGES.replace("VALUES", values))) == {}
+
+
+def test_small_values_that_rounding_does_not_explain():
+    found = warnings_of(
+        config_of(EDGES.replace("VALUES", "1.0e-16*x").replace("2*pi^2*", "1e-16*"))
+    )
+    assert "u takes values from 0 to 1" in found["field_size"].text
+
+
+PRESSURE = """
+coordinates: {x: [0, 1], t: [0, 1]}
+fields: [p]
+equations: {heat: p_t - 0.01*p_xx}
+conditions:
+  ends: {on: boundary, equal: {p: 101325}}
+  start: {on: t = 0, equal: {p: 101325 + sin(pi*x)}}
+"""
+
+
+def test_a_constant_in_a_hard_form_is_no_part_of_the_residuals():
+    caution = one(config_of(PRESSURE), "field_size")
+    assert "`hard: {p: 101325 + 1*network}`" in caution.text
+    for hard in ("101325 + network", "101325 + 0.1*x + network", "network + 101325"):
+        assert warnings_of(config_of(PRESSURE + f'hard: {{p: "{hard}"}}')) == {}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["{p_n: 0.5*(101325 - p)}", "{p/101325: 1}", "{p^2: 101325^2 + 2*101325*x*t}"],
+)
+def test_constants_in_a_hard_form_within_other_conditions(condition):
+    problem = PRESSURE + 'hard: {p: "101325 + network"}'
+    sizes = scales_of(config_of(problem.replace("{p: 101325}", condition))).terms
+    size = {term.name: term.size for term in sizes}["condition/ends"]
+    allowed = {"{p_n": (0.1, 3), "{p/1": (1e-6, 1e-5), "{p^2": (1e5, 1e6)}[condition[:4]]
+    assert allowed[0] < size < allowed[1]
+
+
+def test_a_hard_form_that_gives_all_known_values_leaves_the_rest_to_the_network():
+    room = """
+    coordinates: {x: [0, 1]}
+    fields: [T]
+    equations: {rod: T_xx + 2}
+    hard: {T: 300 + network}
+    conditions: {ends: {on: boundary, equal: {T: 300}}}
+    """
+    assert warnings_of(config_of(room)) == {}
+
+
+def test_one_fix_follows_the_other():
+    """The weights are those that are right once the field has its hard form."""
+    problem = PRESSURE.replace("heat: ", "heat: 1.0e+4*(")
+    found = warnings_of(config_of(problem.replace("p_xx}", "p_xx)}")))
+    assert set(found) == {"field_size", "term_sizes"}
+    assert "`heat` about 1e+04" in found["term_sizes"].text
+    weights = found["term_sizes"].mend["weighting"]["terms"]
+    assert 0.1 < weights["ends"] < 10 and weights["heat"] < 1e-7
+
+
+@pytest.mark.parametrize(
+    ("factor", "precision", "told"),
+    [
+        ("1.0e-170", "float64", "`e` by 1e-170"),
+        ("1.0e+200", "float64", "`e` by 1e+200"),
+        ("1.0e-20", "float32", "`e` by 1e-20"),
+        ("1.0e-20", "float64", ""),
+    ],
+)
+def test_sizes_whose_squares_no_computer_holds(factor, precision, told):
+    problem = f"""
+    coordinates: {{x: [0, 1]}}
+    fields: [u]
+    equations: {{e: {factor}*(u_xx - 1)}}
+    conditions: {{c: {{on: boundary, equal: {{{factor}*u: 0}}}}}}
+    """
+    found = warnings_of(config_of(problem, precision=precision))
+    if told:
+        assert set(found) == {"extreme_terms"}
+        assert told in found["extreme_terms"].text and precision in found["extreme_terms"].text
+    else:
+        assert set(found) == {"term_sizes"}
 
 
 def test_coordinates_far_apart():

@@ -201,3 +201,27 @@ def test_periodic_faces_that_join_values_only():
     assert found(problem, f"{{sides: {{periodic: x, of: [u, u_x]}}, {start}}}") == {}
     model = {"name": "mlp", "width": 8, "depth": 2, "periodic": {"x": 1}}
     assert found(problem, f"{{sides: {{periodic: x}}, {start}}}", model=model) == {}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "told"),
+    [
+        # 0 against 1.2e-16, 2.7e-6 and 1e-9, where u is about 1.
+        ("{all: {on: boundary, equal: {u: 0}}, right: {on: x = 1, equal: {u: sin(pi*x)}}}", ""),
+        ("{all: {on: boundary, equal: {u: 0}}, right: {on: x = 1, equal: {u: S*exp(-t)}}}", ""),
+        ("{all: {on: boundary, equal: {u: 0}}, left: {on: x = 0, equal: {u: 1.0e-9}}}", ""),
+        ("{all: {on: boundary, equal: {u_x: 0}}, left: {on: x = 0, equal: {u_x: 1.0e-12}}}", ""),
+        ("{all: {on: boundary, equal: {u: 0}}, left: {on: x = 0, equal: {u: 0.01}}}", "0 and 0.01"),
+    ],
+)
+def test_differences_by_rounding_are_no_contradictions(conditions, told):
+    start = ", start: {on: t = 0, equal: {u: sin(pi*x)}}}"
+    given = conditions[:-1].replace("S", "sin(3.14159*x)") + start
+    warnings = found(WAVE.replace("EQUATION", "u_t - 0.1*u_xx"), given)
+    assert (told in warnings["contradiction"].text) if told else "contradiction" not in warnings
+
+
+def test_small_values_of_a_small_field_do_contradict():
+    conditions = "{all: {on: boundary, equal: {u: 0}}, left: {on: x = 0, equal: {u: 1.0e-9}}}"
+    small = PLATE.replace("u_xx + u_yy", "u_xx + u_yy - 1.0e-9")
+    assert "contradiction" in found(small, conditions)

@@ -1,0 +1,181 @@
+"""Warnings before training about the sizes of fields, residuals and coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from pydantic import ValidationError
+
+from pdehvd.assembly.trust import suggested_fixes
+from pdehvd.assembly.trust.caution import Caution, Lines, number, shift
+from pdehvd.assembly.trust.field_ranges import FieldSize
+from pdehvd.assembly.trust.magnitudes import TermSize
+from pdehvd.assembly.trust.problem_scales import Scales, gather
+from pdehvd.errors import ConfigError
+from pdehvd.numerics.expressions import symbol
+
+# A fresh network gives about 1; what it must give for the solution may lie between these.
+LARGE, SMALL = 20.0, 5e-3
+# Residuals, coordinates and initial guesses are compared with this.
+APART = 1e3
+# Terms whose weighted sizes differ by less than this are balanced.
+BALANCED = 30.0
+# A residual must count when it is so many times smaller, and may be so many times larger at first.
+MARGIN = 1e3
+
+
+def residual_sizes(scales: Scales) -> Iterator[Caution]:
+    """Warnings about sizes of residuals, as they are once fields have the sizes they should have.
+
+    A constant in a `hard` form takes its part of the residuals away, so one fix follows the other.
+    """
+    for caution in field_values(scales):
+        yield caution
+        scales = _mended(scales, caution.mend)
+    yield from extreme_terms(scales)
+    yield from term_balance(scales)
+    yield from coordinate_extents(scales)
+
+
+def _mended(scales: Scales, lines: Lines) -> Scales:
+    """Return the scales of the config with a fix; the same where it cannot take it."""
+    if not lines:
+        return scales
+    try:
+        config = suggested_fixes.mended(scales.config, lines)
+        problem = config.problem.build(config.sampling, config.seed)
+    except (ConfigError, ValidationError):
+        return scales
+    return gather(config, problem, scales.reference)
+
+
+def field_values(scales: Scales) -> Iterator[Caution]:
+    """Values of a size that a fresh network does not give."""
+    output, hard = symbol("network"), scales.problem.hard
+    unlike = [
+        size
+        for size in scales.fields.values()
+        if _unlike(size) and hard.get(size.name, output).has(output)
+    ]
+    if unlike:
+        sizes = ", ".join(_size_text(size) for size in unlike)
+        within = " within `hard`" if any(size.hard for size in unlike) else ""
+        cause = (
+            f"{sizes}, and a fresh network gives values of about 1{within}, from which training "
+            "gets there slowly or not at all"
+        )
+        outputs = {size.name: _output(size) for size in unlike}
+        yield Caution("field_size", cause, suggested_fixes.hard(scales.config, outputs))
+
+
+def _size_text(size: FieldSize) -> str:
+    if size.estimated:
+        return f"{size.name} has a size of about {size.high:.1g} by {size.origin}"
+    return f"{size.name} takes values from {size.low:.6g} to {size.high:.6g} ({size.origin})"
+
+
+def _unlike(size: FieldSize) -> bool:
+    # Values that a construction scales up are small by it, and not by their unit.
+    scaled = size.hard and size.estimated
+    small = 0 < size.needed < SMALL and (scaled or size.largest < SMALL)
+    return size.needed > LARGE or small
+
+
+def _output(size: FieldSize) -> str:
+    """Return the network's raw output in the units of a field: `300 + 700*network`."""
+    if size.hard:
+        return f"{number(size.needed)}*network"
+    low, high = size.low, size.high
+    # Where all values have one sign, the network need not learn the one nearest to zero.
+    nearest = low if low > 0.1 * high else high if high < 0.1 * low else 0.0
+    scale = (high - low) if nearest and high > low else max(abs(low), abs(high))
+    return (f"{shift(nearest, scale)} + " if nearest else "") + f"{number(scale)}*network"
+
+
+def extreme_terms(scales: Scales) -> Iterator[Caution]:
+    """Residuals whose squares cannot be added in the precision of the run."""
+    extreme = [term for term in scales.terms if _extreme(scales, term)]
+    if extreme:
+        precision = scales.config.precision
+        sizes = ", ".join(f"`{short_name(term)}` about {term.size:.1g}" for term in extreme)
+        factors = ", ".join(f"`{short_name(term)}` by {number(term.size)}" for term in extreme)
+        cause = (
+            f"the loss is a sum of squares, which are 0 or infinite in {precision} for residuals "
+            f"of these sizes: {sizes}"
+        )
+        yield Caution("extreme_terms", cause, advice=f"Divide both sides of {factors}")
+
+
+def _extreme(scales: Scales, term: TermSize) -> bool:
+    limits = np.finfo(scales.config.precision)
+    least, most = float(limits.tiny) ** 0.5, float(limits.max) ** 0.5
+    return term.size > 0 and not least * MARGIN < term.size < most / MARGIN
+
+
+def term_balance(scales: Scales) -> Iterator[Caution]:
+    """Residuals of sizes that are far apart, or all far from 1."""
+    terms = _weighed(scales)
+    if not terms or any(_extreme(scales, term) for term in scales.terms):
+        return
+    small, large = min(terms, key=_weighted), max(terms, key=_weighted)
+    if _weighted(large) > APART * _weighted(small):
+        cause = (
+            "the residuals have sizes far apart: "
+            f"`{short_name(large)}` about {_weighted(large):.1g}, "
+            f"`{short_name(small)}` about {_weighted(small):.1g}, so `{short_name(small)}` "
+            "hardly contributes to the loss"
+        )
+        yield Caution("term_sizes", cause, balancing(scales))
+    elif _weighted(large) < 1 / APART:
+        cause = (
+            f"all residuals are small because of their units, `{short_name(large)}` about "
+            f"{_weighted(large):.1g}, so a small loss says nothing"
+        )
+        yield Caution("term_sizes", cause, balancing(scales))
+
+
+def balancing(scales: Scales) -> suggested_fixes.Lines:
+    """Return the weights 1/size^2, which give every residual the size 1."""
+    return suggested_fixes.weights(
+        scales.config,
+        {term.name: float(number(term.size**-2)) for term in _weighed(scales)},
+    )
+
+
+def _weighed(scales: Scales) -> list[TermSize]:
+    """Return the terms that a weight can bring to the size 1."""
+    terms = [term for term in scales.terms if term.size > 0 and term.weight > 0]
+    return [term for term in terms if not _extreme(scales, term)]
+
+
+def _weighted(term: TermSize) -> float:
+    return float(term.size * term.weight**0.5)
+
+
+def short_name(term: TermSize) -> str:
+    """Return the name of a term without its section."""
+    return term.name.split("/")[-1]
+
+
+def coordinate_extents(scales: Scales) -> Iterator[Caution]:
+    """Coordinates whose extents are far apart, where that reaches the network or the loss."""
+    lengths = scales.names.spans
+    short, long = min(lengths, key=lengths.__getitem__), max(lengths, key=lengths.__getitem__)
+    scaled = getattr(scales.config.model, "scale_inputs", True)
+    apart = lengths[long] > APART * lengths[short]
+    sizes = [_weighted(term) for term in scales.terms if term.size > 0 and term.weight > 0]
+    uneven = len(sizes) > 1 and max(sizes) > BALANCED * min(sizes)
+    spans = f"{short} spans {lengths[short]:.3g} and {long} spans {lengths[long]:.3g}"
+    if not scaled and (apart or lengths[long] > APART or lengths[short] < 1 / APART):
+        cause = f"{spans}, and the network does not scale its inputs"
+        yield Caution(
+            "coordinate_size", cause, suggested_fixes.model(scales.config, scale_inputs=True)
+        )
+    elif apart and uneven:
+        cause = f"{spans}, so derivatives with respect to them, and residuals, differ as much"
+        advice = (
+            f"Or write the problem in {short}/{number(lengths[short], 2)} and "
+            f"{long}/{number(lengths[long], 2)}, which run over an interval of length 1"
+        )
+        yield Caution("coordinate_size", cause, balancing(scales), advice)
