@@ -320,7 +320,7 @@ def judge_of(text):
     ],
 )
 def test_an_offset_does_not_hide_the_error_of_what_varies(level, precision, told):
-    """exp(-t) on [0, 5] deviates by 0.25 from its mean; single precision does not hold it at 1e5."""
+    """exp(-t) deviates by 0.25 from its mean; single precision does not hold it at 1e5."""
     judge = judge_of(OFFSET.replace("LEVEL", level).replace("float64", precision))
     absolute = 0.2
     size = abs(float(level) + 0.2)
