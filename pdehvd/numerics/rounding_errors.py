@@ -50,7 +50,7 @@ def _input_error(values: np.ndarray) -> np.ndarray:
 
 
 def _settled(result: Bounded) -> np.ndarray:
-    """Return values, 0 where they are no larger than a bound that is known."""
+    """Return values, 0 where they do not exceed their bounds, if these are known."""
     dust = np.isfinite(result.error) & (result.error > 0) & (abs(result.value) <= result.error)
     return np.where(dust, np.zeros_like(result.value), result.value)
 

@@ -74,7 +74,7 @@ def _range(size: FieldSize | None) -> Range:
 def _shifted(problem: PDEProblem, field: str, size: FieldSize | None) -> tuple[float, Range] | None:
     """Return the constant c that a `hard` form adds to a field, and the range of the field.
 
-    None where the form adds none, or the values of the field are no nearer to c than to 0.
+    None without such a constant, and where the field is not nearer to c than to 0.
     """
     base, reach = raw_range(problem, field, evaluation_points(problem.domain, REFERENCE_POINTS))
     base = base[np.isfinite(base)]

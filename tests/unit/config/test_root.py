@@ -209,7 +209,7 @@ def test_data_files_lie_beside_the_config(tmp_path: Path) -> None:
             "optimiser:",
             "burgers.yaml:11: optimiser: unknown key 'optimiser'; expected one of name, seed, "
             "precision, problem, sampling, model, optimizer, aggregation, weighting, scaling, "
-            "training, processes, callbacks, output; did you mean 'optimizer'?",
+            "topology, training, processes, callbacks, output; did you mean 'optimizer'?",
         ),
         (
             "name: adam",
