@@ -21,7 +21,7 @@ test: setup ## run all tests and the notebooks
 	@$(bin)/python -m pytest -q -n auto --maxprocesses 4 --dist loadscope --nbmake \
 	    tests docs/notebooks
 
-check: setup ## lint, types and the floors of the architecture
+check: setup ## lint, types and the order of imports
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/mypy

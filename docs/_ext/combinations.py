@@ -26,10 +26,10 @@ PROBLEMS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "residual": ("burgers_spacetime_128", GRID),
 }
 NOT_COMPILED = """\
-What is not compiled into the loop is added by Horovod between compiled pieces; `adasum` also needs
+What is not compiled into the loop is reduced by Horovod between compiled programs; `adasum` needs
 MPI and a number of processes that is a power of two."""
 MEANING = """\
-A forward problem (`points`), with unknowns (`inverse`), with points that are drawn again every 5
+A forward problem (`points`), with unknowns (`inverse`), with points that are resampled every 5
 steps (`points redrawn`), in single precision (`float32`); a family of problems on a grid, by an
 `energy` or by a `residual`. Any other config: `pdehvd list optimizer --for CONFIG`."""
 

@@ -72,7 +72,7 @@ class Trainer(Generic[Batch]):
         return TrainState.of(stored, phase.restored(stored.below(OPTIMIZER), layout))
 
     def fit(self, state: TrainState, output: Output) -> Outcome:
-        """Train until the steps are done, a target is met or somebody stops the run."""
+        """Train until the steps are done, a target is met or a stop is requested."""
         recent = Recent()
         previous = self._listen()
         started = time.monotonic() - state.seconds

@@ -1,1 +1,1 @@
-"""Benchmarks: speed, memory and errors, beside other programs and over processes."""
+"""Benchmarks: speed, memory and errors, compared with other programs and over processes."""

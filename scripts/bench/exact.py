@@ -1,4 +1,4 @@
-"""What `aggregation: exact` costs beside `global_mean`: time per step, and the bits.
+"""The cost of `aggregation: exact` compared with `global_mean`: time per step, and the bits.
 
     .venv/bin/python -m scripts.bench.exact [--np 1 2] [--points 10000] [--steps 400] [--rounds 3]
 

@@ -1,14 +1,14 @@
-"""Generative training: speed, speed-up and memory; beside plain Keras and the bare convolutions.
+"""Generative training: speed, speed-up and memory, against Keras and the convolutions alone.
 
     .venv/bin/python -m scripts.bench.generative [--sizes 64 256 1024 2048] [--repeats 3] [--write]
     .venv/bin/python -m scripts.bench.generative --levels [--write]
 
-Trains a U-Net on the problem of configs/poisson_kl_N.yaml at its finest level with Adam and, beside
-it, the same network by Keras's `fit` and its convolutions alone (peer_keras.py). Everything runs in
+Trains a U-Net on the problem of configs/poisson_kl_N.yaml at its finest level with Adam, and
+the same network by Keras's `fit` and its convolutions alone (peer_keras.py). Everything runs in
 turn in one call, in processes of its own with one thread, each on its own core. Numbers are medians
 over the repeats, ratios are medians of the ratios of neighbouring runs. Steps are timed from end to
 end, so that drawing samples counts (Keras has them drawn before); the first steps, which compile,
-do not. Two processes share the batch of one (strong scaling); beside that stands what the
+do not. Two processes share the batch of one (strong scaling); next to that is what the
 convolutions alone gain when two processes take half a batch each and exchange nothing. Of Keras's
 ways to compile the faster is what we compare with. Memory is the most that a process ever has, with
 the pictures at the end of a run.
@@ -37,8 +37,8 @@ PEER = "One process against the same network in Keras, and against its convoluti
 STEPS = {64: 30, 256: 12, 1024: 4, 2048: 3}
 QUICK = {64: 6, 256: 3}
 KERAS = ("default", "without XLA")
-# Error to be reached at a resolution, on how many held-out samples, looked at every so many steps,
-# and the seconds after which a run gives up.
+# Target error at a resolution, on how many held-out samples, steps between evaluations, and the
+# seconds after which a run gives up.
 GOAL, LEVELS_SIZE, HELD_OUT, LOOK, PATIENCE = 3e-2, 256, 16, 10, 1200
 
 
@@ -112,7 +112,7 @@ class Speed(Table):
         ]
 
     def peer_row(self) -> list[str]:
-        """Return the cells about one process beside Keras and the convolutions."""
+        """Return the cells about one process, Keras and the convolutions."""
         return [
             f"{self.size}",
             number(self.seconds("ours 1")),
@@ -137,7 +137,7 @@ class Remat(Table):
         for _ in range(options.repeats):
             sides = {side: runs.ours(1, {"model.remat": side == "on"}) for side in ("on", "off")}
             self.rounds.append({**sides, "floor": runs.convolutions()})
-        # What a process needs beside the images: the same network on the fewest nodes.
+        # What a process needs in addition to the images: the same network on the fewest nodes.
         few = {"problem.resolution": 2**depth, "sampling.batch": 1}
         self.base = runs.ours(1, few).mebibytes
 

@@ -4,7 +4,7 @@
         [--no-peer] [--peer-seconds 240] [--write]
 
 Burgers' equation, 3 x 20 tanh, float64 (Adam in float32 as well), one thread for each process on a
-core of its own. DeepXDE runs beside it: Adam on two processes, its L-BFGS after Adam on one. Draws
+core of its own. The peer is DeepXDE: Adam on two processes, its L-BFGS after Adam on one. Draws
 docs/pictures/optimizers.png and, with --write, the tables of docs/benchmarks.md.
 """
 

@@ -35,7 +35,7 @@ from pdehvd.objectives.discrete import DiscreteLaw
 from pdehvd.problems.family import TRAINING, ParametricProblem
 
 Tensor = Any
-# Batches that take turns: enough to be no constant, cheap to draw.
+# Batches that alternate: enough not to be constants, cheap to draw.
 BATCHES = 2
 WAYS = {"default": "auto", "without XLA": False}
 
@@ -154,7 +154,7 @@ def kernels(config: Config, problem: ParametricProblem) -> list[np.ndarray]:
 class Convolutions:
     """The network's convolutions forward and backward; a call returns the gradients.
 
-    What is no convolution is not there: where an image is resized the chain is cut, and goes on
+    There are only convolutions: where an image is resized the chain is cut, and continues
     with numbers of the resized image's shape, both forward and backward.
     """
 

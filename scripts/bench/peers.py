@@ -6,7 +6,7 @@ Both sides run in turn in one call: the same network, points and precision, Adam
 thread for each process, each process on its own core. Numbers are medians over the repeats, ratios
 are medians of the ratios of neighbouring runs. Of the peer's ways to run, the fastest counts.
 With several processes every process has the points of the table (weak scaling); the efficiency is
-T1/Tp. The machine's limit is that of as many runs of one process beside each other, which share
+T1/Tp. The machine's limit is that of as many runs of one process at the same time, which share
 memory, caches and power but send nothing: no communication can be faster than that. The clock of
 the peer stands still while its error is computed; ours runs on.
 """

@@ -4,7 +4,7 @@
         [--repeats 3] [--output DIR] [--write]
 
 Runs `pdehvd scale` (one thread for each process, each on its own core where there are enough). An
-interrupted call goes on where it stopped, with the same --output. The Schroedinger case is that of
+interrupted call continues from there, with the same --output. The Schroedinger case is that of
 arXiv 2302.08835: 2-100x4-2, 4,000 points a process. --network adds `--predict` for the same counts,
 so that prediction and measurement are in one table. --write puts the table on docs/benchmarks.md.
 """
@@ -47,7 +47,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Case:
-    """A config with settings; `aims` are the efficiencies to be reached on two processes."""
+    """A config with settings; `aims` are the target efficiencies on two processes."""
 
     title: str
     config: str

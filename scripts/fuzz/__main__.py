@@ -50,7 +50,7 @@ def campaign(name: str, seed: int, numbers: range, root: Path) -> Iterator[Verdi
     here = os.getcwd()
     cache = os.environ.get("XDG_CACHE_HOME")
     os.environ["XDG_CACHE_HOME"] = str(root / "cache")
-    (root / "keep.txt").write_text("Nobody may touch this.")
+    (root / "keep.txt").write_text("This must not change.")
     kind = pkgutil.resolve_name(KINDS[name])(root)
     try:
         for number in numbers:

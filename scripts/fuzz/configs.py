@@ -67,7 +67,7 @@ _SYMBOLS = ["x", "t", "u", "u_x", "u_t", "u_xx", "v", "p", "nu", "+", "-", "*", 
 _SYMBOLS += ["pi", "0", "1", "1e-3", "sin(x)", "exp(u)", "=", "<", ",", "x = 0", "1/0", "sqrt(-1)"]
 _LINES = [
     "key: &a [*a]",
-    "<<: *nobody",
+    "<<: *missing",
     "<<: {name: x}",
     "? [a, b] : c",
     "--- ",

@@ -62,7 +62,7 @@ class Kind(Protocol):
 
 
 class Hang(BaseException):
-    """A command that goes on for too long; no `except Exception` may catch it."""
+    """A command that takes too long; no `except Exception` may catch it."""
 
 
 def _hang(*_: Any) -> None:

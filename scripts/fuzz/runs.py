@@ -139,7 +139,7 @@ def flipped_text(rng: Random, index: dict[str, Any]) -> str:
 
 
 def _litter(rng: Random, folder: Path) -> str:
-    """Put something odd beside the checkpoints."""
+    """Put something odd next to the checkpoints."""
     names = ["step-99999999", "step-00000008", "latest", "best", ".step-00000008.new", ".x.old"]
     names += [
         "step-999999999999999999999999",
@@ -172,7 +172,7 @@ class Runs:
     def __init__(self, root: Path) -> None:
         self.root = root
         (root / "keep").mkdir()
-        (root / "keep" / INDEX).write_text("Nobody may touch this.")
+        (root / "keep" / INDEX).write_text("This must not change.")
         (root / "runs.yaml").write_text(_CONFIG)
         self.hashes = prepared(root / "runs.yaml", root / "sound", (2, 4, 6))
         (root / "wide.yaml").write_text(_CONFIG.replace("width: 3", "width: 4"))

@@ -111,7 +111,7 @@ def main() -> int:
         for what in one.problems:
             announce(f"{one.number} ({one.what}): {what}")
     announce(summary(found, errors))
-    # An error that is no number is no success either.
+    # An error that is not a number is not a success either.
     good = all(error < ALLOWED for error in errors)
     return 0 if good and not any(one.problems for one in found) else 1
 

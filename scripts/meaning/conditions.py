@@ -129,7 +129,7 @@ class Conditions:
         return self._equal(name, region, [(one, self._right(one))])
 
     def _robin(self, name: str) -> Condition | None:
-        """Return a derivative along the normal, alone or beside the field."""
+        """Return a derivative along the normal, alone or together with the field."""
         if not self.place.space:
             return None
         region, field = self._regions().any(oriented=True), self._field()

@@ -75,7 +75,7 @@ class Place:
         return parts
 
     def face(self, axis: int, end: int) -> Part:
-        """Return the lower (0) or upper (1) face of a coordinate that is none of a body's."""
+        """Return the lower (0) or upper (1) face of a coordinate that is not a body's."""
         sign = (2.0 * end - 1.0) if axis in self.space else 0.0
         return self.part({axis: self.bounds[axis, end]}, sign=sign)
 

@@ -49,7 +49,9 @@ def bits(rate: str) -> float:
     """Return the bits per second of a rate such as `100mbit`."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([kmg]bit)", rate)
     if not match or float(match[1]) == 0:
-        raise argparse.ArgumentTypeError(f"'{rate}' is no rate; expected such as 100mbit, or none")
+        raise argparse.ArgumentTypeError(
+            f"'{rate}' is not a rate; expected a rate such as 100mbit, or none"
+        )
     return float(match[1]) * UNITS[match[2]]
 
 

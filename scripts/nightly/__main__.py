@@ -53,7 +53,7 @@ def stored() -> dict[str, Entry]:
 
 
 def store(entries: dict[str, Entry]) -> None:
-    """Write all results, so that an interrupted night goes on from there."""
+    """Write all results, so that an interrupted night continues from there."""
     STORE.parent.mkdir(exist_ok=True)
     text = json.dumps([asdict(entry) for entry in entries.values()], indent=1)
     STORE.write_text(text + "\n", encoding="utf-8")
@@ -109,7 +109,7 @@ class Cores:
 
 
 def results(jobs: list[Job]) -> Iterator[Entry]:
-    """Run jobs side by side as far as the cores go; return what each came to, as it ends."""
+    """Run jobs side by side as far as the cores go; return the outcome of each, as it ends."""
     count = os.cpu_count() or 1
     cores, now = Cores(count), version()
 

@@ -1,4 +1,4 @@
-"""The jobs of `make nightly`: commands that take long, and what each must come to."""
+"""The jobs of `make nightly`: commands that take long, and the expected outcome of each."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _UNKNOWN = re.compile(r"(\w+) = ([\d.e+-]+)")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a job came to, in a few words, and whether that is right."""
+    """The outcome of a job, in a few words, and whether it is right."""
 
     result: str
     good: bool
@@ -49,7 +49,7 @@ class Job:
     judge: Callable[[int, str, Path], Outcome]
 
     def run(self) -> tuple[Outcome, float]:
-        """Run it in a folder of its own; return what it came to, and the seconds."""
+        """Run it in a folder of its own; return its outcome, and the seconds."""
         start = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="nightly-") as folder:
             command = [word.replace("{folder}", folder) for word in self.command]

@@ -23,7 +23,7 @@ SUPPORTED = [(3, 10), (3, 11), (3, 12), (3, 13)]
 BUILD_VARIABLES = re.compile(
     r"HOROVOD_(GPU|CPU_OPERATIONS|WITH|BUILD|CUDA|NCCL|ROCM|MPICXX|ENABLE_XLA|ALLOW_MIXED)"
 )
-# pip redirected by the user's settings would install beside the environment.
+# pip redirected by the user's settings would install outside the environment.
 REDIRECTIONS = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PYTHONHOME", "PYTHONPATH")
 KNOWN_FAILURES = [
     (r"No space left on device|Disk quota exceeded", "the disk is full"),

@@ -22,7 +22,7 @@ def rows(
     """Return the JSON row that `python -m MODULE --worker` prints for each case, in order.
 
     The process gets `--first` and `--cases`, and `patience` seconds. Where it ends before its last
-    case, the next one has a row with the reason under `problems`, and another process goes on.
+    case, the next one has a row with the reason under `problems`, and another process continues.
     """
     rest = numbers
     while rest:

@@ -146,7 +146,7 @@ def resume(result: Result, folder: Path, aggregation: str, np: int, expected: st
 
 
 def undisturbed(folder: Path, aggregation: str, np: int) -> str:
-    """Return the parameters' hash of a run that nobody disturbs."""
+    """Return the parameters' hash of an undisturbed run."""
     folder.mkdir()
     arguments = ["--set", f"aggregation={aggregation}"]
     subprocess.run(

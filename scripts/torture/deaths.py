@@ -78,7 +78,7 @@ class InStep(Death):
 
 
 class BeforeCollective(Death):
-    """The others wait in the step's collective for ever."""
+    """The others wait in the step's collective forever."""
 
     def before_steps(self, state: TrainState, count: int) -> None:
         super().before_steps(state, count)

@@ -73,7 +73,7 @@ def judge(result: Result, run: Path, expected: str) -> None:
 
 
 def _untidy(run: Path) -> list[str]:
-    """Return what is not as after a run that nobody disturbed."""
+    """Return what is not as after an undisturbed run."""
     found = []
     rows = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
     if rows != list(range(1, STEPS + 1)):

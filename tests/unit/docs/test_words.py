@@ -30,16 +30,19 @@ AVOIDED = {
     r"goes? on": "continues",
     r"go(es)? over": "override",
     r"as ever": "as usual",
+    r"first guess(es)?": "initial guess",
+    r"somebody": "a user, or the passive voice",
 }
 _PATTERNS = {phrase: re.compile(rf"\b(?:{phrase})\b", re.IGNORECASE) for phrase in AVOIDED}
 PAGES = [
     *(ROOT / name for name in ("README.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "adr").glob("*.md")),
     *sorted((ROOT / "docs" / "notebooks").glob("*.ipynb")),
     *sorted((ROOT / "docs" / "examples").glob("*.*")),
     *sorted((ROOT / "configs").glob("*.yaml")),
 ]
-MODULES = sorted((ROOT / "pdehvd").rglob("*.py"))
+MODULES = sorted(file for top in ("pdehvd", "scripts") for file in (ROOT / top).rglob("*.py"))
 
 
 def findings(text, first=1):
