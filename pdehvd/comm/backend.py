@@ -8,28 +8,37 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pdehvd.errors import EnvironmentFault, counted
+from pdehvd.errors import ConfigError, EnvironmentFault, counted
 from pdehvd.launch import peers, ranks
 
 if TYPE_CHECKING:
+    from pdehvd.comm.grid import Grid
     from pdehvd.comm.group import Group
     from pdehvd.comm.one_shard import OneShard
     from pdehvd.launch.processes_spec import ProcessesSpec
 
 
-def group(processes: ProcessesSpec) -> Group:
+def group(processes: ProcessesSpec, grid: Grid | None = None) -> Group:
     """Return the group of this job: `Solo` with one process, else that of `collectives`.
 
+    `grid` says how the processes divide the work; without one, they hold different samples.
     Raises `EnvironmentFault` where a launcher announced several processes and they are not there,
-    or neither MPI alone nor Horovod can be used, or not the one that was asked for.
+    or neither MPI alone nor Horovod can be used, or not the one that was asked for, and
+    `ConfigError` where a grid has another number of processes.
     """
+    if grid is not None and grid.size != ranks.world_size():
+        raise ConfigError(
+            f"{counted(ranks.world_size(), 'process')} for a grid of {grid}",
+            ("processes", "grid"),
+            f"{grid.size} processes",
+        )
     if ranks.world_size() == 1:
         from pdehvd.comm.group import Solo
 
         return Solo()
     peers.check()
     tell_horovod(processes)
-    if processes.wants_mpi and (by_mpi := _mpi()):
+    if processes.wants_mpi and (by_mpi := _mpi(grid)):
         return _whole(by_mpi)
     if processes.collectives == "mpi":
         raise EnvironmentFault(
@@ -48,7 +57,7 @@ def group(processes: ProcessesSpec) -> Group:
             f"{counted(ranks.world_size(), 'process')} started, but Horovod fails here: {error}. "
             "Install it with python -m scripts.setup.horovod --install, or start one process"
         ) from error
-    horovod = HorovodGroup()
+    horovod = HorovodGroup(grid)
     for number, handler in kept.items():
         signal.signal(number, handler)
     return _whole(horovod)
@@ -70,7 +79,7 @@ def slower_because() -> str:
     return xla_registry.complaint() if ranks.starts_mpi() else ""
 
 
-def _mpi() -> Group | None:
+def _mpi(grid: Grid | None) -> Group | None:
     """Return the group of MPI alone; None, on all ranks alike, where one cannot be in it."""
     if not ranks.starts_mpi():
         return None
@@ -80,7 +89,7 @@ def _mpi() -> Group | None:
         return None
     from pdehvd.comm.xla_calls import calls
 
-    return mpi.join(calls())
+    return mpi.join(calls(), grid)
 
 
 def library(processes: ProcessesSpec) -> str:

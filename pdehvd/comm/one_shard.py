@@ -55,6 +55,20 @@ class OneShard(Solo):
     def adasum(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
         return self._count(tensor)
 
+    def _gather(self, rows: tf.Tensor, counts: Sequence[int], name: str) -> tf.Tensor:
+        return super()._gather(self._count(rows), counts, name)
+
+    def _alltoall(
+        self, rows: tf.Tensor, sent: Sequence[int], received: Sequence[int], name: str
+    ) -> tf.Tensor:
+        return super()._alltoall(self._count(rows), sent, received, name)
+
+    def _exchange(self, slabs: tf.Tensor, name: str) -> tf.Tensor:
+        return super()._exchange(self._count(slabs), name)
+
+    def _broadcast(self, tensor: tf.Tensor, root: int, name: str) -> tf.Tensor:
+        return self._count(tensor)
+
     def _count(self, tensor: tf.Tensor, is_step: bool = False) -> tf.Tensor:
         size = tf.cast(tf.size(tensor), tf.int64) * tensor.dtype.size
         with tf.control_dependencies([tensor]), tf.device("CPU:0"):

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import tensorflow as tf
 
+from pdehvd.comm.grid import Line
 from pdehvd.comm.group import Group
+from pdehvd.comm.stall import Progress
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 T = TypeVar("T")
 # Collectives between two calls of `taken`; more are counted no longer.
@@ -30,10 +35,20 @@ class TimedGroup(Group):
         self.rank, self.size = group.rank, group.size
         self.local_rank, self.local_size = group.local_rank, group.local_size
         self.library = group.library
+        self._grid, self._members, self.line = group.grid, group.members, group.line
         with tf.device("CPU:0"):
             self._seconds = tf.Variable(tf.zeros([CAPACITY], tf.float64), trainable=False)
             self._count = tf.Variable(0, trainable=False)
         self._on_host: list[float] = []
+
+    def _part(self, line: Line, ranks: tuple[int, ...]) -> Self:
+        part = super()._part(line, ranks)
+        part.group = self.group.within(line)
+        part.local_rank, part.local_size = part.group.local_rank, part.group.local_size
+        return part
+
+    def progress(self) -> list[Progress]:
+        return self.group.progress()
 
     def taken(self) -> np.ndarray:
         inside = self._seconds.numpy()[: int(self._count.numpy())]
@@ -77,16 +92,19 @@ class TimedGroup(Group):
     def supports_adasum(self) -> bool:
         return self.group.supports_adasum
 
-    def gather(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
-        return self._timed(tensor, lambda own: self.group.gather(own, name))
+    def _gather(self, rows: tf.Tensor, counts: Sequence[int], name: str) -> tf.Tensor:
+        return self._timed(rows, lambda own: self.group._gather(own, counts, name))
 
-    def broadcast(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
-        return self._timed(tensor, lambda own: self.group.broadcast(own, name))
+    def _alltoall(
+        self, rows: tf.Tensor, sent: Sequence[int], received: Sequence[int], name: str
+    ) -> tf.Tensor:
+        return self._timed(rows, lambda own: self.group._alltoall(own, sent, received, name))
 
-    def exchange(
-        self, tensor: tf.Tensor, splits: tf.Tensor, name: str
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._timed(tensor, lambda own: self.group.exchange(own, splits, name))
+    def _exchange(self, slabs: tf.Tensor, name: str) -> tf.Tensor:
+        return self._timed(slabs, lambda own: self.group._exchange(own, name))
+
+    def _broadcast(self, tensor: tf.Tensor, root: int, name: str) -> tf.Tensor:
+        return self._timed(tensor, lambda own: self.group._broadcast(own, root, name))
 
     def broadcast_bytes(self, data: bytes) -> bytes:
         return self.group.broadcast_bytes(data)
@@ -96,6 +114,22 @@ class TimedGroup(Group):
 
     def sum_numpy(self, values: np.ndarray, name: str) -> np.ndarray:
         return self._timed_on_host(lambda: self.group.sum_numpy(values, name))
+
+    def maximum_numpy(self, values: np.ndarray, name: str) -> np.ndarray:
+        return self._timed_on_host(lambda: self.group.maximum_numpy(values, name))
+
+    def reduce_scatter_numpy(
+        self, values: np.ndarray, counts: Sequence[int], name: str
+    ) -> np.ndarray:
+        return self._timed_on_host(lambda: self.group.reduce_scatter_numpy(values, counts, name))
+
+    def alltoall_numpy(
+        self, rows: np.ndarray, sent: Sequence[int], received: Sequence[int], name: str
+    ) -> np.ndarray:
+        return self._timed_on_host(lambda: self.group.alltoall_numpy(rows, sent, received, name))
+
+    def exchange_numpy(self, slabs: np.ndarray, name: str) -> np.ndarray:
+        return self._timed_on_host(lambda: self.group.exchange_numpy(slabs, name))
 
     def broadcast_numpy(self, values: np.ndarray, source: int, name: str) -> np.ndarray:
         return self._timed_on_host(lambda: self.group.broadcast_numpy(values, source, name))

@@ -10,12 +10,15 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
 from pdehvd.comm.agreement import gather_texts
+from pdehvd.comm.board import Board
+from pdehvd.comm.stall import as_text, explain, from_text
 
 if TYPE_CHECKING:
     from pdehvd.comm.group import Group
@@ -39,6 +42,7 @@ class _Neighbour(NamedTuple):
     rank: int
     pid: int
     born: float
+    board: Board | None
 
     def process(self) -> psutil.Process | None:
         """Return the process while it lives."""
@@ -53,16 +57,20 @@ class Watchdog:
     """Ends this process with code 1 when `beat` has not been called for longer than is allowed.
 
     A thread of its own counts; time in which the process was suspended does not count, so a job
-    that a scheduler has put to sleep lives on. Before the end it prints the stacks of all ranks of
-    this machine, of those too that were stopped or that keep Python's lock. Horovod's own check
-    for stalls works over MPI alone.
+    that a scheduler has put to sleep lives on. It writes onto a board what this rank has begun on
+    each line of the grid. Before the end it says from the boards of this machine which ranks have
+    not come to what, and prints the stacks of all, of those too that were stopped or that keep
+    Python's lock. Horovod's own check for stalls works over MPI alone.
     """
 
     def __init__(self, processes: ProcessesSpec) -> None:
         self._patience = processes.patience
         self._longest_start = processes.patience_at_start
+        self._tick = min(1.0, (processes.patience or 0.0) / 10)
         self._turn = 0.0
         self._neighbours: list[_Neighbour] = []
+        self._group: Group | None = None
+        self._board: Board | None = None
         self._own = "this process"
         self._step: int | None = None
         self._beats = 0
@@ -74,7 +82,8 @@ class Watchdog:
     def __enter__(self) -> Watchdog:
         faulthandler.register(SIGNAL, file=self._stderr, all_threads=True)
         if self._patience is not None:
-            threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+            for work in (self._watch, self._publish):
+                threading.Thread(target=work, name=f"watchdog{work.__name__}", daemon=True).start()
         return self
 
     def __exit__(
@@ -90,11 +99,18 @@ class Watchdog:
         """Learn who else runs on this machine; every rank calls it."""
         host, pid = socket.gethostname(), os.getpid()
         born = psutil.Process().create_time()
-        texts = gather_texts(group, f"{host}\n{pid}\n{born!r}", "neighbours")
+        board = Board.make()
+        path = str(board.path) if board else ""
+        texts = gather_texts(group, f"{host}\n{pid}\n{born!r}\n{path}", "neighbours")
         for rank, text in enumerate(texts):
-            where, number, start = text.split("\n")
+            where, number, start, kept = text.split("\n")
             if where == host and rank != group.rank:
-                self._neighbours.append(_Neighbour(rank, int(number), float(start)))
+                other = Board.open(Path(kept)) if kept else None
+                self._neighbours.append(_Neighbour(rank, int(number), float(start), other))
+        group.barrier()
+        if board:
+            board.hide()
+        self._group, self._board = group, board
         before = sum(neighbour.rank < group.rank for neighbour in self._neighbours)
         needed = _PAUSE * len(self._neighbours) + _WAKING + _GRACE
         self._turn = min(before, _LAST_TURN) * needed
@@ -114,13 +130,12 @@ class Watchdog:
 
     def _watch(self) -> None:
         patience = self._patience or 0.0
-        tick = min(1.0, patience / 10)
         seen, waited, longest = self._beats, 0.0, 0.0
         last, steady = time.monotonic(), False
-        while not self._over.wait(tick):
+        while not self._over.wait(self._tick):
             now = time.monotonic()
             # A longer pause than a tick means that this process, or the machine, was suspended.
-            waited += min(now - last, 2 * tick)
+            waited += min(now - last, 2 * self._tick)
             last = now
             if seen != self._beats:
                 longest = max(longest, waited) if steady else longest
@@ -131,12 +146,35 @@ class Watchdog:
             if waited > allowed + self._turn:
                 self._end(waited)
 
+    def _publish(self) -> None:
+        """Write onto the board what this rank has begun, as long as the run goes on.
+
+        In a thread of its own: to look at the counts of Horovod's programs needs TensorFlow.
+        """
+        while not self._over.wait(self._tick):
+            if self._board and self._group:
+                self._board.write(as_text(self._group.progress()))
+
+    def _explain(self) -> None:
+        """Print which ranks of this machine wait for which in what."""
+        if self._group is None:
+            return
+        boards = {neighbour.rank: neighbour.board for neighbour in self._neighbours}
+        progress = {}
+        for rank, board in {self._group.rank: self._board, **boards}.items():
+            # The text of a rank that was stopped while it wrote is not whole.
+            with suppress(ValueError):
+                progress[rank] = from_text(board.read() if board else "")
+        for line in explain(progress):
+            self._say(line)
+
     def _end(self, waited: float) -> None:
         """Print where all ranks of this machine are, and end."""
         # Should printing block, as on a terminal that is not read, this process still ends.
         faulthandler.dump_traceback_later(_BLOCKED, exit=True, file=self._stderr)
         where = "before the first step" if self._step is None else f"after step {self._step}"
         self._say(f"{self._own}: no progress for {waited:.0f} s {where}, so the run ends")
+        self._explain()
         self._say(f"{self._own} (process {os.getpid()}):")
         faulthandler.dump_traceback(self._stderr, all_threads=True)
         for neighbour in self._neighbours:

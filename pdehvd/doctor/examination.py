@@ -162,7 +162,8 @@ def _job(np: int) -> list[Finding]:
     except _ProbeError as error:
         found = f"{counted(np, 'process')} failed in a test allreduce: {error}"
         return [Finding("test allreduce", FAILED, found, f"{advice}: {' '.join(command)}")]
-    return [_sum(measured), _pace(measured), _places(measured), _clocks(measured)]
+    each = [_collective(tried) for tried in measured["collectives"]]
+    return [_sum(measured), _pace(measured), *each, _places(measured), _clocks(measured)]
 
 
 def _sum(measured: dict[str, Any]) -> Finding:
@@ -176,6 +177,15 @@ def _sum(measured: dict[str, Any]) -> Finding:
 def _pace(measured: dict[str, Any]) -> Finding:
     times = [f"{_bytes(int(n))} {1e6 * s:,.0f} µs" for n, s in measured["seconds"].items()]
     return Finding("allreduce time", OK, ", ".join(times))
+
+
+def _collective(tried: dict[str, Any]) -> Finding:
+    """Return what came of one collective."""
+    wrong = " and ".join(tried["wrong"])
+    good = f"exact on tensors and arrays, with its derivative; {1e6 * tried['seconds']:,.0f} µs"
+    found = f"wrong: {wrong}" if wrong else good
+    advice = f"No model can be divided over these processes. {_BUILD}"
+    return verdict(f"test {tried['name']}", not wrong, found, advice)
 
 
 def _bytes(size: int) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 
 from pdehvd.comm import installation
 from pdehvd.comm.agreement import gather_texts
+from pdehvd.doctor import collectives
 from pdehvd.launch.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def measure(group: Group) -> dict[str, Any]:
         "ranks": [json.loads(text) for text in gather_texts(group, json.dumps(_rank(group)), "r")],
         "wrong": _wrong(group),
         "seconds": {size: _seconds(group, size) for size in _SIZES},
+        "collectives": collectives.try_all(group),
         "clock_offsets": _clock_offsets(group),
     }
 

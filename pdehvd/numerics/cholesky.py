@@ -75,7 +75,9 @@ class BlockRows:
         counts = [sum(math.prod(result.shape(k)) for k in numbers) for numbers in owned]
         spans = [result.spans[number] for numbers in owned for number in numbers]
         parts = np.concatenate([total[start:stop, start:].reshape(-1) for start, stop in spans])
-        result.own = result._views(group.sum_parts(parts, counts, "gram"), owned[group.rank])
+        result.own = result._views(
+            group.reduce_scatter_numpy(parts, counts, "gram"), owned[group.rank]
+        )
         return result
 
     def _owned(self, rank: int) -> list[int]:

@@ -141,11 +141,11 @@ class _InXLA(_InTensorFlow):
 
     compiled = True
 
-    def __init__(self, calls: XlaCalls, mpi: _MPI) -> None:
-        self.calls, self.mpi = calls, mpi
+    def __init__(self, calls: XlaCalls, ranks: int, mpi: _MPI) -> None:
+        self.calls, self.ranks, self.mpi = calls, ranks, mpi
 
     def repeat(self, tensor: tf.Tensor, count: tf.Tensor, name: str) -> tf.Tensor:
-        return self.loop(lambda one: self.calls.sum(tensor, one)[:1], tensor[:1], count)
+        return self.loop(lambda one: self.calls.sum(tensor, one, self.ranks)[:1], tensor[:1], count)
 
     def agree(self, number: float) -> float:
         return self.mpi.agree(number)
@@ -187,7 +187,7 @@ def _inside_xla(mpi: _MPI) -> _InXLA | None:
 
     known = calls()
     joined = mpi.world.join(known)
-    return _InXLA(known, mpi) if joined and known is not None else None
+    return _InXLA(known, joined, mpi) if joined is not None and known is not None else None
 
 
 def _each(

@@ -1,4 +1,4 @@
-"""Collectives, their gradients and the aggregation hooks on real processes."""
+"""What groups do with collectives, and the aggregation hooks, on real processes."""
 
 from __future__ import annotations
 
@@ -34,31 +34,10 @@ def test_sums_and_maxima(collectives):
         np.testing.assert_array_equal(found["largest"], [size, 10.0 * (size - 1)])
 
 
-def test_gather_and_its_gradient(collectives):
-    size = len(collectives)
-    own = [np.arange(1.0, r + 3.0) + r for r in range(size)]
-    weight = sum(range(1, size + 1))
-    for rank, found in enumerate(collectives):
-        np.testing.assert_array_equal(found["gathered"], np.concatenate(own))
-        np.testing.assert_allclose(found["gather_gradient"], 2 * own[rank] * weight, rtol=1e-15)
-
-
-def test_broadcast_and_its_gradient(collectives):
-    size = len(collectives)
-    weight = sum(range(1, size + 1))
-    for rank, found in enumerate(collectives):
-        np.testing.assert_array_equal(found["sent"], [1.0, 0.0])
-        expected = np.array([2.0, 0.0]) * weight if rank == 0 else np.zeros(2)
-        np.testing.assert_allclose(found["sent_gradient"], expected, rtol=1e-15)
+def test_bytes_of_rank_0(collectives):
+    for found in collectives:
         assert found["bytes"].tobytes() == b"from rank 0"
         assert found["empty"] == 0
-
-
-def test_exchange(collectives):
-    size = len(collectives)
-    for rank, found in enumerate(collectives):
-        np.testing.assert_array_equal(found["received"], [rank + 100.0 * r for r in range(size)])
-        np.testing.assert_array_equal(found["counts"], np.ones(size))
 
 
 def test_sums_stay_in_the_loop_and_in_their_order(collectives):

@@ -23,6 +23,8 @@ def test_two_processes_add_numbers(tmp_path):
     assert "failed" not in {check["status"] for check in found.values()}
     assert found["test allreduce"]["found"].startswith("2 processes with MPI")
     assert "4 MB" in found["allreduce time"]["found"]
+    for name in ("maximum", "gather", "reduce-scatter", "alltoall", "exchange", "broadcast"):
+        assert found[f"test {name}"]["found"].startswith("exact on tensors and arrays, with its")
     assert list(tmp_path.iterdir()) == []
 
 

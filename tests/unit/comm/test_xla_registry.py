@@ -70,6 +70,6 @@ def test_asking_for_mpi_says_what_is_missing(afresh, monkeypatch):
     monkeypatch.setattr(ranks, "world_size", lambda: 2)
     monkeypatch.setattr(ranks, "starts_mpi", lambda: True)
     monkeypatch.setattr(peers, "check", lambda: None)
-    monkeypatch.setattr(backend, "_mpi", lambda: None)
+    monkeypatch.setattr(backend, "_mpi", lambda grid: None)
     with pytest.raises(backend.EnvironmentFault, match=r"does not export xla::Gone\(\)"):
         backend.group(ProcessesSpec(collectives="mpi"))

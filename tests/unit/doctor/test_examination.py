@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pdehvd.doctor import examination, machine_checks
+from pdehvd.comm.group import Solo
+from pdehvd.doctor import collectives, examination, machine_checks
 from pdehvd.doctor.findings import FAILED, OK, WARNING
 from pdehvd.doctor.tables import show_findings
 
@@ -21,6 +22,7 @@ MEASURED = {
     ],
     "wrong": [],
     "seconds": {"1000": 1e-4, "4000000": 2e-3},
+    "collectives": [{"name": "gather", "seconds": 4e-5, "wrong": []}],
     "clock_offsets": [0.0, 1e-4],
 }
 
@@ -94,6 +96,23 @@ def test_a_probe_that_crashes_or_hangs_is_told(program, said, monkeypatch):
     monkeypatch.setattr(examination, "_SECONDS", 3.0)
     with pytest.raises(examination._ProbeError, match=said):
         examination._answer([sys.executable, "-c", program])
+
+
+def test_each_collective_has_a_line_that_says_what_is_wrong():
+    (tried,) = MEASURED["collectives"]
+    good = examination._collective(tried)
+    assert (good.name, good.status) == ("test gather", OK) and good.found.endswith("; 40 µs")
+    bad = examination._collective({**tried, "wrong": ["arrays", "derivative"]})
+    assert bad.status == FAILED and bad.found == "wrong: arrays and derivative" and bad.advice
+
+
+def test_a_collective_that_is_wrong_is_found_out(monkeypatch):
+    assert [tried["wrong"] for tried in collectives.try_all(Solo())] == [[]] * 6
+    monkeypatch.setattr(Solo, "_broadcast", lambda self, tensor, root, name: 2 * tensor)
+    monkeypatch.setattr(Solo, "_all_sum", lambda self, flat, name: flat)
+    monkeypatch.setattr(Solo, "gather_numpy", lambda self, rows, name: rows + 1)
+    wrong = {tried["name"]: tried["wrong"] for tried in collectives.try_all(Solo())}
+    assert wrong["broadcast"] == ["tensors", "derivative"] and wrong["gather"] == ["arrays"]
 
 
 def test_wrong_sums_odd_clocks_and_shared_gpus():

@@ -1,0 +1,145 @@
+"""Each collective tried on the processes at hand: on tensors, on arrays, and its derivative."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from pdehvd.comm.group import Group
+
+_WIDTH = 4
+_CALLS = 20
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A collective, what this rank gives to it, and what must come of that.
+
+    All numbers are whole, so results are compared bit for bit.
+    """
+
+    name: str
+    own: np.ndarray
+    right: np.ndarray
+    on_tensors: Callable[[tf.Tensor], tf.Tensor]
+    on_arrays: Callable[[np.ndarray], np.ndarray]
+    linear: bool = True
+
+
+def trials(group: Group) -> list[Trial]:
+    """Return a trial of each collective but sums, which are tried by type and size."""
+    rank, size = group.rank, group.size
+    ones, counts = [1] * size, [place % 2 + 1 for place in range(size)]
+    rows = np.arange((size + 1) * _WIDTH).reshape(-1, _WIDTH)
+    given = [rows + 1000.0 * place for place in range(size)]
+    own, last = given[rank], given[-1]
+    beyond = np.zeros(_WIDTH)
+    below = given[rank - 1][1] if rank else beyond
+    above = given[rank + 1][0] if rank < size - 1 else beyond
+    return [
+        Trial(
+            "maximum",
+            own,
+            last,
+            lambda x: group.maximum([x], "doctor.maximum")[0],
+            lambda x: group.maximum_numpy(x, "doctor.maximum"),
+            linear=False,
+        ),
+        Trial(
+            "gather",
+            own[: counts[rank]],
+            np.concatenate([each[:count] for each, count in zip(given, counts, strict=True)]),
+            lambda x: group.gather(x, counts, "doctor.gather"),
+            lambda x: group.gather_numpy(x, "doctor.gather"),
+        ),
+        Trial(
+            "reduce-scatter",
+            own[:size],
+            np.sum(given, axis=0)[rank : rank + 1],
+            lambda x: group.reduce_scatter(x, ones, "doctor.scatter"),
+            lambda x: group.reduce_scatter_numpy(
+                x.reshape(-1), [_WIDTH] * size, "doctor.scatter"
+            ).reshape(1, _WIDTH),
+        ),
+        Trial(
+            "alltoall",
+            own[:size],
+            np.stack([each[rank] for each in given]),
+            lambda x: group.alltoall(x, ones, ones, "doctor.alltoall"),
+            lambda x: group.alltoall_numpy(x, ones, ones, "doctor.alltoall"),
+        ),
+        Trial(
+            "exchange",
+            own[:2],
+            np.stack([below, above]),
+            lambda x: group.exchange(x, "doctor.exchange"),
+            lambda x: group.exchange_numpy(x, "doctor.exchange"),
+        ),
+        Trial(
+            "broadcast",
+            own,
+            last,
+            lambda x: group.broadcast(x, size - 1, "doctor.broadcast"),
+            lambda x: group.broadcast_numpy(x, size - 1, "doctor.broadcast"),
+        ),
+    ]
+
+
+def try_all(group: Group) -> list[dict[str, Any]]:
+    """Return name, seconds, and what is wrong on any rank, of each collective; all ranks call it.
+
+    `tensors` and `arrays` say whether results are wrong there, `derivative` whether that is.
+    """
+    return [_tried(group, trial) for trial in trials(group)]
+
+
+def _tried(group: Group, trial: Trial) -> dict[str, Any]:
+    import tensorflow as tf
+
+    @tf.function(jit_compile=group.compiles, autograph=False)
+    def whole(own: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(own)
+            result = trial.on_tensors(own)
+            loss = tf.reduce_sum(result * trial.right)
+        return result, tape.gradient(loss, own)
+
+    alone = tf.function(trial.on_tensors, jit_compile=group.compiles, autograph=False)
+    result, gradient = (tensor.numpy() for tensor in whole(trial.own))
+    # The adjoint moves a linear collective from one side of a product to the other.
+    products = np.array([(result * trial.right).sum(), (trial.own * gradient).sum()])
+    forward, backward = group.sum_numpy(products, f"doctor.{trial.name}")
+    arrays = trial.on_arrays(trial.own)
+    wrong = np.array(
+        [
+            not np.array_equal(result, trial.right),
+            not np.array_equal(arrays, trial.right),
+            trial.linear and forward != backward,
+        ],
+        np.float64,
+    )
+    faults = group.maximum_numpy(wrong, f"doctor.{trial.name}.wrong")
+    kinds = ("tensors", "arrays", "derivative")
+    return {
+        "name": trial.name,
+        "seconds": _seconds(lambda: alone(trial.own).numpy()),
+        "wrong": [kind for kind, fault in zip(kinds, faults, strict=True) if fault],
+    }
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    """Return the median time of a call."""
+    call()
+    times = []
+    for _ in range(_CALLS):
+        before = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - before)
+    return float(np.median(times))
