@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Board:
-    """A file that its process overwrites with a short text; gone as soon as nobody has it open."""
+    """A file that its process overwrites with a short text; deleted once no process has it open."""
 
     def __init__(self, path: Path, file: int) -> None:
         self.path, self._file = path, file

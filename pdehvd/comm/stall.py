@@ -1,4 +1,4 @@
-"""Who stalls: what ranks have begun on each line of the grid, and who has not come to what."""
+"""Who stalls: what ranks have begun on each line of the grid, and who is missing in what."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def _sentence(
     what = " or ".join(names[:_SHOWN])
     text = (
         f"line {first.line} ({_ranks(members)}): {_ranks(ahead)} {_verb(ahead, 'waits', 'wait')} "
-        f"in {what}, the {_ordinal(first.total)} collective there, to which {_ranks(behind)} "
-        f"{_verb(behind, 'has', 'have')} not come"
+        f"in {what}, the {_ordinal(first.total)} collective there, in which {_ranks(behind)} "
+        f"{_verb(behind, 'is', 'are')} missing"
     )
     unknown = [rank for rank in members if rank not in known]
     return f"{text}; {_ranks(unknown)}: on another machine" if unknown else text

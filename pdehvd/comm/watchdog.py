@@ -58,8 +58,8 @@ class Watchdog:
 
     A thread of its own counts; time in which the process was suspended does not count, so a job
     that a scheduler has put to sleep lives on. It writes onto a board what this rank has begun on
-    each line of the grid. Before the end it says from the boards of this machine which ranks have
-    not come to what, and prints the stacks of all, of those too that were stopped or that keep
+    each line of the grid. Before the end it prints from the boards of this machine which ranks are
+    missing in what, and prints the stacks of all, of those too that were stopped or that keep
     Python's lock. Horovod's own check for stalls works over MPI alone.
     """
 
@@ -147,7 +147,7 @@ class Watchdog:
                 self._end(waited)
 
     def _publish(self) -> None:
-        """Write onto the board what this rank has begun, as long as the run goes on.
+        """Write onto the board what this rank has begun, as long as the run continues.
 
         In a thread of its own: to look at the counts of Horovod's programs needs TensorFlow.
         """

@@ -19,7 +19,7 @@ def test_over_mpi_one_rank_of_a_grid_keeps_three_waiting(tmp_path: Path) -> None
     assert (
         "line space (ranks 0 and 1): rank 0 waits in exchange, the 4th collective there, " in output
     )
-    assert "to which rank 1 has not come" in output
+    assert "in which rank 1 is missing" in output
     assert "line data (ranks 1 and 3): rank 3 waits in sum, the 4th collective there, " in output
     assert "\nrank 1 keeps the others waiting" in output
     assert "in main" in output
@@ -31,5 +31,5 @@ def test_over_gloo_a_rank_that_sleeps_is_named(capfd: pytest.CaptureFixture[str]
     assert code != 0
     output = capfd.readouterr().err
     assert "line all (ranks 0 and 1): rank 1 waits in alltoall.halo, the " in output
-    assert "to which rank 0 has not come" in output
+    assert "in which rank 0 is missing" in output
     assert "\nrank 0 keeps the others waiting" in output

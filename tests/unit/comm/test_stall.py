@@ -20,8 +20,7 @@ def test_the_rank_that_has_not_come_is_named_with_line_and_collective():
         1: [on("all", (0, 1, 2, 3), sum=5), on("space", (0, 1), exchange=20)],
     }
     assert explain(progress) == [
-        f"{SPACE}: rank 0 waits in exchange, the 21st collective there, to which rank 1 has not "
-        "come",
+        f"{SPACE}: rank 0 waits in exchange, the 21st collective there, in which rank 1 is missing",
         "rank 1 keeps the others waiting",
     ]
 
@@ -45,7 +44,7 @@ def test_several_ranks_other_machines_and_a_stopped_rank_that_lags():
     progress |= {rank: [on("all", members, **{"sum.a": 100, "gather.b": 3})] for rank in (2, 3)}
     assert explain(progress) == [
         "line all (ranks 0, 1, 2, 3, 4 and 5): ranks 0 and 1 wait in sum.a or gather.b, the "
-        "116th collective there, to which ranks 2 and 3 have not come; ranks 4 and 5: on another "
+        "116th collective there, in which ranks 2 and 3 are missing; ranks 4 and 5: on another "
         "machine",
         "ranks 2 and 3 keep the others waiting",
     ]
