@@ -15,6 +15,7 @@ from pdehvd.errors import ConfigError, Path, within
 from pdehvd.numerics.derivatives import partial_of
 from pdehvd.numerics.expressions import parse_number
 from pdehvd.problems.block import Language, Source, Term
+from pdehvd.problems.finite_values import finite_nowhere
 from pdehvd.problems.geometry import Domain
 from pdehvd.problems.measured import Measured
 from pdehvd.problems.regions import Region
@@ -110,6 +111,7 @@ class ConditionSpec(Spec):
         imposed = self.impose(site)
         for place, residual in zip(imposed.places, imposed.residuals, strict=True):
             _check_trained(residual, place, site)
+            _check_finite(residual, imposed.source, place, site)
         return imposed.source, Term(f"{self.section}/{name}", tuple(imposed.residuals))
 
 
@@ -127,6 +129,18 @@ def _check_trained(residual: sympy.Expr, place: Path, site: Site) -> None:
         (*site.path, *place),
         "two sides that differ" if residual == 0 else fields,
     )
+
+
+def _check_finite(residual: sympy.Expr, source: Source, place: Path, site: Site) -> None:
+    """Raise `ConfigError` at a residual without a finite value on a part of its region."""
+    found = finite_nowhere(site.language, residual, source)
+    if found is not None:
+        raise ConfigError(
+            f"it has no finite value on its region, or on a part of it: {found.part} is "
+            f"{found.value:g} at {found.place}",
+            (*site.path, *place),
+            "finite values, or another region",
+        )
 
 
 def sides(

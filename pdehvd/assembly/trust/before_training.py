@@ -12,6 +12,7 @@ from pdehvd.assembly.trust.initial_guesses import first_guesses
 from pdehvd.assembly.trust.missing_conditions import missing_conditions
 from pdehvd.assembly.trust.problem_scales import Scales
 from pdehvd.assembly.trust.residual_sizes import residual_sizes, short_name
+from pdehvd.problems.finite_values import first_items, not_finite
 
 # Weight of terms that must not be given up.
 STRONG = 100.0
@@ -97,6 +98,25 @@ def ends_among_layers(scales: Scales) -> Iterator[Caution]:
         yield Caution("layers", cause, suggested_fixes.model(scales.config, layers=inner))
 
 
+def infinite_values(scales: Scales) -> Iterator[Caution]:
+    """Terms that are not finite at some of their points, whatever the fields are."""
+    problem = scales.problem
+    for block in problem.blocks:
+        for term in block.terms:
+            items = first_items(block.source)
+            every = (not_finite(problem.language, e, items) for e in term.expressions)
+            found = next((one for one in every if one is not None), None)
+            if found is not None:
+                name, share = term.name.split("/")[-1], f"{100 * found.share:.2g}%"
+                cause = (
+                    f"`{name}` is not finite at {share} of its points, such as "
+                    f"{found.place}, where {found.part} is {found.value:g}: the loss is "
+                    "not finite either"
+                )
+                advice = "Leave these points out, or write `where(...)` for the values there"
+                yield Caution("infinite_values", cause, advice=advice)
+
+
 def absolute_errors(scales: Scales) -> Iterator[Caution]:
     """References that are zero, to which no error is relative."""
     if scales.zero_references:
@@ -109,6 +129,7 @@ def absolute_errors(scales: Scales) -> Iterator[Caution]:
 
 
 _RULES: tuple[Callable[[Scales], Iterator[Caution]], ...] = (
+    infinite_values,
     contradictions,
     missing_conditions,
     residual_sizes,

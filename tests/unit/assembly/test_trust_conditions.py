@@ -2,6 +2,7 @@
 
 import pytest
 
+from pdehvd.errors import ConfigError
 from tests.support.warnings_before import config_of, warnings_of
 
 PLATE = """
@@ -225,3 +226,36 @@ def test_small_values_of_a_small_field_do_contradict():
     conditions = "{all: {on: boundary, equal: {u: 0}}, left: {on: x = 0, equal: {u: 1.0e-9}}}"
     small = PLATE.replace("u_xx + u_yy", "u_xx + u_yy - 1.0e-9")
     assert "contradiction" in found(small, conditions)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "place", "told"),
+    [
+        ("{e: {on: boundary, equal: {u: 1/x}}}", "equal.u", "1/x is inf at x = 0, y = "),
+        ("{e: {on: x = 0, equal: {u_x/x: 0.5}}}", "equal.u_x/x", "1/x is inf at x = 0"),
+        ("{e: {on: y = 0, equal: {u: log(x - 5)}}}", "equal.u", "log(x - 5) is nan at x = "),
+        ("{e: {at: {x: 0, y: 1}, equal: {u: 1 - y/x^2}}}", "equal.u", " is inf at x = 0, y = 1"),
+        ("{e: {on: y = 0, equal: {u: 1/x}}}", "", ""),
+        ("{e: {on: x = 0, equal: {u: exp(-1/x)}}}", "", ""),
+        ('{e: {on: x = 0, equal: {u_x: "where(x > 0, 1/x, 3)"}}}', "", ""),
+        ("{e: {on: boundary, equal: {u: sqrt(u_x - 5)}}}", "", ""),
+    ],
+)
+def test_conditions_that_are_finite_nowhere_are_refused(conditions, place, told):
+    config = config_of(PLATE.replace("CONDITIONS", conditions))
+    if not told:
+        assert "infinite_values" not in warnings_of(config)
+        return
+    with pytest.raises(ConfigError) as caught:
+        warnings_of(config)
+    assert ".".join(map(str, caught.value.path)) == f"problem.conditions.e.{place}"
+    assert told in str(caught.value)
+
+
+def test_conditions_and_equations_that_are_not_finite_at_some_points():
+    some = "{e: {at: [{x: 0, y: 1}, {x: 1, y: 1}], equal: {u: 1/x}}}"
+    text = found(PLATE, some)["infinite_values"].text
+    assert "`e` is not finite at 50% of its points, such as x = 0, y = 1" in text
+    half = PLATE.replace("u_xx + u_yy", "u_x - sqrt(y - 1)")
+    text = found(half, "{e: {on: boundary, equal: {u: 0}}}")["infinite_values"].text
+    assert "`laplace` is not finite at 50% of its points" in text and "is nan" in text
