@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pdehvd.config.messages import expected_of
 from pdehvd.errors import ConfigError, EnvironmentFault, PdehvdError, essence
+from pdehvd.spec.findings import expected_of
 
 _LONGEST = 500
 # Names that a file holds may be of any length.

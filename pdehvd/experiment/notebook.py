@@ -15,11 +15,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from pdehvd.assembly.examine import examine_problem
 from pdehvd.config.files import TEMPORARY
-from pdehvd.config.yaml_source import write
-from pdehvd.errors import ConfigError, EnvironmentFault, PdehvdError
+from pdehvd.config.root import Config, dump
+from pdehvd.config.yaml_source import Source, write
+from pdehvd.errors import ConfigError, EnvironmentFault, PdehvdError, within
+from pdehvd.errors import Path as PathOfKeys
 from pdehvd.launch.commands import TrainCommand
+from pdehvd.numerics.tracing import as_text
 from pdehvd.results.stored_run import Run
+from pdehvd.spec import Spec
 
 _RUN = "run: "
 _ERRORS: dict[int, type[PdehvdError]] = {2: ConfigError, 3: EnvironmentFault}
@@ -33,7 +38,7 @@ _NOISE = re.compile(
 
 
 def train(
-    config: Path | str | Mapping[str, Any],
+    config: Path | str | Config | Mapping[str, Any],
     np: int = 1,
     *,
     resume: Path | str | None = None,
@@ -44,16 +49,17 @@ def train(
 ) -> Run:
     """Train on `np` processes and return the run; the same as `pdehvd train` in a shell.
 
-    `config` is a YAML file or what one would hold. `settings` override it, nested or dotted:
-    `training={"steps": 100}` is `--set training.steps=100`. Progress is printed here; interrupting
-    stops the run in order, with a checkpoint, and returns it.
+    `config` is an `Experiment`, a YAML file, or a mapping of what one would hold. `settings`
+    override it, nested or dotted: `training={"steps": 100}` is `--set training.steps=100`.
+    Progress is printed here; interrupting stops the run in order, with a checkpoint, and returns
+    it.
     Raises the `PdehvdError` whose message the run ended with.
     """
     with _config_file(config) as path:
         command = TrainCommand(
             path,
             np,
-            tuple(_flat(settings)),
+            tuple(_flat(_plain(settings))),
             tuple(map(Path, plugins)),
             None if resume is None else Path(resume),
             None if output is None else Path(output),
@@ -61,17 +67,31 @@ def train(
         words = [sys.executable, "-m", "pdehvd", *command.argv()]
         code, directory, complaint = _follow(words, quiet)
     if code not in (0, _INTERRUPTED) or directory is None:
-        raise _error(code, _in_python(complaint, path if isinstance(config, Mapping) else None))
+        written = None if isinstance(config, str | os.PathLike) else path
+        raise _error(code, _in_python(complaint, written))
     return Run(directory, plugins)
 
 
+def check(experiment: Config, np: int = 1) -> None:
+    """Raise the `ConfigError` that training on `np` processes would begin with, if any.
+
+    It names the place, such as `problem.equations.momentum`: names in expressions, conditions
+    outside the domain, data files, more processes than points.
+    """
+    source = Source("", {})
+    try:
+        examine_problem(experiment, source, np)
+    except ConfigError as error:
+        raise ConfigError(str(error).removeprefix(": ")) from error
+
+
 @contextmanager
-def _config_file(config: Path | str | Mapping[str, Any]) -> Iterator[Path]:
-    """Give the config as a file; a mapping lies in the working folder, as its data files do."""
-    if not isinstance(config, Mapping):
+def _config_file(config: Path | str | Config | Mapping[str, Any]) -> Iterator[Path]:
+    """Give the config as a file; one from Python lies in the working folder, as its data do."""
+    if isinstance(config, str | os.PathLike):
         yield Path(config)
         return
-    text = write({"name": "run", **config})
+    text = dump(config) if isinstance(config, Config) else write(_plain({"name": "run", **config}))
     here = Path.cwd()
     try:
         with tempfile.NamedTemporaryFile(
@@ -80,7 +100,7 @@ def _config_file(config: Path | str | Mapping[str, Any]) -> Iterator[Path]:
             file.write(text)
     except OSError as error:
         raise ConfigError(
-            "a config that is a mapping is written to the current folder, but "
+            "a config from Python is written to the current folder, but "
             f"{here} is not writable: {error.strerror}",
             (),
             "a YAML file, or another current folder",
@@ -89,6 +109,18 @@ def _config_file(config: Path | str | Mapping[str, Any]) -> Iterator[Path]:
         yield Path(file.name)
     finally:
         Path(file.name).unlink(missing_ok=True)
+
+
+def _plain(value: Any, path: PathOfKeys = ()) -> Any:
+    """Return specs and functions inside mappings and lists as what a file holds for them."""
+    if isinstance(value, Spec):
+        return value.plain()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, (*path, str(key))) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, (*path, index)) for index, item in enumerate(value)]
+    with within(*path):
+        return as_text(value)
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

@@ -19,6 +19,7 @@ from pdehvd.problems.coefficients_fields import (
 )
 from pdehvd.problems.coefficients_random import Draws
 from pdehvd.problems.coefficients_series import KarhunenLoeve, KarhunenLoeveSpec
+from pdehvd.problems.text import Text
 from pdehvd.spec import register
 
 __all__ = [
@@ -106,7 +107,7 @@ class FormulaSpec(CoefficientSpec):
     """An expression of the coordinates and of parameters, uniform in their intervals."""
 
     name: Literal["formula"] = "formula"
-    value: str | int | float = Field(description="such as exp(a*sin(pi*x))")
+    value: Text = Field(description="such as exp(a*sin(pi*x))")
     parameters: dict[str, Interval] = Field({}, description="name: [low, high]")
     draws: Literal["uniform", "sobol"] = Field(
         "uniform", description="independent parameters, or a scrambled Sobol sequence"

@@ -20,9 +20,9 @@ from pdehvd.problems.geometry import Domain
 from pdehvd.problems.measured import Measured
 from pdehvd.problems.regions import Region
 from pdehvd.problems.sources import RegionSource
+from pdehvd.problems.text import Text
 from pdehvd.spec import Spec
 
-Text = str | int | float
 Row = dict[str, Text]
 
 

@@ -8,8 +8,9 @@ import numpy as np
 from pydantic import Field
 
 from pdehvd.errors import ConfigError
-from pdehvd.problems.condition import ConditionSpec, Imposed, Row, Site, Text, points_at, sides
+from pdehvd.problems.condition import ConditionSpec, Imposed, Row, Site, points_at, sides
 from pdehvd.problems.sources import GivenSource
+from pdehvd.problems.text import Entries
 
 
 class AtPoints(ConditionSpec):
@@ -19,7 +20,7 @@ class AtPoints(ConditionSpec):
     needs_equal = True
 
     at: Row | list[Row] = Field(description="points, by coordinate")
-    equal: dict[str, Text] | Text = Field(description="left side: right side, expressions")
+    equal: Entries = Field(description="left side: right side, expressions")
 
     def impose(self, site: Site) -> Imposed:
         x = points_at(self.at, site, site.domain.names)

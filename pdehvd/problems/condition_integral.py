@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import sympy
@@ -12,8 +12,9 @@ from pdehvd.errors import ConfigError, nearest, within
 from pdehvd.numerics.compiling import compile_numpy
 from pdehvd.numerics.derivatives import internal
 from pdehvd.numerics.expressions import symbol
-from pdehvd.problems.condition import ConditionSpec, Imposed, Row, Site, Text, points_at
+from pdehvd.problems.condition import ConditionSpec, Imposed, Row, Site, points_at
 from pdehvd.problems.integrals import IntegralSource, integral_source
+from pdehvd.problems.text import Entries, FromFunction
 
 PLACES = 16  # where a coordinate is left open and the file gives no number of points
 _NOTHING = 1e-6  # relative to the largest value that an integral shall have
@@ -29,12 +30,12 @@ class Integral(ConditionSpec):
     }
     needs_equal = True
 
-    integral: str = Field(description="the integrand")
+    integral: Annotated[str, FromFunction] = Field(description="the integrand")
     over: str | list[str] | None = Field(
         None, description="the coordinates of the integral; all by default"
     )
     at: Row | list[Row] | None = Field(None, description="places of the other coordinates")
-    equal: dict[str, Text] | Text = Field(description="the value, an expression")
+    equal: Entries = Field(description="the value, an expression")
     points: int | None = Field(
         None, ge=1, description="number of places of the coordinate that is left open"
     )

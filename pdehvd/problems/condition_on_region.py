@@ -8,8 +8,9 @@ from pydantic import Field
 
 from pdehvd.errors import ConfigError, within
 from pdehvd.numerics.derivatives import normal_names
-from pdehvd.problems.condition import ConditionSpec, Imposed, Site, Text, sides
+from pdehvd.problems.condition import ConditionSpec, Imposed, Site, sides
 from pdehvd.problems.regions import Region
+from pdehvd.problems.text import Entries
 
 
 class OnRegion(ConditionSpec):
@@ -21,7 +22,7 @@ class OnRegion(ConditionSpec):
     on: str | list[str] = Field(
         description="regions: 'x = -1', 'boundary', 't = 0', a named boundary"
     )
-    equal: dict[str, Text] | Text = Field(description="left side: right side, expressions")
+    equal: Entries = Field(description="left side: right side, expressions")
     points: int | None = Field(
         None, ge=1, description="number of points, instead of a share of sampling.conditions"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -12,6 +12,7 @@ from pdehvd.numerics.derivatives import internal
 from pdehvd.numerics.expressions import symbol
 from pdehvd.problems.condition import ConditionSpec, Imposed, Site
 from pdehvd.problems.periodic import join_faces
+from pdehvd.problems.text import FromFunction
 
 
 class Periodic(ConditionSpec):
@@ -22,7 +23,7 @@ class Periodic(ConditionSpec):
     }
 
     periodic: str = Field(description="the coordinate whose two faces are joined")
-    of: list[str] | None = Field(
+    of: list[Annotated[str, FromFunction]] | None = Field(
         None, description="what is equal on both faces; the fields by default"
     )
     points: int | None = Field(

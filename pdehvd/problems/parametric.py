@@ -23,9 +23,8 @@ from pdehvd.problems.family import (
     ParametricProblem,
 )
 from pdehvd.problems.samples import SampleSet, SamplesSpec
+from pdehvd.problems.text import Text
 from pdehvd.spec import Section, Spec, register
-
-Text = str | int | float
 
 
 class FluxSpec(Spec):

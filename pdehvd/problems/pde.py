@@ -14,7 +14,7 @@ from pdehvd.errors import ConfigError, nearest, within
 from pdehvd.numerics.derivatives import Partial, check_names, partial_of
 from pdehvd.numerics.expressions import parse_number
 from pdehvd.problems.block import Block, Language, Term, make_block
-from pdehvd.problems.condition import Site, Text
+from pdehvd.problems.condition import Site
 from pdehvd.problems.conditions import Condition
 from pdehvd.problems.coordinates import differentiated_by, parameter_notes, partials_in
 from pdehvd.problems.geometry import Domain, build_domain
@@ -23,6 +23,7 @@ from pdehvd.problems.regions import Region
 from pdehvd.problems.sampling import Rad, Sampler, SamplingSpec
 from pdehvd.problems.shapes import GeometrySpec
 from pdehvd.problems.sources import RegionSource
+from pdehvd.problems.text import Text
 from pdehvd.problems.time_doubts import TimeDoubts
 from pdehvd.problems.unknowns import Unknown, UnknownSpec, build_unknowns, check_used
 from pdehvd.spec import Section, Spec, register

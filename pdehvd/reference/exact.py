@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import sympy
@@ -11,6 +11,7 @@ from pydantic import Field
 
 from pdehvd.errors import ConfigError, nearest, within
 from pdehvd.numerics.expressions import compile_numpy, parse, symbol
+from pdehvd.problems.text import FromFunction
 from pdehvd.reference.base import Number, Reference, ReferenceSpec
 from pdehvd.spec import register
 
@@ -42,7 +43,7 @@ class ExactReference(Reference):
 class Exact(ReferenceSpec, extra="allow"):
     """Closed forms: `{name: exact, u: x*cos(t)}`, one for each field that is known."""
 
-    __pydantic_extra__: dict[str, Number]
+    __pydantic_extra__: dict[str, Annotated[Number, FromFunction]]
 
     name: Literal["exact"] = "exact"
     up_to_constant: list[str] = Field([], description="Fields known up to a constant.")

@@ -84,6 +84,15 @@ class Run:
             warnings.warn(said, OutsideDomainWarning, stacklevel=2)
         return values
 
+    def evaluate(self) -> dict[str, Any]:
+        """Measure the run as `pdehvd evaluate` does: errors by field, and residuals by term.
+
+        The numbers are also written to `evaluation.json` in its directory.
+        """
+        from pdehvd.results.evaluate import evaluate
+
+        return evaluate(self.trained)
+
     def plot(self) -> dict[str, Any]:
         """Show the pictures in a notebook and return them as matplotlib figures by name."""
         from pdehvd.results.plots import figures, png

@@ -16,11 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pdehvd import spec
 from pdehvd.config.root import Config, dump, load_config, prepare, root_model
 from pdehvd.config.yaml_source import parse_source, write
 from pdehvd.errors import ConfigError
-from pdehvd.spec import Section, Spec, register, registered
+from pdehvd.spec import Section, Spec, register, registered, registry
 from pdehvd.training.callback import Callback, CallbackSpec
 
 prepare()
@@ -73,7 +72,8 @@ class Bell(CallbackSpec):
 def built() -> Iterator[None]:
     """Build the specs again from what is registered: other tests have stand-ins for it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spec, "_sections", {n: dict(own) for n, own in spec._sections.items()})
+        sections = {n: dict(own) for n, own in registry._sections.items()}
+        patch.setattr(registry, "_sections", sections)
         register("callback")(Bell)
         root_model()
         yield

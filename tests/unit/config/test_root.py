@@ -8,11 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal
 import pytest
 from pydantic import Field, model_validator
 
-from pdehvd import spec as registry
 from pdehvd.config import root as module
 from pdehvd.config.root import dump, load_config
 from pdehvd.errors import ConfigError
-from pdehvd.spec import DataFile, Section, Spec, register
+from pdehvd.spec import DataFile, Section, Spec, register, registry
 
 Text = str | int | float
 

@@ -30,8 +30,8 @@ def patched():
         register_builtin()
         for kind in ("points", "grid"):
             kind_registry.kind_named(kind)
-        sections = {name: dict(specs) for name, specs in spec._sections.items()}
-        patch.setattr(spec, "_sections", sections)
+        sections = {name: dict(specs) for name, specs in spec.registry._sections.items()}
+        patch.setattr(spec.registry, "_sections", sections)
         patch.setattr(kind_registry, "_kinds", dict(kind_registry._kinds))
         patch.setattr(process_setup, "configure_threads", lambda *_: 1)
         for name in list(os.environ):

@@ -5,9 +5,9 @@ import math
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from pdehvd.comm.group import Solo
+from pdehvd.errors import ConfigError
 from pdehvd.objectives.protocols import Point
 from pdehvd.optimizers.base import StalledError
 from pdehvd.optimizers.quasi_newton import BFGS, LBFGS, DenseSpec, QuasiNewtonSpec, SSBroyden
@@ -271,5 +271,5 @@ def test_what_a_method_needs_is_told():
 
 @pytest.mark.parametrize("wrong", [{"memory": 0}, {"memory": -1}, {"pairs": 3}])
 def test_what_cannot_work_is_refused(wrong):
-    with pytest.raises(ValidationError):
+    with pytest.raises(ConfigError):
         LBFGS(**wrong)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
+from pdehvd.errors import ConfigError
 from pdehvd.problems.coefficients import GaussianFieldSpec, TwoPhaseSpec
 
 BOUNDS = ((-1.0, 2.0), (0.0, 0.3), (1.0, 2.0))
@@ -106,5 +106,5 @@ def test_each_node_is_of_the_first_phase_with_the_given_probability(boundary):
 
 
 def test_smoothness_goes_with_matern_only():
-    with pytest.raises(ValidationError, match="smoothness: 'smoothness' does not go with squared"):
+    with pytest.raises(ConfigError, match="smoothness: 'smoothness' does not go with squared"):
         GaussianFieldSpec(spectrum="squared_exponential", smoothness=1)

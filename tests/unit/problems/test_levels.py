@@ -3,7 +3,6 @@
 import math
 
 import pytest
-from pydantic import ValidationError
 
 from pdehvd.errors import ConfigError
 from pdehvd.problems.levels import LevelsSpec, constant, visited
@@ -52,5 +51,5 @@ def test_levels_that_do_not_fit_are_refused(keys, path):
 
 
 def test_a_share_is_a_number():
-    with pytest.raises(ValidationError, match="finite number"):
+    with pytest.raises(ConfigError, match="finite number"):
         LevelsSpec(resolutions=(32, 64), shares=(1, math.nan))

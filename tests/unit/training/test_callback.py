@@ -78,8 +78,8 @@ class RecorderSpec(CallbackSpec):
 def recorder(monkeypatch: pytest.MonkeyPatch) -> None:
     """Register it for one test, in a process where TensorFlow already runs."""
     register_builtin()
-    sections = {name: dict(specs) for name, specs in spec._sections.items()}
-    monkeypatch.setattr(spec, "_sections", sections)
+    sections = {name: dict(specs) for name, specs in spec.registry._sections.items()}
+    monkeypatch.setattr(spec.registry, "_sections", sections)
     monkeypatch.setattr(process_setup, "configure_threads", lambda *_: 1)
     register("callback")(RecorderSpec)
     MOMENTS.clear()
@@ -152,7 +152,7 @@ def test_without_a_plug_in_there_is_no_callback(
     given: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
 ) -> None:
     register_builtin()
-    monkeypatch.setattr(spec, "_sections", {**spec._sections, "callback": {}})
+    monkeypatch.setattr(spec.registry, "_sections", {**spec.registry._sections, "callback": {}})
     file = tmp_path / "decay.yaml"
     file.write_text(CONFIG.replace("[recorder]", f"[{given}]"))
     assert cli.main(["check", str(file)]) == 2

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from pdehvd.errors import Path
-from pdehvd.spec import Section, registered
+from pdehvd.spec.registry import Section, entries
 
 
 def valid_keys(
@@ -49,7 +49,7 @@ def _alternatives(kinds: Iterable[Any], value: Any) -> list[Any]:
         origin, arguments = get_origin(kind), get_args(kind)
         if origin is Annotated:
             sections = [mark.name for mark in arguments[1:] if isinstance(mark, Section)]
-            inner = [spec for name in sections for spec in registered(name).values()]
+            inner = [spec for name in sections for spec in entries(name).values()]
             result += _alternatives(inner if sections else arguments[:1], value)
         elif origin in (Union, types.UnionType):
             result += _alternatives(arguments, value)

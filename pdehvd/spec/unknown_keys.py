@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pdehvd.config.keys import valid_keys
 from pdehvd.errors import ConfigError, Path, nearest, same
+from pdehvd.spec.keys import valid_keys
 
 
 def unknown_key(path: Path, model: type[BaseModel], data: Any, keys: Sequence[str]) -> ConfigError:
@@ -62,7 +62,7 @@ def _with(data: Any, path: Path, value: Any) -> Any:
     """Return a copy of the data with another value at the path."""
     if not path:
         return value
-    if isinstance(data, list):
+    if isinstance(data, list | tuple):
         return [
             _with(item, path[1:], value) if index == path[0] else item
             for index, item in enumerate(data)

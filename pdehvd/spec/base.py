@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import reduce
-from operator import or_
-from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    GetCoreSchemaHandler,
-    ValidationInfo,
-    model_validator,
-)
-from pydantic.fields import FieldInfo
-from pydantic_core import CoreSchema, to_jsonable_python
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import to_jsonable_python
 
-from pdehvd.errors import ConfigError, nearest
+from pdehvd.errors import ConfigError
 from pdehvd.errors import Path as PathOfKeys
+from pdehvd.spec import registry
+from pdehvd.spec.findings import found, joined
 
 
 class Spec(BaseModel):
@@ -35,6 +24,20 @@ class Spec(BaseModel):
     # What a problem, a model, a sampling or a reference is for: networks of coordinates ("points")
     # or networks that map fields on a grid ("grid").
     kind: ClassVar[str] = "points"
+
+    def __init__(self, /, **data: object) -> None:
+        """Make a spec in Python. Raises `ConfigError` with the path that a file would have."""
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            section = registry.section_of(type(self))
+            prefix = (section,) if section else ()
+            mistakes = found(error, data, type(self))
+            # What pydantic says of it is in these words.
+            raise joined([one.within(*prefix) for one in mistakes]) from None
+
+    # A section of a file is validated with its folder, and not by a call from inside.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     @model_validator(mode="before")
     @classmethod
@@ -111,17 +114,13 @@ def _plain(value: Any) -> Any:
 
 
 SpecClass = TypeVar("SpecClass", bound=type[Spec])
-_sections: dict[str, dict[str, type[Spec]]] = {}
-# Of a name that is quoted in a message.
-_LONGEST = 60
 
 
 def register(section: str) -> Callable[[SpecClass], SpecClass]:
     """Register a spec under its `name` (a `Literal` field with a default) in a YAML section."""
 
     def add(spec: SpecClass) -> SpecClass:
-        fields: dict[str, FieldInfo] = spec.model_fields  # type: ignore[call-overload]
-        _sections.setdefault(section, {})[fields["name"].default] = spec
+        registry.enter(section, spec)
         return spec
 
     return add
@@ -129,89 +128,5 @@ def register(section: str) -> Callable[[SpecClass], SpecClass]:
 
 def registered(section: str) -> dict[str, type[Spec]]:
     """Return the specs that a section may name, by name."""
-    return dict(_sections.get(section, {}))
-
-
-def _named(section: str) -> Callable[[Any], Any]:
-    """Let a bare string stand for `{name: string}` and check the name before the rest."""
-
-    def check(value: Any) -> Any:
-        if isinstance(value, str):
-            value = {"name": value}
-        if not isinstance(value, dict):
-            return value
-        names, given = sorted(registered(section)), value.get("name")
-        # A list or a mapping in its place could not even be looked up.
-        if not isinstance(given, str) or given not in names:
-            shown = str(given)[:_LONGEST]
-            raise ConfigError(
-                f"unknown {section} '{shown}'" if "name" in value else f"the {section} has no name",
-                ("name",) if "name" in value else (),
-                "one of " + ", ".join(names) if names else "a name that a plug-in registers",
-                nearest(shown, names),
-            )
-        return value
-
-    return check
-
-
-def section_type(section: str) -> Any:
-    """Return the type of a section: the discriminated union of its registered specs."""
-    specs = tuple(registered(section).values())
-    # What only plug-ins register has no names before: the check below refuses all.
-    union: Any = reduce(or_, specs) if specs else dict[str, Any]
-    if len(specs) > 1:
-        union = Annotated[union, Field(discriminator="name")]
-    return Annotated[union, BeforeValidator(_named(section))]
-
-
-class Section:
-    """Marks a field as a section, `Annotated[Spec, Section("model")]`, resolved when first used."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return handler.generate_schema(section_type(self.name))
-
-
-class DataPath(str):
-    """The absolute path of a file that a config names."""
-
-    __slots__ = ()
-
-
-def _resolved(path: str, info: ValidationInfo) -> DataPath:
-    """Make a path absolute: relative ones start from the folder of the config file."""
-    context = info.context or {}
-    try:
-        given = Path(context.get("folder", ".")) / Path(path).expanduser()
-    except RuntimeError as error:
-        raise ValueError(f"'{path}': the home directory of ~ is unknown") from error
-    try:
-        full = given.resolve()
-    except (RuntimeError, OSError) as error:
-        raise ValueError(f"'{path}' is a link that leads back to itself") from error
-    return DataPath(context.get("copies", {}).get(path, full))
-
-
-DataFile = Annotated[str, AfterValidator(_resolved)]
-"""A file named in a config, relative to it; validation gets `context={"folder": ...}`.
-
-`copies` in the context says, by the path in the config, what stands for a file there.
-"""
-
-
-def data_files(value: Any, path: PathOfKeys = ()) -> Iterator[tuple[PathOfKeys, DataPath]]:
-    """Yield the files that a spec names, each with its path in the YAML file."""
-    if isinstance(value, DataPath):
-        yield path, value
-    elif isinstance(value, Spec):
-        for name, field in type(value).model_fields.items():
-            yield from data_files(getattr(value, name), (*path, field.alias or name))
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from data_files(item, (*path, key))
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from data_files(item, (*path, index))
+    found = registry.entries(section)
+    return {name: spec for name, spec in found.items() if issubclass(spec, Spec)}
