@@ -15,13 +15,27 @@ _ALIKE = 0.63
 
 
 class PdehvdError(Exception):
-    """A failure that a person can act on; `exit_code` is what the shell sees."""
+    """A failure that a person can act on; `exit_code` is what the shell sees.
+
+    >>> PdehvdError("the disk is full").exit_code
+    1
+    """
 
     exit_code = 1
 
 
 class ConfigError(PdehvdError, ValueError):
-    """Bad input: names the YAML path, what was expected and the nearest valid name."""
+    """Bad input: names the YAML path, what was expected and the nearest valid name.
+
+    Arguments:
+        message: what is wrong
+        path: the keys that lead to it, from the root or from the section
+        expected: what would be right
+        nearest: the name that was most likely meant
+
+    >>> print(ConfigError("got 3", ("width",), "an even number").within("model"))
+    model.width: got 3; expected an even number
+    """
 
     exit_code = 2
 
@@ -35,7 +49,11 @@ class ConfigError(PdehvdError, ValueError):
         self.nearest = nearest
 
     def within(self, *prefix: str | int) -> ConfigError:
-        """Return the same error with `prefix` in front of its path."""
+        """Return the same error with `prefix` in front of its path.
+
+        Arguments:
+            prefix: keys
+        """
         return ConfigError(self.message, (*prefix, *self.path), self.expected, self.nearest)
 
     def __str__(self) -> str:
@@ -59,7 +77,13 @@ def within(*prefix: str | int) -> Iterator[None]:
 
 
 class EnvironmentFault(PdehvdError):  # noqa: N818 - OSError has the other name
-    """Something that the machine lacks: MPI, a compiler, disk space, cores."""
+    """Something that the machine lacks: MPI, a compiler, disk space, cores.
+
+    >>> raise EnvironmentFault("there is no compiler")
+    Traceback (most recent call last):
+        ...
+    pdehvd.errors.EnvironmentFault: there is no compiler
+    """
 
     exit_code = 3
 
@@ -69,7 +93,12 @@ class DisagreementError(PdehvdError):
 
 
 class OutsideDomainWarning(UserWarning):
-    """Values were requested at points where the network has not been trained."""
+    """Values were requested at points where the network has not been trained.
+
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", OutsideDomainWarning)  # now an exception
+    """
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

@@ -179,6 +179,14 @@ def load_plugins(*files: Path | str) -> None:
     """Register what plug-in files add, so that their specs can be part of an `Experiment`.
 
     `train` and `Run` are given the same files, as `plugins`. Raises `ConfigError`.
+
+    Arguments:
+        files: paths of Python files
+
+    >>> load_plugins("docs/examples/gated_network.py")
+    >>> from pdehvd.spec import registered
+    >>> registered("model")["gated"](width=8).depth
+    3
     """
     prepare(files)
     root_model()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 _CODE = re.compile(r"(`[^`\n]+`)")
@@ -18,9 +19,33 @@ def escaped(line: str) -> str:
     )
 
 
+def rendered(lines: Iterable[str]) -> list[str]:
+    """Return a docstring as reStructuredText: examples stay, and arguments become a list."""
+    result: list[str] = []
+    example = False
+    margin: int | None = None
+    for line in lines:
+        text = line.strip()
+        depth = len(line) - len(line.lstrip())
+        example = bool(text) and (example or text.startswith(">>>"))
+        if text == "Arguments:":
+            margin = depth
+            result += ["**Arguments**", ""]
+        elif example or not text:
+            margin = None if not text else margin
+            result.append(text if not example else line)
+        elif margin is not None:
+            name, colon, meaning = text.partition(": ")
+            first = bool(colon) and depth == margin + 4
+            result.append(f"* ``{name}``: {escaped(meaning)}" if first else f"  {escaped(text)}")
+        else:
+            # Indentation would be a quotation.
+            result.append(escaped(text))
+    return result
+
+
 def _process(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    # Indentation would be a quotation.
-    lines[:] = [escaped(line.strip()) for line in lines]
+    lines[:] = rendered(lines)
 
 
 def _signature(app: Any, what: str, name: str, thing: Any, *_: Any) -> tuple[str, str] | None:

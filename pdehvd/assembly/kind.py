@@ -61,20 +61,38 @@ class Kind(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
     bucketed: ClassVar[bool] = False
 
     def fits(self, section: str, spec: type[Spec]) -> bool:
-        """Return whether a section (sampling, model, reference) may name this spec."""
+        """Return whether a section (sampling, model, reference) may name this spec.
+
+        Arguments:
+            section: its key
+            spec: a class
+        """
         return spec.kind == self.name
 
     def check(self, config: Config) -> None:
-        """Raise `ConfigError` where sections of a config contradict this kind."""
+        """Raise `ConfigError` where sections of a config contradict this kind.
+
+        Arguments:
+            config: the whole config
+        """
 
     @abstractmethod
     def build_problem(self, config: Config, factor: int) -> ProblemT:
-        """Return the problem with `factor` times as many items (weak scaling)."""
+        """Return the problem with `factor` times as many items (weak scaling).
+
+        Arguments:
+            config: the whole config
+            factor: how many times the items of the config; 1 unless scaling is weak
+        """
 
     def chunks(self, config: Config, items: int) -> int:
         """Return into how many chunks an exact aggregation cuts a batch.
 
         Raises `ConfigError` where it cannot; here for a kind whose objective has no chunks.
+
+        Arguments:
+            config: the whole config
+            items: the global number of items in a batch
         """
         raise ConfigError(
             f"'{config.aggregation.name}' works on chunks, which {self.networks} do not support",
@@ -84,27 +102,58 @@ class Kind(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
 
     @abstractmethod
     def build_objective(self, config: Config, problem: ProblemT, group: Group) -> ObjectiveT:
-        """Return the objective of a problem with the config's model and aggregation."""
+        """Return the objective of a problem with the config's model and aggregation.
+
+        Arguments:
+            config: the whole config
+            problem: what `build_problem` has returned
+            group: the processes
+        """
 
     def check_memory(self, config: Config, objective: ObjectiveT) -> None:
-        """Raise `ConfigError` where a step of a machine's processes needs more than it has."""
+        """Raise `ConfigError` where a step of a machine's processes needs more than it has.
+
+        Arguments:
+            config: the whole config
+            objective: what `build_objective` has returned
+        """
 
     def build_reference(self, config: Config, problem: ProblemT) -> ReferenceT | None:
-        """Return the reference solution, or None. A `ConfigError` is within problem.reference."""
+        """Return the reference solution, or None. A `ConfigError` is within problem.reference.
+
+        Arguments:
+            config: the whole config
+            problem: what `build_problem` has returned
+        """
         return None
 
     def evaluator(
         self, objective: ObjectiveT, reference: ReferenceT
     ) -> Evaluator[ReferenceT] | None:
-        """Return what measures the distance to the reference while a run trains."""
+        """Return what measures the distance to the reference while a run trains.
+
+        Arguments:
+            objective: what `build_objective` has returned
+            reference: what `build_reference` has returned
+        """
         return None
 
     @abstractmethod
     def cost(self, config: Config, objective: ObjectiveT, processes: int) -> Cost:
-        """Return estimates of what a step costs; they need not build anything."""
+        """Return estimates of what a step costs; they need not build anything.
+
+        Arguments:
+            config: the whole config
+            objective: what `build_objective` has returned
+            processes: their number
+        """
 
     def domain_picture(self, problem: ProblemT) -> Figure:
-        """Return a picture of the domain and its conditions. Raises `ConfigError` without one."""
+        """Return a picture of the domain and its conditions. Raises `ConfigError` without one.
+
+        Arguments:
+            problem: what `build_problem` has returned
+        """
         raise ConfigError(
             f"the domain can be drawn for problems at points only, not for {self.networks}",
             (),
@@ -114,14 +163,26 @@ class Kind(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
     def judge(
         self, config: Config, objective: ObjectiveT, reference: ReferenceT | None
     ) -> Judge[ObjectiveT]:
-        """Return what warns where an answer may be wrong; by default it never warns."""
+        """Return what warns where an answer may be wrong; by default it never warns.
+
+        Arguments:
+            config: the whole config
+            objective: what `build_objective` has returned
+            reference: the same as for `evaluator`, or None
+        """
         return Judge()
 
     @abstractmethod
     def open(
         self, directory: Path, config: Config, which: str
     ) -> TrainedRun[ProblemT, ObjectiveT, ReferenceT]:
-        """Return the run in a directory at its checkpoint `which`. Raises `ConfigError`."""
+        """Return the run in a directory at its checkpoint `which`. Raises `ConfigError`.
+
+        Arguments:
+            directory: of the run
+            config: the one in it
+            which: `latest`, `best` or the name of a checkpoint
+        """
 
 
 # A config names its kind, so which classes belong together is not known before it is read.

@@ -17,7 +17,11 @@ KindClass = TypeVar("KindClass", bound=type[AnyKind])
 
 
 def register_kind(name: str) -> Callable[[KindClass], KindClass]:
-    """Register a kind under the name that specs give as their `kind`; the last one counts."""
+    """Register a kind under the name that specs give as their `kind`; the last one counts.
+
+    Arguments:
+        name: the `kind` of specs
+    """
 
     def add(kind: KindClass) -> KindClass:
         kind.name = name

@@ -114,6 +114,10 @@ class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
 
         `outside` says what to do outside the domain: "warn", "nan" or "error".
         Raises `ConfigError` for what the network cannot take.
+
+        Arguments:
+            given: what `Run.predict` was given: points [N, D], or inputs [B, *n]
+            outside: what holds outside the domain: "warn", "nan" or "error"
         """
 
     def evaluate(self, count: int) -> dict[str, Any]:
@@ -121,6 +125,9 @@ class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
 
         `count` is the number of points to measure at, where that can be chosen. Without a
         reference there are only the unknowns.
+
+        Arguments:
+            count: the number of points to measure at, where that can be chosen
         """
         return {"unknowns": {name: {"value": value} for name, value in self.unknowns.items()}}
 
@@ -129,7 +136,13 @@ class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
         return {}
 
     def exporter(self, format: str, resolution: int | None, time: float | None) -> Export:
-        """Return the export of the run in a format. Raises `ConfigError` if it has none."""
+        """Return the export of the run in a format. Raises `ConfigError` if it has none.
+
+        Arguments:
+            format: `vtk`, `npz`, `savedmodel`
+            resolution: nodes along each coordinate; None: a default
+            time: of the export; None: all times
+        """
         raise ConfigError(
             f"the problem {self.config.problem.name} cannot be exported",
             ("format",),
@@ -140,5 +153,10 @@ class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
         """Return the solution of the input fields in a file; see `read_fields_file`.
 
         Raises `ConfigError` where the network takes no fields, or not these.
+
+        Arguments:
+            file: with one field, NPZ, NPY or text
+            key: of the field in the file
+            range_: `low:high`, to which values are scaled
         """
         raise ConfigError("this run's network takes no input fields", (), "a parametric problem")

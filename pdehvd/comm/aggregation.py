@@ -23,6 +23,11 @@ class Aggregation(Spec):
 
     Rank r contributes g_r = sum_k w_k (local sum of term k) / (global count of term k), so the
     plain sum over r is the gradient of the global mean, however unequal the shards.
+
+    >>> from pdehvd.comm.group import Solo
+    >>> gradient, losses = tf.constant([2.0, 4.0]), tf.constant([3.0])
+    >>> [total.numpy().tolist() for total in GlobalMean().combine(Solo(), gradient, losses)]
+    [[2.0, 4.0], [3.0]]
     """
 
     # Whether ranks hold whole chunks of the batch and contribute each of them by itself.
@@ -37,7 +42,13 @@ class Aggregation(Spec):
     def combine(
         self, group: Group, gradient: tf.Tensor, losses: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the global gradient [P] and losses [T] from this rank's contributions."""
+        """Return the global gradient [P] and losses [T] from this rank's contributions.
+
+        Arguments:
+            group: the processes
+            gradient: this rank's g_r [P]
+            losses: its part of each term's loss [T]
+        """
 
     def combine_buckets(
         self, group: Group, buckets: Sequence[tf.Tensor], losses: tf.Tensor
@@ -46,7 +57,11 @@ class Aggregation(Spec):
         return self.combine(group, import_tensorflow().concat(buckets, 0), losses)
 
     def check(self, group: Group) -> None:
-        """Raise `ConfigError` where this hook cannot run on `group`."""
+        """Raise `ConfigError` where this hook cannot run on `group`.
+
+        Arguments:
+            group: the processes
+        """
 
 
 @register("aggregation")

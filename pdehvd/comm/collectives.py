@@ -34,6 +34,11 @@ class Collectives(ABC):
         """Return the rows of all ranks in rank order (allgather); rank r has `counts[r]` of them.
 
         Adjoint: `reduce_scatter`.
+
+        Arguments:
+            rows: those of this rank [n_r, ...]
+            counts: rows of each rank [R]
+            name: of the collective, the same on all ranks
         """
         rows = _checked(rows, name)
         _compare(rows, counts[self.rank], name)
@@ -83,6 +88,10 @@ class Collectives(ABC):
 
         `slabs` [2, ...] go to the lower and to the upper neighbour; what comes from beyond the
         ends is 0. It is its own adjoint, and its own inverse but for the ends.
+
+        Arguments:
+            slabs: for the lower and the upper neighbour [2, ...]
+            name: of the collective, the same on all ranks
         """
         slabs = _checked(slabs, name)
         _compare(slabs, 2, name)
@@ -96,6 +105,11 @@ class Collectives(ABC):
         """Return the tensor of rank `root`; all have one shape.
 
         Adjoint: the sum over ranks on `root`, 0 elsewhere.
+
+        Arguments:
+            tensor: of the same shape on all ranks
+            root: the rank whose tensor it is
+            name: of the collective, the same on all ranks
         """
         tensor = _checked(tensor, name)
         return _linear(

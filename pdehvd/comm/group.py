@@ -25,6 +25,13 @@ class Group(Collectives):
 
     Every process calls the same ones in the same order. Those on arrays are for set-up and
     between steps, outside of compiled programs.
+
+    >>> group = Solo()  # one process; a run on several has another
+    >>> group.shard(7)  # this rank's part of 7 points
+    (0, 7)
+    >>> [total] = group.sum([tf.constant([1.0, 2.0])], name="example")
+    >>> total.numpy().tolist()
+    [1.0, 2.0]
     """
 
     local_rank: int
@@ -79,7 +86,11 @@ class Group(Collectives):
         return part
 
     def shard(self, count: int) -> tuple[int, int]:
-        """Return this process's half-open range of `count` items."""
+        """Return this process's half-open range of `count` items.
+
+        Arguments:
+            count: the global number of items
+        """
         return shard(count, self.rank, self.size)
 
     def sum(self, tensors: Sequence[tf.Tensor], name: str) -> list[tf.Tensor]:
@@ -87,11 +98,20 @@ class Group(Collectives):
 
         What comes before a loop in a compiled program, in it and after it must depend on each
         other: nothing else keeps their order there.
+
+        Arguments:
+            tensors: any number, of the same shapes on all ranks
+            name: of the collective, the same on all ranks
         """
         return self._packed(tensors, self._flat_sum, name)
 
     def maximum(self, tensors: Sequence[tf.Tensor], name: str) -> list[tf.Tensor]:
-        """Return the elementwise maximum over ranks of each tensor."""
+        """Return the elementwise maximum over ranks of each tensor.
+
+        Arguments:
+            tensors: any number, of the same shapes on all ranks
+            name: of the collective, the same on all ranks
+        """
         return self._packed(tensors, self._flat_maximum, name)
 
     def _packed(
@@ -112,7 +132,12 @@ class Group(Collectives):
 
     @abstractmethod
     def adasum(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
-        """Return the adaptive sum of `tensor` over ranks (Maleki et al., arXiv 2006.02924)."""
+        """Return the adaptive sum of `tensor` over ranks (Maleki et al., arXiv 2006.02924).
+
+        Arguments:
+            tensor: of the same shape on all ranks
+            name: of the collective, the same on all ranks
+        """
 
     @abstractmethod
     def broadcast_bytes(self, data: bytes) -> bytes:

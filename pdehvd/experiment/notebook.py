@@ -49,11 +49,18 @@ def train(
 ) -> Run:
     """Train on `np` processes and return the run; the same as `pdehvd train` in a shell.
 
-    `config` is an `Experiment`, a YAML file, or a mapping of what one would hold. `settings`
-    override it, nested or dotted: `training={"steps": 100}` is `--set training.steps=100`.
     Progress is printed here; interrupting stops the run in order, with a checkpoint, and returns
-    it.
-    Raises the `PdehvdError` whose message the run ended with.
+    it. Raises the `PdehvdError` whose message the run ended with.
+
+    Arguments:
+        config: an `Experiment`, a YAML file, or a mapping of what one would hold
+        np: the number of processes
+        resume: the directory of a run to continue, or `latest`
+        output: the folder of the runs, by default that of the config
+        plugins: plug-in files
+        quiet: whether to print nothing
+        settings: keys that override the config, nested or dotted: `training={"steps": 100}` is
+            `--set training.steps=100`
     """
     with _config_file(config) as path:
         command = TrainCommand(
@@ -77,6 +84,18 @@ def check(experiment: Config, np: int = 1) -> None:
 
     It names the place, such as `problem.equations.momentum`: names in expressions, conditions
     outside the domain, data files, more processes than points.
+
+    Arguments:
+        experiment: what would be trained
+        np: the number of processes
+
+    >>> import pdehvd
+    >>> wrong = {"decay": "u_x + v"}
+    >>> problem = pdehvd.PDE(coordinates={"x": (0, 1)}, fields=["u"], equations=wrong)
+    >>> check(pdehvd.Experiment(problem=problem, sampling=pdehvd.Sobol(equations=64)))
+    Traceback (most recent call last):
+        ...
+    pdehvd.errors.ConfigError: problem.equations.decay: unknown name 'v' (expression, column 7)...
     """
     source = Source("", {})
     try:

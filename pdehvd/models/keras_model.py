@@ -26,6 +26,18 @@ class KerasNetwork(Network):
     of its own. `dtype` is the run's, and all layers and inputs must have it (`dtype=dtype`):
     Keras would round without a word. Weights that are not trainable keep their values, and layers
     such as dropout behave as in inference. Raises ConfigError for a model that does not fit.
+
+    Arguments:
+        model: a model, or a function without arguments that makes one
+        dtype: that of the run, such as "float64"
+        inputs: D
+
+    >>> def model():
+    ...     layers = [keras.layers.Dense(units, dtype="float64") for units in (4, 1)]
+    ...     return keras.Sequential([keras.Input((2,), dtype="float64"), *layers])
+    >>> network = KerasNetwork(model, "float64")
+    >>> network.apply(network.initial(seed=1), tf.zeros([3, 2], tf.float64)).shape  # [N, F]
+    TensorShape([3, 1])
     """
 
     def __init__(

@@ -31,7 +31,11 @@ class Parametrized(ABC):
 
     @abstractmethod
     def initial(self, seed: int) -> list[np.ndarray]:
-        """Return initial parameters in the order of `layout`; they depend on `seed` only."""
+        """Return initial parameters in the order of `layout`; they depend on `seed` only.
+
+        Arguments:
+            seed: the same on every rank
+        """
 
     @property
     def size(self) -> int:
@@ -39,12 +43,20 @@ class Parametrized(ABC):
         return sum(math.prod(shape) for _, shape in self.layout)
 
     def flatten(self, parameters: Sequence[Tensor]) -> Tensor:
-        """Return the parameters as one vector [P]."""
+        """Return the parameters as one vector [P].
+
+        Arguments:
+            parameters: tensors in the order of `layout`
+        """
         tf = import_tensorflow()
         return tf.concat([tf.reshape(parameter, [-1]) for parameter in parameters], axis=0)
 
     def split(self, theta: Tensor) -> list[Tensor]:
-        """Return the parameters of the vector theta [P] as a list in the order of `layout`."""
+        """Return the parameters of the vector theta [P] as a list in the order of `layout`.
+
+        Arguments:
+            theta: parameters [P]
+        """
         tf = import_tensorflow()
         shapes = [shape for _, shape in self.layout]
         parts = tf.split(theta, [math.prod(shape) for shape in shapes])

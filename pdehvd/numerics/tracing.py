@@ -28,6 +28,10 @@ def expression(function: Callable[..., object]) -> str | int | float:
 
     Raises `ConfigError` for a function that does anything else with its arguments.
 
+    Arguments:
+        function: of the names that the expression may use, returning a number or what it computed
+            of them
+
     >>> expression(lambda x, t: -np.sin(np.pi * x) * np.exp(-t))
     '-sin(pi*x)*exp(-t)'
     >>> nu = 0.01

@@ -37,6 +37,17 @@ class HostObjective(Generic[Batch]):
     """The objective on one batch with one set of weights: a function of theta [P] alone.
 
     All returned numbers are global, the same bits on every rank. Counts its evaluations.
+
+    >>> from pdehvd.assembly.build import build_parts
+    >>> from pdehvd.comm.group import Solo
+    >>> whole = build_parts(experiment, Solo()).objective  # of an `Experiment` with 2 terms
+    >>> objective = HostObjective(HostCalls(whole), whole.batch(0), tf.ones([2], tf.float64))
+    >>> theta = whole.initial(seed=1)
+    >>> point = objective.evaluate(theta)
+    >>> point.losses.shape, point.gradient.shape == (objective.size,)
+    ((2,), True)
+    >>> objective.losses_at(np.stack([theta, 2 * theta])).shape  # [K]
+    (2,)
     """
 
     def __init__(self, calls: HostCalls[Batch], batch: Batch, weights: tf.Tensor) -> None:
@@ -65,6 +76,9 @@ class HostObjective(Generic[Batch]):
         """Return the loss, its terms and its gradient; one collective.
 
         Costs nothing where the last evaluation was that of the same theta, points and weights.
+
+        Arguments:
+            theta: parameters [P]
         """
         last, batch, weights = self._calls.last, self._batch, self._weights
         same = last is not None and last.batch is batch and last.weights is weights
@@ -78,7 +92,11 @@ class HostObjective(Generic[Batch]):
         return point
 
     def losses_at(self, thetas: np.ndarray) -> np.ndarray:
-        """Return the losses [K] at several thetas [K, P]; one collective for all of them."""
+        """Return the losses [K] at several thetas [K, P]; one collective for all of them.
+
+        Arguments:
+            thetas: parameters [K, P]
+        """
         self.evaluations += len(thetas)
         values = self._calls.losses_at(tf.constant(thetas, self.dtype), self._batch, self._weights)
         losses: np.ndarray = values.numpy().astype(np.float64)
@@ -88,6 +106,9 @@ class HostObjective(Generic[Batch]):
         """Return the rows of the sum of squares and their Jacobian at theta.
 
         Raises `TypeError` where the loss is not one.
+
+        Arguments:
+            theta: parameters [P]
         """
         squares = self._calls.objective.squares
         if squares is None:
@@ -99,6 +120,10 @@ class HostObjective(Generic[Batch]):
 
         Another `number` draws another sample; it is the same on any number of ranks. Raises
         `TypeError` where the curvature is not known.
+
+        Arguments:
+            theta: parameters [P]
+            number: of the sample, from 0
         """
         curvature = self._calls.objective.curvature
         if curvature is None:

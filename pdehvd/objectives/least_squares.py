@@ -21,6 +21,20 @@ class LeastSquares:
 
     A rank holds n of the N rows, `own`, at the places `place` among the N: those of its shard, or
     of its chunks one after another. Products with J are global, the same bits on every rank.
+
+    >>> from pdehvd.assembly.build import build_parts
+    >>> from pdehvd.comm.group import Solo
+    >>> from pdehvd.objectives.host import HostCalls, HostObjective
+    >>> whole = build_parts(experiment, Solo()).objective
+    >>> objective = HostObjective(HostCalls(whole), whole.batch(0), tf.ones([2], tf.float64))
+    >>> theta = whole.initial(seed=1)
+    >>> squares, point = objective.linearize(theta), objective.evaluate(theta)
+    >>> bool(np.isclose(squares.own @ squares.own, point.loss))  # on one rank: |rho|^2
+    True
+    >>> bool(np.allclose(2 * squares.gradient, point.gradient))
+    True
+    >>> squares.jvp(theta).shape == (squares.rows,)  # J v [N]
+    True
     """
 
     def __init__(
@@ -54,7 +68,11 @@ class LeastSquares:
         return self._reducer.place
 
     def gather(self, own: np.ndarray) -> np.ndarray:
-        """Return a vector over all rows [N] from this rank's part [n]."""
+        """Return a vector over all rows [N] from this rank's part [n].
+
+        Arguments:
+            own: this rank's part [n]
+        """
         return self._reducer.gather(own)
 
     @cached_property
@@ -63,26 +81,46 @@ class LeastSquares:
         return self.vjp(self.own)
 
     def rows_at(self, theta: np.ndarray) -> np.ndarray:
-        """Return this rank's rows [n] at another theta; no collective."""
+        """Return this rank's rows [n] at another theta; no collective.
+
+        Arguments:
+            theta: parameters [P]
+        """
         return np.concatenate([shard.rows_at(theta) for shard in self._shards])
 
     def jvp(self, direction: np.ndarray) -> np.ndarray:
-        """Return this rank's rows [n] of J v for v [P]; no collective."""
+        """Return this rank's rows [n] of J v for v [P]; no collective.
+
+        Arguments:
+            direction: v [P]
+        """
         return np.concatenate([shard.jvp(direction) for shard in self._shards])
 
     def vjp(self, own: np.ndarray) -> np.ndarray:
-        """Return J^T w [P] from this rank's part [n] of w; one collective."""
+        """Return J^T w [P] from this rank's part [n] of w; one collective.
+
+        Arguments:
+            own: this rank's part [n] of w
+        """
         pieces = np.split(own, len(self._shards))
         parts = [[shard.vjp(w)] for shard, w in zip(self._shards, pieces, strict=True)]
         return self._reducer.totals(parts, "vjp")[0]
 
     def gram(self, directions: np.ndarray) -> np.ndarray:
-        """Return J^T J v [m, P] for m vectors v [m, P]; one collective for all of them."""
+        """Return J^T J v [m, P] for m vectors v [m, P]; one collective for all of them.
+
+        Arguments:
+            directions: m vectors v [m, P]
+        """
         parts = [[shard.gram(directions)] for shard in self._shards]
         return self._reducer.totals(parts, "gram")[0]
 
     def agreed(self, vector: np.ndarray) -> np.ndarray:
-        """Return rank 0's vector, where unlike processors may have rounded differently."""
+        """Return rank 0's vector, where unlike processors may have rounded differently.
+
+        Arguments:
+            vector: of the same length on all ranks
+        """
         return self._reducer.group.broadcast_numpy(vector, 0, "agreed")
 
     def normal(self) -> BlockRows:
@@ -94,7 +132,11 @@ class LeastSquares:
         return self._reducer.kernel(self._shards, lambda: self._linearized(self._everyone()))
 
     def products(self, own: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the inner products [m, m] of m vectors over all rows; one collective."""
+        """Return the inner products [m, m] of m vectors over all rows; one collective.
+
+        Arguments:
+            own: this rank's parts [n] of m vectors
+        """
         apart = np.split(np.stack(own), len(self._shards), axis=1)
         parts = [np.ascontiguousarray(vectors) for vectors in apart]
         return self._reducer.totals([[part @ part.T] for part in parts], "products")[0]

@@ -67,7 +67,16 @@ def stalled(finding: str, loss: float, gradient: np.ndarray) -> StalledError:
 
 @dataclass(frozen=True)
 class BoundObjective(Generic[Batch]):
-    """The objective on one batch with one set of weights: a function of theta alone."""
+    """The objective on one batch with one set of weights: a function of theta alone.
+
+    >>> from pdehvd.assembly.build import build_parts
+    >>> from pdehvd.comm.group import Solo
+    >>> whole = build_parts(experiment, Solo()).objective  # of an `Experiment` with 2 terms
+    >>> bound = BoundObjective(whole, whole.batch(0), tf.ones([2], tf.float64))
+    >>> at = bound.evaluate(tf.constant(whole.initial(seed=1)))
+    >>> at.losses.shape, at.gradient.shape == (whole.size,)
+    (TensorShape([2]), True)
+    """
 
     objective: Objective[Batch]
     batch: Batch
@@ -79,25 +88,54 @@ class BoundObjective(Generic[Batch]):
         return self.objective.layout
 
     def evaluate(self, theta: tf.Tensor) -> Evaluation:
-        """Return the global loss, its terms and its gradient [P]."""
+        """Return the global loss, its terms and its gradient [P].
+
+        Arguments:
+            theta: parameters [P]
+        """
         return self.objective.evaluate(theta, self.batch, self.weights)
 
 
 class Optimizer(ABC):
-    """A pure rule of TensorFlow operations, so that many steps compile into one call."""
+    """A pure rule of TensorFlow operations, so that many steps compile into one call.
+
+    >>> class Descent(Optimizer):
+    ...     def init(self, theta):
+    ...         return {}
+    ...     def step(self, objective, theta, state):
+    ...         at = objective.evaluate(theta)
+    ...         return theta - 0.1 * at.gradient, state, at, {}
+    >>> class Bowl:  # stands for a `BoundObjective`
+    ...     def evaluate(self, theta):
+    ...         square = tf.reduce_sum(theta**2)
+    ...         return Evaluation(square, square[None], 2 * theta)
+    >>> theta, _, at, _ = Descent().step(Bowl(), tf.constant([1.0]), {})
+    >>> round(float(theta[0]), 6), float(at.loss)
+    (0.8, 1.0)
+    """
 
     needs = Needs()
     facts: tuple[str, ...] = ()
 
     @abstractmethod
     def init(self, theta: tf.Tensor) -> State:
-        """Return the state before the first step."""
+        """Return the state before the first step.
+
+        Arguments:
+            theta: parameters [P]
+        """
 
     @abstractmethod
     def step(
         self, objective: BoundObjective[Batch], theta: tf.Tensor, state: State
     ) -> tuple[tf.Tensor, State, Evaluation, Facts]:
-        """Return the next theta [P] and state, the evaluation at the old theta, and facts."""
+        """Return the next theta [P] and state, the evaluation at the old theta, and facts.
+
+        Arguments:
+            objective: a function of theta alone
+            theta: parameters [P]
+            state: tensors by name, of fixed shapes
+        """
 
 
 class HostOptimizer(ABC, Generic[Asked]):
@@ -106,6 +144,20 @@ class HostOptimizer(ABC, Generic[Asked]):
     Sees global numbers only, so that every rank takes the same decisions, and names the protocol
     that it needs of its objective: `HostOptimizer[GradientAt]`. If its matrices are divided over
     ranks, a type of `numerics/linalg.py` holds the group.
+
+    >>> from pdehvd.objectives.protocols import GradientAt
+    >>> class Descent(HostOptimizer[GradientAt]):
+    ...     def init(self, theta):
+    ...         return {}
+    ...     def step(self, objective, theta, state):
+    ...         theta = theta - 0.1 * objective.evaluate(theta).gradient
+    ...         return theta, state, objective.evaluate(theta), {}
+    >>> class Bowl:  # stands for a `HostObjective`
+    ...     def evaluate(self, theta):
+    ...         return Point(theta @ theta, np.array([theta @ theta]), 2 * theta)
+    >>> theta, _, point, _ = Descent().step(Bowl(), np.array([1.0]), {})
+    >>> round(float(theta[0]), 6), round(float(point.loss), 6)
+    (0.8, 0.64)
     """
 
     needs = Needs()
@@ -113,7 +165,11 @@ class HostOptimizer(ABC, Generic[Asked]):
 
     @abstractmethod
     def init(self, theta: np.ndarray) -> State:
-        """Return the state before the first step."""
+        """Return the state before the first step.
+
+        Arguments:
+            theta: parameters [P]
+        """
 
     @abstractmethod
     def step(
@@ -124,14 +180,28 @@ class HostOptimizer(ABC, Generic[Asked]):
         That is the point at the next theta wherever a method has to look there anyway.
         What is in the given state may be changed in place: only the returned one is valid then.
         Raises `StalledError` where no better theta can be found.
+
+        Arguments:
+            objective: what the method asks of it, at any theta
+            theta: parameters [P]
+            state: what `init` or the last step has returned
         """
 
     def kept(self, state: State) -> Arrays:
-        """Return what a checkpoint keeps of the state; every rank has its part."""
+        """Return what a checkpoint keeps of the state; every rank has its part.
+
+        Arguments:
+            state: that of this rank
+        """
         return {name: np.asarray(value) for name, value in state.items()}
 
     def restored(self, stored: Stored, layout: Layout) -> State:
-        """Return this rank's state from what `kept` has returned, maybe on other ranks."""
+        """Return this rank's state from what `kept` has returned, maybe on other ranks.
+
+        Arguments:
+            stored: arrays by name
+            layout: names and shapes of the parameters
+        """
         return {name: stored.whole(name) for name in stored.names}
 
 

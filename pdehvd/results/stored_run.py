@@ -21,6 +21,10 @@ class Run:
     """A run directory as an object: what it wrote, and its network as a function.
 
     Raises `ConfigError` where the directory is not a run; `latest` is the newest in `runs`.
+
+    Arguments:
+        directory: `runs/NAME/TIME`, or `latest`
+        plugins: the plug-in files that it was trained with
     """
 
     def __init__(self, directory: Path | str, plugins: Sequence[Path | str] = ()) -> None:
@@ -78,6 +82,10 @@ class Run:
         `outside` says what to do at points outside the domain, where nothing was trained: "warn"
         gives the network's values with an `OutsideDomainWarning`, "nan" gives NaN there and where
         a coordinate is NaN, "error" raises. Raises `ConfigError` for anything else.
+
+        Arguments:
+            points: where: [N, D], or by name
+            outside: "warn", "nan" or "error"
         """
         values, said = self.trained.fields_at(points, outside)
         if said:

@@ -16,7 +16,17 @@ from pdehvd.spec.findings import found, joined
 
 
 class Spec(BaseModel):
-    """Base of every YAML section: immutable, and unknown keys are errors."""
+    """Base of every YAML section: immutable, and unknown keys are errors.
+
+    >>> class Wave(Spec):
+    ...     speed: float
+    >>> Wave(speed=2).plain()
+    {'speed': 2.0}
+    >>> Wave(sped=2)
+    Traceback (most recent call last):
+        ...
+    pdehvd.errors.ConfigError: sped: unknown key 'sped'; expected one of speed; did you mean...
+    """
 
     # Built at first use, so that sections see what plug-ins have registered by then.
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, allow_inf_nan=False)
@@ -117,7 +127,17 @@ SpecClass = TypeVar("SpecClass", bound=type[Spec])
 
 
 def register(section: str) -> Callable[[SpecClass], SpecClass]:
-    """Register a spec under its `name` (a `Literal` field with a default) in a YAML section."""
+    """Register a spec under its `name` (a `Literal` field with a default) in a YAML section.
+
+    Arguments:
+        section: `model`, `optimizer`, `aggregation`, `callback`, `problem`, `sampling`, ...
+
+    >>> @register("weighting")
+    ... class Halved(Spec):
+    ...     name: Literal["halved"] = "halved"
+    >>> registered("weighting")["halved"]
+    <class 'pdehvd.spec.base.Halved'>
+    """
 
     def add(spec: SpecClass) -> SpecClass:
         registry.enter(section, spec)

@@ -10,7 +10,16 @@ from pdehvd.training.state import TrainState
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: `completed`, `stalled`, `diverged` or `interrupted`, and why."""
+    """How a run ended: `completed`, `stalled`, `diverged` or `interrupted`, and why.
+
+    Arguments:
+        status: one of these
+        reason: a sentence
+        state: the last state
+        loss: the last global loss
+        errors: relative L2 errors by field
+        clock: the seconds it took
+    """
 
     status: str
     reason: str

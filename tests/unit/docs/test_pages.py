@@ -57,6 +57,26 @@ def test_docstrings_hold_no_markup_but_code():
     assert escaped("an odd ` quote") == "an odd ' quote"
 
 
+def test_arguments_become_a_list_and_examples_stay():
+    rendered = extension("plain_docstrings").rendered
+    given = """Does a_b.
+
+    Indented.
+
+    Arguments:
+        x: points [N, D]
+        plan: which
+            derivatives
+    >>> f(*x)
+    1
+    After."""
+    assert rendered(given.splitlines()) == [
+        *("Does a\\_b.", "", "Indented.", "", "**Arguments**", ""),
+        *("* ``x``: points [N, D]", "* ``plan``: which", "  derivatives"),
+        *("    >>> f(*x)", "    1", "    After."),
+    ]
+
+
 def test_the_worked_example_is_right():
     squares = [4, 6, 11, 1, 1, 2, 4]
     text = (DOCS / "concepts.md").read_text(encoding="utf-8")
