@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -39,7 +40,7 @@ MEASUREMENTS = {
 
 def problem(name: str) -> dict:
     """Return the `problem` section of a config, as plain data."""
-    return read_source(CONFIGS / f"{name}.yaml").data["problem"]
+    return cast(dict, read_source(CONFIGS / f"{name}.yaml").data["problem"])
 
 
 def reference(section: dict) -> Reference:

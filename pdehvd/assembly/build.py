@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from pdehvd.assembly.kind import Kind, ObjectiveT, Problem, ProblemT, ReferenceT
 from pdehvd.assembly.kind_registry import kind_of
@@ -19,14 +18,14 @@ from pdehvd.assembly.trained_run import StoredParts
 from pdehvd.comm.group import Group, Solo
 from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError, within
-from pdehvd.objectives.base import Objective
+from pdehvd.objectives.base import AnyObjective, Batch, Objective
 from pdehvd.training.checkpoint import blaming, open_checkpoint
 from pdehvd.training.phases import Phase
 from pdehvd.training.state import TrainState, check_network
-from pdehvd.training.stepper import Parts
+from pdehvd.training.stepper import AnyParts, Parts
 
 
-def build_objective(config: Config, problem: Problem, group: Group) -> Objective[Any]:
+def build_objective(config: Config, problem: Problem, group: Group) -> AnyObjective:
     """Return the objective of a problem with the config's model and aggregation."""
     return _objective(kind_of(config), config, problem, group)
 
@@ -53,13 +52,13 @@ def stored_parts(
     )
 
 
-def check_weights(config: Config, objective: Objective) -> None:
+def check_weights(config: Config, objective: Objective[Batch]) -> None:
     """Raise `ConfigError` where the weights name a term that the loss has not."""
     with within("weighting"):
         config.weighting.initial(objective.terms)
 
 
-def build_phases(config: Config, objective: Objective) -> tuple[Phase, ...]:
+def build_phases(config: Config, objective: Objective[Batch]) -> tuple[Phase, ...]:
     """Return the optimizers in turn. Raises `ConfigError` where the config cannot supply one."""
     listed = isinstance(config.optimizer, tuple)
     specs = config.optimizer if listed else (config.optimizer,)
@@ -87,7 +86,7 @@ def build_phases(config: Config, objective: Objective) -> tuple[Phase, ...]:
     return tuple(phases)
 
 
-def build_parts(config: Config, group: Group) -> Parts[Any]:
+def build_parts(config: Config, group: Group) -> AnyParts:
     """Return all that a trainer needs. Raises `ConfigError` with the path in the config."""
     kind = kind_of(config)
     problem = build_problem(config, group.size)

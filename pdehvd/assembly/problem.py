@@ -37,7 +37,8 @@ def build_problem(config: Config, processes: int) -> Problem:
 
     Raises `ConfigError` with the path in the config, also where processes would have none.
     """
-    return problem_of(kind_of(config), config, processes)
+    result: Problem = problem_of(kind_of(config), config, processes)
+    return result
 
 
 def problem_of(

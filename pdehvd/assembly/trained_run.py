@@ -8,15 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
 from pdehvd.assembly import run_directory as folder
 from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError
-from pdehvd.objectives.base import Objective
+from pdehvd.objectives.base import AnyObjective
 from pdehvd.spec import data_files
+from pdehvd.spec.plain import Facts
 from pdehvd.training import durable
 from pdehvd.training.fresh_residuals import TermResidual, fresh_residuals
 from pdehvd.training.state import TrainState
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ProblemT = TypeVar("ProblemT")
-ObjectiveT = TypeVar("ObjectiveT", bound=Objective[Any])
+ObjectiveT = TypeVar("ObjectiveT", bound=AnyObjective)
 ReferenceT = TypeVar("ReferenceT")
 # What holds at points outside the domain.
 Outside = Literal["warn", "nan", "error"]
@@ -75,7 +76,7 @@ class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
         return self._state.step
 
     @property
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Facts:
         """What the run wrote about itself; empty while it has not ended."""
         return durable.read_json(self.directory / folder.SUMMARY)
 
@@ -120,7 +121,7 @@ class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
             outside: what holds outside the domain: "warn", "nan" or "error"
         """
 
-    def evaluate(self, count: int) -> dict[str, Any]:
+    def evaluate(self, count: int) -> Facts:
         """Return what `evaluation.json` holds: errors by measure and field, and unknowns.
 
         `count` is the number of points to measure at, where that can be chosen. Without a

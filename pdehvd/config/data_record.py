@@ -13,7 +13,6 @@ import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -23,6 +22,7 @@ from pdehvd.errors import ConfigError
 from pdehvd.errors import Path as Keys
 from pdehvd.problems.archives import reading
 from pdehvd.spec import Spec, data_files
+from pdehvd.spec.plain import Json, below, put
 from pdehvd.training.durable import read_json, write_json, write_text, write_whole
 
 CONFIG = "config.yaml"
@@ -197,10 +197,10 @@ def _stored(file: Path, directory: Path) -> str:
     return os.path.relpath(file, directory) if file.is_relative_to(near) else str(file)
 
 
-def _put(data: Any, keys: Keys, value: str) -> None:
+def _put(data: Json, keys: Keys, value: str) -> None:
     for key in keys[:-1]:
-        data = data[key]
-    data[keys[-1]] = value
+        data = below(data, key)
+    put(data, keys[-1], value)
 
 
 def _digest(file: Path) -> tuple[str, int]:

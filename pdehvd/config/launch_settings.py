@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -18,6 +17,7 @@ from pdehvd.config.yaml_source import Source, read_source
 from pdehvd.errors import ConfigError
 from pdehvd.launch.processes_spec import ProcessesSpec
 from pdehvd.launch.threads import check_cores
+from pdehvd.spec.plain import Table
 
 _EXACT = "exact"
 
@@ -80,7 +80,7 @@ class LaunchSettings:
             prepare()
             return validate(self.source).processes
 
-    def _section(self, name: str) -> dict[str, Any]:
+    def _section(self, name: str) -> Table:
         """Return a section as a mapping."""
         section = self.source.data.get(name)
         return section if isinstance(section, dict) else {"name": section}

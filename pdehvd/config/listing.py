@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
 
 from pdehvd.config.root import SECTIONS, root_model
 from pdehvd.errors import ConfigError, nearest
 from pdehvd.spec import registered
+from pdehvd.spec.plain import Json, Table, table
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -38,7 +38,7 @@ def _line(spec: type) -> str:
     return text.splitlines()[0] if text else ""
 
 
-def schema() -> dict[str, Any]:
+def schema() -> Table:
     """Return the JSON Schema of a config file.
 
     An editor with yaml-language-server uses it through a first line such as
@@ -56,24 +56,34 @@ def schema() -> dict[str, Any]:
         for reference, name in named.items()
         if not definitions[reference.removeprefix("#/$defs/")].get("required")
     }
-    result = _with_short_forms(result, short)
     for reference in named:
-        definition = result["$defs"][reference.removeprefix("#/$defs/")]
+        definition = definitions[reference.removeprefix("#/$defs/")]
         definition["required"] = ["name", *definition.get("required", [])]
-    return {"$schema": _DRAFT, **result, "title": "pdehvd config"}
+    whole = table(_with_short_forms(result, short))
+    return {"$schema": _DRAFT, **whole, "title": "pdehvd config"}
 
 
-def _with_short_forms(node: Any, short: dict[str, str]) -> Any:
+def _with_short_forms(node: Json, short: dict[str, str]) -> Json:
     """Allow `model: mlp` for `model: {name: mlp}` wherever a section with a name may stand."""
     if isinstance(node, list):
         return [_with_short_forms(item, short) for item in node]
     if not isinstance(node, dict):
         return node
     if "discriminator" in node:
-        allowed = [short[one["$ref"]] for one in node["oneOf"] if one["$ref"] in short]
+        references = (_reference(one) for one in _listed(node["oneOf"]))
+        allowed: list[Json] = [short[one] for one in references if one in short]
         rest = {k: v for k, v in node.items() if k not in ("discriminator", "oneOf")}
         return {"anyOf": [{"oneOf": node["oneOf"]}, {"enum": allowed}], **rest}
-    if node.get("$ref") in short:
+    reference = _reference(node)
+    if reference in short:
         rest = {k: v for k, v in node.items() if k != "$ref"}
-        return {"anyOf": [{"$ref": node["$ref"]}, {"enum": [short[node["$ref"]]]}], **rest}
+        return {"anyOf": [{"$ref": reference}, {"enum": [short[reference]]}], **rest}
     return {key: _with_short_forms(value, short) for key, value in node.items()}
+
+
+def _reference(node: Json) -> str:
+    return str(table(node).get("$ref"))
+
+
+def _listed(node: Json) -> list[Json]:
+    return node if isinstance(node, list) else []

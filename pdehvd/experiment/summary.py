@@ -7,7 +7,6 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -19,13 +18,15 @@ from pdehvd.config.root import Config
 from pdehvd.errors import essence
 from pdehvd.experiment.run_context import Place
 from pdehvd.launch import restarts
+from pdehvd.objectives.base import AnyObjective
+from pdehvd.spec.plain import Facts
 from pdehvd.training import durable
 from pdehvd.training.history import read
 from pdehvd.training.outcome import Outcome
-from pdehvd.training.stepper import Parts
+from pdehvd.training.stepper import AnyParts
 
 
-def begin(config: Config, parts: Parts[Any], place: Place) -> Judge[Any] | None:
+def begin(config: Config, parts: AnyParts, place: Place) -> Judge[AnyObjective] | None:
     """Print notes and warnings about a problem; return who judges its result, on rank 0."""
     if not place.writes:
         return None
@@ -44,11 +45,11 @@ def _warn(place: Place, cautions: Sequence[Warned]) -> None:
 
 def conclude(
     config: Config,
-    parts: Parts[Any],
+    parts: AnyParts,
     place: Place,
     outcome: Outcome,
-    profile: dict[str, Any],
-    judge: Judge[Any] | None,
+    profile: Facts,
+    judge: Judge[AnyObjective] | None,
 ) -> None:
     """Write the summary on rank 0, then draw; a summary means that the numbers are complete."""
     if judge is None:
@@ -80,14 +81,14 @@ def conclude(
     place.say(f"run: {place.directory}")
 
 
-def _judged(judge: Judge[Any], parts: Parts[Any], outcome: Outcome) -> list[Warned]:
+def _judged(judge: Judge[AnyObjective], parts: AnyParts, outcome: Outcome) -> list[Warned]:
     """Return the warnings of the problem, then those of its result."""
     if outcome.status == "diverged":
         return list(judge.before)
     return [*judge.before, *judge.after(parts.objective, outcome.state, outcome.errors)]
 
 
-def _draw(place: Place, summary: dict[str, Any]) -> None:
+def _draw(place: Place, summary: Facts) -> None:
     """Draw the plots and the report; a picture that fails must not lose a run."""
     from pdehvd.results import report
 
@@ -97,7 +98,7 @@ def _draw(place: Place, summary: dict[str, Any]) -> None:
         place.say(f"the plots could not be drawn: {type(error).__name__}: {essence(str(error))}")
 
 
-def _summary(config: Config, parts: Parts[Any], place: Place, outcome: Outcome) -> dict[str, Any]:
+def _summary(config: Config, parts: AnyParts, place: Place, outcome: Outcome) -> Facts:
     state = outcome.state
     return {
         "status": outcome.status,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -15,6 +14,7 @@ from pdehvd.results.field_input import read_fields
 from pdehvd.results.field_solution import solve_field
 from pdehvd.results.plots_samples import sample_pictures
 from pdehvd.results.trained_grid import TrainedOnGrid
+from pdehvd.spec.plain import Facts
 
 
 class GridRun(TrainedOnGrid):
@@ -23,7 +23,7 @@ class GridRun(TrainedOnGrid):
     def fields_at(self, given: object, outside: Outside) -> tuple[dict[str, np.ndarray], str]:
         return {self.problem.field: self.predict(read_fields(self, given))}, ""
 
-    def evaluate(self, count: int) -> dict[str, Any]:
+    def evaluate(self, count: int) -> Facts:
         if self.reference is None:
             return super().evaluate(count)
         return evaluate_samples(self, self.reference)

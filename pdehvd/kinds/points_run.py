@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -15,6 +14,7 @@ from pdehvd.results.export_points import point_export
 from pdehvd.results.fields_at_points import fields_at
 from pdehvd.results.plots_points import point_pictures
 from pdehvd.results.trained_points import TrainedAtPoints
+from pdehvd.spec.plain import Facts
 
 
 class PointRun(TrainedAtPoints):
@@ -23,7 +23,7 @@ class PointRun(TrainedAtPoints):
     def fields_at(self, given: object, outside: Outside) -> tuple[dict[str, np.ndarray], str]:
         return fields_at(self, given, outside)
 
-    def evaluate(self, count: int) -> dict[str, Any]:
+    def evaluate(self, count: int) -> Facts:
         if self.reference is None:
             return super().evaluate(count)
         return evaluate_points(self, count)

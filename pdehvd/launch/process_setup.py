@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from pdehvd import caches
 from pdehvd.launch import cores, ranks, shared_memory
@@ -74,7 +75,7 @@ def _keep_to_share() -> None:
             cores.pin(share)
 
 
-def _choose_gpu(tf: Any) -> None:
+def _choose_gpu(tf: ModuleType) -> None:
     """Leave this process one GPU of its own, by its rank on this machine."""
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:

@@ -153,4 +153,5 @@ def starter() -> int:
             process = parent
             if name not in process.environ():
                 break
-    return process.pid
+    result: int = process.pid
+    return result

@@ -7,7 +7,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from types import ModuleType
+from typing import IO
 
 
 @contextmanager
@@ -36,7 +37,7 @@ def _file() -> IO[bytes]:
     return tempfile.TemporaryFile()
 
 
-def import_tensorflow() -> Any:
+def import_tensorflow() -> ModuleType:
     """Return TensorFlow, imported without its greeting.
 
     What only describes a run imports it here, when something is computed: it takes seconds.

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
+from tensorflow import Tensor
 
-Tensor = Any
 Activation = Callable[[Tensor, int], list[Tensor]]
 
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow import Tensor
 
 from pdehvd.models.convolutions import doubled, halved, mix, spread
 from pdehvd.models.norm import NoNorm
 from pdehvd.models.norm_layer import Known, Layer, Statistics
 from pdehvd.models.parametrized import Layout
 
-Tensor = Any
 Pull = Callable[[Tensor], list[Tensor]]
 
 

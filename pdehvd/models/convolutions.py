@@ -6,14 +6,12 @@ Convolutions stay outside XLA: TensorFlow's own (oneDNN) are 2 to 6 times as fas
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow import Tensor
 
 from pdehvd.models.pointwise import COMPILED_FROM, compiled
-
-Tensor = Any
 
 
 def convolve(images: Sequence[Tensor], kernel: Tensor, stride: int = 1) -> Tensor:
@@ -51,8 +49,7 @@ def spread(image: Tensor, kernel: Tensor) -> Tensor:
     The kernel is [*2, C, C_in]: every pixel becomes a block of two along each axis.
     """
 
-    @tf.custom_gradient
-    def run(image: Tensor, kernel: Tensor) -> tuple[Tensor, Any]:
+    def run(image: Tensor, kernel: Tensor) -> tuple[Tensor, Callable[..., object]]:
         def backward(g: Tensor) -> tuple[Tensor, Tensor]:
             weight = _kernel_gradient(g, kernel.shape, image, 2)
             with tf.control_dependencies([weight]):
@@ -63,7 +60,7 @@ def spread(image: Tensor, kernel: Tensor) -> Tensor:
         shape = [batch, *(2 * n for n in nodes), kernel.shape[-2]]
         return _image_gradient(shape, kernel, image, 2), backward
 
-    return run(image, kernel)
+    return tf.custom_gradient(run)(image, kernel)
 
 
 def mix(image: Tensor, kernel: Tensor) -> Tensor:
@@ -96,13 +93,12 @@ def doubled(image: Tensor, kind: str) -> Tensor:
     def passed(function: Callable[..., Tensor], image: Tensor) -> Tensor:
         return function((kind,), image) if small else compiled(function, (kind,))(image)
 
-    @tf.custom_gradient
-    def run(image: Tensor) -> tuple[Tensor, Any]:
+    def run(image: Tensor) -> tuple[Tensor, Callable[..., object]]:
         single = kind == "bilinear" and image.dtype == tf.float32 and len(image.shape) == 4
         larger = _resized(image) if single else passed(_doubled, image)
         return larger, lambda g: passed(_doubled_adjoint, g)
 
-    return run(image)
+    return tf.custom_gradient(run)(image)
 
 
 def _resized(image: Tensor) -> Tensor:
@@ -223,10 +219,13 @@ def _parts(kernel: Tensor, images: Sequence[Tensor]) -> list[Tensor]:
     """Cut a kernel into those of its images."""
     if len(images) == 1:
         return [kernel]
-    return tf.split(kernel, [image.shape[-1] for image in images], axis=len(kernel.shape) - 2)
+    result: list[Tensor] = tf.split(
+        kernel, [image.shape[-1] for image in images], axis=len(kernel.shape) - 2
+    )
+    return result
 
 
-def _strides(image: Tensor, stride: int) -> dict[str, Any]:
+def _strides(image: Tensor, stride: int) -> dict[str, list[int] | str]:
     return {"strides": [1, *[stride] * (len(image.shape) - 2), 1], "padding": "SAME"}
 
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow import Tensor
 
 from pdehvd.errors import ConfigError, nearest, within
 from pdehvd.models.activations import Activation, sin
 from pdehvd.models.features import Fourier, Periodic
 from pdehvd.numerics import jets
-
-Tensor = Any
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,8 @@ class Embedding:
     def width(self) -> int:
         """The number of features."""
         if self.frequencies is not None:
-            return 2 * self.frequencies.shape[1]
+            result: int = 2 * self.frequencies.shape[1]
+            return result
         return len(self.plain) + 2 * len(self.waves)
 
     def jet(self, x: Tensor, plan: jets.Plan) -> jets.Jet:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow import Tensor
 
 from pdehvd.models.network import Layout, Network, Record
 from pdehvd.numerics.jets import Plan
-
-Tensor = Any
 
 
 class FieldNetworks(Network):

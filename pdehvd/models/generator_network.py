@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow as tf
+from tensorflow import Tensor
 
 from pdehvd.errors import ConfigError
 from pdehvd.models.convolutional import Convolutional
 from pdehvd.models.convolutional_stages import rising_stages
 from pdehvd.models.grid_network import Shape
 from pdehvd.models.staged import RunStage, StagedNetwork
-
-Tensor = Any
 
 
 class GeneratorNetwork(StagedNetwork):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pdehvd.models.norm import Reduce
 from pdehvd.models.parametrized import Parametrized
 
-Tensor = Any
+if TYPE_CHECKING:
+    from tensorflow import Tensor
+
 Shape = tuple[int, ...]
 
 

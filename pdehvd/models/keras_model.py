@@ -6,16 +6,14 @@ import inspect
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow import Tensor
 
 from pdehvd.errors import ConfigError
 from pdehvd.models.network import Layout, Network
-
-Tensor = Any
 
 
 class KerasNetwork(Network):
@@ -107,7 +105,7 @@ def _dtype(model: keras.Model, wanted: str | None) -> str:
     return str(found.pop())
 
 
-def _width(shape: Any) -> int:
+def _width(shape: Sequence[int | None]) -> int:
     shape = tuple(shape)
     if len(shape) != 2 or not isinstance(shape[1], int):
         message = f"the Keras model has an input or output of shape {shape}"

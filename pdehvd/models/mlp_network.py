@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow import Tensor
 
 from pdehvd.models.activations import ACTIVATIONS
 from pdehvd.models.embeddings import Embedding
 from pdehvd.models.network import Layout, Network, Record
 from pdehvd.models.tanh_jet import tanh_jet
 from pdehvd.numerics import jets
-
-Tensor = Any
 
 
 @dataclass(frozen=True)
@@ -105,8 +103,9 @@ class MLPNetwork(Network):
         records, start = [], 0
         for inputs, outputs in passed:
             known = [channel for channel, entry in enumerate(inputs) if entry is not None]
-            records.append(Record(start, [inputs[c] for c in known], [outputs[c] for c in known]))
-            start += (inputs[0].shape[0] + 1) * outputs[0].shape[0]
+            layer = Record(start, [inputs[c] for c in known], [outputs[c] for c in known])
+            records.append(layer)
+            start += (layer.inputs[0].shape[0] + 1) * layer.outputs[0].shape[0]
         return jets.full(passed[-1][1]), records
 
     def _through(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pdehvd.models.parametrized import Layout, Parametrized
 from pdehvd.numerics import jets
 
-__all__ = ["Layout", "Network", "Record"]
+if TYPE_CHECKING:
+    from tensorflow import Tensor
 
-Tensor = Any
+__all__ = ["Layout", "Network", "Record"]
 
 
 class Record(NamedTuple):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from pdehvd.errors import ConfigError
 from pdehvd.launch.tensorflow_import import import_tensorflow
+from pdehvd.numerics.tensors import Tensor
 from pdehvd.spec import Spec, register
 
-Tensor = Any
 Reduce = Callable[[Tensor, str], Tensor]
 
 
@@ -33,7 +33,7 @@ class Norm(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _ranks_share_batches_only(cls, data: Any) -> Any:
+    def _ranks_share_batches_only(cls, data: object) -> object:
         if isinstance(data, dict) and "sync" in data and "sync" not in cls.model_fields:
             message = (
                 f"the normalisation '{data.get('name')}' shares no statistics between processes"

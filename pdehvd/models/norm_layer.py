@@ -13,14 +13,13 @@ over a set are added in float64, about the rank's own mean, as in Chan, Golub an
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
+from tensorflow import Tensor
 
 from pdehvd.models import pointwise
 from pdehvd.models.norm import NoNorm, Norm, Normalizing, Reduce
-
-Tensor = Any
 
 
 class Known(NamedTuple):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pdehvd.launch.tensorflow_import import import_tensorflow
 
-Tensor = Any
+if TYPE_CHECKING:
+    from tensorflow import Tensor
+
 Layout = tuple[tuple[str, tuple[int, ...]], ...]
 
 

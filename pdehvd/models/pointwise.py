@@ -17,11 +17,11 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeVar
 
 import tensorflow as tf
+from tensorflow import Tensor
 
-Tensor = Any
 Pair = tuple[Tensor, Tensor]
 
 # Below this many elements plain operations are about as fast, and nothing has to be compiled.
@@ -107,10 +107,16 @@ def pullback(z: Tensor, g: Tensor, coefficients: Sequence[Tensor], activation: s
     return _wide(_pullback, (activation,), (z, g), coefficients)
 
 
+Result = TypeVar("Result")
+
+
 @functools.cache
-def compiled(function: Callable[..., Any], options: tuple[str, ...]) -> Callable[..., Any]:
+def compiled(function: Callable[..., Result], options: tuple[object, ...]) -> Callable[..., Result]:
     """Return function(options, ...) compiled by XLA; the same one every time."""
-    return tf.function(functools.partial(function, options), jit_compile=True, autograph=False)
+    result: Callable[..., Result] = tf.function(
+        functools.partial(function, options), jit_compile=True, autograph=False
+    )
+    return result
 
 
 def _wide(
@@ -181,7 +187,9 @@ def _sums(
     return tuple(tf.reduce_sum(part, axis=1) for part in parts)
 
 
-def _row_sums(options: tuple[Any], rows: Sequence[Tensor], wide: Sequence[Tensor]) -> Pair:
+def _row_sums(
+    options: tuple[Callable[..., Pair]], rows: Sequence[Tensor], wide: Sequence[Tensor]
+) -> Pair:
     """Return the sums of two terms over the middle axes of `rows` [S, K, unrolled, W C]."""
     (terms,) = options
     start = tf.zeros_like(wide[0])

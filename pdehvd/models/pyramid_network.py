@@ -10,10 +10,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow import Tensor
 
 from pdehvd.errors import ConfigError, counted
 from pdehvd.models.blocks import Entrance, Unit
@@ -25,8 +25,6 @@ from pdehvd.models.norm import NoNorm
 from pdehvd.models.norm_layer import Layer
 from pdehvd.models.staged import RunStage, StagedNetwork
 from pdehvd.models.stages import Stage
-
-Tensor = Any
 
 _MEETINGS = ("coarsen_", "correction_")
 _OUTPUTS = {"linear": tf.identity, "sigmoid": tf.sigmoid, "tanh": tf.tanh}

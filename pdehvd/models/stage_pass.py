@@ -30,16 +30,16 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import tensorflow as tf
+from tensorflow import Tensor
 
 from pdehvd.models.blocks import Entrance, Pull, Unit
 from pdehvd.models.convolutions import convolve, image_gradients, kernel_gradient
 from pdehvd.models.norm import Reduce
 from pdehvd.models.norm_layer import Known, Statistics
 
-Tensor = Any
 # Gradients that are computed, perhaps not for the first time, once other tensors are there.
 Deferred = Callable[[Sequence[Tensor]], Tensor]
 DeferredList = Callable[[Sequence[Tensor]], list[Tensor]]

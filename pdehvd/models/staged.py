@@ -6,10 +6,10 @@ import itertools
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow import Tensor
 
 from pdehvd.models.blocks import Unit, drawn
 from pdehvd.models.grid_network import GridNetwork, Shape
@@ -18,7 +18,6 @@ from pdehvd.models.norm_layer import Statistics
 from pdehvd.models.parametrized import Layout
 from pdehvd.models.stages import Stage
 
-Tensor = Any
 RunStage = Callable[[Stage, Sequence[Tensor]], Tensor]
 
 
@@ -128,11 +127,13 @@ class StagedNetwork(GridNetwork):
             held += stage.units[-1].outputs * pixels if stage.remat else own
             largest = max(largest, own)
         held += largest if self.stages[0].remat else 0.0
-        return held * tf.as_dtype(self.compute).size
+        result: float = held * tf.as_dtype(self.compute).size
+        return result
 
     def _pixels(self, stage: Stage, shape: Shape) -> float:
         """Return how many pixels of one sample a stage gives; none where it takes no part."""
-        return math.prod(shape) / 2 ** (self.dimension * stage.level)
+        result: float = math.prod(shape) / 2 ** (self.dimension * stage.level)
+        return result
 
     @abstractmethod
     def _fields(

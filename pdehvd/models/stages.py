@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import tensorflow as tf
+from tensorflow import Tensor
 
 from pdehvd.models.blocks import Entrance, Unit
 from pdehvd.models.norm import Reduce
 from pdehvd.models.norm_layer import Statistics
 from pdehvd.models.parametrized import Layout
 from pdehvd.models.stage_pass import StagePass
-
-Tensor = Any
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,9 @@ class Stage:
         """
         count = len(parameters)
 
-        @tf.custom_gradient
-        def run(*arguments: Tensor) -> tuple[Any, Any]:
+        def run(
+            *arguments: Tensor,
+        ) -> tuple[tuple[Tensor, ...], Callable[..., list[Tensor | None]]]:
             stage_pass = StagePass(self, arguments[:count], reduce)
             h = stage_pass.forward(arguments[count:], [None] * len(self.units))
 
@@ -62,7 +61,7 @@ class Stage:
 
             return (h, *(part for found in stage_pass.statistics for part in found)), backward
 
-        h, *flat = run(*parameters, *images)
+        h, *flat = tf.custom_gradient(run)(*parameters, *images)
         flat = [tf.stop_gradient(part) for part in flat]
         return h, [Statistics(*flat[k : k + 3]) for k in range(0, len(flat), 3)]
 

@@ -14,16 +14,15 @@ methods may differentiate through it in any mode.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
+from tensorflow import Tensor
 
 from pdehvd.numerics.jets import Jet
 from pdehvd.numerics.plans import Plan, axes, unit
 
-Tensor = Any
-Entries = dict[int, Any]
+Entries = dict[int, Tensor]
 Terms = Mapping[int, Sequence[tuple[float, int, int]]]
 
 
@@ -34,8 +33,7 @@ def tanh_jet(plan: Plan, jet: Jet) -> Jet:
     given = {channel: jet[channel] for channel in present}
     made = sorted({*present, *(c for c in terms if _quadratic(terms[c], given) is not None)})
 
-    @tf.custom_gradient
-    def forward(*z: Tensor) -> tuple[list[Tensor], Any]:
+    def forward(*z: Tensor) -> tuple[list[Tensor], Callable[..., list[Tensor]]]:
         h = _value(terms, made, dict(zip(present, z, strict=True)))
 
         def backward(*g: Tensor) -> list[Tensor]:
@@ -43,7 +41,7 @@ def tanh_jet(plan: Plan, jet: Jet) -> Jet:
 
         return [h[channel] for channel in made], backward
 
-    out = dict(zip(made, forward(*given.values()), strict=True))
+    out = dict(zip(made, tf.custom_gradient(forward)(*given.values()), strict=True))
     return [out.get(channel) for channel in range(plan.channels)]
 
 
@@ -121,8 +119,7 @@ def _pullback(
         out = _adjoint(terms, present, h, dict(zip(made, g, strict=True)))
         return [_like(out[channel], entry) for channel, entry in zip(present, z, strict=True)]
 
-    @tf.custom_gradient
-    def pull(*arguments: Tensor) -> tuple[list[Tensor], Any]:
+    def pull(*arguments: Tensor) -> tuple[list[Tensor], Callable[..., list[Tensor]]]:
         def again(*upstream: Tensor) -> list[Tensor]:
             with tf.GradientTape() as tape:
                 tape.watch(arguments)
@@ -133,7 +130,7 @@ def _pullback(
 
         return adjoint(h, arguments[: len(present)], arguments[len(present) :]), again
 
-    return list(pull(*z, *g))
+    return list(tf.custom_gradient(pull)(*z, *g))
 
 
 def _like(gradient: Tensor, entry: Tensor) -> Tensor:

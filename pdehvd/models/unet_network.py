@@ -7,9 +7,9 @@ their size, and normalisation.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow as tf
+from tensorflow import Tensor
 
 from pdehvd.errors import ConfigError, counted
 from pdehvd.models.blocks import Entrance
@@ -19,8 +19,6 @@ from pdehvd.models.grid_network import Shape
 from pdehvd.models.norm import InstanceNorm
 from pdehvd.models.staged import RunStage, StagedNetwork
 from pdehvd.models.stages import Stage
-
-Tensor = Any
 
 
 class UNetwork(StagedNetwork):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sympy
 
@@ -64,7 +64,7 @@ def _absorbed(
 
 def _ride(
     number: int,
-    expression: Any,
+    expression: sympy.Basic,
     field: str,
     rider: sympy.Symbol,
     collapsed: Collapsed,

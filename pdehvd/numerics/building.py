@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import sympy
 
@@ -20,7 +19,7 @@ MAX_BITS = 20000  # of an exact fraction raised to a power
 _UNREAL = (sympy.nan, sympy.zoo, sympy.oo, -sympy.oo, sympy.I)
 
 
-def _inexact(exponent: Any) -> Any:
+def _inexact(exponent: sympy.Basic) -> sympy.Basic:
     """Round the awkward fractions of an exponent: SymPy would work out c^(p/q) exactly."""
     awkward = [n for n in exponent.atoms(sympy.Rational) if abs(n) > MAX_EXPONENT or n.q > MAX_ROOT]
     return exponent.xreplace({n: sympy.Float(constant_value(n), 17) for n in awkward})
@@ -36,7 +35,7 @@ class Builder:
         self,
         node: ast.expr,
         parts: Sequence[Value],
-        build: Callable[[], Any],
+        build: Callable[[], sympy.Basic],
         number: Callable[..., float],
     ) -> Value:
         """Build a node; where all parts are numbers, in floating point first: that cannot hang."""
@@ -61,7 +60,7 @@ class Builder:
             self.source.fail(f"not a real number below {MAX_NUMBER:g}", node)
         return float(value)
 
-    def built(self, node: ast.expr, build: Callable[[], Any]) -> Any:
+    def built(self, node: ast.expr, build: Callable[[], sympy.Basic]) -> sympy.Basic:
         """Let SymPy build a node; what it cannot build as a finite real one is an error."""
         try:
             expr = build()

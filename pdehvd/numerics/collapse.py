@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sympy
 
@@ -25,7 +25,7 @@ class Collapsed(NamedTuple):
     sum_k c_k d^{m_k} with c_0 = 1, `names` the field and operator that each new symbol stands for.
     """
 
-    expressions: list[Any]
+    expressions: list[sympy.Basic]
     partials: set[MultiIndex]
     operators: tuple[Operator, ...]
     names: dict[str, tuple[str, int]]
@@ -35,17 +35,19 @@ class _Linear(NamedTuple):
     """An expression as rest + coefficient * operator(field)."""
 
     field: str
-    coefficient: Any
+    coefficient: sympy.Basic
     operator: Operator
     symbols: tuple[sympy.Symbol, ...]
 
 
-def _partials(expr: Any, fields: Sequence[str], coordinates: Sequence[str]) -> dict[Any, Partial]:
+def _partials(
+    expr: sympy.Basic, fields: Sequence[str], coordinates: Sequence[str]
+) -> dict[sympy.Basic, Partial]:
     found = {s: partial_of(s.name, fields, coordinates) for s in expr.free_symbols}
     return {s: partial for s, partial in found.items() if partial is not None}
 
 
-def numeric_ratio(upper: Any, lower: Any) -> float | None:
+def numeric_ratio(upper: sympy.Basic, lower: sympy.Basic) -> float | None:
     """Return upper / lower where it is a number, else None."""
     ratio = upper / lower
     if ratio.free_symbols:
@@ -61,7 +63,9 @@ def numeric_ratio(upper: Any, lower: Any) -> float | None:
         return None
 
 
-def _combinations(expr: Any, field: str, second: dict[Any, Partial]) -> list[_Linear]:
+def _combinations(
+    expr: sympy.Basic, field: str, second: dict[sympy.Basic, Partial]
+) -> list[_Linear]:
     """Return the operators through which `expr` holds second derivatives of `field`.
 
     Derivatives whose coefficients differ by numbers only form one operator; lone ones form none.
@@ -116,7 +120,7 @@ def _chosen(candidates: Sequence[Operator], forced: set[MultiIndex]) -> tuple[Op
 
 
 def collapse_operators(
-    expressions: Iterable[Any],
+    expressions: Iterable[sympy.Basic],
     fields: Sequence[str],
     coordinates: Sequence[str],
     frozen_names: Iterable[str] = (),

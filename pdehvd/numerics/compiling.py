@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy
+from numpy.typing import ArrayLike
 
 from pdehvd.launch.tensorflow_import import import_tensorflow
 from pdehvd.numerics.operations import NUMPY, Operations, tensorflow
@@ -15,11 +16,12 @@ from pdehvd.numerics.program import Program
 
 if TYPE_CHECKING:
     import tensorflow as tf
+    from tensorflow import Tensor
 
 
 def compile_numpy(
     expressions: Sequence[sympy.Basic], names: Sequence[str]
-) -> Callable[[Mapping[str, Any]], list[np.ndarray]]:
+) -> Callable[[Mapping[str, ArrayLike]], list[np.ndarray]]:
     """Return a function from arrays by name to the values of `expressions`, in float64.
 
     Inputs are [N] or []; every output has the broadcast shape of all inputs among `names`,
@@ -29,7 +31,8 @@ def compile_numpy(
     """
     program = Program(expressions, names)
 
-    def evaluate(inputs: Mapping[str, Any]) -> list[np.ndarray]:
+    def evaluate(inputs: Mapping[str, ArrayLike]) -> list[np.ndarray]:
+        given: dict[str, np.ndarray | np.generic]
         given = {n: np.asarray(inputs[n], np.float64) for n in program.names if n in inputs}
         shape = np.broadcast_shapes(*(array.shape for array in given.values()))
         with np.errstate(all="ignore"):
@@ -62,7 +65,7 @@ def compile_tf(
             if name in inputs
         }
         constant = functools.partial(tf.constant, dtype=dtype)
-        operations: Operations = {**tensorflow(), "constant": constant}
+        operations: Operations[Tensor] = {**tensorflow(), "constant": constant}
         results = program.run(operations, given)
         full = next((tensor for tensor in given.values() if tensor.shape.rank == 1), None)
         if full is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sympy
 
@@ -15,6 +15,7 @@ from pdehvd.numerics.syntax import ExpressionError, identifier, is_reserved, nam
 from pdehvd.synonyms import folded
 
 MAX_ORDER = 4
+Texts = str | float | Iterable[str | float]
 NETWORK = "network"
 _INTERNAL = "__"
 
@@ -124,7 +125,7 @@ def no_partial(name: str, fields: Sequence[str], coordinates: Sequence[str]) -> 
 
 
 def field_symbols(
-    texts: Any, fields: Sequence[str], coordinates: Sequence[str], normal: bool = False
+    texts: Texts, fields: Sequence[str], coordinates: Sequence[str], normal: bool = False
 ) -> dict[str, sympy.Symbol]:
     """Return the derivatives (orders 1 to 4) that texts name, as `parse` needs them.
 
@@ -143,7 +144,7 @@ def field_symbols(
     return found
 
 
-def normal_names(texts: Any, fields: Sequence[str], coordinates: Sequence[str]) -> list[str]:
+def normal_names(texts: Texts, fields: Sequence[str], coordinates: Sequence[str]) -> list[str]:
     """Return the normal derivatives, such as `u_n`, that texts name."""
     normals = {f"{field}_n" for field in fields}
     return [
@@ -153,7 +154,7 @@ def normal_names(texts: Any, fields: Sequence[str], coordinates: Sequence[str]) 
     ]
 
 
-def _names(texts: Any) -> list[str]:
+def _names(texts: Texts) -> list[str]:
     given = [texts] if isinstance(texts, (str, int, float)) else list(texts)
     names = (name for text in given if isinstance(text, str) for name, _ in names_in(text))
     return list(dict.fromkeys(names))
@@ -207,8 +208,8 @@ def check_names(
 
 
 def expand_normals(
-    expressions: Iterable[Any], fields: Sequence[str], spatial: Sequence[str]
-) -> list[Any]:
+    expressions: Iterable[sympy.Basic], fields: Sequence[str], spatial: Sequence[str]
+) -> list[sympy.Basic]:
     """Replace `u_n` by the sum of `__normal_x` * `u_x` over the spatial coordinates."""
     values = {
         symbol(f"{field}_n"): sympy.Add(
@@ -222,13 +223,13 @@ def expand_normals(
 class _Transform:
     """The partial derivatives of u = T(coordinates, network) in terms of those of the network."""
 
-    def __init__(self, field: str, transform: Any, coordinates: Sequence[str]) -> None:
+    def __init__(self, field: str, transform: sympy.Basic, coordinates: Sequence[str]) -> None:
         self.field = field
         self.coordinates = tuple(coordinates)
         value = sympy.sympify(transform).xreplace({symbol(NETWORK): symbol(field)})
         self._known = {(0,) * len(self.coordinates): value}
 
-    def partial(self, orders: tuple[int, ...]) -> Any:
+    def partial(self, orders: tuple[int, ...]) -> sympy.Basic:
         """Return the derivative by the chain rule, one coordinate after another."""
         if orders not in self._known:
             axis = next(i for i, order in enumerate(orders) if order)
@@ -236,7 +237,7 @@ class _Transform:
             self._known[orders] = self._along(lower, axis)
         return self._known[orders]
 
-    def _along(self, expr: Any, axis: int) -> Any:
+    def _along(self, expr: sympy.Basic, axis: int) -> sympy.Basic:
         terms = [sympy.diff(expr, symbol(self.coordinates[axis]))]
         for inner in sorted(expr.free_symbols, key=str):
             partial = partial_of(inner.name, [self.field], self.coordinates)
@@ -252,11 +253,11 @@ def _shifted(orders: tuple[int, ...], axis: int, by: int) -> tuple[int, ...]:
 
 
 def substitute_hard(
-    expressions: Iterable[Any],
-    transforms: Mapping[str, Any],
+    expressions: Iterable[sympy.Basic],
+    transforms: Mapping[str, sympy.Basic],
     fields: Sequence[str],
     coordinates: Sequence[str],
-) -> list[Any]:
+) -> list[sympy.Basic]:
     """Replace every field by its transform of the raw output `network`, and derivatives alike.
 
     With u = a(x) + b(x)*network, `u_x` becomes a' + b' u + b u_x, where `u` and `u_x` now mean the

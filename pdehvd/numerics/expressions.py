@@ -6,7 +6,6 @@ import math
 import numbers
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import sympy
 
@@ -51,7 +50,7 @@ __all__ = [
 ]
 
 
-def _checked_size(source: Source, expr: Any) -> Any:
+def _checked_size(source: Source, expr: sympy.Basic) -> sympy.Basic:
     """Refuse numbers that SymPy made too large for a double, such as those of (9*x)**1000."""
     for number in expr.atoms(sympy.Number):
         if not abs(number) <= sympy.Float(MAX_NUMBER):
@@ -79,7 +78,7 @@ def _advice(
         raise ExpressionError(message, (), found.expected, "", column, text) from error
 
 
-def _number(value: Any, what: str) -> float:
+def _number(value: object, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise ExpressionError(f"{value!r} is not a valid {what}", (), "a number or an expression")
     try:
@@ -117,7 +116,7 @@ def parse(
 
 
 def parse_number(
-    value: str | int | float, constants: Mapping[str, float] | None = None, what: str = "number"
+    value: object, constants: Mapping[str, float] | None = None, what: str = "number"
 ) -> float:
     """Return a number, or the value of an expression without symbols such as `0.01/pi`.
 

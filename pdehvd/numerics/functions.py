@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sympy
+from sympy.printing.str import StrPrinter
 
 from pdehvd.numerics.syntax import ExpressionError, identifier
 
@@ -14,7 +15,7 @@ from pdehvd.numerics.syntax import ExpressionError, identifier
 class Value(NamedTuple):
     """A sub-expression, and its value in floating point where it contains no symbol."""
 
-    expr: Any
+    expr: sympy.Basic
     number: float | None
 
 
@@ -25,12 +26,12 @@ class Function(NamedTuple):
     """
 
     arguments: tuple[int, int]
-    build: Callable[..., Any]
+    build: Callable[..., sympy.Basic]
     number: Callable[..., float]
     choose: Callable[..., Value] | None = None
 
 
-class Where(sympy.Function):
+class Where(sympy.Function):  # type: ignore[misc]
     """where(condition, a, b): a where the condition holds, else b.
 
     SymPy's Piecewise tries to solve its conditions whenever it is built, which can take minutes.
@@ -39,20 +40,20 @@ class Where(sympy.Function):
     nargs = 3
 
     @classmethod
-    def eval(cls, condition: Any, yes: Any, no: Any) -> Any:
+    def eval(cls, condition: sympy.Basic, yes: sympy.Basic, no: sympy.Basic) -> sympy.Basic:
         """Return a branch where there is nothing to choose."""
         if condition in (sympy.true, sympy.false):
             return yes if condition == sympy.true else no
         return yes if yes == no else None
 
-    def _eval_derivative(self, argument: Any) -> Any:
+    def _eval_derivative(self, argument: sympy.Basic) -> sympy.Basic:
         condition, yes, no = self.args
         return Where(condition, yes.diff(argument), no.diff(argument))
 
     def _eval_is_extended_real(self) -> bool | None:
         return True if all(branch.is_extended_real for branch in self.args[1:]) else None
 
-    def _sympystr(self, printer: Any) -> str:
+    def _sympystr(self, printer: StrPrinter) -> str:
         return f"where({', '.join(printer.doprint(argument) for argument in self.args)})"
 
 
@@ -69,7 +70,7 @@ def exact(number: float) -> sympy.Rational:
     return sympy.Integer(number) if isinstance(number, int) else sympy.Rational(repr(float(number)))
 
 
-def constant_value(expr: Any) -> float:
+def constant_value(expr: sympy.Basic) -> float:
     """Return an expression without symbols as a double, correct to one unit in the last place.
 
     Raises ExpressionError when it is not a finite real number.
@@ -83,12 +84,12 @@ def constant_value(expr: Any) -> float:
     return value
 
 
-def _absolute(argument: Any) -> Any:
+def _absolute(argument: sympy.Basic) -> sympy.Basic:
     """Return |a|; where SymPy cannot prove `a` real its derivative would hold `re` and `im`."""
     return sympy.Abs(argument) if argument.is_extended_real else sympy.Max(argument, -argument)
 
 
-def _sign(argument: Any) -> Any:
+def _sign(argument: sympy.Basic) -> sympy.Basic:
     if argument.is_extended_real:
         return sympy.sign(argument)
     return Where(argument < 0, -1, Where(argument > 0, 1, 0))

@@ -9,9 +9,9 @@ like best (1.2 to 1.7 times as fast as [N, W] at W = 20 to 50). `full` makes eve
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import tensorflow as tf
+from tensorflow import Tensor
 
 from pdehvd.numerics.plans import (
     MultiIndex,
@@ -40,8 +40,7 @@ __all__ = [
     "plan",
 ]
 
-Tensor = Any
-Jet = list[Any]
+Jet = list[Tensor | None]
 Derivatives = Callable[[Tensor, int], Sequence[Tensor]]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import scipy.special
@@ -13,9 +13,13 @@ import sympy
 
 from pdehvd.launch.tensorflow_import import import_tensorflow
 
-Operations = Mapping[str, Callable[..., Any]]
+if TYPE_CHECKING:
+    import tensorflow as tf
 
-UNARY: dict[Any, str] = {
+Value = TypeVar("Value")
+Operations = Mapping[str, Callable[..., Value]]
+
+UNARY: dict[type[sympy.Basic], str] = {
     sympy.sin: "sin",
     sympy.cos: "cos",
     sympy.tan: "tan",
@@ -32,13 +36,13 @@ UNARY: dict[Any, str] = {
     sympy.Abs: "abs",
     sympy.sign: "sign",
 }
-RECIPROCAL: dict[Any, str] = {  # SymPy turns tan(x + pi/2) into -cot(x)
+RECIPROCAL: dict[type[sympy.Basic], str] = {  # SymPy turns tan(x + pi/2) into -cot(x)
     sympy.cot: "tan",
     sympy.sec: "cos",
     sympy.csc: "sin",
     sympy.coth: "tanh",
 }
-RELATIONS: dict[Any, tuple[str, bool]] = {  # operation, and whether to swap its sides
+RELATIONS: dict[type[sympy.Basic], tuple[str, bool]] = {  # operation, and whether to swap its sides
     sympy.Eq: ("equal", False),
     sympy.Ne: ("not_equal", False),
     sympy.Lt: ("less", False),
@@ -59,7 +63,7 @@ SAFE = {
     "tan": 0.0,
 }
 
-_PLAIN: dict[str, Callable[..., Any]] = {
+_PLAIN: dict[str, Callable[..., tf.Tensor]] = {
     "add": operator.add,
     "subtract": operator.sub,
     "multiply": operator.mul,
@@ -71,7 +75,7 @@ _SAME_NAME = (
     *("maximum", "minimum", "equal", "not_equal", "less", "less_equal"),
 )
 
-NUMPY: dict[str, Callable[..., Any]] = {
+NUMPY: dict[str, Callable[..., np.ndarray | np.generic]] = {
     **_PLAIN,
     **{name: getattr(np, name) for name in _SAME_NAME},
     "asin": np.arcsin,
@@ -91,7 +95,7 @@ NUMPY: dict[str, Callable[..., Any]] = {
 
 
 @functools.cache
-def tensorflow() -> dict[str, Callable[..., Any]]:
+def tensorflow() -> dict[str, Callable[..., tf.Tensor]]:
     """Return the op table of TensorFlow; its `constant` depends on the dtype of the inputs."""
     # Imported here: reading and checking a configuration must not wait for TensorFlow.
     tf = import_tensorflow()

@@ -6,7 +6,7 @@ import ast
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import sympy
 
@@ -20,7 +20,7 @@ MAX_DEPTH = 50
 
 _ADDITIVE = (ast.Add, ast.Sub)
 _MULTIPLICATIVE = (ast.Mult, ast.Div)
-_RELATIONS: dict[type, tuple[Callable[..., Any], Callable[[float, float], bool]]] = {
+_RELATIONS: dict[type, tuple[Callable[..., sympy.Basic], Callable[[float, float], bool]]] = {
     ast.Eq: (sympy.Eq, lambda a, b: a == b),
     ast.NotEq: (sympy.Ne, lambda a, b: a != b),
     ast.Lt: (sympy.Lt, lambda a, b: a < b),
@@ -76,7 +76,7 @@ class Walker:
             self.source.fail(message, node, "a number; an equation 'a = b' is written a - (b)")
         self.source.refuse(node)
 
-    def condition(self, node: ast.expr, depth: int = 0) -> Any:
+    def condition(self, node: ast.expr, depth: int = 0) -> sympy.Basic:
         """Return the relation or the and/or/not of relations under `node`."""
         if depth > MAX_DEPTH:
             self.source.fail(f"nested deeper than {MAX_DEPTH} levels", node)
@@ -91,7 +91,7 @@ class Walker:
             return self._comparison(node, depth)
         self.source.fail("this is not a condition", node, "a comparison such as x > 0")
 
-    def _comparison(self, node: ast.Compare, depth: int) -> Any:
+    def _comparison(self, node: ast.Compare, depth: int) -> sympy.Basic:
         operands = [self.value(part, depth + 1) for part in (node.left, *node.comparators)]
         relations = []
         for operator, left, right in zip(node.ops, operands, operands[1:], strict=False):

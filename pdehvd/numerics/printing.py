@@ -8,7 +8,7 @@ from sympy.printing.str import StrPrinter
 from pdehvd.errors import ConfigError
 
 
-class _Printer(StrPrinter):
+class _Printer(StrPrinter):  # type: ignore[misc]
     """SymPy's printer, with the names and the digits that a config has."""
 
     def _print_Float(self, number: sympy.Float) -> str:

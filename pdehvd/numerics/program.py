@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import NamedTuple, TypeVar
 
 import sympy
 
@@ -16,18 +16,25 @@ from pdehvd.numerics.functions import Where, constant_value
 from pdehvd.numerics.operations import RECIPROCAL, RELATIONS, SAFE, UNARY, Operations
 from pdehvd.numerics.syntax import ExpressionError
 
-Step = tuple[Any, ...]
+Value = TypeVar("Value")
+
+
+class Step(NamedTuple):
+    """An operation on the results of steps, or an input's name, or a constant."""
+
+    operation: str
+    arguments: tuple[int | float | str, ...]
 
 
 class Program:
     """A straight-line program for some expressions; `outputs` are step numbers."""
 
-    def __init__(self, expressions: Sequence[Any], names: Sequence[str]) -> None:
+    def __init__(self, expressions: Sequence[sympy.Basic], names: Sequence[str]) -> None:
         self.steps: list[Step] = []
         self.names = tuple(names)
         self._numbers: dict[Step, int] = {}
         self._mask: int | None = None  # the step that says where the present branch is taken
-        self._known: dict[tuple[Any, int | None], int] = {}
+        self._known: dict[tuple[sympy.Basic, int | None], int] = {}
         self._bound: dict[sympy.Symbol, int] = {}
         expressions = [sympy.sympify(expression) for expression in expressions]
         self._check(expressions)
@@ -38,15 +45,15 @@ class Program:
                 self._bound[dummy] = self._step(expression)
         self.outputs = [self._step(expression) for expression in expressions]
 
-    def _check(self, expressions: Sequence[Any]) -> None:
+    def _check(self, expressions: Sequence[sympy.Basic]) -> None:
         for expression in expressions:
             unknown = sorted({str(s) for s in expression.free_symbols} - set(self.names))
             if unknown:
                 names = ", ".join(self.names) or "no names"
                 raise ExpressionError(f"'{unknown[0]}' has no value here", (), f"only {names}")
 
-    def _emit(self, operation: str, *arguments: Any) -> int:
-        step = (operation, *arguments)
+    def _emit(self, operation: str, *arguments: int | float | str) -> int:
+        step = Step(operation, arguments)
         if step not in self._numbers:
             self._numbers[step] = len(self.steps)
             self.steps.append(step)
@@ -60,13 +67,13 @@ class Program:
             return argument
         return self._emit("where", self._mask, argument, self._constant(safe))
 
-    def _step(self, expr: Any) -> int:
+    def _step(self, expr: sympy.Basic) -> int:
         key = (expr, self._mask)
         if key not in self._known:
             self._known[key] = self._translate(expr)
         return self._known[key]
 
-    def _translate(self, expr: Any) -> int:
+    def _translate(self, expr: sympy.Basic) -> int:
         if expr in self._bound:
             return self._bound[expr]
         if expr.is_Symbol:
@@ -85,7 +92,7 @@ class Program:
             return self._power(expr)
         return self._function(expr)
 
-    def _sum(self, expr: Any) -> int:
+    def _sum(self, expr: sympy.Basic) -> int:
         plus: list[int] = []
         minus: list[int] = []
         for term in expr.args:
@@ -96,7 +103,7 @@ class Program:
             total = self._emit("subtract", total, term)
         return total
 
-    def _product(self, expr: Any) -> int:
+    def _product(self, expr: sympy.Basic) -> int:
         """Return a product: one constant, then the factors, then one division."""
         constant, upper, lower = sympy.S.One, [], []
         for factor in expr.args:
@@ -121,7 +128,7 @@ class Program:
             result = self._emit(operation, result, part)
         return result
 
-    def _power(self, expr: Any) -> int:
+    def _power(self, expr: sympy.Basic) -> int:
         base, exponent = expr.args
         if base == sympy.E:
             return self._unary("exp", exponent)
@@ -146,13 +153,13 @@ class Program:
         square = self._emit("multiply", half, half)
         return self._emit("multiply", square, base) if exponent % 2 else square
 
-    def _unary(self, operation: str, argument: Any) -> int:
+    def _unary(self, operation: str, argument: sympy.Basic) -> int:
         step = self._step(argument)
         if operation in SAFE:
             step = self._guarded(step, SAFE[operation])
         return self._emit(operation, step)
 
-    def _function(self, expr: Any) -> int:
+    def _function(self, expr: sympy.Basic) -> int:
         kind = expr.func
         if kind in UNARY:
             return self._unary(UNARY[kind], expr.args[0])
@@ -178,7 +185,7 @@ class Program:
             return self._piecewise(expr.args)
         raise ExpressionError(f"'{expr}' cannot be computed: no operation for {kind.__name__}")
 
-    def _piecewise(self, pairs: Sequence[Any]) -> int:
+    def _piecewise(self, pairs: Sequence[sympy.Basic]) -> int:
         if not pairs:
             return self._constant(math.nan)
         value, test = pairs[0]
@@ -196,7 +203,7 @@ class Program:
     def _within(self, outer: int | None, chosen: int) -> int:
         return chosen if outer is None else self._emit("and", outer, chosen)
 
-    def _condition(self, expr: Any) -> int:
+    def _condition(self, expr: sympy.Basic) -> int:
         if expr.func in RELATIONS:
             operation, swap = RELATIONS[expr.func]
             left, right = (self._step(side) for side in expr.args)
@@ -214,14 +221,14 @@ class Program:
             return self._fold("and" if expr.func is sympy.And else "or", parts)
         raise ExpressionError(f"'{expr}' is not a condition that can be computed")
 
-    def run(self, operations: Operations, inputs: Mapping[str, Any]) -> list[Any]:
+    def run(self, operations: Operations[Value], inputs: Mapping[str, Value]) -> list[Value]:
         """Run the steps with an op table; `constant` and `truth` of the table make constants."""
-        results: list[Any] = []
-        for operation, *arguments in self.steps:
+        results: list[Value] = []
+        for operation, arguments in self.steps:
             if operation == "input":
-                results.append(inputs[arguments[0]])
+                results.append(inputs[str(arguments[0])])
             elif operation in ("constant", "truth"):
                 results.append(operations[operation](arguments[0]))
             else:
-                results.append(operations[operation](*(results[i] for i in arguments)))
+                results.append(operations[operation](*(results[int(i)] for i in arguments)))
         return [results[i] for i in self.outputs]

@@ -177,7 +177,7 @@ class Recorded(_Piece):
             "np.sin instead of math.sin",
         )
 
-    __int__ = __index__ = __complex__ = __float__  # type: ignore[assignment]
+    __int__ = __index__ = __complex__ = __float__
 
     def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(f"'{self.text}' has no '{name}'; a derivative is an argument: u_x")

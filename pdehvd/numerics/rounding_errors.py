@@ -114,7 +114,7 @@ def _choose(chosen: Bounded, yes: Bounded, no: Bounded) -> Bounded:
 
 
 _JUMPS = ("sign", "equal", "not_equal", "less", "less_equal", "and", "or", "not")
-_BOUNDED: Operations = {
+_BOUNDED: Operations[Bounded] = {
     **{name: _continuous(function) for name, function in NUMPY.items()},
     **{name: _discrete(NUMPY[name]) for name in _JUMPS},
     "add": _sum(operator.add),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
+from tensorflow import Tensor
 
-Tensor = Any
 Density = Callable[[Mapping[str, Tensor]], Tensor]
 Kind = Literal["central", "backward", "forward"]
 
@@ -85,7 +85,7 @@ def _positions(
     bounds: np.ndarray,
     nodes: Sequence[int],
     point: Sequence[int],
-    dtype: Any,
+    dtype: tf.DType,
 ) -> dict[str, Tensor]:
     """Return each coordinate at one Gauss point of all cells, [1, .., n - 1, .., 1]."""
     names = {}
@@ -231,7 +231,6 @@ def _neighbours(values: Tensor, axis: int) -> tuple[Tensor, Tensor]:
     take XLA three times as long.
     """
 
-    @tf.custom_gradient
     def pair(values: Tensor) -> tuple[tuple[Tensor, Tensor], Callable[..., Tensor]]:
         def gradient(before: Tensor, after: Tensor) -> Tensor:
             first, last = _slice(before, axis, 0, 1), _slice(after, axis, -1, None)
@@ -240,7 +239,8 @@ def _neighbours(values: Tensor, axis: int) -> tuple[Tensor, Tensor]:
 
         return (_slice(values, axis, 0, -1), _slice(values, axis, 1, None)), gradient
 
-    return pair(values)
+    result: tuple[Tensor, Tensor] = tf.custom_gradient(pair)(values)
+    return result
 
 
 def _slice(values: Tensor, axis: int, start: int, stop: int | None) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -122,3 +122,7 @@ class Objective(ABC, Generic[Batch]):
     @abstractmethod
     def losses_at(self, thetas: tf.Tensor, batch: Batch, weights: tf.Tensor) -> tf.Tensor:
         """Return the global losses [K] at several thetas [K, P]; one collective for all."""
+
+
+# The batch is the objective's own affair.
+AnyObjective: TypeAlias = Objective[Any]

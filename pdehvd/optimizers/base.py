@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 import numpy as np
 from pydantic import Field
@@ -23,8 +23,9 @@ from pdehvd.spec import Spec
 if TYPE_CHECKING:
     import tensorflow as tf
 
-State = dict[str, Any]
-Facts = dict[str, Any]
+# Tensors of a compiled rule; arrays, numbers and matrices of one that runs in Python.
+State = dict[str, "tf.Tensor"]
+Facts = dict[str, "tf.Tensor"]
 # The protocol of `objectives/protocols.py` that a method needs.
 Asked = TypeVar("Asked", contravariant=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -30,7 +30,7 @@ class FirstOrderSpec(RatedSpec):
     )
 
     @property
-    def options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, object]:
         """What the Keras rule is made with."""
         own = set(RatedSpec.model_fields) | {"name", "momentum_correction"}
         return self.model_dump(exclude=own)

@@ -94,7 +94,8 @@ class ConjugateGradients(Solver):
         return self.at.gram(directions.astype(self.at.own.dtype))
 
     def _product(self, direction: np.ndarray) -> np.ndarray:
-        return self._products(direction[None])[0]
+        values: np.ndarray = self._products(direction[None])[0]
+        return values
 
     def damp(self, damping: float) -> None:
         self._damping = damping

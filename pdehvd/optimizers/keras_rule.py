@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 
+from pdehvd.objectives.base import Batch
 from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.optimizers.base import BoundObjective, Facts, Optimizer, State
 from pdehvd.optimizers.clipping import clipped
 from pdehvd.optimizers.schedule import Schedule
 
 
-class _Stateless(keras.optimizers.Optimizer):
+class _Stateless(keras.optimizers.Optimizer):  # type: ignore[misc]
     """Makes a Keras optimizer a function of its state.
 
     TensorFlow's backend updates `tf.Variable`s through tf.distribute; the rules themselves are
@@ -28,13 +29,13 @@ class _Stateless(keras.optimizers.Optimizer):
     _apply_weight_decay = BaseOptimizer._apply_weight_decay
     _var_key = BaseOptimizer._var_key
 
-    def assign(self, variable: Any, value: Any) -> None:
+    def assign(self, variable: keras.Variable, value: tf.Tensor) -> None:
         variable.assign(value)
 
-    def assign_add(self, variable: Any, value: Any) -> None:
+    def assign_add(self, variable: keras.Variable, value: tf.Tensor) -> None:
         variable.assign(variable + value)
 
-    def assign_sub(self, variable: Any, value: Any) -> None:
+    def assign_sub(self, variable: keras.Variable, value: tf.Tensor) -> None:
         variable.assign(variable - value)
 
 
@@ -51,7 +52,7 @@ class FirstOrder(Optimizer):
     def __init__(
         self,
         rule: str,
-        options: dict[str, Any],
+        options: Mapping[str, object],
         schedule: Schedule,
         clip_norm: float | None,
         folded: int | None = None,
@@ -61,7 +62,7 @@ class FirstOrder(Optimizer):
         self._schedule = schedule
         self._clip_norm = clip_norm
         self._folded = folded
-        self._keras: Any = None
+        self._keras: _Stateless | None = None
         self._update = tf.function(self._updated, jit_compile=True, autograph=False)
 
     def init(self, theta: tf.Tensor) -> State:
@@ -72,7 +73,7 @@ class FirstOrder(Optimizer):
             state["rate"] = self._schedule(tf.zeros([], theta.dtype))
         return state
 
-    def _built(self, theta: tf.Tensor) -> Any:
+    def _built(self, theta: tf.Tensor) -> _Stateless:
         """Return the Keras rule for parameters like `theta`; its own variables are never read."""
         if self._keras is None:
             pure = type(f"Stateless{self._rule.__name__}", (self._rule, _Stateless), {})
@@ -106,7 +107,7 @@ class FirstOrder(Optimizer):
         return theta, new, rate
 
     def step(
-        self, objective: BoundObjective, theta: tf.Tensor, state: State
+        self, objective: BoundObjective[Batch], theta: tf.Tensor, state: State
     ) -> tuple[tf.Tensor, State, Evaluation, Facts]:
         at = objective.evaluate(theta)
         theta, state, rate = self._update(theta, at.gradient, state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -10,7 +10,7 @@ from pydantic import Field
 from pdehvd.comm.group import Group
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.kronecker import Pair, newest_weight, solve_layers
-from pdehvd.objectives.base import Objective
+from pdehvd.objectives.base import Batch, Objective
 from pdehvd.objectives.protocols import Point, SquaresAt
 from pdehvd.optimizers.base import Facts, HostOptimizer, Needs, OptimizerSpec, State, stalled
 from pdehvd.optimizers.kfac_sampled import SampledKFAC
@@ -148,7 +148,7 @@ class KFACMethod(HostOptimizer[SquaresAt]):
         return 0.0
 
 
-def _stored(layers: list[list[Pair]]) -> dict[str, Any]:
+def _stored(layers: list[list[Pair]]) -> State:
     """Return the factors by name."""
     return {
         f"{name}_{number}_{kind}": factor
@@ -182,7 +182,7 @@ class KFAC(OptimizerSpec):
         None, description="on grids; null: 2e-2 there, and at points, which need none"
     )
 
-    def suited(self, objective: Objective) -> OptimizerSpec:
+    def suited(self, objective: Objective[Batch]) -> OptimizerSpec:
         """Return the spec of the method for least squares, or for a curvature that is sampled."""
         if objective.curvature is not None:
             given = {name: getattr(self, name) for name in type(self).model_fields}

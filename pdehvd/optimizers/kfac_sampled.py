@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -47,8 +47,8 @@ class SampledKFACMethod(HostOptimizer[CurvatureAt]):
 
     def __init__(self, spec: SampledKFAC, group: Group) -> None:
         self.spec = spec
-        schedule: Any = spec.learning_rate
-        self._schedule: Schedule = schedule
+        assert isinstance(spec.learning_rate, Schedule)
+        self._schedule = spec.learning_rate
         self._layers = DividedMatrices(group, _LARGEST, ("factor",))
 
     def init(self, theta: np.ndarray) -> State:

@@ -11,7 +11,7 @@ from pdehvd.optimizers.base import RatedSpec
 from pdehvd.spec import register
 
 if TYPE_CHECKING:
-    from pdehvd.optimizers.layerwise_rules import Layerwise
+    from pdehvd.optimizers.layerwise_rules import LAMBRule, LARSRule
 
 
 @register("optimizer")
@@ -29,7 +29,7 @@ class LARS(RatedSpec):
     weight_decay: float = Field(0.0, ge=0, description="of weights, within the layer's rate")
     trust: float = Field(1.0, gt=0, description="share of a layer's norm that a rate of 1 moves it")
 
-    def build(self, group: Group | None = None) -> Layerwise:
+    def build(self, group: Group | None = None) -> LARSRule:
         """Return the optimizer."""
         from pdehvd.optimizers.layerwise_rules import LARSRule
 
@@ -49,7 +49,7 @@ class LAMB(RatedSpec):
     epsilon: float = Field(1e-6, gt=0)
     weight_decay: float = Field(0.0, ge=0, description="of weights, within the layer's direction")
 
-    def build(self, group: Group | None = None) -> Layerwise:
+    def build(self, group: Group | None = None) -> LAMBRule:
         """Return the optimizer."""
         from pdehvd.optimizers.layerwise_rules import LAMBRule
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import tensorflow as tf
 
 from pdehvd.models.parametrized import Layout
+from pdehvd.objectives.base import Batch
 from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.optimizers.base import BoundObjective, Facts, Optimizer, State
 from pdehvd.optimizers.clipping import clipped
+from pdehvd.optimizers.schedule import Schedule
 
 # The adapted direction of a layer, from its weights w and what it would follow, both [p].
 Adapt = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -41,13 +43,43 @@ def _ratio(above: tf.Tensor, below: tf.Tensor) -> tf.Tensor:
     return tf.where(above * below > 0, tf.math.divide_no_nan(above, below), tf.ones_like(above))
 
 
-class Layerwise(Optimizer):
+class Numbers(Protocol):
+    """What both rules read of their specs."""
+
+    weight_decay: float
+    clip_norm: float | None
+
+    @property
+    def schedule(self) -> Schedule:
+        """The learning rate."""
+
+
+class LARSNumbers(Numbers, Protocol):
+    """What LARS reads of its spec."""
+
+    momentum: float
+    momentum_correction: bool
+    trust: float
+
+
+class LAMBNumbers(Numbers, Protocol):
+    """What LAMB reads of its spec."""
+
+    beta_1: float
+    beta_2: float
+    epsilon: float
+
+
+NumbersT = TypeVar("NumbersT", bound=Numbers)
+
+
+class Layerwise(Optimizer, Generic[NumbersT]):
     """A rule with a ratio of norms for each layer; its averages [P] are the state."""
 
     facts = ("learning_rate",)
     averages: tuple[str, ...]
 
-    def __init__(self, spec: Any) -> None:
+    def __init__(self, spec: NumbersT) -> None:
         self.spec = spec
         self._layers: tuple[_Layer, ...] = ()
         self._update = tf.function(self._updated, jit_compile=True, autograph=False)
@@ -58,7 +90,7 @@ class Layerwise(Optimizer):
         return {"iteration": tf.zeros([], tf.int64), "rate": rate, **state}
 
     def step(
-        self, objective: BoundObjective, theta: tf.Tensor, state: State
+        self, objective: BoundObjective[Batch], theta: tf.Tensor, state: State
     ) -> tuple[tf.Tensor, State, Evaluation, Facts]:
         at = objective.evaluate(theta)
         self._layers = _layers(objective.layout, theta.shape[0])
@@ -85,7 +117,7 @@ class Layerwise(Optimizer):
         return tf.concat([adapt(w, d) if layer.adapted else d for layer, w, d in parts], 0)
 
 
-class LARSRule(Layerwise):
+class LARSRule(Layerwise[LARSNumbers]):
     """v <- m v + eta trust |w| / (|g| + decay |w|) (g + decay w), w <- w - v."""
 
     averages = ("velocity",)
@@ -106,7 +138,7 @@ class LARSRule(Layerwise):
         return velocity, {"velocity": velocity}
 
 
-class LAMBRule(Layerwise):
+class LAMBRule(Layerwise[LAMBNumbers]):
     """w <- w - eta |w| (r + decay w) / |r + decay w|, r the direction of Adam."""
 
     averages = ("mean", "square")

@@ -41,7 +41,8 @@ class LimitedMemory(QuasiNewton):
             product *= curvature[newest] / float(y[newest] @ y[newest])
         for i in reversed(newest_first):
             product += (parts.pop() - float(y[i] @ product) / curvature[i]) * s[i]
-        return product
+        values: np.ndarray = product
+        return values
 
     def learn(self, state: State, move: Move) -> State:
         """Return the state with the pair in the place of the oldest one."""

@@ -52,7 +52,8 @@ class Matrix:
 
     def product(self, side: str, value: np.ndarray) -> np.ndarray:
         """Return G G^T [m, m] or G^T G [n, n] for G [m, n]."""
-        return value @ value.T if side == "left" else value.T @ value
+        values: np.ndarray = value @ value.T if side == "left" else value.T @ value
+        return values
 
     def rotated(self, value: np.ndarray, bases: Bases, back: bool = False) -> np.ndarray:
         """Return a matrix [m, n] in the eigenbases, or from there back."""

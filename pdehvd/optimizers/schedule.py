@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
@@ -59,7 +59,7 @@ def _at_most_one(share: tf.Tensor) -> tf.Tensor:
     return tf.minimum(share, tf.ones([], share.dtype))
 
 
-def _steps(value: Any) -> Any:
+def _steps(value: object) -> object:
     """Let a number of steps stand for a gradual warm-up, and 0 for none."""
     if isinstance(value, bool) or not isinstance(value, int):
         return value
@@ -218,7 +218,7 @@ class InverseTime(Schedule):
         return self.initial / (1 + self.decay * step / self.every)
 
 
-def _number(value: Any) -> Any:
+def _number(value: object) -> object:
     """Let a bare number stand for a constant rate."""
     number = isinstance(value, str) and value.strip()[:1] in set("+-.0123456789")
     if isinstance(value, bool) or number:

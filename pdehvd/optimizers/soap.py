@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -36,8 +36,8 @@ class SOAPMethod(HostOptimizer[GradientAt]):
 
     def __init__(self, spec: SOAP, group: Group) -> None:
         self.spec = spec
-        schedule: Any = spec.learning_rate
-        self._schedule: Schedule = schedule
+        assert isinstance(spec.learning_rate, Schedule)
+        self._schedule = spec.learning_rate
         self._layers = DividedMatrices(group, spec.largest, ("factor", "basis"))
 
     def init(self, theta: np.ndarray) -> State:

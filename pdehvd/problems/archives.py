@@ -44,7 +44,7 @@ def read_hdf5(file: Path) -> dict[str, np.ndarray]:
         return {name: np.asarray(item[()]) for name, item in found.items()}
 
 
-def real(values: np.ndarray) -> np.ndarray:
+def real(values: object) -> np.ndarray:
     """Return values in float64. Raises `TypeError` or `ValueError` unless they are real numbers."""
     array = np.asarray(values)
     if np.iscomplexobj(array):

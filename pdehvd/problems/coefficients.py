@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from pydantic import Field
 
 from pdehvd.errors import within
@@ -37,7 +38,7 @@ __all__ = [
     "TwoPhaseSpec",
 ]
 
-Function = Callable[[Mapping[str, Any]], list[np.ndarray]]
+Function = Callable[[Mapping[str, ArrayLike]], list[np.ndarray]]
 
 
 class Constant(Family):
@@ -89,7 +90,10 @@ class Formula(Family):
         if not self.parameters:
             return None
         low, high = np.array(list(self.parameters.values())).T
-        return low + (high - low) * self.random.uniform(np.asarray(indices), len(low))
+        values: np.ndarray | None = low + (high - low) * self.random.uniform(
+            np.asarray(indices), len(low)
+        )
+        return values
 
     def _values(self, indices: np.ndarray, axes: Sequence[np.ndarray]) -> np.ndarray:
         grid = np.meshgrid(*axes, indexing="ij", sparse=True) if axes else []

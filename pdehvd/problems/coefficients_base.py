@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 from zlib import crc32
 
 import numpy as np
@@ -58,11 +58,11 @@ class Family(ABC):
         return None
 
 
-def _number(value: Any) -> float:
+def _number(value: object) -> float:
     return parse_number(value)
 
 
-def _interval(value: Any) -> tuple[float, float]:
+def _interval(value: object) -> tuple[float, float]:
     """Return the two ends of an interval, which may be expressions."""
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise ConfigError(f"{value!r} is not a pair of numbers", (), "[low, high]")

@@ -65,7 +65,8 @@ def _deviations(spectrum: Spectrum, lengths: tuple[float, ...]) -> np.ndarray:
     density = np.exp(logarithm - logarithm.max())
     result = np.sqrt(density / density.sum())
     result.flags.writeable = False
-    return result
+    values: np.ndarray = result
+    return values
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ class Series:
     def deviation(self, axes: Sequence[np.ndarray]) -> np.ndarray:
         """Return the standard deviation [1, *n] at every node."""
         squares = [functions**2 for functions in self._functions(axes)]
-        return np.sqrt(_expanded(self._deviations(axes)[None] ** 2, squares))
+        values: np.ndarray = np.sqrt(_expanded(self._deviations(axes)[None] ** 2, squares))
+        return values
 
     def _functions(self, axes: Sequence[np.ndarray]) -> list[np.ndarray]:
         return [self.spectrum.functions(axis) for axis in axes]

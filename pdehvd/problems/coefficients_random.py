@@ -35,14 +35,16 @@ class Draws:
     def normal(self, indices: np.ndarray, count: int) -> np.ndarray:
         """Return `count` standard normal numbers for each sample of indices [B]: [B, count]."""
         # Uniform numbers may be 0, whose quantile is infinite, but not 1.
-        return ndtri(np.maximum(self.uniform(indices, count), 2.0**-54))
+        values: np.ndarray = ndtri(np.maximum(self.uniform(indices, count), 2.0**-54))
+        return values
 
 
 @lru_cache(maxsize=1024)
 def _digits(seed: int, key: Key, dimension: int, index: int) -> np.ndarray:
     """Return point `index` of a scrambled Sobol sequence as whole numbers [dimension]."""
     point = Sobol(seed).points(dimension, index + 1, index, index + 1, key)[0]
-    return (point * 2**_BITS).astype(np.int64)
+    values: np.ndarray = (point * 2**_BITS).astype(np.int64)
+    return values
 
 
 def _sobol(seed: int, key: Key, indices: np.ndarray, dimension: int) -> np.ndarray:

@@ -66,12 +66,14 @@ class KarhunenLoeve(Family):
         values = (weights[:, None] * first) @ rest.T
         with np.errstate(over="ignore", under="ignore"):
             np.exp(values, out=values)
-        return values.reshape(len(indices), *(len(axis) for axis in axes))
+        result: np.ndarray = values.reshape(len(indices), *(len(axis) for axis in axes))
+        return result
 
 
 def _row_products(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return the products of all rows of [N, m] with all rows of [M, m]: [N M, m]."""
-    return (first[:, None] * second).reshape(-1, first.shape[1])
+    values: np.ndarray = (first[:, None] * second).reshape(-1, first.shape[1])
+    return values
 
 
 @register("coefficient")

@@ -31,7 +31,8 @@ class Curves:
 
     @cached_property
     def _reach(self) -> np.ndarray:
-        return np.linalg.norm(self.frames[:, 0], axis=1)
+        values: np.ndarray = np.linalg.norm(self.frames[:, 0], axis=1)
+        return values
 
     def ends(self) -> np.ndarray:
         """Return the abscissas [E] at which graphs begin and end."""
@@ -43,7 +44,8 @@ class Curves:
         """Return the abscissas [U] of edges that are graphs over a single one."""
         first, second = self.edges[:, 0, 0], self.edges[:, 1, 0]
         reach = np.abs(self.edges[:, :, 0]).max(axis=1, initial=0.0)
-        return first[np.abs(first - second) <= _ROUNDING * reach]
+        values: np.ndarray = first[np.abs(first - second) <= _ROUNDING * reach]
+        return values
 
     def heights(self, x: np.ndarray) -> np.ndarray:
         """Return the ordinates [N, columns] of all graphs at abscissas [N]; NaN outside a graph."""
@@ -67,7 +69,8 @@ class Curves:
         start, along = self.edges[edge, 0], self.edges[edge, 1] - self.edges[edge, 0]
         with np.errstate(divide="ignore", invalid="ignore"):
             part = (x - start[:, 0]) / along[:, 0]
-        return start[:, 1] + np.clip(part, 0.0, 1.0) * along[:, 1]
+        values: np.ndarray = start[:, 1] + np.clip(part, 0.0, 1.0) * along[:, 1]
+        return values
 
     def _round(self, half: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Return the middle of the ellipse's chord, less or more half its length."""
@@ -130,7 +133,8 @@ def _edges_meet(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         s = (offset[..., 0] * across[..., 1] - offset[..., 1] * across[..., 0]) / area
         t = (offset[..., 0] * along[..., 1] - offset[..., 1] * along[..., 0]) / area
     met = (s >= 0) & (s <= 1) & (t >= 0) & (t <= 1)
-    return (start[..., 0] + np.where(met, s, 0.0) * along[..., 0])[met]
+    values: np.ndarray = (start[..., 0] + np.where(met, s, 0.0) * along[..., 0])[met]
+    return values
 
 
 def _edges_meet_ellipse(edges: np.ndarray, center: np.ndarray, frame: np.ndarray) -> np.ndarray:
@@ -145,7 +149,8 @@ def _edges_meet_ellipse(edges: np.ndarray, center: np.ndarray, frame: np.ndarray
         part = np.stack([(-b - root) / a, (-b + root) / a], axis=1)
     met = (part >= 0) & (part <= 1) & ((b * b - a * c) >= -(_ON_CIRCLE**2) * a)[:, None]
     x = edges[:, :1, 0] + np.where(met, part, 0.0) * (edges[:, 1:, 0] - edges[:, :1, 0])
-    return x[met]
+    values: np.ndarray = x[met]
+    return values
 
 
 def _ellipses_meet(

@@ -30,7 +30,7 @@ def evaluation_points(domain: Domain, count: int = EVALUATION_POINTS) -> np.ndar
     wanted = max(count, 1)
     for _ in range(ATTEMPTS):
         points = _cover(bounds, _time_index(domain), wanted)
-        inside = points[np.asarray(domain.contains(points), dtype=bool)]
+        inside: np.ndarray = points[np.asarray(domain.contains(points), dtype=bool)]
         if len(inside) >= 0.5 * min(count, len(points)) or len(inside) == len(points):
             return inside
         share = max(len(inside) / len(points), 0.25)
@@ -76,7 +76,8 @@ def constants(sums: np.ndarray) -> np.ndarray:
     that of value - constants(sums)[slices].
     """
     count, difference, *_ = np.asarray(sums, dtype=np.float64).T
-    return difference / np.maximum(count, 1.0)
+    values: np.ndarray = difference / np.maximum(count, 1.0)
+    return values
 
 
 def relative_l2(sums: np.ndarray) -> float:
@@ -102,7 +103,8 @@ def _cover(bounds: np.ndarray, time: int | None, count: int) -> np.ndarray:
         axes = [np.linspace(low, high, side) for low, high in bounds]
         return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, dimension)
     if time is None:
-        return bounds[:, 0] + _sobol(count, dimension) * (bounds[:, 1] - bounds[:, 0])
+        values: np.ndarray = bounds[:, 0] + _sobol(count, dimension) * (bounds[:, 1] - bounds[:, 0])
+        return values
     times = np.linspace(bounds[time, 0], bounds[time, 1], TIMES)
     space = [index for index in range(dimension) if index != time]
     low, high = bounds[space].T
@@ -119,4 +121,5 @@ def _sobol(count: int, dimension: int) -> np.ndarray:
 
     power = max(math.ceil(math.log2(count)), 0)
     points = qmc.Sobol(dimension, scramble=False).random_base2(power)[:count]
-    return points + 0.5 / 2**power
+    values: np.ndarray = points + 0.5 / 2**power
+    return values

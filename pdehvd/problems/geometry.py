@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -64,7 +63,8 @@ class Domain:
         result = ((x >= self.bounds[:, 0] - close) & (x <= self.bounds[:, 1] + close)).all(axis=1)
         if self.frame.shape is not None and result.any():
             result[result] = self.frame.shape.contains(x[result][:, list(self.frame.columns)])
-        return result
+        values: np.ndarray = result
+        return values
 
     def region(self, text: str | Sequence[str]) -> Region:
         """Return the region that a text or a list of texts names; see `parse_region`.
@@ -110,7 +110,9 @@ class Domain:
         return region.draw(sampler, count, start, stop, key)
 
 
-def _interval(name: str, given: Any, constants: Mapping[str, float]) -> tuple[float, float]:
+def _interval(
+    name: str, given: Sequence[str | float] | None, constants: Mapping[str, float]
+) -> tuple[float, float]:
     expected = f"{name}: [low, high]"
     if not isinstance(given, (list, tuple)) or len(given) != 2:
         raise ConfigError(f"{given!r} is not an interval", ("coordinates", name), expected)
@@ -138,7 +140,7 @@ def _contained(name: str, given: tuple[float, float], shape: np.ndarray) -> None
 
 
 def build_domain(
-    coordinates: Mapping[str, Sequence[Any] | None],
+    coordinates: Mapping[str, Sequence[str | float] | None],
     geometry: ShapeSpec | None = None,
     constants: Mapping[str, float] | None = None,
     time: str | None = None,

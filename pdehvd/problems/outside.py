@@ -37,7 +37,8 @@ def _inside_to_rounding(domain: Domain, x: np.ndarray, rounding: float) -> np.nd
         near = moved.copy()
         near[:, columns] += np.asarray(step) * slack[columns]
         found |= domain.contains(near)
-    return inside & found
+    values: np.ndarray = inside & found
+    return values
 
 
 def farthest(domain: Domain, x: np.ndarray) -> str:
@@ -86,7 +87,8 @@ def distances(shape: Shape, x: np.ndarray) -> np.ndarray:
     near = np.array([_closest(shape, x[row]) if rough[row] else 0.0 for row in few])
     result = np.minimum(rough, near.max(initial=0.0))
     result[few] = near
-    return result
+    values: np.ndarray = result
+    return values
 
 
 def _closest(shape: Shape, point: np.ndarray) -> float:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 import numpy as np
 import sympy
@@ -26,6 +26,8 @@ from pdehvd.problems.samples import SampleSet, SamplesSpec
 from pdehvd.problems.text import Text
 from pdehvd.spec import Section, Spec, register
 
+Result = TypeVar("Result")
+
 
 class FluxSpec(Spec):
     """A flux whose derivative is taken conservatively, upwinded by its largest speed."""
@@ -46,7 +48,7 @@ class ParametricSpec(Spec):
     )
     field: str = Field("u", description="the unknown function")
     constants: dict[str, Text] = Field({}, description="numbers; may use earlier ones")
-    inputs: dict[str, Annotated[Any, Section("coefficient")]] = Field(
+    inputs: dict[str, Annotated[CoefficientSpec, Section("coefficient")]] = Field(
         min_length=1, description="name: the distribution of a field that differs by sample"
     )
     energy: Text | None = Field(None, description="density whose integral is minimal")
@@ -155,9 +157,8 @@ class _Builder:
     def _families(self, seed: int, stream: int) -> dict[str, Family]:
         result = {}
         for number, (name, one) in enumerate(self.spec.inputs.items()):
-            family: CoefficientSpec = one
             own = 2 * number + stream
-            result[name] = _at(("inputs", name), family.build, self.coordinates, seed, own)
+            result[name] = _at(("inputs", name), one.build, self.coordinates, seed, own)
         return result
 
     def _parsed(
@@ -260,7 +261,7 @@ class _Builder:
         return self.spec.resolution
 
 
-def _at(path: Sequence[str], function: Any, *arguments: Any) -> Any:
+def _at(path: Sequence[str], function: Callable[..., Result], *arguments: object) -> Result:
     """Call a function; an error of the config names the path."""
     with within(*path):
         return function(*arguments)

@@ -38,7 +38,8 @@ class Polynomials:
     @property
     def count(self) -> int:
         """Return the number B of polynomials."""
-        return self._powers.shape[1]
+        result: int = self._powers.shape[1]
+        return result
 
     def factors(self, x: np.ndarray, degree: int) -> list[np.ndarray]:
         """Return for each axis the polynomials of one variable [N, degree + 1]."""
@@ -81,7 +82,8 @@ class Polynomials:
         plain = factor / norms
         before = np.concatenate([np.zeros((len(plain), 1)), plain[:, :-2]], axis=1)
         scale = float(np.ptp(self.bounds[0])) / 2
-        return scale * (plain[:, 1:] - before) / norms[:-1]
+        values: np.ndarray = scale * (plain[:, 1:] - before) / norms[:-1]
+        return values
 
 
 def _products(factors: list[np.ndarray], weights: np.ndarray) -> np.ndarray:

@@ -130,7 +130,8 @@ class _Cells:
 
     def sums(self, orders: tuple[int, int], tests: Tests) -> np.ndarray:
         """Return the integrals [M, T] of the test functions."""
-        return self.terms(orders, tests).sum(axis=(1, 2))
+        values: np.ndarray = self.terms(orders, tests).sum(axis=(1, 2))
+        return values
 
     def terms(self, orders: tuple[int, int], tests: Tests) -> np.ndarray:
         """Return weights times test functions [M, *orders, T]."""

@@ -72,7 +72,10 @@ def cut(shape: Shape, axis: int, value: float) -> tuple[list[Curves], Mask]:
     places = beside(_flat(shape, axis, value), value, extent)
 
     def inside(x: np.ndarray) -> np.ndarray:
-        return np.logical_or.reduce([shape.inside(lifted(x, axis, place)) for place in places])
+        values: np.ndarray = np.logical_or.reduce(
+            [shape.inside(lifted(x, axis, place)) for place in places]
+        )
+        return values
 
     return [part for place in places for part in section(shape, axis, place)], inside
 

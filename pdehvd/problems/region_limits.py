@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import sympy
@@ -29,8 +28,8 @@ class Limits:
     box: np.ndarray
     outside: np.ndarray
     fixed: dict[int, float] = field(default_factory=dict)
-    rest: list[Any] = field(default_factory=list)
-    on_shape: list[Any] = field(default_factory=list)
+    rest: list[sympy.Basic] = field(default_factory=list)
+    on_shape: list[sympy.Basic] = field(default_factory=list)
 
     def admit(self, axis: int, value: float) -> bool:
         """Return whether a coordinate may have this value."""
@@ -44,14 +43,14 @@ class Limits:
         box[axis], outside[axis] = value, False
         return Limits(box, outside, {**self.fixed, axis: value}, self.rest, self.on_shape)
 
-    def remaining(self, frame: Frame, on_surface: bool) -> Any:
+    def remaining(self, frame: Frame, on_surface: bool) -> sympy.Basic:
         """Return the relation that points of the box, or of the shape's surface, must fulfil."""
         relations = [*self.rest, *self.on_shape] if on_surface else self.rest
         free = frame.columns if on_surface else ()
         return settle(frame, sympy.And(*relations), self.box, free)
 
 
-def find_limits(frame: Frame, text: str, conjunction: Sequence[Any]) -> Limits:
+def find_limits(frame: Frame, text: str, conjunction: Sequence[sympy.Basic]) -> Limits:
     """Return the limits of relations that hold together.
 
     Raises ConfigError where one is outside the domain or fixes no coordinate, `Contradiction`
@@ -99,7 +98,7 @@ def _fix(frame: Frame, limits: Limits, bound: Bound) -> None:
         raise Contradiction(f"{name} cannot be both {limits.fixed[axis]:g} and {value:g}")
 
 
-def _clip(frame: Frame, limits: Limits, relation: Any, bound: Bound) -> None:
+def _clip(frame: Frame, limits: Limits, relation: sympy.Basic, bound: Bound) -> None:
     axis, value, upwards = bound.axis, bound.value, bound.above
     side, far = (0, 1) if upwards else (1, 0)
     beyond = (value - frame.bounds[axis, far]) * bound.direction

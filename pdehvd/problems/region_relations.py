@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import sympy
@@ -43,7 +42,7 @@ class Bound:
 
 
 @lru_cache(maxsize=1024)
-def solve(frame: Frame, relation: Any) -> Bound | None:
+def solve(frame: Frame, relation: sympy.Basic) -> Bound | None:
     """Solve a relation for its coordinate; None where it has several or is not linear.
 
     A value within rounding of a bound of the coordinate becomes that bound.
@@ -65,18 +64,20 @@ def solve(frame: Frame, relation: Any) -> Bound | None:
     return Bound(axis, float(value), below, _at(relation), above)
 
 
-def _sides(relation: Any) -> tuple[bool, bool]:
+def _sides(relation: sympy.Basic) -> tuple[bool, bool]:
     """Return whether a relation holds where its left side is smaller, and where it is larger."""
     unequal = isinstance(relation, sympy.Ne)
     return unequal or isinstance(relation, _BELOW), unequal or isinstance(relation, _ABOVE)
 
 
-def _at(relation: Any) -> bool:
+def _at(relation: sympy.Basic) -> bool:
     """Return whether a relation holds where both its sides are equal."""
     return isinstance(relation, (sympy.Eq, sympy.Le, sympy.Ge))
 
 
-def settle(frame: Frame, relation: Any, box: np.ndarray, free: Collection[int] = ()) -> Any:
+def settle(
+    frame: Frame, relation: sympy.Basic, box: np.ndarray, free: Collection[int] = ()
+) -> sympy.Basic:
     """Return what is left of a relation almost everywhere on a box [D, 2], flat or not.
 
     Coordinates in `free` are not looked at.
@@ -104,7 +105,7 @@ def _holds(bound: Bound, at: bool, away: float) -> bool:
     return bound.at if at else bound.above if away > 0 else bound.below
 
 
-def make_filter(frame: Frame, relation: Any) -> Filter | None:
+def make_filter(frame: Frame, relation: sympy.Basic) -> Filter | None:
     """Return the function from points [N, D] to whether a relation holds there; None for `true`.
 
     Both sides count as equal where moving the point by rounding could make them so.
@@ -137,7 +138,7 @@ def make_filter(frame: Frame, relation: Any) -> Filter | None:
     return keep
 
 
-def _leaves(relation: Any) -> Iterator[Any]:
+def _leaves(relation: sympy.Basic) -> Iterator[sympy.Basic]:
     if isinstance(relation, (sympy.And, sympy.Or)):
         for part in relation.args:
             yield from _leaves(part)
@@ -145,15 +146,16 @@ def _leaves(relation: Any) -> Iterator[Any]:
         yield relation
 
 
-def _true(leaf: Any, value: np.ndarray, room: np.ndarray) -> np.ndarray:
+def _true(leaf: sympy.Basic, value: np.ndarray, room: np.ndarray) -> np.ndarray:
     below, above = _sides(leaf)
     at = np.abs(value) <= room
     return np.where(at, _at(leaf), (above & (value > 0)) | (below & (value < 0)))
 
 
-def _joined(relation: Any, truths: Mapping[Any, np.ndarray]) -> np.ndarray:
+def _joined(relation: sympy.Basic, truths: Mapping[sympy.Basic, np.ndarray]) -> np.ndarray:
     if relation in truths:
         return truths[relation]
     parts = [_joined(part, truths) for part in relation.args]
     join = np.logical_and if isinstance(relation, sympy.And) else np.logical_or
-    return join.reduce(parts)
+    values: np.ndarray = join.reduce(parts)
+    return values

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import sympy
@@ -198,7 +197,7 @@ def _meant(frame: Frame, word: str) -> str:
 
 def _branches(
     frame: Frame, condition: str | None, names: Sequence[str]
-) -> Iterator[tuple[Any, ...]]:
+) -> Iterator[tuple[sympy.Basic, ...]]:
     """Return conjunctions that share no points, and whose union the condition is.
 
     There is one, where the condition fixes no coordinate.
@@ -213,7 +212,7 @@ def _branches(
             expected=f"'{late[0]}', '{late[0]} and' with a condition behind it, or a list of "
             "regions",
         )
-    known: dict[str, Any] = {name: symbol(name) for name in frame.names}
+    known: dict[str, sympy.Basic] = {name: symbol(name) for name in frame.names}
     known |= {name: exact(value) for name, value in frame.constants.items()}
     relation = parse_relation(condition, known)
     if relation in (sympy.true, sympy.false):
@@ -226,7 +225,7 @@ def _branches(
             raise ConfigError(f"'{condition.strip()}' has too many alternatives")
         relation = sympy.to_dnf(relation)
     alternatives = relation.has(sympy.Eq) and isinstance(relation, sympy.Or)
-    others: list[Any] = []
+    others: list[sympy.Basic] = []
     for branch in relation.args if alternatives else (relation,):
         parts = branch.args if isinstance(branch, sympy.And) else (branch,)
         yield (*parts, *others)

@@ -119,7 +119,8 @@ def _bisected(shape: Shape, x: np.ndarray, radius: np.ndarray, way: np.ndarray) 
         middle = (low + high) / 2
         there = shape.contains(x + middle[:, None] * way)
         low, high = np.where(there, low, middle), np.where(there, middle, high)
-    return high
+    values: np.ndarray = high
+    return values
 
 
 def _directions(dimension: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -46,7 +46,7 @@ __all__ = [
 MAXIMUM_COUNT = 2**31 - 1
 
 
-def _whole(value: Any) -> Any:
+def _whole(value: object) -> object:
     """Refuse counts that are not whole numbers of at least one."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value % 1 != 0:
         raise ConfigError(f"{value!r} is not a number of points", expected="a whole number")
@@ -57,7 +57,7 @@ def _whole(value: Any) -> Any:
     return int(value)
 
 
-def _counts(value: Any) -> Any:
+def _counts(value: object) -> object:
     """Refuse anything but a count or a mapping of names to counts."""
     if not isinstance(value, dict):
         return _whole(value)

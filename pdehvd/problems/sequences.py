@@ -30,7 +30,8 @@ def _random(seed: int, key: Key, tag: int, start: int, stop: int) -> np.ndarray:
     stream = np.random.Philox(key=words, counter=start // 4)
     skip = start % 4
     raw = stream.random_raw(skip + stop - start)[skip:]
-    return (raw >> np.uint64(11)) * 2.0**-53
+    values: np.ndarray = (raw >> np.uint64(11)) * 2.0**-53
+    return values
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ class LatinHypercube(Sampler):
         generator = np.random.Generator(np.random.PCG64(_entropy(self.seed, key, _PERMUTATION)))
         slices = [generator.permutation(count)[start:stop] for _ in range(dimension)]
         within = _random(self.seed, key, _JITTER, start * dimension, stop * dimension)
-        return (np.stack(slices, axis=1) + within.reshape(-1, dimension)) / count
+        values: np.ndarray = (np.stack(slices, axis=1) + within.reshape(-1, dimension)) / count
+        return values
 
 
 class _LowDiscrepancy(Sampler):
@@ -123,7 +125,8 @@ class _LowDiscrepancy(Sampler):
         with warnings.catch_warnings():
             # Counts that are not powers of two are the user's choice, and cost little balance.
             warnings.filterwarnings("ignore", message="The balance properties")
-            return sequence.random(stop - start)
+            values: np.ndarray = sequence.random(stop - start)
+            return values
 
 
 class Sobol(_LowDiscrepancy):

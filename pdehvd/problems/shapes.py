@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import reduce
 from operator import or_
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import BeforeValidator, Discriminator, Field, Tag
@@ -136,7 +136,7 @@ class MeshSpec(ShapeSpec):
             return read_mesh(Path(self.mesh), self.scale)
 
 
-def _join(key: str, make: Callable[[list[Shape]], Shape], parts: list[Any]) -> Shape:
+def _join(key: str, make: Callable[[list[Shape]], Shape], parts: list[ShapeSpec]) -> Shape:
     shapes = []
     for index, part in enumerate(parts):
         with within(key, index):
@@ -190,12 +190,12 @@ _KINDS: dict[str, type[ShapeSpec]] = {
 _BOXES = ("interval", "line", "segment", "hypercube", "domain")
 
 
-def _kind(value: Any) -> str | None:
+def _kind(value: object) -> str | None:
     given = value if isinstance(value, dict) else getattr(type(value), "model_fields", {})
     return next((key for key in _KINDS if key in given), None)
 
 
-def _unknown(value: dict[str, Any]) -> ConfigError:
+def _unknown(value: dict[str, object]) -> ConfigError:
     """Return the error of a mapping in which no key is a shape."""
     expected, name = "one of " + ", ".join(_KINDS), str(value.get("name"))
     if name in _KINDS:
@@ -209,7 +209,7 @@ def _unknown(value: dict[str, Any]) -> ConfigError:
     return ConfigError(message, (given,) if given else (), expected, nearest(given, _KINDS))
 
 
-def _checked(value: Any) -> Any:
+def _checked(value: object) -> object:
     """Refuse what names no shape, or two."""
     if isinstance(value, ShapeSpec):
         return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -11,14 +11,14 @@ from pdehvd.numerics.expressions import parse_number
 from pdehvd.spec import Spec
 
 
-def _positive(value: Any) -> float:
+def _positive(value: object) -> float:
     number = parse_number(value)
     if number <= 0:
         raise ConfigError(f"{value} is not positive", expected="a number above 0")
     return number
 
 
-def _number(value: Any) -> float:
+def _number(value: object) -> float:
     return parse_number(value)
 
 

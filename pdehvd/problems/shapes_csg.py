@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property, reduce
-from typing import Any
 
 import numpy as np
+from shapely import Geometry
 
 from pdehvd.errors import ConfigError
 from pdehvd.problems.shapes_surface import Surface
@@ -94,17 +94,19 @@ class Leaf(Shape):
         """Return which points [N, k] lie on the boundary."""
 
     @property
-    def outline(self) -> Any:
+    def outline(self) -> Geometry:
         """Return the shape as a shapely geometry, curves as fine polygons; None in space."""
         return None
 
     def contains(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, k] are inside or on the boundary."""
-        return self.inside(x) | self.touches(x)
+        values: np.ndarray = self.inside(x) | self.touches(x)
+        return values
 
     def interior(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, k] are inside and off the boundary."""
-        return self.inside(x) & ~self.touches(x)
+        values: np.ndarray = self.inside(x) & ~self.touches(x)
+        return values
 
     def leaves(self) -> tuple[Leaf, ...]:
         """Return the shape itself."""
@@ -131,11 +133,12 @@ class Compound(Shape):
 
     def _empty(self) -> bool:
         if self.dimension == 2:
-            return self.outline.area <= (TOLERANCE * self.diagonal) ** 2
+            result: bool = self.outline.area <= (TOLERANCE * self.diagonal) ** 2
+            return result
         return bool((self.bounds[:, 0] >= self.bounds[:, 1]).any())
 
     @abstractmethod
-    def _join(self, parts: Sequence[Any]) -> Any:
+    def _join(self, parts: Sequence[Geometry]) -> Geometry:
         """Join shapely geometries."""
 
     @abstractmethod
@@ -143,7 +146,7 @@ class Compound(Shape):
         """Join bounding boxes [parts, k, 2]."""
 
     @cached_property
-    def outline(self) -> Any:
+    def outline(self) -> Geometry:
         """Return the shape as a shapely geometry, curves as fine polygons; None in space."""
         if self.dimension == 3:
             return None
@@ -153,7 +156,8 @@ class Compound(Shape):
     def bounds(self) -> np.ndarray:
         """Return bounds [k, 2]: tight in the plane, those of the operands' boxes in space."""
         if self.dimension == 2 and not self.outline.is_empty:
-            return np.reshape(self.outline.bounds, (2, 2)).T
+            values: np.ndarray = np.reshape(self.outline.bounds, (2, 2)).T
+            return values
         return self._join_bounds(np.stack([part.bounds for part in self.parts]))
 
     @property
@@ -171,7 +175,7 @@ class Union(Compound):
 
     operation = "union"
 
-    def _join(self, parts: Sequence[Any]) -> Any:
+    def _join(self, parts: Sequence[Geometry]) -> Geometry:
         import shapely
 
         return shapely.union_all(parts)
@@ -181,15 +185,18 @@ class Union(Compound):
 
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, k] are inside."""
-        return np.logical_or.reduce([part.inside(x) for part in self.parts])
+        values: np.ndarray = np.logical_or.reduce([part.inside(x) for part in self.parts])
+        return values
 
     def contains(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, k] are inside or on the boundary."""
-        return np.logical_or.reduce([part.contains(x) for part in self.parts])
+        values: np.ndarray = np.logical_or.reduce([part.contains(x) for part in self.parts])
+        return values
 
     def interior(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, k] are inside and off the boundaries of the parts."""
-        return np.logical_or.reduce([part.interior(x) for part in self.parts])
+        values: np.ndarray = np.logical_or.reduce([part.interior(x) for part in self.parts])
+        return values
 
 
 class Intersection(Compound):
@@ -197,7 +204,7 @@ class Intersection(Compound):
 
     operation = "intersection"
 
-    def _join(self, parts: Sequence[Any]) -> Any:
+    def _join(self, parts: Sequence[Geometry]) -> Geometry:
         import shapely
 
         return shapely.intersection_all(parts)
@@ -207,15 +214,18 @@ class Intersection(Compound):
 
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, k] are inside."""
-        return np.logical_and.reduce([part.inside(x) for part in self.parts])
+        values: np.ndarray = np.logical_and.reduce([part.inside(x) for part in self.parts])
+        return values
 
     def contains(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, k] are inside or on the boundary."""
-        return np.logical_and.reduce([part.contains(x) for part in self.parts])
+        values: np.ndarray = np.logical_and.reduce([part.contains(x) for part in self.parts])
+        return values
 
     def interior(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, k] are inside and off the boundary."""
-        return np.logical_and.reduce([part.interior(x) for part in self.parts])
+        values: np.ndarray = np.logical_and.reduce([part.interior(x) for part in self.parts])
+        return values
 
 
 class Difference(Compound):
@@ -223,14 +233,16 @@ class Difference(Compound):
 
     operation = "difference"
 
-    def _join(self, parts: Sequence[Any]) -> Any:
+    def _join(self, parts: Sequence[Geometry]) -> Geometry:
         return reduce(lambda body, hole: body.difference(hole), parts)
 
     def _join_bounds(self, bounds: np.ndarray) -> np.ndarray:
-        return bounds[0]
+        values: np.ndarray = bounds[0]
+        return values
 
     def _without(self, body: np.ndarray, holes: list[np.ndarray]) -> np.ndarray:
-        return body & ~np.logical_or.reduce(holes)
+        values: np.ndarray = body & ~np.logical_or.reduce(holes)
+        return values
 
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, k] are inside."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import shapely
+from shapely import Geometry
 
 from pdehvd.errors import ConfigError
 from pdehvd.problems.shapes_csg import TOLERANCE, Leaf
@@ -47,12 +47,13 @@ class Rectangle(Leaf):
         return (_edges(self._corners),)
 
     @cached_property
-    def outline(self) -> Any:
+    def outline(self) -> Geometry:
         """Return the shapely polygon."""
         return shapely.Polygon(self._corners)
 
     def _depth(self, x: np.ndarray) -> np.ndarray:
-        return np.minimum(x - self._bounds[:, 0], self._bounds[:, 1] - x).min(axis=1)
+        values: np.ndarray = np.minimum(x - self._bounds[:, 0], self._bounds[:, 1] - x).min(axis=1)
+        return values
 
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, 2] are inside."""
@@ -60,7 +61,8 @@ class Rectangle(Leaf):
 
     def touches(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, 2] lie on an edge."""
-        return np.abs(self._depth(x)) <= TOLERANCE * self.diagonal
+        values: np.ndarray = np.abs(self._depth(x)) <= TOLERANCE * self.diagonal
+        return values
 
 
 class Ellipse(Leaf):
@@ -88,7 +90,7 @@ class Ellipse(Leaf):
         return (self._arc,)
 
     @cached_property
-    def outline(self) -> Any:
+    def outline(self) -> Geometry:
         """Return the shapely polygon with 4096 corners."""
         return shapely.Polygon(self._arc.polygon())
 
@@ -104,7 +106,8 @@ class Ellipse(Leaf):
         """Return which points [N, 2] lie on the curve, by the level over its gradient."""
         level, scaled = self._level(x)
         slope = np.linalg.norm(scaled / self._arc.radii, axis=1)
-        return np.abs(level - 1.0) * level < TOLERANCE * self.diagonal * slope
+        values: np.ndarray = np.abs(level - 1.0) * level < TOLERANCE * self.diagonal * slope
+        return values
 
 
 class Polygon(Leaf):
@@ -147,15 +150,17 @@ class Polygon(Leaf):
         return (_edges(self._corners),)
 
     @property
-    def outline(self) -> Any:
+    def outline(self) -> Geometry:
         """Return the shapely polygon."""
         return self._polygon
 
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, 2] are inside."""
-        return shapely.contains_xy(self._polygon, x[:, 0], x[:, 1])
+        values: np.ndarray = shapely.contains_xy(self._polygon, x[:, 0], x[:, 1])
+        return values
 
     def touches(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, 2] lie on an edge."""
         distance = shapely.distance(self._boundary, shapely.points(x))
-        return distance <= TOLERANCE * self.diagonal
+        values: np.ndarray = distance <= TOLERANCE * self.diagonal
+        return values

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import shapely
@@ -46,7 +45,8 @@ class Ball(Leaf):
         return (Sphere(self.center, self.radius),)
 
     def _depth(self, x: np.ndarray) -> np.ndarray:
-        return self.radius - np.linalg.norm(x - self.center, axis=1)
+        values: np.ndarray = self.radius - np.linalg.norm(x - self.center, axis=1)
+        return values
 
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, 3] are inside."""
@@ -54,7 +54,8 @@ class Ball(Leaf):
 
     def touches(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, 3] lie on the sphere."""
-        return np.abs(self._depth(x)) <= TOLERANCE * self.diagonal
+        values: np.ndarray = np.abs(self._depth(x)) <= TOLERANCE * self.diagonal
+        return values
 
 
 class Cylinder(Leaf):
@@ -91,7 +92,10 @@ class Cylinder(Leaf):
     def _depth(self, x: np.ndarray) -> np.ndarray:
         height = (x - self.start) @ self.axis
         away = np.linalg.norm(x - self.start - height[:, None] * self.axis, axis=1)
-        return np.minimum(self.radius - away, np.minimum(height, self.length - height))
+        values: np.ndarray = np.minimum(
+            self.radius - away, np.minimum(height, self.length - height)
+        )
+        return values
 
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, 3] are inside."""
@@ -99,7 +103,8 @@ class Cylinder(Leaf):
 
     def touches(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, 3] lie on the surface."""
-        return np.abs(self._depth(x)) <= TOLERANCE * self.diagonal
+        values: np.ndarray = np.abs(self._depth(x)) <= TOLERANCE * self.diagonal
+        return values
 
 
 class Mesh(Leaf):
@@ -149,7 +154,8 @@ class Mesh(Leaf):
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, 3] are inside: the ray upwards leaves the body an odd number."""
         point, _ = self._crossings(x)
-        return np.bincount(point, minlength=len(x)) % 2 == 1
+        values: np.ndarray = np.bincount(point, minlength=len(x)) % 2 == 1
+        return values
 
     def _covered(self, x: np.ndarray) -> np.ndarray:
         """Return in how many parts of the body points [N, 3] are: leavings of the ray - entries."""
@@ -227,7 +233,8 @@ class Cuboid(Mesh):
         super().__init__(np.stack(faces))
 
     def _depth(self, x: np.ndarray) -> np.ndarray:
-        return np.minimum(x - self._box[:, 0], self._box[:, 1] - x).min(axis=1)
+        values: np.ndarray = np.minimum(x - self._box[:, 0], self._box[:, 1] - x).min(axis=1)
+        return values
 
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, 3] are inside."""
@@ -235,7 +242,8 @@ class Cuboid(Mesh):
 
     def touches(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, 3] lie on a face."""
-        return np.abs(self._depth(x)) <= TOLERANCE * self.diagonal
+        values: np.ndarray = np.abs(self._depth(x)) <= TOLERANCE * self.diagonal
+        return values
 
 
 def read_mesh(path: Path, scale: float = 1.0) -> Mesh:
@@ -248,7 +256,8 @@ def read_mesh(path: Path, scale: float = 1.0) -> Mesh:
     if not path.is_file():
         raise ConfigError(f"there is no file {path}")
     try:
-        mesh: Any = trimesh.load(path, force="mesh")
+        mesh = trimesh.load(path, force="mesh")
+        assert isinstance(mesh, trimesh.Trimesh)  # that is what `force` is for
         corners = np.asarray(mesh.triangles, np.float64) * scale
     except Exception as error:  # every reader of trimesh fails in its own way
         raise ConfigError(f"{path} cannot be read as a mesh: {error}") from None

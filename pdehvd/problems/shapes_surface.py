@@ -120,13 +120,17 @@ class EllipseArc(Surface):
         w = (length - self._sums[node]) / width
         rise = w * w * (3.0 - 2.0 * w)
         bend = self._slopes[node] * w * (1 - w) ** 2 - self._slopes[node + 1] * w * w * (1 - w)
-        return self._angles[node] * (1.0 - rise) + self._angles[node + 1] * rise + width * bend
+        values: np.ndarray = (
+            self._angles[node] * (1.0 - rise) + self._angles[node + 1] * rise + width * bend
+        )
+        return values
 
     def polygon(self) -> np.ndarray:
         """Return the corners [4096, 2] of an inscribed polygon."""
         angle = self._angles[:-1]
         direction = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-        return self.center + (direction * self.radii) @ self.rotation.T
+        values: np.ndarray = self.center + (direction * self.radii) @ self.rotation.T
+        return values
 
     def section(self, axis: int, value: float) -> Curves:
         """Return the ellipse."""
@@ -205,7 +209,8 @@ class Sphere(Surface):
 
     def turns(self, axis: int) -> np.ndarray:
         """Return both ends."""
-        return self.center[axis] + self.radius * np.array([-1.0, 1.0])
+        values: np.ndarray = self.center[axis] + self.radius * np.array([-1.0, 1.0])
+        return values
 
 
 class Tube(Surface):
@@ -284,4 +289,5 @@ class Cap(Surface):
     def turns(self, axis: int) -> np.ndarray:
         """Return both ends of the disk's shadow."""
         reach = self.radius * np.sqrt(max(1.0 - self.axis[axis] ** 2, 0.0))
-        return self.center[axis] + reach * np.array([-1.0, 1.0])
+        values: np.ndarray = self.center[axis] + reach * np.array([-1.0, 1.0])
+        return values

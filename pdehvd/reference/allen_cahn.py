@@ -37,7 +37,8 @@ def corner(x: np.ndarray, t: np.ndarray | float, diffusion: float) -> np.ndarray
     for image in (-4, -2, 0, 2, 4):
         z = np.abs(s + image) / width
         result = result + 2 * width * (np.exp(-(z**2)) / np.sqrt(np.pi) - z * erfc(z))
-    return result
+    values: np.ndarray = result
+    return values
 
 
 def solve(diffusion: float, reaction: float, end: float) -> dict[str, np.ndarray]:

@@ -61,7 +61,8 @@ def _diffused(u: np.ndarray, line: np.ndarray, decay: np.ndarray) -> np.ndarray:
         return u
     diffused = line.copy()
     diffused[1:-1] += idst(decay * dst(u[1:-1] - line[1:-1], 1), 1)
-    return diffused
+    values: np.ndarray = diffused
+    return values
 
 
 def _transported(u: np.ndarray, h: float, dt: float) -> np.ndarray:

@@ -8,7 +8,6 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from pdehvd import __version__, caches
 Arrays = dict[str, np.ndarray]
 
 
-def cached(name: str, definition: Mapping[str, Any], compute: Callable[[], Arrays]) -> Arrays:
+def cached(name: str, definition: Mapping[str, object], compute: Callable[[], Arrays]) -> Arrays:
     """Return the arrays of `compute()`, from the cache when it holds them.
 
     The key is a hash of the definition and of the package's version. A file that cannot be read

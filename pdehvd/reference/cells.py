@@ -61,11 +61,13 @@ class Cells:
 
     def coordinate(self, axis: int) -> np.ndarray:
         """Return a coordinate at the Gauss points, [Q, E]."""
-        return self._first[axis][:, None] + self.spacing[axis] * self._cell[axis]
+        values: np.ndarray = self._first[axis][:, None] + self.spacing[axis] * self._cell[axis]
+        return values
 
     def part(self, values: np.ndarray, number: int) -> np.ndarray:
         """Return a part at the Gauss points [Q, E] of what has `values` [*n] at the nodes."""
-        return self.shapes[number].T @ values.reshape(-1)[self.corners]
+        result: np.ndarray = self.shapes[number].T @ values.reshape(-1)[self.corners]
+        return result
 
     def total(self, density: np.ndarray) -> float:
         """Return the integral of what has values [Q, E] at the Gauss points."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import sympy
@@ -20,6 +20,7 @@ _ROUNDING = 1e-12
 _SHIFT = 1e-3
 
 Values = Mapping[str, np.ndarray]
+Key = TypeVar("Key")
 
 
 def solve_energy(
@@ -102,12 +103,14 @@ class FiniteElements:
         squares = [self.cells.total(part**2) for part in parts]
         return float(np.sqrt(squares[0])), float(np.sqrt(sum(squares[1:])))
 
-    def _compiled(self, expressions: dict[Any, Any]) -> Callable[[Values], dict[Any, np.ndarray]]:
+    def _compiled(
+        self, expressions: dict[Key, sympy.Expr]
+    ) -> Callable[[Values], dict[Key, np.ndarray]]:
         """Return a function from names to the values [Q, E] of expressions, by the same keys."""
         names = sorted({s.name for e in expressions.values() for s in e.free_symbols})
         evaluate = compile_numpy(list(expressions.values()), names)
 
-        def values(known: Values) -> dict[Any, np.ndarray]:
+        def values(known: Values) -> dict[Key, np.ndarray]:
             results = (np.broadcast_to(result, self.cells.points) for result in evaluate(known))
             return dict(zip(expressions, results, strict=True))
 
@@ -217,4 +220,5 @@ def _minimum(sample: _Sample, u: np.ndarray, solver: Multigrid) -> np.ndarray:
 def _moved(u: np.ndarray, rows: np.ndarray, step: np.ndarray) -> np.ndarray:
     moved = u.copy()
     moved.reshape(-1)[rows] -= step
-    return moved
+    values: np.ndarray = moved
+    return values

@@ -78,7 +78,8 @@ def poisson_lshape(x: np.ndarray, y: np.ndarray, coefficients: np.ndarray) -> np
     u = -(x^2 + y^2) / 4 + a sum of harmonic functions.
     Source: Fox, Henrici, Moler, SIAM J. Numer. Anal. 4 (1967); Gopal, Trefethen, PNAS 116 (2019).
     """
-    return _basis(x, y) @ coefficients - (x**2 + y**2) / 4
+    values: np.ndarray = _basis(x, y) @ coefficients - (x**2 + y**2) / 4
+    return values
 
 
 class LShapeReference(Reference):

@@ -95,9 +95,10 @@ class _Cycle:
 
     def __call__(self, right: np.ndarray, level: int = 0) -> np.ndarray:
         if level == len(self._levels):
-            return self._coarsest.solve(right)
+            values: np.ndarray = self._coarsest.solve(right)
+            return values
         matrix, smoother, up, down = self._levels[level]
-        x = smoother @ right
+        x: np.ndarray = smoother @ right
         for _ in range(_SWEEPS - 1):
             x += smoother @ (right - matrix @ x)
         x += up @ self(down @ (right - matrix @ x), level + 1)
@@ -109,7 +110,8 @@ class _Cycle:
 def direct(matrix: csr_array, right: np.ndarray) -> np.ndarray:
     """Return x with A x = b by a sparse factorization; raises ConfigError for a singular A."""
     try:
-        return factored(matrix).solve(right)
+        values: np.ndarray = factored(matrix).solve(right)
+        return values
     except RuntimeError as error:
         message = "the energy does not determine its field"
         raise ConfigError(message, (), "more conditions") from error

@@ -22,7 +22,8 @@ def to_modes(values: np.ndarray) -> np.ndarray:
     modes = dct(values, type=1) / (len(values) - 1)
     modes[0] /= 2
     modes[-1] /= 2
-    return modes
+    result: np.ndarray = modes
+    return result
 
 
 def to_values(modes: np.ndarray) -> np.ndarray:
@@ -30,7 +31,8 @@ def to_values(modes: np.ndarray) -> np.ndarray:
     weighted = modes / 2
     weighted[0] *= 2
     weighted[-1] *= 2
-    return dct(weighted, type=1)
+    values: np.ndarray = dct(weighted, type=1)
+    return values
 
 
 def chebyshev(count: int, start: float, stop: float) -> np.ndarray:
@@ -54,7 +56,8 @@ def interpolation(nodes: np.ndarray, t: np.ndarray) -> np.ndarray:
     matrix = quotient / quotient.sum(axis=1, keepdims=True)
     rows = exact.any(axis=1)
     matrix[rows] = exact[rows]
-    return matrix
+    values: np.ndarray = matrix
+    return values
 
 
 def _coefficients(linear: np.ndarray, h: float) -> tuple[np.ndarray, ...]:

@@ -56,7 +56,8 @@ def _spline(axes: Axes, values: np.ndarray) -> Interpolator:
         spline = make_interp_spline(axis, values, k=degrees[-1], axis=dimension)
         values = np.moveaxis(spline.c, 0, dimension)
         knots.append(spline.t)
-    return NdBSpline(tuple(knots), values, tuple(degrees))
+    result: Interpolator = NdBSpline(tuple(knots), values, tuple(degrees))
+    return result
 
 
 def _on_grid(axes: Axes, values: np.ndarray, method: str) -> Interpolator:
@@ -81,12 +82,14 @@ def _on_grid(axes: Axes, values: np.ndarray, method: str) -> Interpolator:
 def _scattered(points: np.ndarray, values: np.ndarray, method: str) -> Interpolator:
     """Return an interpolator of scattered points; linear is NaN outside their convex hull."""
     if method == "nearest":
-        return NearestNDInterpolator(points, values, rescale=True)
+        near: Interpolator = NearestNDInterpolator(points, values, rescale=True)
+        return near
     if points.shape[1] == 1:
         order = np.argsort(points[:, 0])
         x, y = points[order, 0], values[order]
         return lambda wanted: np.interp(wanted[:, 0], x, y, left=np.nan, right=np.nan)
-    return LinearNDInterpolator(points, values, rescale=True)
+    result: Interpolator = LinearNDInterpolator(points, values, rescale=True)
+    return result
 
 
 def _check_axes(table: Table, coordinates: Sequence[str], fields: Sequence[str]) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from pdehvd.assembly.run_directory import EVALUATION
 from pdehvd.problems.evaluation import EVALUATION_POINTS
 from pdehvd.results.open_run import RunLike, opened
+from pdehvd.spec.plain import Facts
 from pdehvd.training.durable import write_json
 
 
-def evaluate(run: RunLike, count: int = EVALUATION_POINTS) -> dict[str, Any]:
+def evaluate(run: RunLike, count: int = EVALUATION_POINTS) -> Facts:
     """Measure a run on the points of its training's errors, write `evaluation.json`, return it.
 
     `residuals`: of each term the root mean square on the `trained` points, and on as many `fresh`

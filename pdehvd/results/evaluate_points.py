@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -17,9 +16,10 @@ from pdehvd.problems.evaluation import (
 )
 from pdehvd.results.solution import free_constants, truth
 from pdehvd.results.trained_points import TrainedAtPoints
+from pdehvd.spec.plain import Facts
 
 
-def evaluate_points(trained: TrainedAtPoints, count: int) -> dict[str, Any]:
+def evaluate_points(trained: TrainedAtPoints, count: int) -> Facts:
     """Compare a run with its reference at about `count` points, by default those of its training.
 
     For each field: relative_l2 = sqrt(sum (u - ref)^2) / sqrt(sum ref^2), maximum_error =
@@ -34,7 +34,7 @@ def evaluate_points(trained: TrainedAtPoints, count: int) -> dict[str, Any]:
         field: _errors(values[field], truths[field], slices, slice_count, field in free)
         for field in truths
     }
-    result: dict[str, Any] = {"points": len(points)}
+    result: Facts = {"points": len(points)}
     for measure in ("relative_l2", "maximum_error", "rmse"):
         result[measure] = {field: errors[measure] for field, errors in fields.items()}
     result["points_without_reference"] = int(

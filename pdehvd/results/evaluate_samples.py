@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from pdehvd.reference.on_grid import GridReference
 from pdehvd.results.trained_grid import TrainedOnGrid
+from pdehvd.spec.plain import Facts
 from pdehvd.training.sample_evaluator import GAP, H1, L2, measures
 
 # Solutions that are timed; above this number of nodes one must do.
 TIMED, LARGE = 3, 300_000
 
 
-def evaluate_samples(trained: TrainedOnGrid, reference: GridReference) -> dict[str, Any]:
+def evaluate_samples(trained: TrainedOnGrid, reference: GridReference) -> Facts:
     """Compare a run with its reference on the held-out samples.
 
     relative_l2 and relative_h1 are means over samples of |u - v| / |v| in the norms of finite
@@ -36,7 +36,7 @@ def evaluate_samples(trained: TrainedOnGrid, reference: GridReference) -> dict[s
         squares += float(np.square(u - truth).mean(axis=tuple(range(1, u.ndim))).sum())
     table = np.concatenate(tables)
     nodes = problem.resolution ** len(problem.coordinates)
-    result: dict[str, Any] = {
+    result: Facts = {
         "samples": problem.held_out,
         "points": problem.held_out * nodes,
         "relative_l2": {field: float(table[:, L2].mean())},
@@ -92,7 +92,7 @@ def _seconds(trained: TrainedOnGrid, reference: GridReference, nodes: int) -> di
     }
 
 
-def _timed(call: Callable[[], Any], runs: int, warm: bool) -> float:
+def _timed(call: Callable[[], object], runs: int, warm: bool) -> float:
     if warm:
         call()
     times = []

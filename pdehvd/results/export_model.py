@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pdehvd.results.export_formats import MODEL_NOTE
 from pdehvd.results.trained_points import TrainedAtPoints
+from pdehvd.spec.plain import Facts
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def save_model(trained: TrainedAtPoints, folder: Path) -> None:
@@ -30,7 +34,9 @@ def save_model(trained: TrainedAtPoints, folder: Path) -> None:
     (folder / MODEL_NOTE).write_text(json.dumps(_note(trained), indent=2) + "\n", encoding="utf-8")
 
 
-def _bounded(predict: Any, bounds: np.ndarray) -> Any:
+def _bounded(
+    predict: tf.types.experimental.PolymorphicFunction, bounds: np.ndarray
+) -> tf.types.experimental.PolymorphicFunction:
     """Return `predict` with NaN outside bounds [D, 2], to the rounding of its numbers."""
     import tensorflow as tf
 
@@ -38,16 +44,15 @@ def _bounded(predict: Any, bounds: np.ndarray) -> Any:
     rounding = 4 * np.finfo(x_spec.dtype.as_numpy_dtype).eps * np.abs(bounds).max(axis=1)
     low, high = bounds[:, 0] - rounding, bounds[:, 1] + rounding
 
-    @tf.function(input_signature=[x_spec], autograph=False)
     def bounded(x: tf.Tensor) -> dict[str, tf.Tensor]:
         inside = tf.reduce_all((x >= low) & (x <= high), axis=1)
         nan = tf.constant(np.nan, x_spec.dtype)
         return {field: tf.where(inside, u, nan) for field, u in predict(x).items()}
 
-    return bounded
+    return tf.function(bounded, input_signature=[x_spec], autograph=False)
 
 
-def _note(trained: TrainedAtPoints) -> dict[str, Any]:
+def _note(trained: TrainedAtPoints) -> Facts:
     """Return what a program needs to know that has the SavedModel alone."""
     problem, geometry = trained.problem, trained.config.problem.geometry
     bounds = dict(zip(problem.coordinates, problem.domain.bounds.tolist(), strict=True))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from pdehvd.results.export_model import save_model
 from pdehvd.results.regular_grid import Grid, cells, sample
 from pdehvd.results.solution import span
 from pdehvd.results.trained_points import TrainedAtPoints
+from pdehvd.spec.plain import Facts
 
 TIMES = 21
 
@@ -71,7 +71,7 @@ def _check_vtk(trained: TrainedAtPoints, fixed: Mapping[str, float]) -> None:
 
 
 def _npz(grid: Grid, path: Path) -> None:
-    arrays: dict[str, Any] = {**grid.axes, **grid.values, "inside": grid.inside}
+    arrays: Facts = {**grid.axes, **grid.values, "inside": grid.inside}
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)
 

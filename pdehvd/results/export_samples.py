@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from pdehvd.results.evaluate_samples import truths
 from pdehvd.results.export_formats import MODEL_NOTE
 from pdehvd.results.regular_grid import cells
 from pdehvd.results.trained_grid import TrainedOnGrid
+from pdehvd.spec.plain import Facts
 
 MOST = 16
 
@@ -56,7 +56,7 @@ def _samples(trained: TrainedOnGrid) -> dict[str, np.ndarray]:
 def _npz(trained: TrainedOnGrid, path: Path) -> None:
     problem = trained.problem
     axes = dict(zip(problem.coordinates, problem.axes(problem.resolution), strict=True))
-    arrays: dict[str, Any] = {**axes, **_samples(trained)}
+    arrays: Facts = {**axes, **_samples(trained)}
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)
 

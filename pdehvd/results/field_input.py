@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from pdehvd.problems.archives import real
 from pdehvd.results.trained_grid import TrainedOnGrid
 
 
-def read_fields(trained: TrainedOnGrid, given: Any) -> dict[str, np.ndarray]:
+def read_fields(trained: TrainedOnGrid, given: object) -> dict[str, np.ndarray]:
     """Return the inputs [B, *n] by name that are given as a mapping of names to arrays.
 
     An array may have one sample, and one node along each coordinate where it is constant.
@@ -79,7 +78,7 @@ def check_field(
         )
 
 
-def _batch(trained: TrainedOnGrid, name: str, given: Any) -> np.ndarray:
+def _batch(trained: TrainedOnGrid, name: str, given: object) -> np.ndarray:
     """Return an array [B, *n] in float64."""
     try:
         array = real(given)

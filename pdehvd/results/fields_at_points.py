@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from pdehvd.results.trained_points import TrainedAtPoints
 
 
 def fields_at(
-    trained: TrainedAtPoints, given: Any, outside: Outside = "warn"
+    trained: TrainedAtPoints, given: object, outside: Outside = "warn"
 ) -> tuple[dict[str, np.ndarray], str]:
     """Return every field at given points, and a sentence about those outside the domain, or "".
 
@@ -66,7 +66,8 @@ def _beyond(trained: TrainedAtPoints, points: GivenPoints, outside: Outside) -> 
         )
     beyond = ~finite
     beyond[finite] = is_outside(trained.problem.domain, points.x[finite], points.rounding)
-    return beyond
+    values: np.ndarray = beyond
+    return values
 
 
 def _warning(trained: TrainedAtPoints, x: np.ndarray, beyond: np.ndarray) -> str:

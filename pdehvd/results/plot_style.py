@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import matplotlib as mpl
 import matplotlib.style
@@ -15,6 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator
 
+from pdehvd.spec.plain import Facts
+
 # Okabe and Ito's colours that are dark enough for lines on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195", "#8C6D31")
 DASHES = ("-", "--", "-.", ":")
@@ -22,7 +24,7 @@ INK, OUTSIDE = "#222222", "#E9E9E9"
 VALUES, ERRORS = "viridis", "RdBu_r"
 DPI = 150
 
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Facts = {
     "figure.facecolor": "white",
     "figure.dpi": DPI,
     "savefig.dpi": DPI,
@@ -86,7 +88,7 @@ def figure(width: float, height: float, to_scale: bool = False) -> Figure:
     return Figure(figsize=(width, height), layout="compressed" if to_scale else "constrained")
 
 
-def line_style(index: int) -> dict[str, Any]:
+def line_style(index: int) -> Facts:
     """Return colour and dashes of the line with this number; both differ between neighbours."""
     dashes = DASHES[(index // len(COLOURS)) % len(DASHES)]
     return {"color": COLOURS[index % len(COLOURS)], "linestyle": dashes}

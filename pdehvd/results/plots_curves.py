@@ -174,7 +174,8 @@ def _columns(history: pd.DataFrame, prefix: str) -> list[str]:
 
 
 def _values(history: pd.DataFrame, name: str) -> np.ndarray:
-    return history[name].to_numpy(dtype=float, na_value=np.nan)
+    values: np.ndarray = history[name].to_numpy(dtype=float, na_value=np.nan)
+    return values
 
 
 def _series(history: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:

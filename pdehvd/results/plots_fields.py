@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from textwrap import fill
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
+from pdehvd.problems.geometry import Domain
 from pdehvd.results.data_points import DataPoints, data_points
 from pdehvd.results.plot_style import ERRORS, OUTSIDE, VALUES, figure, in_style
 from pdehvd.results.solution import compared, span
 from pdehvd.results.trained_points import TrainedAtPoints
+from pdehvd.spec.plain import Facts
 
 PIXELS = 241
 # Letters in a line of a label next to a panel; how many coordinates of one value it names each with
@@ -51,7 +53,7 @@ class Sheet:
         return self.bounds[[self.section.horizontal, self.section.vertical]]
 
 
-def sections(domain: Any) -> list[Section]:
+def sections(domain: Domain) -> list[Section]:
     """Return the sections that show a domain of two or more coordinates.
 
     1-D + t: the one of space and time. 2-D: the plane. 2-D + t: the plane at three times. 3-D and
@@ -121,7 +123,7 @@ def _place(fixed: Mapping[str, float]) -> str:
     return fill(", ".join(parts), _PLACE).replace("~", " ")
 
 
-def _to_scale(domain: Any, section: Section) -> bool:
+def _to_scale(domain: Domain, section: Section) -> bool:
     """Say whether both coordinates are lengths of a similar range, so that shapes are kept."""
     running = [section.horizontal, section.vertical]
     if domain.time in [domain.names[index] for index in running]:
@@ -152,7 +154,7 @@ def heat_maps(trained: TrainedAtPoints, sheets: list[Sheet], name: str) -> Figur
             _map(axes[1], shown, shown.truths[name], VALUES, value_scale)
             error_image = _map(axes[2], shown, error, ERRORS, error_scale)
     _label(panels, sheets, trained.problem.domain.names, name)
-    bar: dict[str, Any] = {
+    bar: Facts = {
         "aspect": 22 * len(sheets),
         "pad": 0.015,
         "shrink": 1.0 if len(sheets) == 1 else 0.7,
@@ -197,7 +199,7 @@ def _extend(sheets: list[Sheet], name: str, scale: Normalize) -> str:
     return {(False, False): "neither", (True, False): "min", (False, True): "max"}.get(ends, "both")
 
 
-def _map(axes: Axes, shown: Sheet, values: np.ndarray, colours: str, scale: Normalize) -> Any:
+def _map(axes: Axes, shown: Sheet, values: np.ndarray, colours: str, scale: Normalize) -> AxesImage:
     axes.set_facecolor(OUTSIDE)
     for spine in axes.spines.values():
         spine.set_visible(False)

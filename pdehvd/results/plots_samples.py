@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from pdehvd.assembly.run_directory import EVALUATION
@@ -119,7 +119,7 @@ def _scale(values: np.ndarray, colours: str) -> Normalize:
 
 def _map(
     axes: Axes, trained: TrainedOnGrid, values: np.ndarray, colours: str, scale: Normalize
-) -> Any:
+) -> AxesImage:
     """Draw a field of two coordinates, or the middle plane of one of three."""
     if values.ndim == 3:
         values = values[:, :, values.shape[2] // 2]

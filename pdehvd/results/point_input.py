@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol, cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pdehvd.errors import ConfigError, nearest
 
@@ -24,7 +25,7 @@ class GivenPoints:
     rounding: float
 
 
-def read_points(given: Any, names: Sequence[str]) -> GivenPoints:
+def read_points(given: object, names: Sequence[str]) -> GivenPoints:
     """Return the points that are given for the coordinates `names`.
 
     An array [N, D] has the coordinates as columns in their order; with one coordinate [N] is the
@@ -51,7 +52,13 @@ def _expected(names: Sequence[str]) -> str:
     )
 
 
-def _columns(given: Any, names: Sequence[str]) -> dict[str, Any] | None:
+class _Named(Protocol):
+    """A mapping, a data frame or a structured array."""
+
+    def __getitem__(self, name: str) -> ArrayLike: ...
+
+
+def _columns(given: object, names: Sequence[str]) -> dict[str, ArrayLike] | None:
     """Return the arrays by name of what has names: a mapping, a data frame, a structured array."""
     if isinstance(given, Mapping):
         labels = list(given)
@@ -66,7 +73,8 @@ def _columns(given: Any, names: Sequence[str]) -> dict[str, Any] | None:
     twice = [label for label in names if labels.count(label) > 1]
     table = not isinstance(given, Mapping)
     if not (missing or twice or (surplus and not table)):
-        return {name: given[name] for name in names}
+        held = cast(_Named, given)
+        return {name: held[name] for name in names}
     faults = {"lack": missing, "also have": surplus, "have twice": twice}
     said = [f"{verb} {', '.join(map(repr, found))}" for verb, found in faults.items() if found]
     given_as = ", ".join(map(repr, labels)) or "nothing"
@@ -98,7 +106,7 @@ def _rounding(array: np.ndarray) -> float:
     return float(np.finfo(array.dtype).eps) if single else 0.0
 
 
-def _numbers(given: Any, what: str, names: Sequence[str]) -> np.ndarray:
+def _numbers(given: object, what: str, names: Sequence[str]) -> np.ndarray:
     """Return an array of real numbers, as precise as it was; what is masked is NaN."""
     try:
         array = np.asanyarray(given)
@@ -121,7 +129,7 @@ def _holds_text(array: np.ndarray) -> bool:
     return any(isinstance(value, str | bytes) for value in array.flat)
 
 
-def _described(given: Any, array: np.ndarray) -> str:
+def _described(given: object, array: np.ndarray) -> str:
     """Say what is not an array of real numbers."""
     if isinstance(given, str | bytes):
         return f"the text {given!r:.60} (a file must be read first, by pandas.read_csv)"

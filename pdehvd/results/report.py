@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from pdehvd.assembly.kind import AnyRun
 from pdehvd.assembly.run_directory import ENVIRONMENT
@@ -30,6 +29,7 @@ from pdehvd.results.open_run import RunLike, opened
 from pdehvd.results.plots import plot
 from pdehvd.results.reproduce_commands import NOTE, commands
 from pdehvd.results.tables import MEASURES
+from pdehvd.spec.plain import Facts
 from pdehvd.training.durable import read_json, write_text
 from pdehvd.training.history import read
 
@@ -45,7 +45,7 @@ _HEADS = {
 }
 
 
-def report(run: RunLike, summary: Mapping[str, Any] | None = None) -> Path:
+def report(run: RunLike, summary: Facts | None = None) -> Path:
     """Write `report.html`, a page without outside parts, and return its path.
 
     Pictures are drawn (to `plots/`, as `plots.plot` does) and errors are measured again. `summary`
@@ -78,7 +78,7 @@ def _name(trained: AnyRun) -> str:
     return str(getattr(trained.config, "name", "") or Path(trained.directory).name)
 
 
-def _title(trained: AnyRun, summary: Mapping[str, Any]) -> str:
+def _title(trained: AnyRun, summary: Facts) -> str:
     status = str(summary.get("status", "unfinished"))
     kind = status if status in ("completed", "stalled", "diverged", "interrupted") else "unfinished"
     place = escape(Path(trained.directory).name)
@@ -88,7 +88,7 @@ def _title(trained: AnyRun, summary: Mapping[str, Any]) -> str:
     )
 
 
-def _key_numbers(summary: Mapping[str, Any], errors: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _key_numbers(summary: Facts, errors: Facts) -> list[tuple[str, str]]:
     relative = errors.get("relative_l2") or summary.get("relative_l2") or {}
     facts = [(f"relative L2 error of {field}", _text(value)) for field, value in relative.items()]
     labels = {
@@ -105,7 +105,7 @@ def _key_numbers(summary: Mapping[str, Any], errors: Mapping[str, Any]) -> list[
     return facts
 
 
-def _error_table(errors: Mapping[str, Any]) -> str:
+def _error_table(errors: Facts) -> str:
     if "relative_l2" not in errors:
         return note("This run has no reference solution, so its errors are not known.")
     measures = [name for name in MEASURES if name in errors]
@@ -145,7 +145,7 @@ def _unknown_table(trained: AnyRun) -> str:
     return table(heads[:columns], [row[:columns] for row in rows])
 
 
-def _residual_table(errors: Mapping[str, Any]) -> str:
+def _residual_table(errors: Facts) -> str:
     """Return the residual of every term on the trained points and on fresh ones."""
     residuals = errors.get("residuals", {})
     rows = [
@@ -156,7 +156,7 @@ def _residual_table(errors: Mapping[str, Any]) -> str:
     return said + table(("term", "on the trained points", "on as many fresh points"), rows)
 
 
-def _pictures(trained: AnyRun, errors: Mapping[str, Any]) -> str:
+def _pictures(trained: AnyRun, errors: Facts) -> str:
     known = errors.get("relative_l2", {})
     losses = [name for name in read(trained.directory).columns if name.startswith("loss/")]
     terms = len(set(losses) - {"loss/total"})
@@ -166,7 +166,7 @@ def _pictures(trained: AnyRun, errors: Mapping[str, Any]) -> str:
     )
 
 
-def _written(environment: Mapping[str, Any]) -> dict[str, Any]:
+def _written(environment: Facts) -> Facts:
     """Return the environment with its command as it is typed."""
     command = environment.get("command")
     return {**environment, "command": shlex.join(map(str, command))} if command else {**environment}
@@ -179,12 +179,12 @@ def _configuration(directory: Path) -> str:
     return folded("config.yaml, with every default", code(path.read_text(encoding="utf-8")))
 
 
-def _numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
+def _numbers(summary: Facts) -> Facts:
     """Return the summary without the warnings, which stand in a section of their own."""
     return {name: value for name, value in summary.items() if name != "warnings"}
 
 
-def _rows(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def _rows(facts: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:
     """Return nested facts as rows of (dotted name, text)."""
     rows: list[tuple[str, str]] = []
     for name, value in facts.items():
@@ -195,7 +195,7 @@ def _rows(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     return rows
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """Return a number or anything else as a person reads it."""
     if value is None:
         return "not known"
@@ -210,7 +210,7 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _time(seconds: Any) -> str:
+def _time(seconds: float) -> str:
     if not isinstance(seconds, int | float) or not math.isfinite(seconds):
         return _text(seconds)
     if seconds < 120:

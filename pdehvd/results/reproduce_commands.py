@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from pdehvd.config.data_record import CONFIG
 from pdehvd.config.files import TEMPORARY
 from pdehvd.launch.commands import TrainCommand
 from pdehvd.launch.typed_command import program
+from pdehvd.spec.plain import Facts
 
 NOTE = "If the run is moved, `pdehvd report` rewrites this page with the new path."
 
 
-def commands(directory: Path, summary: Mapping[str, Any], environment: Mapping[str, Any]) -> str:
+def commands(directory: Path, summary: Facts, environment: Facts) -> str:
     """Return the command that made a run, and the one that repeats it from what it stored.
 
     They can be copied into a shell that stands anywhere, with any environment activated or none:

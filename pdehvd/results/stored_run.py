@@ -9,11 +9,16 @@ from collections.abc import Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pdehvd.errors import ConfigError, OutsideDomainWarning
+from pdehvd.spec.plain import Facts
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.figure import Figure
+
     from pdehvd.assembly.kind import AnyRun
 
 
@@ -40,7 +45,7 @@ class Run:
         self.plugins = tuple(Path(plugin) for plugin in plugins)
 
     @property
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Facts:
         """What the run says about itself; empty while it has not ended."""
         from pdehvd.assembly.run_directory import SUMMARY
         from pdehvd.training.durable import read_json
@@ -48,7 +53,7 @@ class Run:
         return read_json(self.directory / SUMMARY)
 
     @property
-    def history(self) -> Any:
+    def history(self) -> pd.DataFrame:
         """The metrics as a pandas frame, a row for each logged step."""
         from pdehvd.training.history import read
 
@@ -70,8 +75,8 @@ class Run:
         return open_run(self.directory, self.plugins)
 
     def predict(
-        self, points: Any, outside: Literal["warn", "nan", "error"] = "warn"
-    ) -> dict[str, Any]:
+        self, points: object, outside: Literal["warn", "nan", "error"] = "warn"
+    ) -> dict[str, np.ndarray]:
         """Return every field at points, by name.
 
         `points` is an array [N, D] with the coordinates as columns in their order, or a mapping of
@@ -92,7 +97,7 @@ class Run:
             warnings.warn(said, OutsideDomainWarning, stacklevel=2)
         return values
 
-    def evaluate(self) -> dict[str, Any]:
+    def evaluate(self) -> Facts:
         """Measure the run as `pdehvd evaluate` does: errors by field, and residuals by term.
 
         The numbers are also written to `evaluation.json` in its directory.
@@ -101,7 +106,7 @@ class Run:
 
         return evaluate(self.trained)
 
-    def plot(self) -> dict[str, Any]:
+    def plot(self) -> dict[str, Figure]:
         """Show the pictures in a notebook and return them as matplotlib figures by name."""
         from pdehvd.results.plots import figures, png
 
@@ -110,7 +115,7 @@ class Run:
             from IPython.display import Image, display
 
             for picture in pictures.values():
-                display(Image(png(picture)))
+                display(Image(png(picture)))  # type: ignore[no-untyped-call]
         return pictures
 
     def __repr__(self) -> str:

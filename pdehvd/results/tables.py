@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pdehvd.errors import counted
+from pdehvd.spec.plain import Facts
 
 if TYPE_CHECKING:
     from pdehvd.assembly.combinations import Trial
@@ -46,7 +47,7 @@ def print_table(
     (console if console.is_terminal else Console(width=WIDE)).print(table)
 
 
-def show_errors(errors: Mapping[str, Any]) -> None:
+def show_errors(errors: Facts) -> None:
     """Print what `evaluate` returned: errors by field and of unknowns, residuals by term."""
     measures = [name for name in MEASURES if name in errors]
     fields = list(dict.fromkeys(field for name in measures for field in errors[name]))

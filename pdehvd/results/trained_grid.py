@@ -34,7 +34,8 @@ class TrainedOnGrid(TrainedRun[ParametricProblem, GenerativeObjective, GridRefer
         data = self.objective.tensors(sample)
         resolution = max(n for field in sample.fields.values() for n in field.shape[1:])
         u = self._solution(self._state.theta, self._state.moments, data, resolution)
-        return u.numpy().astype(np.float64)
+        values: np.ndarray = u.numpy().astype(np.float64)
+        return values
 
     def module(self) -> tf.Module:
         """Return a module whose signature `predict` maps inputs [1, *n] by name to the field."""

@@ -6,7 +6,7 @@ import statistics
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from pdehvd.comm import backend
 from pdehvd.launch import ranks
 from pdehvd.launch.processes_spec import ProcessesSpec
 from pdehvd.scaling import machine_limits
+from pdehvd.spec.plain import Facts
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -38,7 +39,7 @@ def sizes(largest: int) -> tuple[int, ...]:
     return tuple(found) if not found or found[-1] == largest else (*found, largest)
 
 
-def measure(largest: int, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+def measure(largest: int, say: Callable[[str], None] = lambda text: None) -> Facts:
     """Return the times of allreduces on this job's processes; every rank calls it, none is alone.
 
     `samples` hold `library`, `dtype`, `bytes` and the seconds of one allreduce in each of
@@ -47,7 +48,7 @@ def measure(largest: int, say: Callable[[str], None] = lambda text: None) -> dic
     the machine's network card claims, or None. Raw MPI is measured before Horovod starts, for
     Horovod's thread would share its core and its connections.
     """
-    samples: list[dict[str, Any]] = []
+    samples: list[Facts] = []
     raw = _raw_mpi() if ranks.starts_mpi() else None
     if raw is not None:
         samples += _each("mpi4py", largest, raw, say)
@@ -190,9 +191,7 @@ def _inside_xla(mpi: _MPI) -> _InXLA | None:
     return _InXLA(known, joined, mpi) if joined is not None and known is not None else None
 
 
-def _each(
-    library: str, largest: int, loop: _Loop, say: Callable[[str], None]
-) -> list[dict[str, Any]]:
+def _each(library: str, largest: int, loop: _Loop, say: Callable[[str], None]) -> list[Facts]:
     """Return the samples of one library over dtypes and sizes."""
     found = []
     for dtype in DTYPES:

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from pdehvd.assembly.build import build_objective, build_phases, build_problem
+from pdehvd.assembly.build import build_objective, build_phases
 from pdehvd.assembly.kind_registry import kind_of
+from pdehvd.assembly.problem import build_problem
 from pdehvd.comm import backend
 from pdehvd.comm.group import Group, Solo
 from pdehvd.comm.one_shard import OneShard
@@ -24,9 +25,12 @@ from pdehvd.launch.commands import MeasureCommand
 from pdehvd.launch.process_setup import configure_threads
 from pdehvd.launch.processes_spec import ProcessesSpec
 from pdehvd.launch.threads import node_cores
+from pdehvd.objectives.base import Batch
 from pdehvd.scaling.step_model import Work, fit_work
+from pdehvd.spec.plain import Facts
 from pdehvd.training import durable
 from pdehvd.training.spec import TrainingSpec
+from pdehvd.training.state import TrainState
 from pdehvd.training.stepper import Parts, Stepper
 from pdehvd.training.trainer import Trainer
 
@@ -151,8 +155,10 @@ def _pace(seconds: Sequence[float], single: Sequence[np.ndarray]) -> list[float]
     return [float(one) for one in found / found.mean()]
 
 
-def _advance(stepper: Stepper, batch: Any, steps: int) -> Callable[[Any], Any]:
-    def advance(state: Any) -> Any:
+def _advance(
+    stepper: Stepper[Batch], batch: Batch, steps: int
+) -> Callable[[TrainState], TrainState]:
+    def advance(state: TrainState) -> TrainState:
         called = stepper.advance(state, batch, steps, [False, False])
         if not called.done:
             raise PdehvdError("the loss is not a number from the first step on")
@@ -196,7 +202,7 @@ class Calibrations:
     def __init__(self, file: Path, kind: str) -> None:
         self._file = file
         known = durable.read_json(file)
-        self._runs: dict[str, Any] = known["runs"] if known.get("kind") == kind else {}
+        self._runs: Facts = known["runs"] if known.get("kind") == kind else {}
         self._kind = kind
 
     def add(self, repeat: int, measured: Callable[[], dict[str, list[Timed]]]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,6 +12,7 @@ from pdehvd.assembly import environment_record
 from pdehvd.errors import ConfigError
 from pdehvd.launch.threads import node_cores
 from pdehvd.scaling.network_model import ALGORITHMS, Link, Sample, fit
+from pdehvd.spec.plain import Facts
 from pdehvd.training import durable
 
 FILE = "net.json"
@@ -88,7 +88,7 @@ def read(path: Path) -> Network:
         ) from error
 
 
-def joined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def joined(parts: Sequence[Facts]) -> Facts:
     """Return one network of several measurements: all samples, the means of the limits."""
     samples = [
         {**sample, "processes": part["processes"], "hosts": part["hosts"]}
@@ -108,7 +108,7 @@ def joined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def with_fits(found: dict[str, Any]) -> dict[str, Any]:
+def with_fits(found: Facts) -> Facts:
     """Return the network with the links fitted to every library and dtype."""
     measured = Network.model_validate(found)
     fits = []

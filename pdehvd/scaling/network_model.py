@@ -123,7 +123,8 @@ def _near(sizes: np.ndarray, near: float, octaves: float) -> np.ndarray:
 
 def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
     order = np.argsort(values)
-    return values[order][np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)]
+    result: float = values[order][np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)]
+    return result
 
 
 def bus_bandwidth(processes: int, size: float, seconds: float) -> float:

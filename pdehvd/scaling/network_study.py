@@ -9,7 +9,6 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pdehvd.assembly import run_directory as folder
 from pdehvd.errors import ConfigError, EnvironmentFault, counted
@@ -19,6 +18,7 @@ from pdehvd.launch.process_setup import configure_threads
 from pdehvd.launch.processes_spec import ProcessesSpec
 from pdehvd.scaling import allreduce_benchmark, machine_limits
 from pdehvd.scaling.network_measurement import FILE, Network, joined
+from pdehvd.spec.plain import Facts
 from pdehvd.training import durable
 
 PICTURE = "net.png"
@@ -43,12 +43,12 @@ def check(counts: Sequence[int], largest: int, available: float) -> None:
         )
 
 
-def measure(counts: Sequence[int], largest: int) -> dict[str, Any]:
+def measure(counts: Sequence[int], largest: int) -> Facts:
     """Start processes for every count and both ways to join, and return what they measured.
 
     Raises `EnvironmentFault` where MPI or Horovod fails; Gloo is left out where it is missing.
     """
-    parts: list[dict[str, Any]] = []
+    parts: list[Facts] = []
     with tempfile.TemporaryDirectory() as place:
         for processes in counts:
             into = Path(place, f"mpi-{processes}.json")
@@ -72,7 +72,7 @@ def _words(largest: int, into: Path) -> list[str]:
     return ["net", "--largest", str(largest), "--into", str(into)]
 
 
-def measure_here(largest: int) -> dict[str, Any] | None:
+def measure_here(largest: int) -> Facts | None:
     """Measure as one of the processes that a launcher started; only rank 0 has the result."""
     configure_threads(ONE_THREAD)
     rank = ranks.world_rank()
@@ -84,7 +84,7 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def write(found: dict[str, Any], output: Path | None) -> Path:
+def write(found: Facts, output: Path | None) -> Path:
     """Write `net.json` and its picture into a folder; a new one below runs/net by default.
 
     Raises `ConfigError` where that cannot be written, or holds a measurement already.

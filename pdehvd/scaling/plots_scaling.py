@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 from pdehvd.results.plot_style import COLOURS, INK, figure, in_style, line_style, log_axis
 from pdehvd.scaling.step_model import Curve
 from pdehvd.scaling.sweep_results import Row
+from pdehvd.spec.plain import Facts
 
 _PARTS = ("computing", "communication", "waiting")
 
@@ -72,7 +72,7 @@ def split(rows: Mapping[str, Sequence[Row]]) -> Figure:
 
 
 @in_style
-def errors(runs: Sequence[dict[str, Any]]) -> Figure | None:
+def errors(runs: Sequence[Facts]) -> Figure | None:
     """Draw the first repeats' error over steps and over seconds; None without a reference."""
     shown = [run for run in runs if run["repeat"] == 1 and run["curve"]]
     if not shown:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from pdehvd.assembly import run_directory as folder
 from pdehvd.assembly.examine import examine
@@ -23,6 +22,7 @@ from pdehvd.scaling.step_model import Curve, verdict
 from pdehvd.scaling.sweep import Sweep
 from pdehvd.scaling.sweep_results import DEFINITIONS, HEAD, Row, cells, rows
 from pdehvd.scaling.tables_scaling import compared_table, markdown, predicted_table
+from pdehvd.spec.plain import Facts
 from pdehvd.training import durable
 
 TABLE = "scaling.md"
@@ -58,7 +58,7 @@ def scale(
         if counts:
             calibrations.add(repeat, lambda: _measured(plan, counts))
 
-    runs: list[dict[str, Any]] = []
+    runs: list[Facts] = []
     if plan.counts:
         _warn(plan.counts)
         runs, code = sweep.run(plan, place, resolved, _say, calibrated)
@@ -100,7 +100,7 @@ def _check(plan: Sweep, config: Config, source: Source, predicted: Sequence[int]
 
 def _items(config: Config) -> int:
     """Return the number of points or samples that one process would divide."""
-    from pdehvd.assembly.build import build_problem
+    from pdehvd.assembly.problem import build_problem
 
     return build_problem(config, 1).items
 
@@ -146,7 +146,7 @@ def _measured(plan: Sweep, counts: Mapping[str, Sequence[int]]) -> dict[str, lis
 def _write(
     place: Path,
     fingerprint: str,
-    runs: Sequence[dict[str, Any]],
+    runs: Sequence[Facts],
     found: Mapping[str, Sequence[Row]],
     curves: Sequence[Curve],
 ) -> None:
@@ -184,7 +184,7 @@ def _tables(found: Mapping[str, Sequence[Row]], curves: Sequence[Curve]) -> Tabl
     return tables
 
 
-def _as_json(curve: Curve) -> dict[str, Any]:
+def _as_json(curve: Curve) -> Facts:
     return {
         "mode": curve.mode,
         "alone": curve.alone,
@@ -200,14 +200,14 @@ def _as_json(curve: Curve) -> dict[str, Any]:
 
 def _draw(
     place: Path,
-    runs: Sequence[dict[str, Any]],
+    runs: Sequence[Facts],
     found: Mapping[str, Sequence[Row]],
     curves: Sequence[Curve],
 ) -> None:
     from pdehvd.results.plots import png
     from pdehvd.scaling import plots_scaling
 
-    pictures: dict[str, Any] = {}
+    pictures: Facts = {}
     if found:
         pictures = {"speed": plots_scaling.speed(found), "split": plots_scaling.split(found)}
         pictures["error"] = plots_scaling.errors(runs)

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pdehvd.assembly import environment_record
 from pdehvd.assembly import run_directory as folder
@@ -17,6 +17,7 @@ from pdehvd.launch import job, mpirun, ranks
 from pdehvd.launch.commands import TrainCommand
 from pdehvd.launch.processes_spec import ProcessesSpec
 from pdehvd.launch.threads import check_cores
+from pdehvd.spec.plain import Facts
 from pdehvd.training import durable, history
 
 FILE = "scaling.json"
@@ -104,7 +105,7 @@ def check(counts: Sequence[int], processes: ProcessesSpec, available: float) -> 
         )
 
 
-def stored(place: Path, fingerprint: str) -> list[dict[str, Any]]:
+def stored(place: Path, fingerprint: str) -> list[Facts]:
     """Return the runs that a folder holds already; it must hold those of the same config."""
     known = durable.read_json(place / FILE)
     if known and known.get("fingerprint") != fingerprint:
@@ -120,7 +121,7 @@ def run(
     resolved: str,
     say: Callable[[str], None],
     after: Callable[[int], None],
-) -> tuple[list[dict[str, Any]], int]:
+) -> tuple[list[Facts], int]:
     """Do the runs that are missing in a folder; return all runs, and the exit code.
 
     Every finished run is written to scaling.json at once, so an interrupted sweep continues there.
@@ -161,7 +162,7 @@ def label(case: Case) -> str:
     return f"{case.mode}, {counted(case.processes, 'process')}, run {case.repeat}"
 
 
-def _environment(sweep: Sweep) -> dict[str, Any]:
+def _environment(sweep: Sweep) -> Facts:
     return environment_record.environment(max(sweep.counts), 1)
 
 
@@ -171,7 +172,7 @@ def _failure(case: Case, code: int) -> PdehvdError:
     return error
 
 
-def _one(sweep: Sweep, case: Case, place: Path) -> tuple[dict[str, Any] | None, int]:
+def _one(sweep: Sweep, case: Case, place: Path) -> tuple[Facts | None, int]:
     """Do one run and return what it says of itself; None where it did not end well."""
     output = place / "runs" / case.name
     code = job.launch(sweep.command(case, output), ProcessesSpec(threads=1), case.processes)
@@ -181,7 +182,7 @@ def _one(sweep: Sweep, case: Case, place: Path) -> tuple[dict[str, Any] | None, 
     return record(case, files[-1].parent, place), 0
 
 
-def record(case: Case, run_folder: Path, place: Path) -> dict[str, Any]:
+def record(case: Case, run_folder: Path, place: Path) -> Facts:
     """Return what a sweep keeps of a run: its profile, its error over time."""
     summary = json.loads((run_folder / folder.SUMMARY).read_text(encoding="utf-8"))
     profile = summary["profile"]

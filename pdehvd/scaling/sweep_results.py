@@ -5,7 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from pdehvd.spec.plain import Facts
 
 DEFINITIONS = {
     "strong": "strong scaling, fixed global batch: speed-up T1/Tp, efficiency T1/(p Tp)",
@@ -52,7 +53,7 @@ class Row:
         return self.points / self.step
 
 
-def rows(runs: Sequence[dict[str, Any]], modes: Sequence[str], cores: int) -> dict[str, list[Row]]:
+def rows(runs: Sequence[Facts], modes: Sequence[str], cores: int) -> dict[str, list[Row]]:
     """Return the rows of every mode; one process belongs to all of them."""
     ones = [run for run in runs if run["processes"] == 1]
     found: dict[str, list[Row]] = {}
@@ -68,7 +69,7 @@ def rows(runs: Sequence[dict[str, Any]], modes: Sequence[str], cores: int) -> di
 
 
 def _row(
-    mode: str, processes: int, runs: Sequence[dict[str, Any]], base: float, oversubscribed: bool
+    mode: str, processes: int, runs: Sequence[Facts], base: float, oversubscribed: bool
 ) -> Row:
     def median(name: str) -> float:
         values = [run[name] for run in runs if run[name] is not None]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from pdehvd.results.tables import print_table
 from pdehvd.scaling.network_measurement import Network
 from pdehvd.scaling.network_model import bus_bandwidth
 from pdehvd.scaling.step_model import Curve, Step
 from pdehvd.scaling.sweep_results import Row
+from pdehvd.spec.plain import Facts
 
 
-def show_network(network: Network, fits: Sequence[Mapping[str, Any]]) -> None:
+def show_network(network: Network, fits: Sequence[Facts]) -> None:
     """Print times by size, bandwidths and the limits, and the fitted links."""
     keys = list(dict.fromkeys((s.library, s.dtype, s.processes) for s in network.samples))
     sizes = sorted({s.bytes for s in network.samples})

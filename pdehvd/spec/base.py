@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from types import UnionType
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import to_jsonable_python
@@ -13,6 +13,7 @@ from pdehvd.errors import ConfigError
 from pdehvd.errors import Path as PathOfKeys
 from pdehvd.spec import registry
 from pdehvd.spec.findings import found, joined
+from pdehvd.spec.plain import Json, Table
 
 
 class Spec(BaseModel):
@@ -51,14 +52,15 @@ class Spec(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _numbers_are_no_booleans(cls, data: Any) -> Any:
-        for name, field in cls.model_fields.items() if isinstance(data, dict) else ():
+    def _numbers_are_no_booleans(cls, data: object) -> object:
+        given = data if isinstance(data, dict) else {}
+        for name, field in cls.model_fields.items():
             key = field.alias or name
-            if key in data:
-                _refuse_booleans(data[key], field.annotation, (key,))
+            if key in given:
+                _refuse_booleans(given[key], field.annotation, (key,))
         return data
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> Table:
         """Return what validates to an equal spec: plain data under YAML's keys, the name first.
 
         A null is left out where it is the default.
@@ -68,11 +70,11 @@ class Spec(BaseModel):
             for name, field in type(self).model_fields.items()
             if getattr(self, name) is not None or field.default is not None
         }
-        data |= _plain(self.model_extra or {})
+        data |= {key: _plain(value) for key, value in (self.model_extra or {}).items()}
         return {key: data[key] for key in sorted(data, key=lambda key: key != "name")}
 
 
-def _refuse_booleans(value: Any, kind: Any, path: PathOfKeys) -> None:
+def _refuse_booleans(value: object, kind: object, path: PathOfKeys) -> None:
     """Refuse true and false where a number is expected: to Python they are 1 and 0.
 
     What lies in other specs is left to them.
@@ -93,7 +95,7 @@ def _refuse_booleans(value: Any, kind: Any, path: PathOfKeys) -> None:
             _refuse_booleans(item, inner, (*path, index))
 
 
-def _alternatives(kind: Any) -> Iterator[Any]:
+def _alternatives(kind: object) -> Iterator[object]:
     """Yield the types behind an annotation."""
     origin = get_origin(kind)
     if origin is Annotated:
@@ -107,20 +109,21 @@ def _alternatives(kind: Any) -> Iterator[Any]:
         yield kind
 
 
-def _union(groups: Iterable[tuple[Any, ...]]) -> Any:
+def _union(groups: Iterable[tuple[object, ...]]) -> object:
     """Return the union of the types in the groups."""
     found = tuple(one for group in groups for one in group if one is not Ellipsis)
     return Union[found] if found else None  # noqa: UP007
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Json:
     if isinstance(value, Spec):
         return value.plain()
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return to_jsonable_python(value, inf_nan_mode="constants")
+    result: Json = to_jsonable_python(value, inf_nan_mode="constants")
+    return result
 
 
 SpecClass = TypeVar("SpecClass", bound=type[Spec])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, ValidationInfo
 
@@ -39,7 +39,7 @@ DataFile = Annotated[str, AfterValidator(_resolved)]
 """
 
 
-def data_files(value: Any, path: PathOfKeys = ()) -> Iterator[tuple[PathOfKeys, DataPath]]:
+def data_files(value: object, path: PathOfKeys = ()) -> Iterator[tuple[PathOfKeys, DataPath]]:
     """Yield the files that a spec names, each with its path in the YAML file."""
     if isinstance(value, DataPath):
         yield path, value

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pdehvd.errors import ConfigError, Path, counted, nearest
 from pdehvd.spec.keys import valid_keys
+from pdehvd.spec.plain import has, item
 from pdehvd.spec.unknown_keys import unknown_key
 
 MAXIMUM_LINES = 5
@@ -56,7 +56,7 @@ class _Finding:
     details: ErrorDetails
 
 
-def found(error: ValidationError, data: Any, model: type[BaseModel]) -> list[ConfigError]:
+def found(error: ValidationError, data: object, model: type[BaseModel]) -> list[ConfigError]:
     """Return an error with its path in the data for each mistake, those of missing keys last."""
     details = error.errors(include_url=False)
     findings = _unechoed(_chosen([_finding(one, data) for one in details]))
@@ -80,7 +80,7 @@ def joined(mistakes: Sequence[ConfigError]) -> ConfigError:
     return mistakes[0] if len(mistakes) == 1 else ConfigError(lines(map(str, mistakes)))
 
 
-def _finding(details: ErrorDetails, data: Any) -> _Finding:
+def _finding(details: ErrorDetails, data: object) -> _Finding:
     """Split pydantic's location into the path in the data and the union branches in between."""
     path: list[str | int] = []
     branches: list[tuple[Path, str]] = []
@@ -89,8 +89,8 @@ def _finding(details: ErrorDetails, data: Any) -> _Finding:
     for position, part in enumerate(location):
         last = position == len(location) - 1
         is_tag = isinstance(holder, dict) and not tagged and part == holder.get("name")
-        if _holds(holder, part) and (last or not is_tag):
-            holder, tagged = holder[part], False
+        if has(holder, part) and (last or not is_tag):
+            holder, tagged = item(holder, part), False
             path.append(part)
         elif last and details["type"] == "missing":
             path.append(part)
@@ -106,12 +106,6 @@ def _below(details: ErrorDetails) -> Path:
     """Return the path inside the value that a validator of ours has found at fault."""
     cause = details.get("ctx", {}).get("error")
     return cause.path if isinstance(cause, ConfigError) else ()
-
-
-def _holds(holder: Any, part: str | int) -> bool:
-    if isinstance(holder, dict):
-        return part in holder
-    return isinstance(holder, list | tuple) and isinstance(part, int) and part < len(holder)
 
 
 def _chosen(findings: Sequence[_Finding]) -> list[_Finding]:
@@ -144,7 +138,7 @@ def _merged(findings: Sequence[_Finding]) -> list[_Finding]:
         if expected is None:
             result[(*finding.path, id(finding)), False] = finding
         elif key in result:
-            context: dict[str, Any] = result[key].details.setdefault("ctx", {})
+            context = result[key].details.setdefault("ctx", {})
             context.setdefault("also", []).append(finding.details)
         else:
             result[key] = finding
@@ -163,7 +157,7 @@ def _unechoed(findings: Sequence[_Finding]) -> list[_Finding]:
 
 
 def _error_of(
-    finding: _Finding, model: type[BaseModel], data: Any, spelling: set[Path]
+    finding: _Finding, model: type[BaseModel], data: object, spelling: set[Path]
 ) -> ConfigError | None:
     """Return the error of a finding; None for a missing key that was only misspelt."""
     details, path = finding.details, finding.path
@@ -232,7 +226,7 @@ def _near(details: ErrorDetails) -> str:
     return nearest(value, choices)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     """Return a value as it would be written in YAML, cut to a readable length."""
     words = {None: "null", True: "true", False: "false"}
     if value is None or isinstance(value, bool):

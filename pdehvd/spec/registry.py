@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import reduce
 from operator import or_
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema
@@ -32,10 +32,10 @@ def section_of(spec: type[BaseModel]) -> str:
     return next((name for name, specs in _sections.items() if spec in specs.values()), "")
 
 
-def _named(section: str) -> Callable[[Any], Any]:
+def _named(section: str) -> Callable[[object], object]:
     """Let a bare string stand for `{name: string}` and check the name before the rest."""
 
-    def check(value: Any) -> Any:
+    def check(value: object) -> object:
         if isinstance(value, str):
             value = {"name": value}
         names = sorted(entries(section))
@@ -59,11 +59,11 @@ def _named(section: str) -> Callable[[Any], Any]:
     return check
 
 
-def section_type(section: str) -> Any:
+def section_type(section: str) -> object:
     """Return the type of a section: the discriminated union of its registered specs."""
     specs = tuple(entries(section).values())
     # What only plug-ins register has no names before: the check below refuses all.
-    union: Any = reduce(or_, specs) if specs else dict[str, Any]
+    union: object = reduce(or_, specs) if specs else dict[str, object]
     if len(specs) > 1:
         union = Annotated[union, Field(discriminator="name")]
     return Annotated[union, BeforeValidator(_named(section))]
@@ -75,5 +75,5 @@ class Section:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(self, _: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return handler.generate_schema(section_type(self.name))

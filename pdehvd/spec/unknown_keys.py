@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pydantic import BaseModel
 
 from pdehvd.errors import ConfigError, Path, nearest, same
 from pdehvd.spec.keys import valid_keys
+from pdehvd.spec.plain import has, item
 
 
-def unknown_key(path: Path, model: type[BaseModel], data: Any, keys: Sequence[str]) -> ConfigError:
+def unknown_key(
+    path: Path, model: type[BaseModel], data: object, keys: Sequence[str]
+) -> ConfigError:
     """Return the error of the key at `path`, which may hold `keys`."""
     key = str(path[-1])
     message, valid = f"unknown key '{key}'", "one of " + ", ".join(keys)
@@ -37,7 +39,7 @@ def _begun(key: str, keys: Sequence[str]) -> str:
     return longer[0] if len(longer) == 1 else ""
 
 
-def _deeper(key: str, path: Path, model: type[BaseModel], data: Any, keys: Sequence[str]) -> str:
+def _deeper(key: str, path: Path, model: type[BaseModel], data: object, keys: Sequence[str]) -> str:
     """Return the key with the section around it that stands one level deeper, or an empty text."""
     found = []
     # The name of a section chooses its keys.
@@ -50,15 +52,14 @@ def _deeper(key: str, path: Path, model: type[BaseModel], data: Any, keys: Seque
     return found[0] if len(found) == 1 else ""
 
 
-def _at(data: Any, path: Path) -> Any:
+def _at(data: object, path: Path) -> object:
     """Return what stands at a path of the data; None where nothing does."""
     for part in path:
-        there = part in data if isinstance(data, dict) else isinstance(data, list)
-        data = data[part] if there else None
+        data = item(data, part) if has(data, part) else None
     return data
 
 
-def _with(data: Any, path: Path, value: Any) -> Any:
+def _with(data: object, path: Path, value: object) -> object:
     """Return a copy of the data with another value at the path."""
     if not path:
         return value
@@ -67,17 +68,19 @@ def _with(data: Any, path: Path, value: Any) -> Any:
             _with(item, path[1:], value) if index == path[0] else item
             for index, item in enumerate(data)
         ]
-    return {**data, path[0]: _with(data.get(path[0]), path[1:], value)}
+    known = data if isinstance(data, dict) else {}
+    return {**known, path[0]: _with(known.get(path[0]), path[1:], value)}
 
 
-def _elsewhere(key: str, path: Path, model: type[BaseModel], data: Any) -> str:
+def _elsewhere(key: str, path: Path, model: type[BaseModel], data: object) -> str:
     """Return the full path of a key that another section knows, or an empty string.
 
     Deep in a section, where a key has a meaning of its own, only what is foreign to all is taken.
     """
     sections = [section for section in model.model_fields if path[:1] != (section,)]
+    given = data if isinstance(data, dict) else {}
     known = {
-        section: valid_keys(model, {section: None, **data}, (section,)) for section in sections
+        section: valid_keys(model, {section: None, **given}, (section,)) for section in sections
     }
     dotted = [f"{section}.{one}" for section in sections for one in known[section]]
     found = [f"{section}.{same(key, known[section])}" for section in sections]

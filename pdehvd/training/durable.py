@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from pdehvd.errors import ConfigError
+from pdehvd.spec.plain import Facts
 
 _NEW = ".new"
 _OLD = ".old"
@@ -96,12 +97,12 @@ def write_text(path: Path, text: str) -> None:
     write_whole(path, text.encode("utf-8"))
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: Mapping[str, object]) -> None:
     """Write a JSON file in one piece; NaN and infinities become null."""
     write_text(path, json.dumps(_plain(content), indent=2) + "\n")
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, dict):
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -111,7 +112,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> Facts:
     """Return a JSON object; empty where there is none. Raises `ConfigError` for something else."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -121,4 +122,5 @@ def read_json(path: Path) -> dict[str, Any]:
         raise ConfigError(f"cannot read {path}: {error}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path} holds no JSON object")
-    return content
+    facts: Facts = content
+    return facts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from pdehvd.training.state import TrainState
 
@@ -25,3 +25,7 @@ class Evaluator(ABC, Generic[ReferenceT]):
     @abstractmethod
     def __call__(self, state: TrainState) -> Measured:
         """Return the errors of a state; every rank calls it."""
+
+
+# A trainer needs to know nothing of the reference.
+AnyEvaluator: TypeAlias = Evaluator[Any]

@@ -8,11 +8,14 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, SupportsFloat
 
 import pandas as pd
 
 from pdehvd.training.durable import naming, write_whole
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 FILE = "metrics.jsonl"
 EVENTS = "tensorboard"
@@ -32,7 +35,7 @@ class History:
         self.events = Path(directory) / EVENTS
         self.enabled = enabled
         self._file: IO[str] | None = None
-        self._writer: Any = None
+        self._writer: tf.summary.SummaryWriter | None = None
 
     def append(self, row: Mapping[str, float]) -> None:
         """Write one row; a reader sees it at once."""
@@ -125,7 +128,7 @@ def _encode(row: Mapping[str, float]) -> str:
     return json.dumps({name: _plain(number) for name, number in row.items()}, allow_nan=False)
 
 
-def _plain(number: Any) -> int | float | str | None:
+def _plain(number: SupportsFloat) -> int | float | str | None:
     """Return a number as JSON can hold it: numpy and TensorFlow scalars become Python's."""
     value = number if isinstance(number, int) else float(number)
     if isinstance(value, int) or math.isfinite(value):
@@ -150,7 +153,7 @@ def _name(name: str) -> str:
     return name.encode("utf-8", "replace").decode("utf-8")
 
 
-def _number(value: Any) -> float:
+def _number(value: object) -> float:
     """Return a stored number; NaN for null and for what is none, or too large for a file."""
     if isinstance(value, str):
         return _NONFINITE.get(value, math.nan)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class ProfiledStepper(Stepper[Batch]):
         self._calls_made.append(_Call(called.done, seconds, self.group.taken()))
         return called
 
-    def facts(self, memory: float) -> dict[str, Any]:
+    def facts(self, memory: float) -> dict[str, object]:
         """Return the split of a step and the memory of each process; every rank calls it.
 
         The first call, which compiles, is left out; numbers are medians over the others.

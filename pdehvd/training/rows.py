@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import Generic
 
 import numpy as np
 
@@ -60,7 +60,7 @@ class Rows(Generic[Batch]):
         """Write the loss before the first step as row 0, unless that of step 1 will hold it."""
         found = self._stepper.before_first(state, batch)
         if found is not None:
-            row: dict[str, Any] = {"step": 0, "seconds": 0.0, "loss/total": found[0]}
+            row: dict[str, float] = {"step": 0, "seconds": 0.0, "loss/total": found[0]}
             output.log(row | _named("loss", self._parts.objective.terms, found[1]))
             recent.logged = 0
 
@@ -70,7 +70,7 @@ class Rows(Generic[Batch]):
             return
         objective, pace = self._parts.objective, recent.since_log.per_step
         rate = recent.since_log.points_per_second
-        row: dict[str, Any] = {"step": state.step, "seconds": state.seconds}
+        row: dict[str, float] = {"step": state.step, "seconds": state.seconds}
         row["loss/total"] = recent.loss
         row |= _named("loss", objective.terms, recent.losses)
         row |= recent.facts

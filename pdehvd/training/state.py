@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from pdehvd.errors import ConfigError
 from pdehvd.launch.tensorflow_import import import_tensorflow
 from pdehvd.numerics.divided import Arrays
 from pdehvd.objectives.base import Batch, Objective
+from pdehvd.optimizers.base import State
 from pdehvd.training.checkpoint_index import Counters
 from pdehvd.training.snapshot import Snapshot
 from pdehvd.training.stored import StoredState
@@ -29,7 +30,7 @@ class TrainState:
 
     step: int
     theta: tf.Tensor
-    optimizer: dict[str, Any]
+    optimizer: State
     weights: tf.Tensor
     moments: tf.Tensor = field(default_factory=lambda: import_tensorflow().zeros(0))
     selection: np.ndarray | None = None
@@ -49,7 +50,7 @@ class TrainState:
         return Snapshot(counters, {**whole, **{OPTIMIZER + n: a for n, a in optimizer.items()}})
 
     @classmethod
-    def of(cls, stored: StoredState, optimizer: dict[str, Any] | None = None) -> TrainState:
+    def of(cls, stored: StoredState, optimizer: State | None = None) -> TrainState:
         """Return the state in a checkpoint, with the optimizer's if there is one to go on with.
 
         Raises `ConfigError` where the checkpoint does not hold it.

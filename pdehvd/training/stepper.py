@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -20,7 +20,7 @@ from pdehvd.optimizers.base import (
     State,
 )
 from pdehvd.training.ahead import Ahead
-from pdehvd.training.evaluator import Evaluator
+from pdehvd.training.evaluator import AnyEvaluator
 from pdehvd.training.loop import Looped, StepLoop
 from pdehvd.training.phases import Phase, phase_at
 from pdehvd.training.state import TrainState
@@ -33,9 +33,12 @@ class Parts(Generic[Batch]):
     objective: Objective[Batch]
     phases: Sequence[Phase]
     weighting: Weighting
-    evaluator: Evaluator[Any] | None
+    evaluator: AnyEvaluator | None
     seed: int
     notes: Sequence[str] = ()
+
+
+AnyParts: TypeAlias = "Parts[Any]"
 
 
 class Called(NamedTuple):

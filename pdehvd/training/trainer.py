@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from types import FrameType
-from typing import Any, Generic
+from typing import Generic
 
 import tensorflow as tf
 
@@ -23,6 +23,9 @@ from pdehvd.training.spec import TrainingSpec
 from pdehvd.training.state import OPTIMIZER, TrainState, check_like
 from pdehvd.training.stepper import Called, Parts, Stepper
 from pdehvd.training.stored import StoredState
+
+# What answers a signal, as `signal.signal` gives it.
+Handler = Callable[[int, FrameType | None], object] | int | None
 
 Ending = tuple[str, str]
 
@@ -234,7 +237,7 @@ class Trainer(Generic[Batch]):
             self._rows.append(state, recent, output)
         return self._save(state, recent, output, True)
 
-    def _listen(self) -> dict[int, Any]:
+    def _listen(self) -> dict[int, Handler]:
         """Turn the signals of Ctrl-C and of launchers into a stop request for all ranks."""
 
         def stop(number: int, frame: FrameType | None) -> None:

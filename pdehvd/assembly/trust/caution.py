@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import yaml
 
-Lines = Mapping[str, Any]
+from pdehvd.spec.plain import Facts
+
+Lines = Facts
 """Sections of a config that are laid over it: `{"weighting": {...}}`."""
 
 
@@ -41,12 +42,12 @@ def flow(lines: Lines) -> list[str]:
     return [f"`{key}: {_flow(value)}`" for key, value in entries.items()]
 
 
-def _flow(value: Any) -> str:
+def _flow(value: object) -> str:
     text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=math.inf)
     return str(text).removesuffix("...\n").strip()
 
 
-def laid_over(data: Any, lines: Any) -> Any:
+def laid_over(data: object, lines: object) -> object:
     """Return nested data with `lines` laid over it; mappings join, all else is replaced."""
     if not (isinstance(data, Mapping) and isinstance(lines, Mapping)):
         return lines

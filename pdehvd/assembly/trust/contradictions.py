@@ -124,7 +124,10 @@ def _holds(problem: PDEProblem, asked: _Asked, x: np.ndarray) -> np.ndarray:
     if asked.region is None:
         apart = np.abs(x[:, None] - asked.x[None]) / lengths
         return np.asarray((apart < _CLOSE).all(2).any(1))
-    return np.any([_within(piece, x, lengths) for piece in asked.region.pieces], axis=0)
+    values: np.ndarray = np.any(
+        [_within(piece, x, lengths) for piece in asked.region.pieces], axis=0
+    )
+    return values
 
 
 def _within(piece: Piece, x: np.ndarray, lengths: np.ndarray) -> np.ndarray:

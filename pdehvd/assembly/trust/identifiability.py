@@ -106,7 +106,10 @@ def _faces(problem: PDEProblem, block: Block) -> np.ndarray | None:
 
 def _orders(problem: PDEProblem, equation: sympy.Expr) -> np.ndarray:
     """Return the order of the highest derivative along each coordinate, [D]."""
-    return np.max([[0] * len(problem.coordinates), *_all_orders(problem, equation)], axis=0)
+    values: np.ndarray = np.max(
+        [[0] * len(problem.coordinates), *_all_orders(problem, equation)], axis=0
+    )
+    return values
 
 
 def _all_orders(problem: PDEProblem, equation: sympy.Expr) -> Iterator[tuple[int, ...]]:

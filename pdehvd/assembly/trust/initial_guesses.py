@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from pdehvd.assembly.trust.caution import Caution, number
 from pdehvd.assembly.trust.plausible_values import evaluated, rms
 from pdehvd.assembly.trust.problem_scales import Scales
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.expressions import symbol
-from pdehvd.problems.pde import Unknown
+from pdehvd.problems.unknowns import Unknown
+from pdehvd.spec.plain import Facts
 
 # Factors between an initial guess and 1, between it and the truth, and between the summands that
 # hold the unknown and all others: small coefficients of highest derivatives are not a mistake.
@@ -85,13 +85,13 @@ def _factored(unknown: Unknown, value: float) -> str:
     return f"`{value:.0e}*{unknown.name}` for `{unknown.name}`, with an initial guess near 1"
 
 
-def _with(scales: Scales, unknown: Unknown, entry: Mapping[str, Any]) -> dict[str, Any]:
+def _with(scales: Scales, unknown: Unknown, entry: Facts) -> Facts:
     """Return the entry `problem.unknowns` with another one of an unknown."""
     given = scales.config.problem.unknowns
     kept = {name: _plain(spec) for name, spec in given.items()}
     return {"problem": {"unknowns": kept | {unknown.name: dict(entry)}}}
 
 
-def _plain(spec: Any) -> Any:
+def _plain(spec: object) -> object:
     dump = getattr(spec, "model_dump", None)
     return dump(mode="json", exclude_defaults=True) if dump else spec

@@ -71,7 +71,8 @@ class Plausible:
     @cached_property
     def lengths(self) -> np.ndarray:
         """Extents of the coordinates, [D]."""
-        return np.ptp(self.problem.domain.bounds, axis=1)
+        values: np.ndarray = np.ptp(self.problem.domain.bounds, axis=1)
+        return values
 
     @property
     def spans(self) -> dict[str, float]:

@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic import ValidationError
 
-from pdehvd.assembly.build import build_objective, build_phases, build_problem, check_weights
+from pdehvd.assembly.build import build_objective, build_phases, check_weights
+from pdehvd.assembly.problem import build_problem
 from pdehvd.assembly.trust.caution import laid_over
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError
+from pdehvd.spec.plain import Facts
 
-Lines = dict[str, Any]
+Lines = Facts
 
 
-def _section(config: Config, name: str) -> dict[str, Any]:
+def _section(config: Config, name: str) -> Facts:
     """Return a section without what it has by default."""
     spec = getattr(config, name)
     given = spec.model_dump(mode="json", exclude_defaults=True, by_alias=True)
-    return {"name": spec.name} | given
+    result: Facts = {"name": spec.name} | given
+    return result
 
 
-def model(config: Config, **keys: Any) -> Lines:
+def model(config: Config, **keys: object) -> Lines:
     """Return the section `model` with other keys."""
     return {"model": _section(config, "model") | keys}
 
 
-def sampling(config: Config, **keys: Any) -> Lines:
+def sampling(config: Config, **keys: object) -> Lines:
     """Return the section `sampling` with other keys; None takes one away."""
     changed = _section(config, "sampling") | keys
     return {"sampling": {key: value for key, value in changed.items() if value is not None}}
@@ -58,12 +60,12 @@ def hard(config: Config, fields: Mapping[str, str]) -> Lines:
     return {"problem": {"hard": given}}
 
 
-def condition(name: str, **keys: Any) -> Lines:
+def condition(name: str, **keys: object) -> Lines:
     """Return one more condition."""
     return {"problem": {"conditions": {name: keys}}}
 
 
-def mended(config: Config, lines: Mapping[str, Any]) -> Config:
+def mended(config: Config, lines: Facts) -> Config:
     """Return a config with lines in place of its sections; entries of the problem join its own.
 
     Raises `ConfigError` or pydantic's `ValidationError` where they are none of a config.
@@ -73,7 +75,7 @@ def mended(config: Config, lines: Mapping[str, Any]) -> Config:
     return type(config).model_validate({**data, **lines, "problem": problem})
 
 
-def accepted(config: Config, lines: Mapping[str, Any]) -> bool:
+def accepted(config: Config, lines: Facts) -> bool:
     """Return whether `check` accepts a config with these lines."""
     try:
         changed = mended(config, lines)

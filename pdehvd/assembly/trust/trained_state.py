@@ -75,7 +75,8 @@ class Result:
         """Return the root mean square of a field at each time, in order."""
         slices, count = time_slices(self.scales.problem.domain, self.points)
         squares = np.bincount(slices, self.values[field] ** 2, count)
-        return np.sqrt(squares / np.bincount(slices, minlength=count)).tolist()
+        result: list[float] = np.sqrt(squares / np.bincount(slices, minlength=count)).tolist()
+        return result
 
     def along(self, field: str, coordinate: str) -> float:
         """Return how much a field varies along a coordinate, relative to its size.

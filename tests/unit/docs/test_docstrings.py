@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 import pdehvd
+from pdehvd.config import plugins
 from pdehvd.config.root import root_model
 from pdehvd.spec import registry
 from tests.support.typed import ROOT
@@ -61,6 +62,7 @@ FUNCTIONS = [
 def experiment(monkeypatch):
     """Return what examples call an `Experiment` with 2 terms; names they register go away."""
     sections = {name: dict(specs) for name, specs in registry._sections.items()}
+    modules = set(sys.modules)
     with monkeypatch.context() as patch:
         patch.setattr(registry, "_sections", sections)
         problem = pdehvd.PDE(
@@ -75,6 +77,10 @@ def experiment(monkeypatch):
             sampling=pdehvd.Grid(equations=8, conditions=1),
             model=pdehvd.MLP(width=3, depth=1),
         )
+    # Where they are given again they shall register their names again.
+    for name in set(sys.modules) - modules:
+        if name.startswith(plugins._PREFIX):
+            del sys.modules[name]
     root_model()
 
 
