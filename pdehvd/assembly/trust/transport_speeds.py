@@ -15,6 +15,9 @@ from pdehvd.numerics.expressions import partial_of, symbol
 from pdehvd.problems.pde import PDEProblem
 
 Kind = Literal["transport", "wave", "oscillation"]
+# Global Peclet number, speed times length over diffusivity, below which diffusion smooths a field
+# before it has crossed the domain.
+_PECLET = 50.0
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,10 @@ class _Equation:
             crossed = spans[time] / spans[along]
             if along == time:
                 continue
-            if rate and flow and not second[time]:
+            smoothed = rate * second[along] < 0 and abs(flow) * spans[along] < _PECLET * abs(
+                second[along]
+            )
+            if rate and flow and not second[time] and not smoothed:
                 speed = abs(flow / rate)
                 kept = set(self.effects) <= {f"{field}_{c}" for c in self.problem.coordinates}
                 yield Motion("transport", self.name, field, along, speed * crossed, speed, kept)

@@ -442,6 +442,24 @@ def test_what_travels_far(equation, told):
     assert "`coordinates: {z: [0, 2], t: [0.0, 0.25]}`" in caution.text
 
 
+@pytest.mark.parametrize(
+    ("equation", "told"),
+    [
+        ("q_t + 8*q_z - q_zz", False),
+        ("q_t + 8*q_z - 0.1*q_zz", True),
+        # Diffusion in polar and spherical coordinates, and what only grows.
+        ("z*q_t - q_z - z*q_zz", False),
+        ("q_t - q_z/z - q_zz", False),
+        ("q_t - 2*q_z/z - q_zz", False),
+        ("q_t + 8*q_z + q_zz", True),
+    ],
+)
+def test_what_diffusion_smooths_on_its_way(equation, told):
+    problem = TRANSPORT.replace("q_t + 8*q_z", equation)
+    problem = problem.replace("periodic: z", "periodic: z, of: [q, q_z]")
+    assert ("motion" in warnings_of(config_of(problem))) is told
+
+
 def test_an_oscillator_with_friction():
     problem = """
     coordinates: {t: [0, 1]}
