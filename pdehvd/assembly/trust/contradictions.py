@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import sympy
 
 from pdehvd.assembly.trust.caution import Caution
 from pdehvd.assembly.trust.field_ranges import raw_range
-from pdehvd.assembly.trust.magnitudes import solved
-from pdehvd.assembly.trust.plausible_values import evaluated, items_of
+from pdehvd.assembly.trust.plausible_values import evaluated
+from pdehvd.assembly.trust.prescribed import Prescribed, differentiated, prescribed
 from pdehvd.assembly.trust.problem_scales import Scales
 from pdehvd.errors import ConfigError
 from pdehvd.problems.evaluation import evaluation_points
 from pdehvd.problems.pde import PDEProblem
 from pdehvd.problems.pieces import Piece
-from pdehvd.problems.regions import Region
 from pdehvd.problems.sequences import Sobol
-from pdehvd.problems.sources import GivenSource, RegionSource
 
 # Share of a condition's points on which another one must differ, and share of the values by which.
 # Where conditions only meet, on edges and corners, they share hardly any points.
@@ -29,39 +26,18 @@ _SHARED, _DIFFERENT = 0.05, 0.01
 _ROUNDED = 1e-3
 # A place, in lengths of the domain, and a factor of the network, in its largest, that are zero.
 _CLOSE, _FIXED = 1e-9, 1e-9
-_POINTS, _SURFACE_POINTS = 128, 1024
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What a condition prescribes: `name`, a field or derivative, equals `value` at points [n, D].
-
-    `region` is where; None where the points are given ones.
-    """
-
-    origin: str
-    name: str
-    value: sympy.Expr
-    x: np.ndarray
-    region: Region | None
-
-    @property
-    def dimension(self) -> int:
-        return 0 if self.region is None else self.region.pieces[0].dimension
+_SURFACE_POINTS = 1024
 
 
 def contradictions(scales: Scales) -> Iterator[Caution]:
     """Two conditions, or a condition and a hard form, that no field can fulfil together."""
     problem = scales.problem
-    asked = list(_all_asked(problem))
+    asked = list(prescribed(problem))
     for first, second in itertools.combinations(asked, 2):
-        if first.name != second.name or first.dimension != second.dimension:
-            continue
-        # One may be a small part of the other: its own points tell more of where that is.
-        _, place = max(_disagreeing(scales, first, second, one.x) for one in (first, second))
+        name, place = _disagreement(scales, first, second)
         if place:
             origins = " and ".join(dict.fromkeys((first.origin, second.origin)))
-            yield _contradiction(origins, first.name, place)
+            yield _contradiction(origins, name, place)
     for one in asked:
         if one.name in problem.hard:
             base, reach = raw_range(problem, one.name, one.x)
@@ -78,35 +54,41 @@ def _contradiction(origins: str, name: str, place: str) -> Caution:
     return Caution("contradiction", cause, advice="Leave one of them out, or limit its `on`")
 
 
-def _all_asked(problem: PDEProblem) -> Iterator[_Asked]:
-    """Yield what conditions on regions and at points prescribe; measured values may scatter."""
-    for block in problem.blocks[1:]:
-        source = block.source
-        region = source.region if isinstance(source, RegionSource) else None
-        if region is None and not (isinstance(source, GivenSource) and not source.columns):
-            continue
-        x = items_of(block).x if region is None else _drawn(problem, region)
-        for term in block.terms:
-            for expression in term.expressions:
-                name, value = solved(problem, expression)
-                names = set() if value is None else {str(s) for s in value.free_symbols}
-                if name and value is not None and names <= set(problem.coordinates):
-                    yield _Asked(f"`{block.name}`", name, value, x, region)
+def _disagreement(scales: Scales, first: Prescribed, second: Prescribed) -> tuple[str, str]:
+    """Return of which field or derivative two conditions prescribe different values, and where.
 
-
-def _drawn(problem: PDEProblem, region: Region) -> np.ndarray:
-    """Return points [n, D] of a region, always the same."""
-    sampler = Sobol(0)
-    count = problem.domain.count(region, _POINTS, sampler)
-    return problem.domain.sample(region, sampler, count, 0, count, ()).x
-
-
-def _disagreeing(scales: Scales, first: _Asked, second: _Asked, x: np.ndarray) -> tuple[float, str]:
-    """Return on which share of points [n, D] of one of them two conditions differ, and where."""
+    The words are empty where they agree, or where one does not say what the other speaks of.
+    """
     problem = scales.problem
-    shared = _holds(problem, first, x) & _holds(problem, second, x)
+    dimension = max(first.dimension, second.dimension)
+    inside = dimension == len(problem.coordinates)
+    if inside and (first.dimension != second.dimension or first.name != second.name):
+        return "", ""
+    for name in dict.fromkeys((first.name, second.name)):
+        one, other = (differentiated(problem, own, name) for own in (first, second))
+        if one is None or other is None:
+            continue
+        # One may be a small part of the other: its own points tell more of where that is.
+        least = min(one.dimension, other.dimension)
+        places = [own.x for own in (one, other) if own.dimension == least]
+        _, place = max(_disagreeing(scales, one, other, x) for x in places)
+        if place:
+            return name, place
+    return "", ""
+
+
+def _disagreeing(
+    scales: Scales, first: Prescribed, second: Prescribed, x: np.ndarray
+) -> tuple[float, str]:
+    """Return on which share of points [n, D] of one of them two conditions differ, and where.
+
+    Where one region is of a higher dimension, points on its edge do not count.
+    """
+    problem = scales.problem
+    least = min(first.dimension, second.dimension)
+    holding = [_holds(problem, one, x, one.dimension > least) for one in (first, second)]
     values = [_values(problem, one.value, x) for one in (first, second)]
-    return _differing(scales, first.name, x, shared, *values)
+    return _differing(scales, first.name, x, holding[0] & holding[1], *values)
 
 
 def _values(problem: PDEProblem, value: sympy.Expr, x: np.ndarray) -> np.ndarray:
@@ -118,19 +100,33 @@ def _values(problem: PDEProblem, value: sympy.Expr, x: np.ndarray) -> np.ndarray
         return np.full(len(x), np.nan)
 
 
-def _holds(problem: PDEProblem, asked: _Asked, x: np.ndarray) -> np.ndarray:
-    """Return at which points [n, D] a condition holds."""
+def _holds(
+    problem: PDEProblem, asked: Prescribed, x: np.ndarray, within: bool = False
+) -> np.ndarray:
+    """Return at which points [n, D] a condition holds; `within` its region, without the edge."""
     lengths = np.ptp(problem.domain.bounds, axis=1)
     if asked.region is None:
         apart = np.abs(x[:, None] - asked.x[None]) / lengths
         return np.asarray((apart < _CLOSE).all(2).any(1))
-    values: np.ndarray = np.any(
-        [_within(piece, x, lengths) for piece in asked.region.pieces], axis=0
-    )
-    return values
+    pieces = asked.region.pieces
+    masks = [_belongs(piece, x, lengths) & _off_edge(piece, x, lengths, within) for piece in pieces]
+    return np.asarray(np.any(masks, axis=0))
 
 
-def _within(piece: Piece, x: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+def _off_edge(piece: Piece, x: np.ndarray, lengths: np.ndarray, within: bool) -> np.ndarray:
+    """Return which points [n, D] of a piece are not on its edge; all without `within`."""
+    if not within:
+        return np.ones(len(x), bool)
+    # Where the surfaces of a shape meet is not known here.
+    if piece.surface is not None and piece.leaf is not None and len(piece.leaf.surfaces) > 1:
+        return np.zeros(len(x), bool)
+    low, high = piece.box.T
+    free = high > low
+    inside = (x > low + _CLOSE * lengths) & (x < high - _CLOSE * lengths)
+    return np.asarray(inside[:, free].all(1))
+
+
+def _belongs(piece: Piece, x: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Return which points [n, D] belong to a piece of a region."""
     low, high = piece.box.T
     mask = ((x >= low - _CLOSE * lengths) & (x <= high + _CLOSE * lengths)).all(1)

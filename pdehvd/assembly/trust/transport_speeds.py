@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import sympy
 
-from pdehvd.assembly.trust.plausible_values import Plausible
+from pdehvd.assembly.trust.plausible_values import Plausible, evaluated
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.expressions import partial_of, symbol
 from pdehvd.problems.pde import PDEProblem
@@ -108,16 +109,29 @@ class _Equation:
             crossed = spans[time] / spans[along]
             if along == time:
                 continue
-            smoothed = rate * second[along] < 0 and abs(flow) * spans[along] < _PECLET * abs(
-                second[along]
-            )
-            if rate and flow and not second[time] and not smoothed:
+            if rate and flow and not second[time] and not self._smoothed(field, time, along):
                 speed = abs(flow / rate)
                 kept = set(self.effects) <= {f"{field}_{c}" for c in self.problem.coordinates}
                 yield Motion("transport", self.name, field, along, speed * crossed, speed, kept)
             if second[time] * second[along] < 0:
                 speed = math.sqrt(-second[along] / second[time])
                 yield Motion("wave", self.name, field, along, speed * crossed, speed)
+
+    def _smoothed(self, field: str, time: str, along: str) -> bool:
+        """Return whether diffusion smooths a u_t + b u_x + c u_xx: a c < 0, and |b/c| L is small.
+
+        These are medians over the domain, as coefficients may be singular: u_rr + 2/r u_r.
+        """
+        block = self.problem.blocks[0]
+        rate, flow, spread = (
+            self.expression.diff(symbol(f"{field}_{suffix}")) for suffix in (time, along, 2 * along)
+        )
+        if not spread:
+            return False
+        columns = self.names.columns(block, [self.expression])
+        sign, steepness = evaluated([rate * spread, flow / spread], columns)
+        peclet = float(np.median(np.abs(steepness))) * self.names.spans[along]
+        return float(np.median(sign)) < 0 and peclet < _PECLET
 
     def _standing(self, field: str, second: Mapping[str, float]) -> Iterator[Motion]:
         """Yield the waves of a f'' + b f' + c f = 0 with a c > b^2/4; b only in one coordinate."""

@@ -48,6 +48,36 @@ def found(problem, conditions, **sections):
             "one: {at: {x: 0.5, y: 1}, equal: {u: 1}}, other: {at: {x: 1/2, y: 1}, equal: {u: 2}}}",
             "`one` and `other` prescribe different values of u on x = 0.5, y = 1 (1 and 2)",
         ),
+        (
+            "{walls: {on: boundary, equal: {u: 0}}, flux: {on: y = 2, equal: {u_n: 0}}, "
+            "slope: {on: y = 2, equal: {u_y: 1}}}",
+            "`flux` and `slope` prescribe different values of u_y on y = 2 (0 and 1)",
+        ),
+        (
+            "{walls: {on: boundary, equal: {u: 0}}, flux: {on: boundary, equal: {u_n: 1}}, "
+            "slope: {on: x = 0, equal: {u_x: 1}}}",
+            "`flux` and `slope` prescribe different values of u_x on x = 0 (-1 and 1)",
+        ),
+        (
+            "{walls: {on: boundary, equal: {u: 0}}, one: {at: {x: 0, y: 0.5}, equal: {u: 1}}}",
+            "`walls` and `one` prescribe different values of u on x = 0, y = 0.5 (0 and 1)",
+        ),
+        (
+            "{walls: {on: boundary, equal: {u: 0}}, along: {on: y = 2, equal: {u_x: 1}}}",
+            "`walls` and `along` prescribe different values of u_x on y = 2 (0 and 1)",
+        ),
+        # Derivatives and points that agree, and a point at a corner.
+        (
+            "{walls: {on: boundary, equal: {u: 0}}, flux: {on: x = 0, equal: {u_n: 1}}, "
+            "slope: {on: x = 0, equal: {u_x: -1, u_y: 0}}}",
+            "",
+        ),
+        (
+            "{lid: {on: y = 2, equal: {u: x}}, walls: {on: x = 1, equal: {u: 0}}, "
+            "one: {at: [{x: 0.5, y: 2}, {x: 1, y: 2}], equal: {u: x}}}",
+            "",
+        ),
+        ("{walls: {on: boundary, equal: {u: 0}}, inside: {on: interior, equal: {u_x: 1}}}", ""),
         # What only meets at corners, or agrees, or is measured.
         ("{lid: {on: y = 2, equal: {u: 1}}, walls: {on: boundary and y < 2, equal: {u: 0}}}", ""),
         ("{walls: {on: boundary, equal: {u: x}}, hot: {on: x = 1, equal: {2*u: 2}}}", ""),
