@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pdehvd.assembly.trust import suggested_fixes
 from pdehvd.assembly.trust.caution import Caution
 from pdehvd.assembly.trust.field_ranges import FieldSize
+from pdehvd.assembly.trust.free_factors import unfixed_factors
 from pdehvd.assembly.trust.residual_sizes import balancing
 from pdehvd.assembly.trust.trained_state import WRONG, Result, measure
 from pdehvd.numerics.expressions import partial_of
@@ -18,6 +19,8 @@ CONVERGED, SMALL = 1e-2, 5e-2
 OVERFITTED, VISIBLE = 10.0, 2e-2
 # Factor from its initial guess at which an unknown has run away; share by which it has moved.
 AWAY, MOVED = 1e6, 1e-4
+# The same factor for unknowns of which only a combination is determined.
+SHIFTED = 100.0
 # Below so many steps a run is only short.
 ENOUGH_STEPS = 1000
 # Residual over its natural size that is no solution, and steps before which that says little.
@@ -106,8 +109,16 @@ def _more_points(result: Result) -> suggested_fixes.Lines:
 
 def unknowns_at_edges(result: Result) -> Iterator[Caution]:
     """Unknowns that ran away, or did not move."""
+    freedom = result.scales.freedom
+    loose = freedom.names if freedom else ()
     for name, (first, found) in result.unknowns.items():
         ratio = abs(found / first) if first else 1.0
+        if freedom and name in loose and not 1 / SHIFTED < ratio < SHIFTED:
+            # No weight fixes what the equations leave free.
+            free = unfixed_factors(result.scales.problem, freedom)
+            cause = f"{name} ran from {first:.3g} to {found:.3g}: {free.cause}"
+            yield Caution("unknown_edge", cause, advice=free.advice)
+            continue
         if not 1 / AWAY < ratio < AWAY:
             cause = (
                 f"{name} ran from {first:.3g} to {found:.3g}: the equations "

@@ -8,6 +8,7 @@ from pdehvd.assembly.trust import suggested_fixes
 from pdehvd.assembly.trust.caution import Caution
 from pdehvd.assembly.trust.contradictions import contradictions
 from pdehvd.assembly.trust.fast_motions import fast_motions, fast_sources
+from pdehvd.assembly.trust.free_factors import unfixed_factors
 from pdehvd.assembly.trust.initial_guesses import first_guesses
 from pdehvd.assembly.trust.missing_conditions import missing_conditions
 from pdehvd.assembly.trust.problem_scales import Scales
@@ -54,13 +55,8 @@ def unidentified(scales: Scales) -> Iterator[Caution]:
             "coordinates as the equation needs, and they can be met for any value"
         )
         yield Caution("unidentified", cause, advice="Give data, or one more condition")
-    elif scales.entangled:
-        named = " and ".join(scales.entangled)
-        cause = (
-            f"{named} cannot be distinguished: equations and conditions contain the same "
-            "combination of them, so other values fit as well"
-        )
-        yield Caution("unidentified", cause, advice="Make one of them a constant")
+    elif scales.freedom is not None:
+        yield unfixed_factors(scales.problem, scales.freedom)
 
 
 def open_coefficients(scales: Scales) -> Iterator[Caution]:

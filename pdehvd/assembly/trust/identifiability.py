@@ -1,4 +1,4 @@
-"""Unknowns that nothing determines, or that cannot be distinguished."""
+"""Problems whose conditions leave the unknowns open."""
 
 from __future__ import annotations
 
@@ -7,67 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import sympy
 
-from pdehvd.assembly.trust.plausible_values import Plausible, evaluated, items_of
-from pdehvd.errors import ConfigError
-from pdehvd.numerics.expressions import symbol
+from pdehvd.assembly.trust.plausible_values import items_of
 from pdehvd.problems.block import Block
 from pdehvd.problems.pde import PDEProblem
 
-# Singular values below this are zero; share of a direction that an unknown must have in it.
-_ZERO, _SHARE = 1e-9, 0.1
 # Share of the points of a condition that a face must hold, and distance in domain lengths.
 _HELD, _NEAR = 0.05, 1e-6
-_SEED = 20_261
-
-
-def entangled(problem: PDEProblem, names: Plausible) -> tuple[str, ...]:
-    """Return unknowns that can be changed together while no residual changes.
-
-    The derivatives of all residuals by the unknowns are columns at plausible fields; where they
-    are linearly dependent, as for a product of two unknowns, only a combination is determined.
-    """
-    inside = {str(s) for own in problem.hard.values() for s in own.free_symbols}
-    unknowns = [u for u in problem.unknowns if u.name not in inside]
-    if len(unknowns) < 2:
-        return ()
-    random = np.random.default_rng(_SEED)
-    # Anywhere near the initial guesses: at zero, derivatives may vanish by chance.
-    guesses = {u.name: np.asarray((u.initial or 1.0) * random.uniform(0.5, 1.5)) for u in unknowns}
-    rows = [
-        row
-        for block in problem.blocks
-        for term in block.terms
-        for expression in term.expressions
-        if (row := _slopes(names, block, expression, guesses)) is not None
-    ]
-    if not rows:
-        return ()
-    matrix = np.concatenate(rows)
-    lengths = np.linalg.norm(matrix, axis=0)
-    if not lengths.all():
-        return ()
-    _, values, directions = np.linalg.svd(matrix / lengths)
-    if len(values) == len(unknowns) and values[-1] > _ZERO * values[0]:
-        return ()
-    shares = np.abs(directions[-1])
-    return tuple(u.name for u, share in zip(unknowns, shares, strict=True) if share > _SHARE)
-
-
-def _slopes(
-    names: Plausible, block: Block, expression: sympy.Expr, guesses: dict[str, np.ndarray]
-) -> np.ndarray | None:
-    """Return the derivatives [n, unknowns] of a residual, of size 1; None without unknowns."""
-    slopes = [sympy.diff(expression, symbol(name)) for name in guesses]
-    if not any(slopes):
-        return None
-    try:
-        columns = names.columns(block, [expression]) | guesses
-        matrix = np.stack(evaluated(slopes, columns), 1)
-    except ConfigError:
-        return None
-    matrix = matrix[np.isfinite(matrix).all(1)]
-    largest = np.abs(matrix).max(initial=0)
-    return matrix / largest if largest else None
 
 
 def unmeasured(problem: PDEProblem) -> bool:

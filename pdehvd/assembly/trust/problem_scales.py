@@ -9,7 +9,8 @@ import numpy as np
 
 from pdehvd.assembly.trust.condition_conflicts import Clash, clashes
 from pdehvd.assembly.trust.field_ranges import FieldSize, plausible
-from pdehvd.assembly.trust.identifiability import entangled, unmeasured
+from pdehvd.assembly.trust.freedom import Freedom, freedom
+from pdehvd.assembly.trust.identifiability import unmeasured
 from pdehvd.assembly.trust.magnitudes import TermSize, field_sizes, imposed_values, term_sizes
 from pdehvd.assembly.trust.ode_growth import grown
 from pdehvd.assembly.trust.plausible_values import Plausible, columns_of, items_of, rms
@@ -45,7 +46,7 @@ class Scales:
     up_to_constant: tuple[str, ...]
     zero_references: frozenset[str]
     offset_references: Mapping[str, float]
-    entangled: tuple[str, ...]
+    freedom: Freedom | None
     unmeasured: bool
 
 
@@ -63,7 +64,7 @@ def gather(config: Config, problem: PDEProblem, reference: Reference | None) -> 
     interior = columns_of(problem, items_of(problem.blocks[0]))
     waves = source_waves(problem, interior)
     met, left = clashes(problem, imposed), determined(problem)
-    twisted, loose = entangled(problem, names), unmeasured(problem)
+    unfixed, loose = freedom(problem, names, left.coefficients), unmeasured(problem)
     true = {} if reference is None else reference.unknowns
     free = () if reference is None else reference.up_to_constant
     zero = zero_references(problem, reference)
@@ -82,7 +83,7 @@ def gather(config: Config, problem: PDEProblem, reference: Reference | None) -> 
         free,
         zero,
         offset_references(config, problem, reference),
-        twisted,
+        unfixed,
         loose,
     )
 

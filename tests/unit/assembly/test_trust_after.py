@@ -113,6 +113,16 @@ def test_unknowns_at_an_edge(right, found, told):
     assert told in only(replace(right, unknowns={"rate": (1.0, found)}))
 
 
+def test_unknowns_that_run_to_zero_together():
+    shared = GROWTH.replace("1, positive: true}}", "1, positive: true}, m: 1}")
+    shared = shared.replace("N_t - rate", "m*N_t - rate")
+    found = made_up(shared, lambda x: 1 / (1 + 4 * np.exp(-x[:, 0])))
+    text = only(replace(found, unknowns={"rate": (1.0, 5e-5), "m": (1.0, 0.3)}))
+    assert text.startswith("rate ran from 1 to 5e-05: only the ratio of rate and m is determined")
+    assert "Make one of them a constant" in text and "Try" not in text
+    assert names(replace(found, unknowns={"rate": (1.0, 0.1), "m": (1.0, 0.1)})) == []
+
+
 def test_unknowns_that_are_on_their_way(right):
     assert names(replace(right, unknowns={"rate": (1.0, 0.3)})) == []
     assert names(replace(right, unknowns={"rate": (1.0, 1.00001)}, steps=50)) == []

@@ -621,6 +621,29 @@ PROBE = "  probe: {at: {x: 0.5, t: 0.5}, equal: {u: 0.6}}\n"
         ("u_t - u_xx + a*u + b*u", PROBE, "a and b cannot be distinguished"),
         ("u_t - u_xx + a*u + b*u^2", PROBE, ""),
         ("u_t - a*b*u_xx + b*u", PROBE, ""),
+        # A factor of the whole equation.
+        (
+            "a*u_t - b*u_xx",
+            PROBE,
+            "only the ratio of a and b is determined; a = b = 0 solves `heat` for any u. "
+            "Make one of them a constant",
+        ),
+        ("a^2*u_t - b*u_xx", PROBE, "only a combination of a and b is determined; a = b = 0"),
+        ("u_t/a - u_xx/b", PROBE, "only the ratio of a and b is determined. Make"),
+        (
+            "a*(u_t - b*u_xx)",
+            PROBE,
+            "nothing determines a, which is only a factor of `heat`; a = 0 solves `heat` for any u",
+        ),
+        (
+            "b*a^2*u_t + b^3*u_x - a*b*u_xx",
+            PROBE,
+            "a = b = 0 solves `heat` for any u. Divide by a or b",
+        ),
+        ("a*u_t - b*u_xx - x", PROBE, ""),
+        ("a*u_t - b*u_xx", PROBE + "  heated: {on: x = 1, equal: {b*u_n: -t}}\n", ""),
+        ("a*u_t - u_xx + b*u", PROBE, ""),
+        ("a*b*u_t - b*u_xx", PROBE + "  air: {at: {x: 1, t: 1}, equal: {u_x: b}}\n", ""),
     ],
 )
 def test_unknowns_that_nothing_tells(equation, more, told):
@@ -639,3 +662,42 @@ def test_layers_with_the_ends_of_the_network():
     assert "layers: [20, 20]" in one(whole, "layers").text
     hidden = config_of(problem, model={"name": "mlp", "layers": [20, 20]})
     assert warnings_of(hidden) == {}
+
+
+def test_factors_that_several_equations_share():
+    problem = """
+    coordinates: {t: [0, 1]}
+    fields: [u, v]
+    unknowns: {a: 1, b: 1, c: 1}
+    equations: {one: a*u_t + b*v, two: SECOND}
+    conditions:
+      start: {at: {t: 0}, equal: {u: 1, v: 0}}
+      seen: {at: [{t: 0.5}, {t: 1}], equal: {u: 1 - t, v: t}}
+    """
+    shared = warnings_of(config_of(problem.replace("SECOND", "a*v_t - c*u")))
+    assert "ratios of a, b and c are determined; a = b = c = 0" in shared["unidentified"].text
+    assert warnings_of(config_of(problem.replace("SECOND", "a*v_t - u - c"))) == {}
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("", "only the ratio of s and k is determined; s = k = 0 solves `heat` for any u"),
+        ("  inside: {at: {x: 0.5, t: 0}, equal: {k: 1}}\n", ""),
+    ],
+)
+def test_factors_that_are_fields(more, told):
+    problem = """
+coordinates: {x: [0, 1], t: [0, 1]}
+fields: [u, k]
+unknowns: {s: 1}
+equations: {heat: s*u_t - k*u_xx - k_x*u_x, steady: k_t}
+conditions:
+  seen: {on: interior, equal: {u: exp(-t)*sin(pi*x)}}
+"""
+    found = warnings_of(config_of(problem + more))
+    if told:
+        assert told in found["unidentified"].text
+        assert "or give a value of k at one point" in found["unidentified"].text
+    else:
+        assert "unidentified" not in found
