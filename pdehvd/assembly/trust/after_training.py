@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from pdehvd.assembly.trust import suggested_fixes
+from pdehvd.assembly.trust.against_integration import unlike_integration
 from pdehvd.assembly.trust.caution import Caution
 from pdehvd.assembly.trust.field_ranges import FieldSize
 from pdehvd.assembly.trust.free_factors import unfixed_factors
@@ -260,4 +261,5 @@ _RULES: tuple[Callable[[Result], Iterator[Caution]], ...] = (
     varying_constants,
     meeting_conditions,
     open_levels,
+    unlike_integration,
 )

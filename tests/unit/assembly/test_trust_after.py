@@ -362,3 +362,62 @@ def test_parts_are_measured_without_the_constant_of_a_hard_form():
     start = parts["condition/start", ("u",)]
     assert start.residual == pytest.approx(1 / np.sqrt(3), rel=2e-2)
     assert start.size < 10
+
+
+LOGISTIC = GROWTH.replace("  unknowns: {rate: {initial: 1, positive: true}}\n", "")
+LOGISTIC = LOGISTIC.replace("rate*", "").replace("N: 0.2", "N: 0.001").replace("5]", "20]")
+LOGISTIC = LOGISTIC.replace("  reference: {name: exact, N: 1/(1 + 4*exp(-t))}\n", "")
+
+
+def grown_from(start):
+    return lambda x: start / (start + (1 - start) * np.exp(-x[:, 0]))
+
+
+def test_a_zero_solution_that_only_a_small_start_excludes():
+    found = made_up(LOGISTIC, lambda x: 9e-4 * np.exp(-3 * x[:, 0]))
+    text = only(found)
+    assert "gives another solution: N is off by 100% of its size" in text
+    assert "Train on one time interval after another" in text
+    assert names(replace(found, steps=100)) == []
+    assert names(made_up(LOGISTIC, grown_from(0.001))) == []
+    # With a reference, its errors tell.
+    given = LOGISTIC.rstrip() + "\n"
+    given = given.replace("sampling:", "  reference: {name: exact, N: 1 + 0*t}\nsampling:", 1)
+    assert "integration" not in names(made_up(given, lambda x: 0 * x[:, 0]))
+
+
+def test_unknowns_as_found_enter_the_integration():
+    problem = LOGISTIC.replace("  equations", "  unknowns: {rate: 3}\n  equations")
+    problem = problem.replace("N*(1 - N)", "rate*N*(1 - N)")
+    found = made_up(problem, grown_from(0.001))
+    assert names(replace(found, unknowns={"rate": (3.0, 1.0)})) == []
+    assert names(replace(found, unknowns={"rate": (3.0, 2.0)})) == ["integration"]
+
+
+PENDULUM = """
+precision: float64
+problem:
+  name: pde
+  coordinates: {t: [0, 20]}
+  fields: [u]
+  equations: {swing: u_tt + sin(u)}
+  conditions: {start: {at: {t: 0}, equal: {u: 3.1415, u_t: 0}}}
+sampling: {name: sobol, equations: 64, conditions: 8}
+model: {name: mlp, width: 8, depth: 2}
+"""
+
+
+def test_an_unstable_rest_of_an_equation_of_second_order():
+    text = "\n".join(
+        c.text for c in after_training(made_up(PENDULUM, lambda x: 0 * x[:, 0] + 3.14))
+    )
+    assert "an integration of the equations" in text and "u is off by" in text
+    # Chaos: integrations differ as well.
+    lorenz = PENDULUM.replace("[u]", "[x, y, z]").replace("u: 3.1415, u_t: 0", "x: 1, y: 1, z: 1")
+    lorenz = lorenz.replace(
+        "swing: u_tt + sin(u)",
+        "a: x_t - 10*(y - x), b: y_t - x*(28 - z) + y, c: z_t - x*y + 8/3*z",
+    )
+    found = made_up(lorenz.replace("20]", "40]"), lambda x: x[:, 0])
+    found = replace(found, values=dict.fromkeys("xyz", found.points[:, 0]))
+    assert "integration" not in names(found)
