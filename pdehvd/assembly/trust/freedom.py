@@ -78,7 +78,7 @@ class _Law:
 def _factors(
     names: Plausible, block: Block, expression: sympy.Expr, free: Sequence[str]
 ) -> dict[str, np.ndarray] | None:
-    """Return what a law holds of the free names; None where that is none of them."""
+    """Return what a law holds of the free names; None where it holds none of them."""
     problem = names.problem
     slopes = {name: _log_slope(problem, expression, name) for name in free}
     slopes = {name: slope for name, slope in slopes.items() if slope != 0}
