@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from pdehvd.assembly.trust import counted_conditions, suggested_fixes
 from pdehvd.assembly.trust.caution import Caution
+from pdehvd.assembly.trust.derived_fields import derived
 from pdehvd.assembly.trust.problem_scales import Scales
 from pdehvd.errors import counted
 
@@ -23,6 +24,10 @@ def missing_conditions(scales: Scales) -> Iterator[Caution]:
     for short in counted_conditions.shortages(problem, scales.names, periodic):
         if short.field not in known:
             yield _short(scales, short)
+            known.add(short.field)
+    for field in derived(problem):
+        if field not in known and field not in scales.up_to_constant:
+            yield _derived(field)
     for field, along, name in counted_conditions.unjoined(problem, periodic):
         yield _unjoined(scales, field, along, name)
     for field in counted_conditions.shifted(problem):
@@ -63,6 +68,16 @@ def _free_constant(field: str) -> Caution:
         "its derivatives"
     )
     return Caution("free_constant", cause, advice=advice)
+
+
+def _derived(field: str) -> Caution:
+    """Return the warning about a field that an equation derives from others, without conditions."""
+    cause = (
+        f"no condition contains {field}, and one equation alone gives its derivatives, so a "
+        "constant, or more, may be added to it"
+    )
+    advice = f"Give {field} on a face or at a point, or leave it out"
+    return Caution("no_condition", cause, advice=advice)
 
 
 def _unjoined(scales: Scales, field: str, along: str, name: str) -> Caution:

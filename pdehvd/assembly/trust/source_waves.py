@@ -12,8 +12,11 @@ from pdehvd.assembly.trust.plausible_values import evaluated, rms
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.expressions import partial_of, symbol
 from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.sequences import Sobol
 
 Columns = Mapping[str, np.ndarray]
+# Wave lengths that matter; numbers of points, and a factor between the wave numbers on them.
+_FEW, _POINTS, _GROWS = 1.0, (256, 4096), 2.0
 
 
 def wave_numbers(problem: PDEProblem, source: sympy.Expr, columns: Columns) -> np.ndarray:
@@ -65,6 +68,23 @@ def source_waves(problem: PDEProblem, columns: Columns) -> SourceWaves | None:
             numbers = wave_numbers(problem, expression.subs(fields), columns)
             axis = int(np.argmax(numbers * lengths))
             count = float(numbers[axis] * lengths[axis] / (2 * np.pi))
+            if count >= _FEW and _singular(problem, expression.subs(fields), axis):
+                continue
             found.append((count, term.name.split("/")[-1], problem.coordinates[axis]))
-    count, equation, along = max(found)
+    count, equation, along = max(found, default=(0.0, "", ""))
     return SourceWaves(equation, along, count) if count > 0 else None
+
+
+def _singular(problem: PDEProblem, source: sympy.Expr, axis: int) -> bool:
+    """Return whether the wave number of a source grows with the number of points.
+
+    That of a wave does not; that of 1/sqrt(x) does, since some points come ever closer to 0.
+    """
+    numbers, region = [], problem.domain.region("interior")
+    for count in _POINTS:
+        total = problem.domain.count(region, count, Sobol(0))
+        x = problem.domain.sample(region, Sobol(0), total, 0, total, ()).x
+        columns = dict(zip(problem.coordinates, x.T, strict=True))
+        columns |= {u.name: np.asarray(u.initial) for u in problem.unknowns}
+        numbers.append(wave_numbers(problem, source, columns)[axis])
+    return bool(numbers[1] > _GROWS * numbers[0])

@@ -120,6 +120,19 @@ def test_sources_that_oscillate(waves, told):
 
 
 @pytest.mark.parametrize(
+    ("source", "waves"), [("1/(2*sqrt(x))", False), ("log(x)", False), ("cos(40*pi*x)", True)]
+)
+def test_a_singular_source_has_no_waves(source, waves):
+    problem = f"""
+    coordinates: {{x: [-1, 1]}}
+    fields: [u]
+    equations: {{p: "u_x - {source}"}}
+    conditions: {{end: {{on: x = 1, equal: {{u: 1}}}}}}
+    """
+    assert ("source_waves" in warnings_of(config_of(problem))) is waves
+
+
+@pytest.mark.parametrize(
     ("hard", "line"),
     [("x*(1 - x)*1000*network", "x*(1 - x)*1000*(7e-04*network)"), ("0.5*x*(1 - x)", "")],
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from pdehvd.errors import ConfigError
-from tests.support.warnings_before import config_of, warnings_of
+from tests.support.warnings_before import config_of, judge_of, warnings_of
 
 PLATE = """
 coordinates: {x: [0, 1], y: [0, 2]}
@@ -201,7 +201,35 @@ def test_fields_in_no_condition():
     conditions: {walls: {on: boundary, equal: {u: 0, u_n: 0}}}
     """
     assert "contains v" in warnings_of(config_of(apart.replace("SOURCE", "1")))["no_condition"].text
-    assert warnings_of(config_of(apart.replace("SOURCE", "u"))) == {}
+    coupled = apart.replace("- 1,", "- v,").replace("SOURCE", "1")
+    assert warnings_of(config_of(coupled)) == {}
+
+
+DERIVED = """
+coordinates: {x: [0, 1], y: [0, 1]}
+fields: [u, w, v]
+equations: {a: u_xx + u_yy - 1, b: SECOND, c: THIRD}
+conditions: {walls: {on: boundary, equal: {u: 0}}, MORE}
+"""
+
+
+@pytest.mark.parametrize(
+    ("second", "third", "more", "said"),
+    [
+        ("u - w_x", "v - u_x", "", ["w"]),
+        ("u - w_x", "w - v_y", "", ["w", "v"]),
+        ("u + w + w_x", "v - w", "", ["w"]),
+        ("u - w_xx - w_yy", "v - u", "point: {at: {x: 0, y: 0}, equal: {w: 0}}", []),
+        # What a condition fixes, is given by values, or stands in several equations.
+        ("w - u_x", "v - w_x", "", []),
+        ("u_x - w_x + v_y", "w_y - v_x", "", []),
+    ],
+)
+def test_fields_that_an_equation_derives_from_others(second, third, more, said):
+    problem = DERIVED.replace("SECOND", second).replace("THIRD", third).replace("MORE", more)
+    judge = judge_of(config_of(problem))
+    texts = [caution.text for caution in judge.before]
+    assert [text.split(",")[0] for text in texts] == [f"no condition contains {f}" for f in said]
 
 
 @pytest.mark.parametrize(
