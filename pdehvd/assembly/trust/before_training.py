@@ -13,6 +13,7 @@ from pdehvd.assembly.trust.initial_guesses import first_guesses
 from pdehvd.assembly.trust.missing_conditions import missing_conditions
 from pdehvd.assembly.trust.problem_scales import Scales
 from pdehvd.assembly.trust.residual_sizes import residual_sizes, short_name
+from pdehvd.assembly.trust.small_starts import small_starts
 from pdehvd.problems.finite_values import first_items, not_finite
 
 # Weight of terms that must not be given up.
@@ -131,6 +132,7 @@ _RULES: tuple[Callable[[Scales], Iterator[Caution]], ...] = (
     residual_sizes,
     first_guesses,
     zero_solution,
+    small_starts,
     unidentified,
     open_coefficients,
     unused_fields,

@@ -22,12 +22,12 @@ def fast_motions(scales: Scales) -> Iterator[Caution]:
         return
     if worst.kind != "oscillation":
         cause = _MOTIONS[worst.kind](worst)
-        yield Caution("motion", cause, _window(scales, worst), _NEXT_WINDOW)
+        yield Caution("motion", cause, _window(scales, worst), NEXT_WINDOW)
     elif not _resolved(scales, worst):
         yield Caution("motion", _MOTIONS[worst.kind](worst), _features(scales, worst))
 
 
-_NEXT_WINDOW = "Train on one time interval after another, each from the end of the previous one"
+NEXT_WINDOW = "Train on one time interval after another, each from the end of the previous one"
 
 
 def _window(scales: Scales, motion: Motion) -> suggested_fixes.Lines:

@@ -601,6 +601,32 @@ def test_sizes_to_which_a_solution_grows_from_its_start(equations, start, told):
     assert (told in found["field_size"].text) if told else found == {}
 
 
+@pytest.mark.parametrize(
+    ("equation", "start", "end", "warned"),
+    [
+        ("N_t - N*(1 - N)", "0.001", 20, True),
+        ("N_t - N*(1 - N)", "0.05", 20, True),
+        ("N_t - N*(1 - N)", "0.3", 20, False),
+        # It hardly grows; zero is not a solution; it decays.
+        ("N_t - N*(1 - N)", "0.05", 1, False),
+        ("N_t - N*(1 - N) - 0.01", "0.001", 20, False),
+        ("N_t + N", "0.05", 20, False),
+    ],
+)
+def test_growth_from_a_small_start(equation, start, end, warned):
+    problem = f"""
+    coordinates: {{t: [0, {end}]}}
+    fields: [N]
+    equations: {{growth: {equation}}}
+    conditions: {{start: {{at: {{t: 0}}, equal: {{N: {start}}}}}}}
+    """
+    found = warnings_of(config_of(problem))
+    assert ("small_start" in found) is warned
+    if warned:
+        text = found["small_start"].text
+        assert f"only `start` excludes that, with values of {start}, while N grows to 1" in text
+
+
 def test_growth_from_a_hard_start():
     problem = """
     coordinates: {t: [0, 20]}
