@@ -62,7 +62,7 @@ def test_what_is_missing_is_named_with_the_version_and_the_way_that_is_left(afre
     monkeypatch.setattr(xla_registry, "FUNCTIONS", lost)
     text = xla_registry.complaint()
     assert f"TensorFlow {tf.__version__} does not export xla::Gone()" in text
-    assert "Horovod" in text and "longer" in text
+    assert "Horovod" in text and "slower" in text
 
 
 def test_asking_for_mpi_says_what_is_missing(afresh, monkeypatch):
