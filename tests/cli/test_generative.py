@@ -116,7 +116,7 @@ def test_predict_answers_for_a_field(run: Path, type_: Type, ending: str) -> Non
         wanted = field[::-1].T if ending == "png" else field
         np.testing.assert_allclose(solution["nu"], wanted, atol=6e-3)
     assert (run / "field.solution.png").exists()
-    assert ("'permeability', is taken" in answer.err) == (ending == "npz")
+    assert ("'permeability', is used for it" in answer.err) == (ending == "npz")
     assert answer.out.split() == [str(run / f"field.solution.{end}") for end in ("npz", "png")]
 
 
@@ -191,8 +191,8 @@ def test_python_predicts_fields_and_says_what_they_must_be(run: Path) -> None:
     u = answers.predict({"nu": np.concatenate([one, 3 * one])})["u"]
     assert u.shape == (2, 8, 8) and np.all(u[:, 0] == 1)
     for given, message in (
-        (one, r"given as ndarray; expected a mapping of 'nu' to arrays \[B, 8, 8\]"),
-        ({"mu": one}, "given as 'mu'"),
+        (one, r"given inputs are ndarray; expected a mapping of 'nu' to arrays \[B, 8, 8\]"),
+        ({"mu": one}, "given inputs are 'mu'"),
         ({"nu": one[0]}, r"has the shape \(8, 8\); expected \[B, 8, 8\]"),
         ({"nu": "a.npz"}, "values that are not numbers"),
         ({"nu": -one}, "values down to -1"),
