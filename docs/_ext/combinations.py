@@ -5,7 +5,7 @@ The comment `<!-- combinations -->` in a page is replaced by them whenever the p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +51,7 @@ def _aggregations() -> list[str]:
         [f"`{name}`", *(_word(getattr(hook, flag)) for flag in ("compiles", "bucketed", "chunked"))]
         for name, hook in sorted(registered("aggregation").items())
     ]
-    head = ["| " + " | ".join(["`aggregation`", *columns]) + " |", "|---" * 4 + "|"]
-    notes = ["", NOT_COMPILED]
-    return [*head, *("| " + " | ".join(row) + " |" for row in rows), *notes]
+    return [*_table(["`aggregation`", *columns], rows), "", NOT_COMPILED]
 
 
 def _word(flag: bool) -> str:
@@ -70,9 +68,14 @@ def _section(section: str) -> list[str]:
             reason = column[name]
             number = numbers.setdefault(_general(reason, name), len(numbers) + 1) if reason else 0
             cells.append(f"no ({number})" if number else "yes")
-        rows.append("| " + " | ".join([f"`{name}`", *cells]) + " |")
-    head = ["| " + " | ".join([f"`{section}`", *columns]) + " |", "|---" * (len(columns) + 1) + "|"]
-    return [*head, *rows, "", *(f"{n}. {text}" for text, n in numbers.items()), ""]
+        rows.append([f"`{name}`", *cells])
+    notes = [f"{number}. {text}" for text, number in numbers.items()]
+    return [*_table([f"`{section}`", *columns], rows), "", *notes, ""]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = ["| " + " | ".join(row) + " |" for row in (head, *rows)]
+    return [lines[0], "|---" * len(head) + "|", *lines[1:]]
 
 
 def reasons(section: str, config: str, settings: tuple[str, ...]) -> dict[str, str]:

@@ -22,7 +22,7 @@ from pdehvd.errors import ConfigError
 from pdehvd.errors import Path as Keys
 from pdehvd.problems.archives import reading
 from pdehvd.spec import Spec, data_files
-from pdehvd.spec.plain import Json, below, put
+from pdehvd.spec.plain import Json, item, put
 from pdehvd.training.durable import read_json, write_json, write_text, write_whole
 
 CONFIG = "config.yaml"
@@ -199,7 +199,7 @@ def _stored(file: Path, directory: Path) -> str:
 
 def _put(data: Json, keys: Keys, value: str) -> None:
     for key in keys[:-1]:
-        data = below(data, key)
+        data = item(data, key)
     put(data, keys[-1], value)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pdehvd.spec.plain import Facts
+from pdehvd.timing import median_seconds
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -131,17 +131,12 @@ def _tried(group: Group, trial: Trial) -> Facts:
     kinds = ("tensors", "arrays", "derivative")
     return {
         "name": trial.name,
-        "seconds": _seconds(lambda: alone(trial.own).numpy()),
+        "seconds": seconds_of(lambda: alone(trial.own).numpy()),
         "wrong": [kind for kind, fault in zip(kinds, faults, strict=True) if fault],
     }
 
 
-def _seconds(call: Callable[[], object]) -> float:
-    """Return the median time of a call."""
+def seconds_of(call: Callable[[], object]) -> float:
+    """Return the median time of a collective, once it is compiled."""
     call()
-    times = []
-    for _ in range(_CALLS):
-        before = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - before)
-    return float(np.median(times))
+    return median_seconds(call, _CALLS)

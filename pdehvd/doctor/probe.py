@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 MARK = "pdehvd-probe "
 """Begins the line of the answer: libraries print lines of their own."""
 _SIZES = (1_000, 100_000, 4_000_000)
-_CALLS = 20
 _ROUNDS = 9
 
 
@@ -99,13 +98,7 @@ def _seconds(group: Group, size: int) -> float:
 
     tensor = tf.ones([size // 4])
     summed = tf.function(lambda t: group.sum([t], f"doctor.{size}")[0], autograph=False)
-    summed(tensor).numpy()
-    times = []
-    for _ in range(_CALLS):
-        before = time.perf_counter()
-        summed(tensor).numpy()
-        times.append(time.perf_counter() - before)
-    return float(np.median(times))
+    return collectives.seconds_of(lambda: summed(tensor).numpy())
 
 
 def _clock_offsets(group: Group) -> list[float]:

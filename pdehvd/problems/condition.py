@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import sympy
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from pdehvd.errors import ConfigError, Path, within
 from pdehvd.numerics.derivatives import partial_of
@@ -24,6 +24,10 @@ from pdehvd.problems.text import Text
 from pdehvd.spec import Spec
 
 Row = dict[str, Text]
+DrawnPoints = Annotated[
+    int | None,
+    Field(ge=1, description="number of points, instead of a share of sampling.conditions"),
+]
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,8 @@ class ConditionSpec(Spec):
     section: ClassVar[str] = "condition"
     # What stands for a key that lists nothing, which would impose nothing.
     empty: ClassVar[dict[str, str]] = {}
-    # What is said where `equal` is missing: it has no sensible default.
-    needs_equal: ClassVar[bool] = False
+    # Whether its points are drawn, so that it shares `sampling.conditions` with others.
+    drawn: ClassVar[bool] = False
 
     @model_validator(mode="after")
     def _lists_something(self) -> ConditionSpec:
@@ -72,8 +76,8 @@ class ConditionSpec(Spec):
 
     @property
     def shares(self) -> bool:
-        """Whether its points are drawn as a share of `sampling.conditions`."""
-        return False
+        """Whether its points are a share of `sampling.conditions`, not a number of the file."""
+        return self.drawn and self.count is None
 
     @property
     def count(self) -> int | None:

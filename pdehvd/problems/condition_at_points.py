@@ -17,7 +17,6 @@ class AtPoints(ConditionSpec):
     """`{at: {x: 0, t: 0}, equal: {u: 1}}`: both sides are equal at one or several points."""
 
     empty: ClassVar[dict[str, str]] = {"equal": "{u: 0}", "at": "at least one point such as {x: 0}"}
-    needs_equal = True
 
     at: Row | list[Row] = Field(description="points, by coordinate")
     equal: Entries = Field(description="left side: right side, expressions")

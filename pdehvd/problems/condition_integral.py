@@ -28,7 +28,6 @@ class Integral(ConditionSpec):
         "at": "at least one point such as {x: 0}",
         "over": "a coordinate, or no 'over' for all",
     }
-    needs_equal = True
 
     integral: Annotated[str, FromFunction] = Field(description="the integrand")
     over: str | list[str] | None = Field(

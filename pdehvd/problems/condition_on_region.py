@@ -8,7 +8,7 @@ from pydantic import Field
 
 from pdehvd.errors import ConfigError, within
 from pdehvd.numerics.derivatives import normal_names
-from pdehvd.problems.condition import ConditionSpec, Imposed, Site, sides
+from pdehvd.problems.condition import ConditionSpec, DrawnPoints, Imposed, Site, sides
 from pdehvd.problems.regions import Region
 from pdehvd.problems.text import Entries
 
@@ -17,19 +17,13 @@ class OnRegion(ConditionSpec):
     """`{on: x = -1, equal: {u: 0}}`: both sides are equal at points of a region."""
 
     empty: ClassVar[dict[str, str]] = {"equal": "{u: 0}"}
-    needs_equal = True
+    drawn = True
 
     on: str | list[str] = Field(
         description="regions: 'x = -1', 'boundary', 't = 0', a named boundary"
     )
     equal: Entries = Field(description="left side: right side, expressions")
-    points: int | None = Field(
-        None, ge=1, description="number of points, instead of a share of sampling.conditions"
-    )
-
-    @property
-    def shares(self) -> bool:
-        return self.points is None
+    points: DrawnPoints = None
 
     @property
     def count(self) -> int | None:

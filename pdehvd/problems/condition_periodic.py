@@ -10,7 +10,7 @@ from pydantic import Field
 from pdehvd.errors import ConfigError, nearest, within
 from pdehvd.numerics.derivatives import internal
 from pdehvd.numerics.expressions import symbol
-from pdehvd.problems.condition import ConditionSpec, Imposed, Site
+from pdehvd.problems.condition import ConditionSpec, DrawnPoints, Imposed, Site
 from pdehvd.problems.periodic import join_faces
 from pdehvd.problems.text import FromFunction
 
@@ -21,18 +21,13 @@ class Periodic(ConditionSpec):
     empty: ClassVar[dict[str, str]] = {
         "of": "what is equal on both faces, or no 'of' for all fields"
     }
+    drawn = True
 
     periodic: str = Field(description="the coordinate whose two faces are joined")
     of: list[Annotated[str, FromFunction]] | None = Field(
         None, description="what is equal on both faces; the fields by default"
     )
-    points: int | None = Field(
-        None, ge=1, description="number of points, instead of a share of sampling.conditions"
-    )
-
-    @property
-    def shares(self) -> bool:
-        return self.points is None
+    points: DrawnPoints = None
 
     @property
     def count(self) -> int | None:

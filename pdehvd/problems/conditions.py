@@ -26,6 +26,7 @@ KINDS: dict[str, type[ConditionSpec]] = {
     "integral": Integral,
     "at": AtPoints,
 }
+_ONE = "one of on, periodic, data, at, integral"
 
 
 def _one_kind(value: object) -> object:
@@ -36,16 +37,16 @@ def _one_kind(value: object) -> object:
     kind = _key(given)
     if kind is None:
         message = "the condition does not say where it holds"
-        raise ConfigError(message, (), "one of on, periodic, data, at, integral")
+        raise ConfigError(message, (), _ONE)
     several = [key for key in KINDS if key in given and key != "at"]
     if len(several) > 1:
         message = "the condition is of several kinds: " + ", ".join(several)
-        raise ConfigError(message, (), "one of on, periodic, data, at, integral")
+        raise ConfigError(message, (), _ONE)
     own = KINDS[kind].model_fields
     foreign = sorted(key for key in given if key not in own and key in _KEYS)
     if foreign:
         raise ConfigError(f"'{foreign[0]}' does not go with '{kind}'", (foreign[0],))
-    if KINDS[kind].needs_equal and "equal" not in given:
+    if "equal" in own and "equal" not in given:
         raise ConfigError("the condition does not say what must hold", (), "equal: {u: 0}")
     return given
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -11,6 +10,7 @@ import tensorflow as tf
 from pdehvd.reference.on_grid import GridReference
 from pdehvd.results.trained_grid import TrainedOnGrid
 from pdehvd.spec.plain import Facts
+from pdehvd.timing import median_seconds
 from pdehvd.training.sample_evaluator import GAP, H1, L2, measures
 
 # Solutions that are timed; above this number of nodes one must do.
@@ -95,9 +95,4 @@ def _seconds(trained: TrainedOnGrid, reference: GridReference, nodes: int) -> di
 def _timed(call: Callable[[], object], runs: int, warm: bool) -> float:
     if warm:
         call()
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
+    return median_seconds(call, runs)

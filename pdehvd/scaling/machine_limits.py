@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pdehvd.launch import mpirun
+from pdehvd.timing import median_seconds
 
 if TYPE_CHECKING:
     from pdehvd.comm.group import Group
@@ -24,12 +23,8 @@ def copy(group: Group) -> float:
     source, target = np.ones(_STREAM, np.uint8), np.empty(_STREAM, np.uint8)
     np.copyto(target, source)
     group.barrier()
-    seconds = []
-    for _ in range(_BATCHES):
-        before = time.perf_counter()
-        np.copyto(target, source)
-        seconds.append(time.perf_counter() - before)
-    return _mean(group, _STREAM / statistics.median(seconds), "copy")
+    seconds = median_seconds(lambda: np.copyto(target, source), _BATCHES)
+    return _mean(group, _STREAM / seconds, "copy")
 
 
 def reduction(group: Group, dtype: str) -> float:
@@ -37,12 +32,8 @@ def reduction(group: Group, dtype: str) -> float:
     count = _STREAM // 2 // np.dtype(dtype).itemsize
     total, part = np.ones(count, dtype), np.ones(count, dtype)
     group.barrier()
-    seconds = []
-    for _ in range(_BATCHES):
-        before = time.perf_counter()
-        np.add(total, part, out=total)
-        seconds.append(time.perf_counter() - before)
-    return _mean(group, statistics.median(seconds) / total.nbytes, f"add.{dtype}")
+    seconds = median_seconds(lambda: np.add(total, part, out=total), _BATCHES)
+    return _mean(group, seconds / total.nbytes, f"add.{dtype}")
 
 
 def link(folder: Path = Path("/sys/class/net")) -> float | None:

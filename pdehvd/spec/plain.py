@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, overload
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Table: TypeAlias = "dict[str, Json]"
@@ -15,6 +15,14 @@ def has(holder: object, key: str | int) -> bool:
     if isinstance(holder, dict):
         return key in holder
     return isinstance(holder, list | tuple) and isinstance(key, int) and key < len(holder)
+
+
+@overload
+def item(holder: Json, key: str | int) -> Json: ...
+
+
+@overload
+def item(holder: object, key: str | int) -> object: ...
 
 
 def item(holder: object, key: str | int) -> object:
@@ -34,15 +42,6 @@ def put(holder: Json, key: str | int, value: Json) -> None:
         holder[int(key)] = value
     else:
         raise KeyError(key)
-
-
-def below(holder: Json, key: str | int) -> Json:
-    """Return the same as `item`, of plain data."""
-    if isinstance(holder, dict):
-        return holder[str(key)]
-    if isinstance(holder, list):
-        return holder[int(key)]
-    raise KeyError(key)
 
 
 def table(value: Json) -> Table:

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
 
 from pdehvd.config.root import prepare
 from pdehvd.spec import registered
 from tests.support.commands import Type
+from tests.support.documentation import extension
 
-ROOT = Path(__file__).parents[2]
-
-
-def _tables():
-    """Import the Sphinx extension that writes the tables."""
-    path = ROOT / "docs" / "_ext" / "combinations.py"
-    spec = importlib.util.spec_from_file_location("combinations", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-TABLES = _tables()
+TABLES = extension("combinations")
 prepare()
 OPTIMIZERS = registered("optimizer")
 CELLS = [(problem, name) for problem in TABLES.PROBLEMS for name in sorted(OPTIMIZERS)]

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pdehvd.assembly.trust.field_ranges import raw_range
 from pdehvd.assembly.trust.magnitudes import Imposed
-from pdehvd.assembly.trust.ode_solutions import solution
+from pdehvd.assembly.trust.ode_solutions import fixed_by_hard_forms, solution
 from pdehvd.problems.pde import PDEProblem
 
 # An order of magnitude is asked for.
@@ -40,12 +39,8 @@ def _start(problem: PDEProblem, imposed: Sequence[Imposed]) -> dict[str, float]:
     low = problem.domain.bounds[:, :1]
     found = {}
     for field in problem.fields:
-        base, reach = raw_range(problem, field, low)
-        if field in problem.hard and np.abs(reach).max() == 0:
-            found[field] = float(base[0])
-            continue
         values = [e.values[np.isclose(e.x[:, 0], low[0, 0])] for e in imposed if e.field == field]
         known = np.concatenate([*values, np.zeros(0)])
         if known.size:
             found[field] = float(known[0])
-    return found
+    return found | fixed_by_hard_forms(problem, low)

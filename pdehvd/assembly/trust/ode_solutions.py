@@ -91,11 +91,13 @@ def _start(problem: PDEProblem) -> dict[str, float]:
         if at.size:
             columns = {problem.coordinates[0]: one.x[at[:1], 0]}
             found[one.name] = float(np.ravel(evaluated([one.value], columns)[0])[0])
-    for field in problem.hard:
-        base, reach = raw_range(problem, field, low)
-        if not reach.any():
-            found[field] = float(base[0])
-    return found
+    return found | fixed_by_hard_forms(problem, low)
+
+
+def fixed_by_hard_forms(problem: PDEProblem, x: np.ndarray) -> dict[str, float]:
+    """Return the fields whose values at a point [1, D] do not depend on the network, by name."""
+    ranges = {field: raw_range(problem, field, x) for field in problem.hard}
+    return {f: float(base[0]) for f, (base, reach) in ranges.items() if not reach.any()}
 
 
 class _System:

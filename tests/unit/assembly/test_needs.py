@@ -37,7 +37,9 @@ def refusal(folder, *settings):
 def test_dense_methods_refuse_single_precision(tmp_path, name):
     settings = ["precision=float32", f"optimizer={name}"]
     text = refusal(tmp_path, *settings)
-    assert text.startswith(f"optimizer: {name} cannot run in float32") and "precision: float64" in text
+    assert (
+        text.startswith(f"optimizer: {name} cannot run in float32") and "precision: float64" in text
+    )
     path = tmp_path / "problem.yaml"
     allowed = f"optimizer={{name: {name}, precision_checked: false}}"
     assert build_parts(load_config(path, ["precision=float32", allowed])[0], Solo())

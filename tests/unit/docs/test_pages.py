@@ -1,8 +1,6 @@
 """What the pages state as numbers or lists is what the code does."""
 
-import importlib.util
 import re
-from pathlib import Path
 
 import pytest
 
@@ -11,16 +9,7 @@ from pdehvd.config.root import SECTIONS, Config, prepare
 from pdehvd.numerics.functions import FUNCTIONS
 from pdehvd.problems.shapes import ShapeSpec
 from pdehvd.spec import registered
-
-DOCS = Path(__file__).parents[3] / "docs"
-
-
-def extension(name):
-    """Import one of the Sphinx extensions of the documentation."""
-    spec = importlib.util.spec_from_file_location(name, DOCS / "_ext" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.support.documentation import DOCS, extension
 
 
 @pytest.fixture(scope="module")
