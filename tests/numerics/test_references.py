@@ -36,7 +36,7 @@ def opened(name: str) -> tuple[PDEProblem, Reference]:
     folder = ROOT / "configs"
     text = read_source(folder / f"{name}.yaml").data
     spec = PDESpec.model_validate(text["problem"], context={"folder": str(folder)})
-    sampled = [key for key, condition in spec.conditions.items() if condition.sampled]
+    sampled = [key for key, condition in spec.conditions.items() if condition.drawn]
     counts = {"equations": 128, "conditions": dict.fromkeys(sampled, 32)}
     sampling = registered("sampling")["sobol"].model_validate(counts)
     assert isinstance(sampling, SamplingSpec)
