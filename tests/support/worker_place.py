@@ -1,4 +1,4 @@
-"""Starts two ranks under mpirun as a launch does, within a mask; each prints where it is."""
+"""Starts two ranks under mpirun as a launch does, within a mask; each writes where it is, to `place_RANK.json`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from pdehvd.launch import cores, mpirun, process_setup, ranks, threads
 from pdehvd.launch.processes_spec import ProcessesSpec
@@ -22,11 +23,12 @@ def start(mask: str) -> int:
 
 
 def say() -> None:
-    """Print the cores of every thread of this rank."""
+    """Write the cores of every thread of this rank; lines of two ranks may run into each other."""
     count = process_setup.configure_threads(ProcessesSpec())
     masks = {tuple(sorted(cores.mask(int(thread)))) for thread in os.listdir("/proc/self/task")}
     place = {"rank": ranks.world_rank(), "threads": count, "masks": sorted(masks)}
-    print(json.dumps({**place, "together": threads.node_cores()}), flush=True)
+    text = json.dumps({**place, "together": threads.node_cores()})
+    Path(f"place_{place['rank']}.json").write_text(text)
 
 
 if __name__ == "__main__":

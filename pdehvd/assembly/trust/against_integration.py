@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pdehvd.assembly.trust.caution import Caution
+from pdehvd.assembly.trust.field_ranges import TINY
 from pdehvd.assembly.trust.ode_solutions import trusted_solution
 from pdehvd.assembly.trust.plausible_values import rms
 from pdehvd.assembly.trust.trained_state import WRONG, Result
@@ -31,7 +32,7 @@ def unlike_integration(result: Result) -> Iterator[Caution]:
     if right is None:
         return
     far = {
-        field: rms(result.values[field] - own[places]) / max(rms(own), 1e-300)
+        field: rms(result.values[field] - own[places]) / max(rms(own), TINY)
         for field, own in right.items()
     }
     wrong = [

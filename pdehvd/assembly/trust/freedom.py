@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import sympy
 
+from pdehvd.assembly.trust.field_ranges import TINY
 from pdehvd.assembly.trust.plausible_values import Plausible, columns_of, evaluated, items_of
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.expressions import symbol
@@ -176,7 +177,7 @@ def _null(blocks: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
 def _taking_part(group: Sequence[str], *directions: np.ndarray) -> tuple[str, ...]:
     """Return the names with a share in a direction, by effects or by names."""
     sizes = np.abs([direction[: len(group)] for direction in directions])
-    shares = (sizes / np.maximum(sizes.max(1, keepdims=True), 1e-300)).max(0)
+    shares = (sizes / np.maximum(sizes.max(1, keepdims=True), TINY)).max(0)
     return tuple(name for name, share in zip(group, shares, strict=True) if share > _SHARE)
 
 
