@@ -12,8 +12,7 @@ from pdehvd.experiment.notebook import check, train
 from pdehvd.launch.processes_spec import ElasticSpec as Elastic
 from pdehvd.launch.processes_spec import ProcessesSpec as Processes
 from pdehvd.launch.processes_spec import ScalingSpec as Scaling
-from pdehvd.models.features import Fourier as FourierFeatures
-from pdehvd.models.features import Periodic as PeriodicFeatures
+from pdehvd.models.features import FourierFeatures, PeriodicFeatures
 from pdehvd.models.generator import Generator
 from pdehvd.models.mlp import MLP
 from pdehvd.models.norm import BatchNorm, GroupNorm, InstanceNorm, NoNorm
@@ -36,7 +35,7 @@ from pdehvd.optimizers.gauss_newton import GaussNewton
 from pdehvd.optimizers.kfac import KFAC
 from pdehvd.optimizers.layerwise import LAMB, LARS
 from pdehvd.optimizers.quasi_newton import BFGS, LBFGS, SSBFGS, SSBroyden
-from pdehvd.optimizers.schedule import Constant, Cosine, Exponential, InverseTime, Piecewise
+from pdehvd.optimizers.schedule import ConstantRate, Cosine, Exponential, InverseTime, Piecewise
 from pdehvd.optimizers.soap import SOAP
 from pdehvd.problems.coefficients import ConstantSpec as ConstantCoefficient
 from pdehvd.problems.coefficients import FormulaSpec as Formula
@@ -102,8 +101,8 @@ __all__ = [
     "Callback",
     "CallbackSpec",
     "ConfigError",
-    "Constant",
     "ConstantCoefficient",
+    "ConstantRate",
     "Cosine",
     "Data",
     "EarlyStopping",

@@ -20,7 +20,7 @@ TRIED = ("optimizer", "aggregation", "weighting")
 
 
 @dataclass(frozen=True)
-class Trial:
+class Combination:
     """A name of a section, and why it does not fit; an empty reason where it does."""
 
     name: str
@@ -37,7 +37,7 @@ def check_tried(section: str | None) -> str:
 
 def trials(
     section: str, path: Path, settings: Sequence[str] = (), plugins: Sequence[Path] = ()
-) -> list[Trial]:
+) -> list[Combination]:
     """Try every registered name of a section in place of the config's own.
 
     Raises `ConfigError` where the config is wrong whatever stands in this section.
@@ -48,11 +48,11 @@ def trials(
 
 def _tried(
     section: str, name: str, path: Path, settings: Sequence[str], plugins: Sequence[Path]
-) -> Trial:
+) -> Combination:
     try:
         config, _ = load_config(path, [*settings, f"{section}={{name: {name}}}"], plugins)
         build_parts(config, Solo())
     except ConfigError as error:
         expected = f"; expected {error.expected}" if error.expected else ""
-        return Trial(name, f"{error.message}{expected}")
-    return Trial(name)
+        return Combination(name, f"{error.message}{expected}")
+    return Combination(name)

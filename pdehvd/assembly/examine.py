@@ -10,7 +10,7 @@ from pdehvd.assembly.kind_registry import kind_of
 from pdehvd.assembly.problem import build_problem, build_reference, check_stop
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import Config
-from pdehvd.config.yaml_source import Source
+from pdehvd.config.yaml_source import YamlSource
 from pdehvd.launch.tensorflow_import import import_tensorflow
 from pdehvd.launch.threads import check_cores
 
@@ -22,7 +22,7 @@ class _Planned(Solo):
         self.size = size
 
 
-def examine_problem(config: Config, source: Source, processes: int = 1) -> Problem:
+def examine_problem(config: Config, source: YamlSource, processes: int = 1) -> Problem:
     """Return the problem; raise what can be refused without a reference, a network and TensorFlow.
 
     Raises `ConfigError` with file, line and path: names in expressions, conditions outside the
@@ -35,7 +35,7 @@ def examine_problem(config: Config, source: Source, processes: int = 1) -> Probl
     return problem
 
 
-def examine(config: Config, source: Source, processes: int = 1) -> Cost:
+def examine(config: Config, source: YamlSource, processes: int = 1) -> Cost:
     """Build a run's parts without running anything, and estimate what it will cost.
 
     Raises `ConfigError` with file, line and path for all that only shows when parts are built.

@@ -12,7 +12,7 @@ from pdehvd.cli.options import Plugins, Settings
 from pdehvd.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
-    from pdehvd.scaling.network_measurement import Network
+    from pdehvd.scaling.network_measurement import NetworkMeasurement
 
 _UNITS = {"": 1, "b": 1, "k": 2**10, "kb": 2**10, "m": 2**20, "mb": 2**20, "g": 2**30, "gb": 2**30}
 _LEAST = 1024
@@ -186,9 +186,9 @@ def _show_network(found: dict[str, object], place: Path, as_json: bool) -> None:
 
         print(json.dumps({**found, "folder": str(place)}, indent=2))
         return
-    from pdehvd.scaling.network_measurement import Network
+    from pdehvd.scaling.network_measurement import NetworkMeasurement
     from pdehvd.scaling.tables_scaling import show_network
 
-    measured: Network = Network.model_validate(found)
+    measured: NetworkMeasurement = NetworkMeasurement.model_validate(found)
     show_network(measured, found["fits"])  # type: ignore[arg-type]
     print(f"measured: {place}")

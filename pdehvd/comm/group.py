@@ -12,7 +12,7 @@ import numpy as np
 
 from pdehvd.comm.collectives import Collectives
 from pdehvd.comm.grid import Grid, Line, shard
-from pdehvd.comm.stall import Progress
+from pdehvd.comm.stall import LineProgress
 from pdehvd.launch.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
@@ -176,9 +176,9 @@ class Group(Collectives):
     def broadcast_numpy(self, values: np.ndarray, source: int, name: str) -> np.ndarray:
         """Return the array of rank `source`; all have one shape."""
 
-    def progress(self) -> list[Progress]:
+    def progress(self) -> list[LineProgress]:
         """Return what this rank has begun on the lines that were asked for; from any thread."""
-        own = Progress(str(self.line), self.members, self._begun())
+        own = LineProgress(str(self.line), self.members, self._begun())
         return [own, *(one for part in list(self._lines.values()) for one in part.progress())]
 
     def _begun(self) -> dict[str, int]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 _SHOWN = 3
 
 
-class Progress(NamedTuple):
+class LineProgress(NamedTuple):
     """How often a rank has begun each collective on one of its lines.
 
     `line` is the name of the line, `members` are the ranks on it, `begun` is by collective.
@@ -26,22 +26,22 @@ class Progress(NamedTuple):
         return sum(self.begun.values())
 
 
-def as_text(progress: Sequence[Progress]) -> str:
+def as_text(progress: Sequence[LineProgress]) -> str:
     """Return the progress of a rank as others read it."""
     return json.dumps(progress)
 
 
-def from_text(text: str) -> list[Progress]:
+def from_text(text: str) -> list[LineProgress]:
     """Return the progress that a text holds. Raises `ValueError` where it is not whole."""
-    return [Progress(line, tuple(members), begun) for line, members, begun in json.loads(text)]
+    return [LineProgress(line, tuple(members), begun) for line, members, begun in json.loads(text)]
 
 
-def explain(progress: Mapping[int, Sequence[Progress]]) -> list[str]:
+def explain(progress: Mapping[int, Sequence[LineProgress]]) -> list[str]:
     """Return who waits for whom on each line, and last who keeps all others waiting.
 
     `progress` has the ranks of which something is known; the others are on other machines.
     """
-    lines: dict[tuple[int, ...], dict[int, Progress]] = {}
+    lines: dict[tuple[int, ...], dict[int, LineProgress]] = {}
     for rank, on_lines in progress.items():
         for one in on_lines:
             lines.setdefault(one.members, {})[rank] = one
@@ -60,7 +60,7 @@ def explain(progress: Mapping[int, Sequence[Progress]]) -> list[str]:
 
 
 def _sentence(
-    known: Mapping[int, Progress],
+    known: Mapping[int, LineProgress],
     members: Sequence[int],
     ahead: Sequence[int],
     behind: Sequence[int],

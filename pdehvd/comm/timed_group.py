@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from pdehvd.comm.grid import Line
 from pdehvd.comm.group import Group
-from pdehvd.comm.stall import Progress
+from pdehvd.comm.stall import LineProgress
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -47,7 +47,7 @@ class TimedGroup(Group):
         part.local_rank, part.local_size = part.group.local_rank, part.group.local_size
         return part
 
-    def progress(self) -> list[Progress]:
+    def progress(self) -> list[LineProgress]:
         return self.group.progress()
 
     def taken(self) -> np.ndarray:

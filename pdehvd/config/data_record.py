@@ -53,7 +53,7 @@ class PluginRecord(_Frozen):
     sha256: str
 
 
-class Record(_Frozen):
+class DataRecord(_Frozen):
     """What `trained_with.json` holds."""
 
     files: tuple[DataFileRecord, ...] = ()
@@ -64,10 +64,10 @@ class Record(_Frozen):
         return next((file for file in self.files if file.key == _dotted(keys)), None)
 
 
-def read_record(directory: Path) -> Record:
+def read_record(directory: Path) -> DataRecord:
     """Return the record of a run, empty where there is none. Raises `ConfigError`."""
     try:
-        return Record.model_validate(read_json(directory / RECORD))
+        return DataRecord.model_validate(read_json(directory / RECORD))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
@@ -86,7 +86,7 @@ def write_config(directory: Path, config: Spec) -> None:
         entry = {"key": _dotted(keys), "path": path, "original": str(file), "sha256": digest}
         files.append(DataFileRecord(**entry, bytes=size, kept=kept))
     plugins = [PluginRecord(file=str(file), sha256=_digest(file)[0]) for file in loaded()]
-    record = Record(files=tuple(files), plugins=tuple(plugins))
+    record = DataRecord(files=tuple(files), plugins=tuple(plugins))
     if files or plugins or (directory / RECORD).exists():
         write_json(directory / RECORD, record.model_dump())
     write_text(directory / CONFIG, write(data))

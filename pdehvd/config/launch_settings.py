@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pdehvd.comm.grid import chunk_count
 from pdehvd.config.overrides import override
 from pdehvd.config.root import prepare, validate
-from pdehvd.config.yaml_source import Source, read_source
+from pdehvd.config.yaml_source import YamlSource, read_source
 from pdehvd.errors import ConfigError
 from pdehvd.launch.processes_spec import ProcessesSpec
 from pdehvd.launch.threads import check_cores
@@ -30,7 +30,7 @@ class LaunchSettings:
     may register are therefore taken as they are written.
     """
 
-    source: Source
+    source: YamlSource
     folder: Path
 
     @classmethod

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pydantic import BaseModel, ValidationError
 
 from pdehvd.config.files import LocatedError
-from pdehvd.config.yaml_source import Source
+from pdehvd.config.yaml_source import YamlSource
 from pdehvd.spec.findings import found, lines
 
 
-def explain(error: ValidationError, source: Source, model: type[BaseModel]) -> LocatedError:
+def explain(error: ValidationError, source: YamlSource, model: type[BaseModel]) -> LocatedError:
     """Return one error with a line per finding, at most five."""
     return LocatedError(lines(source.line(one) for one in found(error, source.data, model)))

@@ -6,12 +6,12 @@ import copy
 from collections.abc import Sequence
 
 from pdehvd.config.files import LocatedError
-from pdehvd.config.yaml_source import Mark, Source, parse_value
+from pdehvd.config.yaml_source import Mark, YamlSource, parse_value
 from pdehvd.errors import Path, counted
 from pdehvd.spec.plain import Json, Table, put
 
 
-def override(source: Source, settings: Sequence[str]) -> Source:
+def override(source: YamlSource, settings: Sequence[str]) -> YamlSource:
     """Return the source with every `a.b=value` of `settings` put in, in order.
 
     Values are YAML. Sections that are missing are made; a section that was written as a bare name
@@ -33,7 +33,7 @@ def override(source: Source, settings: Sequence[str]) -> Source:
         # Sections that the file does not hold were written nowhere else.
         for length in range(1, len(path) + 1):
             marks.setdefault(path[:length], mark)
-    return Source(source.name, data, marks, source.folder)
+    return YamlSource(source.name, data, marks, source.folder)
 
 
 def _put(data: Table, parts: Sequence[str], value: Json, mark: Mark) -> Path:

@@ -15,7 +15,7 @@ from pdehvd.config.files import LocatedError
 from pdehvd.config.messages import explain
 from pdehvd.config.overrides import override
 from pdehvd.config.plugins import load_plugins
-from pdehvd.config.yaml_source import Source, read_source, write
+from pdehvd.config.yaml_source import YamlSource, read_source, write
 from pdehvd.errors import ConfigError
 from pdehvd.launch.processes_spec import ProcessesSpec, ScalingSpec
 from pdehvd.launch.topology_spec import TopologySpec
@@ -191,7 +191,7 @@ def load_config(
     settings: Sequence[str] = (),
     plugins: Sequence[str | Path] = (),
     look: bool = False,
-) -> tuple[Config, Source]:
+) -> tuple[Config, YamlSource]:
     """Read and validate a config file.
 
     `settings` are `a.b=value` texts that override the file; `plugins` are Python files that may
@@ -215,7 +215,7 @@ def load_config(
     return config, source
 
 
-def validate(source: Source, copies: Mapping[str, str] | None = None) -> Config:
+def validate(source: YamlSource, copies: Mapping[str, str] | None = None) -> Config:
     """Return the config of what was read; `copies` stand for data files, by their paths in it.
 
     Raises `ConfigError` with a line per finding.

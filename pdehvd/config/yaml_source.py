@@ -38,7 +38,7 @@ class Mark(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Source:
+class YamlSource:
     """What was read: the data and, for every path in it, where it was written."""
 
     name: str
@@ -112,14 +112,14 @@ for _name, _pattern, _first in _PLAIN:
         _class.add_implicit_resolver(_TAG + _name, re.compile(f"^(?:{_pattern})$"), _first)
 
 
-def read_source(path: str | File) -> Source:
+def read_source(path: str | File) -> YamlSource:
     """Read a config file. Raises `ConfigError` for all but a YAML mapping of modest size."""
     file, name = File(path), str(path)
     source = parse_source(read_text(file), name)
-    return Source(name, source.data, source.marks, file.resolve().parent)
+    return YamlSource(name, source.data, source.marks, file.resolve().parent)
 
 
-def parse_source(text: str, name: str) -> Source:
+def parse_source(text: str, name: str) -> YamlSource:
     """Return the data and marks of a YAML text whose root is a mapping."""
     builder = _Builder(name)
     node = builder.compose(text)
@@ -128,7 +128,7 @@ def parse_source(text: str, name: str) -> Source:
     if not isinstance(node, yaml.MappingNode):
         message = "the file is not a mapping; expected `key: value` lines"
         raise builder.fault(f"{message}, with a space after the colon", node)
-    return Source(name, table(builder.build(node, ())), builder.marks)
+    return YamlSource(name, table(builder.build(node, ())), builder.marks)
 
 
 def parse_value(text: str, name: str) -> Json:

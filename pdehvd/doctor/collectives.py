@@ -21,7 +21,7 @@ _CALLS = 20
 
 
 @dataclass(frozen=True)
-class Trial:
+class CollectiveTrial:
     """A collective, what this rank gives to it, and what must come of that.
 
     All numbers are whole, so results are compared bit for bit.
@@ -35,7 +35,7 @@ class Trial:
     linear: bool = True
 
 
-def trials(group: Group) -> list[Trial]:
+def trials(group: Group) -> list[CollectiveTrial]:
     """Return a trial of each collective but sums, which are tried by type and size."""
     rank, size = group.rank, group.size
     ones, counts = [1] * size, [place % 2 + 1 for place in range(size)]
@@ -46,7 +46,7 @@ def trials(group: Group) -> list[Trial]:
     below = given[rank - 1][1] if rank else beyond
     above = given[rank + 1][0] if rank < size - 1 else beyond
     return [
-        Trial(
+        CollectiveTrial(
             "maximum",
             own,
             last,
@@ -54,14 +54,14 @@ def trials(group: Group) -> list[Trial]:
             lambda x: group.maximum_numpy(x, "doctor.maximum"),
             linear=False,
         ),
-        Trial(
+        CollectiveTrial(
             "gather",
             own[: counts[rank]],
             np.concatenate([each[:count] for each, count in zip(given, counts, strict=True)]),
             lambda x: group.gather(x, counts, "doctor.gather"),
             lambda x: group.gather_numpy(x, "doctor.gather"),
         ),
-        Trial(
+        CollectiveTrial(
             "reduce-scatter",
             own[:size],
             np.sum(given, axis=0)[rank : rank + 1],
@@ -70,21 +70,21 @@ def trials(group: Group) -> list[Trial]:
                 x.reshape(-1), [_WIDTH] * size, "doctor.scatter"
             ).reshape(1, _WIDTH),
         ),
-        Trial(
+        CollectiveTrial(
             "alltoall",
             own[:size],
             np.stack([each[rank] for each in given]),
             lambda x: group.alltoall(x, ones, ones, "doctor.alltoall"),
             lambda x: group.alltoall_numpy(x, ones, ones, "doctor.alltoall"),
         ),
-        Trial(
+        CollectiveTrial(
             "exchange",
             own[:2],
             np.stack([below, above]),
             lambda x: group.exchange(x, "doctor.exchange"),
             lambda x: group.exchange_numpy(x, "doctor.exchange"),
         ),
-        Trial(
+        CollectiveTrial(
             "broadcast",
             own,
             last,
@@ -102,7 +102,7 @@ def try_all(group: Group) -> list[Facts]:
     return [_tried(group, trial) for trial in trials(group)]
 
 
-def _tried(group: Group, trial: Trial) -> Facts:
+def _tried(group: Group, trial: CollectiveTrial) -> Facts:
     import tensorflow as tf
 
     def whole(own: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

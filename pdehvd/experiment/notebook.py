@@ -18,7 +18,7 @@ from typing import IO, cast
 from pdehvd.assembly.examine import examine_problem
 from pdehvd.config.files import TEMPORARY
 from pdehvd.config.root import Config, dump
-from pdehvd.config.yaml_source import Source, write
+from pdehvd.config.yaml_source import YamlSource, write
 from pdehvd.errors import ConfigError, EnvironmentFault, PdehvdError, within
 from pdehvd.errors import Path as PathOfKeys
 from pdehvd.launch.commands import TrainCommand
@@ -98,7 +98,7 @@ def check(experiment: Config, np: int = 1) -> None:
         ...
     pdehvd.errors.ConfigError: problem.equations.decay: unknown name 'v' (expression, column 7)...
     """
-    source = Source("", {})
+    source = YamlSource("", {})
     try:
         examine_problem(experiment, source, np)
     except ConfigError as error:

@@ -19,10 +19,10 @@ from pdehvd.comm.timed_group import TimedGroup
 from pdehvd.comm.watchdog import Watchdog
 from pdehvd.config.data_record import changes, write_config
 from pdehvd.config.root import Config
-from pdehvd.config.yaml_source import Source
+from pdehvd.config.yaml_source import YamlSource
 from pdehvd.errors import ConfigError, DisagreementError, counted
 from pdehvd.experiment.failures import message_and_code
-from pdehvd.experiment.run_context import Place
+from pdehvd.experiment.run_context import RunLocation
 from pdehvd.experiment.sameness import check_same
 from pdehvd.experiment.summary import begin, conclude, peak_memory
 from pdehvd.launch import process_setup, rendezvous, restarts
@@ -52,7 +52,7 @@ _LEAVING = 20.0
 
 def train(
     config: Config,
-    source: Source,
+    source: YamlSource,
     resume: Path | None = None,
     output: Path | None = None,
     quiet: bool = False,
@@ -67,7 +67,7 @@ def train(
 
 def _train(
     config: Config,
-    source: Source,
+    source: YamlSource,
     resume: Path | None,
     output: Path | None,
     quiet: bool,
@@ -90,7 +90,7 @@ def _train(
             with source.locating():
                 parts = build_parts(config, group)
             directory = _directory(config, group, resume, output, lock)
-            place = Place(group, directory, count, quiet, watchdog)
+            place = RunLocation(group, directory, count, quiet, watchdog)
             code = _run(config, parts, place, resume, callbacks)
         except ConfigError:
             group.close()
@@ -111,7 +111,7 @@ def _train(
 def _run(
     config: Config,
     parts: AnyParts,
-    place: Place,
+    place: RunLocation,
     resume: Path | None,
     callbacks: Sequence[Callback],
 ) -> int:
@@ -159,7 +159,7 @@ def _run(
     return EXIT_CODES[outcome.status]
 
 
-def _describe(config: Config, place: Place) -> None:
+def _describe(config: Config, place: RunLocation) -> None:
     """Write the config and the environment record."""
     if place.writes:
         write_config(place.directory, config)
@@ -170,7 +170,7 @@ def _describe(config: Config, place: Place) -> None:
         )
 
 
-def _cost(parts: AnyParts, place: Place) -> str:
+def _cost(parts: AnyParts, place: RunLocation) -> str:
     size, points = parts.objective.size, parts.objective.points
     processes = f"{counted(place.group.size, 'process')} x {counted(place.threads, 'thread')}"
     return f"{counted(size, 'parameter')}, {counted(points, 'point')}, {processes}"
@@ -192,7 +192,7 @@ def _directory(
     return Path(os.fsdecode(from_rank_0(group, choose)))
 
 
-def _stored(place: Place) -> StoredState | None:
+def _stored(place: RunLocation) -> StoredState | None:
     """Return the newest checkpoint of a run; only rank 0 needs to see the files.
 
     None where the run died before it wrote any: it then starts from the beginning.
@@ -203,7 +203,7 @@ def _stored(place: Place) -> StoredState | None:
     return open_checkpoint(place.directory, group=place.group, report=place.say)
 
 
-def _is_done(config: Config, step: int, place: Place) -> bool:
+def _is_done(config: Config, step: int, place: RunLocation) -> bool:
     """Return whether a stored run has all steps that are asked for, and say so; alike on all ranks.
 
     A run that died while it drew its pictures has all of them, and is not done.

@@ -13,7 +13,7 @@ from pdehvd.comm.watchdog import Watchdog
 
 
 @dataclass(frozen=True)
-class Place:
+class RunLocation:
     """Where this process stands and where the run is written."""
 
     group: Group

@@ -16,7 +16,7 @@ from pdehvd.assembly.kind_registry import kind_of
 from pdehvd.assembly.trust.judge import far_from_reference
 from pdehvd.config.root import Config
 from pdehvd.errors import essence
-from pdehvd.experiment.run_context import Place
+from pdehvd.experiment.run_context import RunLocation
 from pdehvd.launch import restarts
 from pdehvd.objectives.base import AnyObjective
 from pdehvd.spec.plain import Facts
@@ -26,7 +26,7 @@ from pdehvd.training.outcome import Outcome
 from pdehvd.training.stepper import AnyParts
 
 
-def begin(config: Config, parts: AnyParts, place: Place) -> Judge[AnyObjective] | None:
+def begin(config: Config, parts: AnyParts, place: RunLocation) -> Judge[AnyObjective] | None:
     """Print notes and warnings about a problem; return who judges its result, on rank 0."""
     if not place.writes:
         return None
@@ -38,7 +38,7 @@ def begin(config: Config, parts: AnyParts, place: Place) -> Judge[AnyObjective] 
     return judge
 
 
-def _warn(place: Place, cautions: Sequence[Warned]) -> None:
+def _warn(place: RunLocation, cautions: Sequence[Warned]) -> None:
     for caution in cautions:
         place.say(f"warning: {caution.text}")
 
@@ -46,7 +46,7 @@ def _warn(place: Place, cautions: Sequence[Warned]) -> None:
 def conclude(
     config: Config,
     parts: AnyParts,
-    place: Place,
+    place: RunLocation,
     outcome: Outcome,
     profile: Facts,
     judge: Judge[AnyObjective] | None,
@@ -88,7 +88,7 @@ def _judged(judge: Judge[AnyObjective], parts: AnyParts, outcome: Outcome) -> li
     return [*judge.before, *judge.after(parts.objective, outcome.state, outcome.errors)]
 
 
-def _draw(place: Place, summary: Facts) -> None:
+def _draw(place: RunLocation, summary: Facts) -> None:
     """Draw the plots and the report; a picture that fails must not lose a run."""
     from pdehvd.results import report
 
@@ -98,7 +98,7 @@ def _draw(place: Place, summary: Facts) -> None:
         place.say(f"the plots could not be drawn: {type(error).__name__}: {essence(str(error))}")
 
 
-def _summary(config: Config, parts: AnyParts, place: Place, outcome: Outcome) -> Facts:
+def _summary(config: Config, parts: AnyParts, place: RunLocation, outcome: Outcome) -> Facts:
     state = outcome.state
     return {
         "status": outcome.status,

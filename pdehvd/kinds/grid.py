@@ -15,7 +15,7 @@ from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError, within
 from pdehvd.models.grid_network import GridNetwork
 from pdehvd.problems.family import ParametricProblem
-from pdehvd.problems.levels import Schedule
+from pdehvd.problems.levels import ResolutionSchedule
 from pdehvd.reference.on_grid import FiniteElementsSpec, GridReference
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def build_grid_network(config: Config, problem: ParametricProblem) -> GridNetwor
     return network
 
 
-def _schedule(config: Config, problem: ParametricProblem) -> Schedule:
+def _schedule(config: Config, problem: ParametricProblem) -> ResolutionSchedule:
     """Return the resolution of every step."""
     levels = config.training.levels
     if levels is None:

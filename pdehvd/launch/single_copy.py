@@ -12,7 +12,7 @@ from pathlib import Path
 _YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
 
 
-class _Piece(ctypes.Structure):
+class _Iovec(ctypes.Structure):
     """`struct iovec`."""
 
     _fields_ = [("start", ctypes.c_void_p), ("length", ctypes.c_size_t)]
@@ -54,8 +54,8 @@ def _read(process: int, start: int, length: int) -> bytes:
     """Return bytes of another process; raises `OSError` where the kernel refuses."""
     libc = ctypes.CDLL(None, use_errno=True)
     buffer = ctypes.create_string_buffer(length)
-    here = _Piece(ctypes.cast(buffer, ctypes.c_void_p), length)
-    there = _Piece(start, length)
+    here = _Iovec(ctypes.cast(buffer, ctypes.c_void_p), length)
+    there = _Iovec(start, length)
     count = libc.process_vm_readv(
         process, ctypes.byref(here), ctypes.c_ulong(1), ctypes.byref(there), ctypes.c_ulong(1), 0
     )

@@ -12,7 +12,7 @@ from tensorflow import Tensor
 
 from pdehvd.models.convolutions import doubled, halved, mix, spread
 from pdehvd.models.norm import NoNorm
-from pdehvd.models.norm_layer import Known, Layer, Statistics
+from pdehvd.models.norm_layer import Known, NormLayer, Statistics
 from pdehvd.models.parametrized import Layout
 
 Pull = Callable[[Tensor], list[Tensor]]
@@ -28,7 +28,7 @@ class Unit:
     inputs: int
     outputs: int
     shape: tuple[int, ...]
-    layer: Layer
+    layer: NormLayer
     stride: int = 1
 
     @property

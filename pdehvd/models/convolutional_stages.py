@@ -9,7 +9,7 @@ from pdehvd.errors import within
 from pdehvd.models.blocks import Entrance, Unit
 from pdehvd.models.convolutional import Convolutional
 from pdehvd.models.norm import NoNorm
-from pdehvd.models.norm_layer import Layer
+from pdehvd.models.norm_layer import NormLayer
 from pdehvd.models.stages import Stage
 
 
@@ -30,7 +30,7 @@ def convolution_units(
     for number, (before, after) in enumerate(itertools.pairwise(channels)):
         with within("norm"):
             spec.norm.check(after)
-        layer = Layer(spec.norm, f"{name}/unit_{number}", spec.activation, dtype)
+        layer = NormLayer(spec.norm, f"{name}/unit_{number}", spec.activation, dtype)
         own = stride if number == 0 else 1
         units.append(Unit(before, after, (spec.kernel,) * dimension, layer, own))
     return tuple(units)
@@ -46,7 +46,7 @@ def _ending(
     *others, last = units
     layer = last.layer._replace(result=dtype)
     shape = (1,) * len(last.shape)
-    output = Unit(last.outputs, outputs, shape, Layer(NoNorm(), "output", spec.output, dtype))
+    output = Unit(last.outputs, outputs, shape, NormLayer(NoNorm(), "output", spec.output, dtype))
     return (*others, dataclasses.replace(last, layer=layer), output)
 
 

@@ -12,7 +12,7 @@ from tensorflow import Tensor
 
 from pdehvd.errors import ConfigError, nearest, within
 from pdehvd.models.activations import Activation, sin
-from pdehvd.models.features import Fourier, Periodic
+from pdehvd.models.features import FourierFeatures, PeriodicFeatures
 from pdehvd.numerics import jets
 
 
@@ -37,8 +37,8 @@ class Embedding:
         bounds: np.ndarray,
         coordinates: Sequence[str],
         scaled: bool = True,
-        periodic: Mapping[str, bool | float | str | Periodic] | None = None,
-        fourier: Sequence[Fourier] = (),
+        periodic: Mapping[str, bool | float | str | PeriodicFeatures] | None = None,
+        fourier: Sequence[FourierFeatures] = (),
     ) -> Embedding:
         """Return the embedding of a domain with `bounds` [D, 2]; see `MLP` for the options.
 
@@ -104,7 +104,7 @@ def _cosine_and_sine(plan: jets.Plan, angles: jets.Jet) -> jets.Jet:
 
 
 def _waves(
-    periodic: Mapping[str, bool | float | str | Periodic],
+    periodic: Mapping[str, bool | float | str | PeriodicFeatures],
     coordinates: Sequence[str],
     lengths: np.ndarray,
 ) -> list[tuple[int, float]]:
@@ -118,7 +118,7 @@ def _waves(
                 nearest(name, coordinates),
             )
         axis = coordinates.index(name)
-        entry = value if isinstance(value, Periodic) else Periodic(period=value)
+        entry = value if isinstance(value, PeriodicFeatures) else PeriodicFeatures(period=value)
         period = float(lengths[axis]) if entry.period is True else _number(entry.period, name)
         if not period > 0:
             raise ConfigError("a period is positive", ("periodic", name), "true, or a number > 0")
@@ -135,5 +135,5 @@ def _number(value: bool | float | str, name: str) -> float:
         return parse_number(value)
 
 
-def _frequencies(width: int, part: Fourier) -> np.ndarray:
+def _frequencies(width: int, part: FourierFeatures) -> np.ndarray:
     return np.random.default_rng(part.seed).standard_normal((width, part.count)) * part.scale

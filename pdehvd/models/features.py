@@ -7,7 +7,7 @@ from pydantic import PositiveFloat, PositiveInt
 from pdehvd.spec import Spec
 
 
-class Periodic(Spec):
+class PeriodicFeatures(Spec):
     """A coordinate seen as cos and sin of 2 pi k x / period, k = 1 ... modes.
 
     `period: true` is the length of the domain. Source: Dong and Ni (2021), Journal of
@@ -18,7 +18,7 @@ class Periodic(Spec):
     modes: PositiveInt = 1
 
 
-class Fourier(Spec):
+class FourierFeatures(Spec):
     """`count` random frequencies b ~ N(0, scale^2), fixed: cos and sin of 2 pi b.h.
 
     h are the (scaled) coordinates and periodic features. Several sections in a list give several

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
-from pdehvd.models.network import Layout, Network, Record
+from pdehvd.models.network import LayerRecord, Layout, Network
 from pdehvd.numerics.jets import Plan
 
 
@@ -55,7 +55,7 @@ class FieldNetworks(Network):
 
     def recorded(
         self, parameters: Sequence[Tensor], x: Tensor, plan: Plan
-    ) -> tuple[list[Tensor], list[Record]] | None:
+    ) -> tuple[list[Tensor], list[LayerRecord]] | None:
         """Return the channels of `plan` at x [N, D] and the layers of all parts as they ran."""
         channels, records, start = [], [], 0
         for network, part in zip(self.networks, self._parts(parameters), strict=True):

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from pdehvd.errors import ConfigError
-from pdehvd.models.features import Fourier, Periodic
+from pdehvd.models.features import FourierFeatures, PeriodicFeatures
 from pdehvd.spec import Spec, register
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class MLP(Spec):
     adaptive: PositiveFloat | None = None
     residual: bool = False
     scale_inputs: bool = True
-    periodic: dict[str, Literal[True] | PositiveFloat | str | Periodic] = Field({})
-    fourier: Fourier | tuple[Fourier, ...] = ()
+    periodic: dict[str, Literal[True] | PositiveFloat | str | PeriodicFeatures] = Field({})
+    fourier: FourierFeatures | tuple[FourierFeatures, ...] = ()
     shared: bool = True
     initialization: Initialization = "glorot_normal"
 

@@ -12,7 +12,7 @@ from tensorflow import Tensor
 
 from pdehvd.models.activations import ACTIVATIONS
 from pdehvd.models.embeddings import Embedding
-from pdehvd.models.network import Layout, Network, Record
+from pdehvd.models.network import LayerRecord, Layout, Network
 from pdehvd.models.tanh_jet import tanh_jet
 from pdehvd.numerics import jets
 
@@ -90,7 +90,7 @@ class MLPNetwork(Network):
 
     def recorded(
         self, parameters: Sequence[Tensor], x: Tensor, plan: jets.Plan
-    ) -> tuple[list[Tensor], list[Record]] | None:
+    ) -> tuple[list[Tensor], list[LayerRecord]] | None:
         """Return the channels of `plan` at x [N, D] and all layers as they ran."""
         if self.options.adaptive is not None:
             return None
@@ -103,7 +103,7 @@ class MLPNetwork(Network):
         records, start = [], 0
         for inputs, outputs in passed:
             known = [channel for channel, entry in enumerate(inputs) if entry is not None]
-            layer = Record(start, [inputs[c] for c in known], [outputs[c] for c in known])
+            layer = LayerRecord(start, [inputs[c] for c in known], [outputs[c] for c in known])
             records.append(layer)
             start += (layer.inputs[0].shape[0] + 1) * layer.outputs[0].shape[0]
         return jets.full(passed[-1][1]), records

@@ -12,10 +12,10 @@ from pdehvd.numerics import jets
 if TYPE_CHECKING:
     from tensorflow import Tensor
 
-__all__ = ["Layout", "Network", "Record"]
+__all__ = ["LayerRecord", "Layout", "Network"]
 
 
-class Record(NamedTuple):
+class LayerRecord(NamedTuple):
     """One layer z = W^T a + b as it ran: the channels of a [W_in, N] and of z [W_out, N].
 
     The value comes first, then the derivatives that are not zero. `start` is where the layer's
@@ -66,7 +66,7 @@ class Network(Parametrized):
 
     def recorded(
         self, parameters: Sequence[Tensor], x: Tensor, plan: jets.Plan
-    ) -> tuple[list[Tensor], list[Record]] | None:
+    ) -> tuple[list[Tensor], list[LayerRecord]] | None:
         """Return the channels of `plan` at x [N, D] and all layers as they ran.
 
         None where the parameters are not those of layers z = W^T a + b alone: then Jacobians come

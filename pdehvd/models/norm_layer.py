@@ -44,7 +44,7 @@ class Statistics(NamedTuple):
     count: Tensor
 
 
-class Layer(NamedTuple):
+class NormLayer(NamedTuple):
     """One normalisation with the activation behind it; `name` pins its collectives.
 
     Inputs z are [B, *n, C]; h is in the dtype `result`. The backward pass is in three steps, so

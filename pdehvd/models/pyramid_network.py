@@ -22,7 +22,7 @@ from pdehvd.models.convolutional_stages import convolution_units
 from pdehvd.models.convolutions import coarsened, refined
 from pdehvd.models.grid_network import Shape
 from pdehvd.models.norm import NoNorm
-from pdehvd.models.norm_layer import Layer
+from pdehvd.models.norm_layer import NormLayer
 from pdehvd.models.staged import RunStage, StagedNetwork
 from pdehvd.models.stages import Stage
 
@@ -114,7 +114,7 @@ def _down(
         stages.append(Stage(name, level, units, remat=spec.remat))
     shape = (spec.kernel,) * dimension
     for level, pair in enumerate(itertools.pairwise(widths)):
-        layer = Layer(NoNorm(), f"coarsen_{level}", "linear", compute)
+        layer = NormLayer(NoNorm(), f"coarsen_{level}", "linear", compute)
         units = (Unit(*pair, shape, layer, stride=2),)
         stages.append(Stage(layer.name, level + 1, units, remat=spec.remat))
     return stages
@@ -129,7 +129,7 @@ def _up(spec: Convolutional, depth: int, dimension: int, outputs: int, dtype: st
             name, entrance = f"up_{level}", Entrance(spec.up, widths[level + 1], width)
             units = convolution_units(spec, name, (2 * width, width, width), dimension, compute)
             stages.append(Stage(name, level, units, entrance, spec.remat))
-        layer = Layer(NoNorm(), _field_of(level, depth), "linear", dtype)
+        layer = NormLayer(NoNorm(), _field_of(level, depth), "linear", dtype)
         units = (Unit(width, outputs, (1,) * dimension, layer),)
         stages.append(Stage(layer.name, level, units, remat=spec.remat))
     return stages

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import sympy
 
 from pdehvd.numerics.functions import Value, constant_value
-from pdehvd.numerics.syntax import Source
+from pdehvd.numerics.syntax import ExpressionText
 
 MAX_EXPONENT = 100
 MAX_NUMBER = 1e300
@@ -28,7 +28,7 @@ def _inexact(exponent: sympy.Basic) -> sympy.Basic:
 class Builder:
     """Builds nodes for a source, and fails at their place in the text."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ExpressionText) -> None:
         self.source = source
 
     def made(

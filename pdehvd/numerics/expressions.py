@@ -24,7 +24,7 @@ from pdehvd.numerics.derivatives import (
 from pdehvd.numerics.functions import CONSTANTS, FUNCTIONS, constant_value, exact, symbol
 from pdehvd.numerics.notation import advise
 from pdehvd.numerics.parsing import Walker
-from pdehvd.numerics.syntax import MAX_LENGTH, ExpressionError, Source
+from pdehvd.numerics.syntax import MAX_LENGTH, ExpressionError, ExpressionText
 
 __all__ = [
     "CONSTANTS",
@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 
-def _checked_size(source: Source, expr: sympy.Basic) -> sympy.Basic:
+def _checked_size(source: ExpressionText, expr: sympy.Basic) -> sympy.Basic:
     """Refuse numbers that SymPy made too large for a double, such as those of (9*x)**1000."""
     for number in expr.atoms(sympy.Number):
         if not abs(number) <= sympy.Float(MAX_NUMBER):
@@ -110,7 +110,7 @@ def parse(
         _number(text, what)
         return exact(int(text) if isinstance(text, numbers.Integral) else float(text))
     with _advice(text, what, symbols, fields, coordinates):
-        source = Source(text, what)
+        source = ExpressionText(text, what)
         walker = Walker(source, symbols, fields, coordinates)
         return _checked_size(source, walker.value(source.tree).expr)
 
@@ -139,5 +139,5 @@ def parse_relation(
     if not isinstance(text, str):
         raise ExpressionError(f"{text!r} is not a valid {what}", (), "a comparison such as 'x > 0'")
     with _advice(text, what, symbols):
-        source = Source(text, what)
+        source = ExpressionText(text, what)
         return _checked_size(source, Walker(source, symbols).condition(source.tree))

@@ -14,7 +14,7 @@ from pdehvd.errors import counted, nearest, same
 from pdehvd.numerics.building import MAX_NUMBER, Builder
 from pdehvd.numerics.derivatives import likely_partial, no_partial
 from pdehvd.numerics.functions import CONSTANTS, FUNCTIONS, Value, Where, constant_value, exact
-from pdehvd.numerics.syntax import Source, identifier
+from pdehvd.numerics.syntax import ExpressionText, identifier
 
 MAX_DEPTH = 50
 
@@ -46,7 +46,7 @@ class Walker:
 
     def __init__(
         self,
-        source: Source,
+        source: ExpressionText,
         symbols: Mapping[str, sympy.Basic],
         fields: Sequence[str] = (),
         coordinates: Sequence[str] = (),

@@ -19,7 +19,7 @@ from pdehvd.numerics.syntax import ExpressionError
 Value = TypeVar("Value")
 
 
-class Step(NamedTuple):
+class Operation(NamedTuple):
     """An operation on the results of steps, or an input's name, or a constant."""
 
     operation: str
@@ -30,9 +30,9 @@ class Program:
     """A straight-line program for some expressions; `outputs` are step numbers."""
 
     def __init__(self, expressions: Sequence[sympy.Basic], names: Sequence[str]) -> None:
-        self.steps: list[Step] = []
+        self.steps: list[Operation] = []
         self.names = tuple(names)
-        self._numbers: dict[Step, int] = {}
+        self._numbers: dict[Operation, int] = {}
         self._mask: int | None = None  # the step that says where the present branch is taken
         self._known: dict[tuple[sympy.Basic, int | None], int] = {}
         self._bound: dict[sympy.Symbol, int] = {}
@@ -53,7 +53,7 @@ class Program:
                 raise ExpressionError(f"'{unknown[0]}' has no value here", (), f"only {names}")
 
     def _emit(self, operation: str, *arguments: int | float | str) -> int:
-        step = Step(operation, arguments)
+        step = Operation(operation, arguments)
         if step not in self._numbers:
             self._numbers[step] = len(self.steps)
             self.steps.append(step)

@@ -38,7 +38,7 @@ def described(value: object) -> str:
     return f"the function {name}" if callable(value) and name else f"a {type(value).__name__}"
 
 
-class _Piece:
+class _Text:
     """A text, and how tightly its outermost operation binds."""
 
     __slots__ = ("binding", "text")
@@ -70,7 +70,7 @@ class _Piece:
         return where(*arguments)
 
 
-class Condition(_Piece):
+class Condition(_Text):
     """A comparison, for `np.where`."""
 
     __slots__ = ()
@@ -106,7 +106,7 @@ _CONDITIONS: dict[str, Callable[..., Condition]] = {
 }
 
 
-class Recorded(_Piece):
+class Recorded(_Text):
     """What a function has computed of its arguments so far, as a text."""
 
     __slots__ = ()

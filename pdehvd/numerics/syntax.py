@@ -94,7 +94,7 @@ def is_reserved(name: str) -> bool:
     return keyword.iskeyword(name)
 
 
-class Source:
+class ExpressionText:
     """A text being read: its syntax tree and the way back from tree nodes to columns."""
 
     def __init__(self, text: str, what: str) -> None:

@@ -14,7 +14,7 @@ import tensorflow as tf
 from pdehvd.problems.block import Items
 
 
-class Points(NamedTuple):
+class ItemPoints(NamedTuple):
     """Items of one block: their points x [n k, D] and columns by name [n k], k points an item."""
 
     x: tf.Tensor
@@ -47,7 +47,7 @@ class PaddedPoints(NamedTuple):
         return float(np.sum(self.real))
 
 
-BlockPoints = Points | PaddedPoints
+BlockPoints = ItemPoints | PaddedPoints
 # The points of every block, in their order.
 PointBatch = Sequence[BlockPoints]
 
@@ -85,10 +85,10 @@ SampleBatch = Sequence[Samples]
 Data = TypeVar("Data")
 
 
-def to_points(items: Items, dtype: tf.DType) -> Points:
+def to_points(items: Items, dtype: tf.DType) -> ItemPoints:
     """Return items as tensors."""
     columns = {name: tf.constant(column, dtype) for name, column in items.extras.items()}
-    return Points(tf.constant(items.x, dtype), columns)
+    return ItemPoints(tf.constant(items.x, dtype), columns)
 
 
 def length(data: object) -> int:

@@ -20,7 +20,7 @@ from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.objectives.reducer import Contribution, SampleReducer
 from pdehvd.objectives.whole import WholeSamples
 from pdehvd.problems.family import HELD_OUT, TRAINING, ParametricProblem, Sample
-from pdehvd.problems.levels import Schedule
+from pdehvd.problems.levels import ResolutionSchedule
 
 
 class GenerativeObjective(Objective[SampleBatch]):
@@ -36,7 +36,7 @@ class GenerativeObjective(Objective[SampleBatch]):
         network: GridNetwork,
         reducer: SampleReducer,
         dtype: str,
-        schedule: Schedule | None = None,
+        schedule: ResolutionSchedule | None = None,
     ) -> None:
         self.problem = problem
         self.network = network

@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from pdehvd.models.network import Record
+from pdehvd.models.network import LayerRecord
 from pdehvd.objectives.batches import BlockPoints, PointBatch
 from pdehvd.objectives.point_law import PointLaw
-from pdehvd.objectives.slabs import Dense, Factored, Layer, Slab
+from pdehvd.objectives.slabs import Dense, FactoredRows, LayerFactors, Slab
 
 # Rows whose Jacobian is computed together where there are no layers to factor it.
 _ROWS_AT_ONCE = 256
@@ -52,7 +52,7 @@ class Linearization:
         starts = self.starts or ()
         return [slice(s, s + a * b) for s, (a, b) in zip(starts, self.shapes, strict=True)]
 
-    def _blank_records(self) -> list[Record] | None:
+    def _blank_records(self) -> list[LayerRecord] | None:
         """Return the network's records at no point, for what they say about its layers."""
         network = self._network
         theta = tf.zeros([network.size], self._dtype)
@@ -121,9 +121,10 @@ class Linearization:
         for target, by_unknowns in zip(targets, unknowns, strict=True):
             signals = tape.gradient(target, outputs, unconnected_gradients="zero")
             layers = [
-                Layer(a, _by_item(delta, k)) for a, delta in zip(inputs, signals, strict=True)
+                LayerFactors(a, _by_item(delta, k))
+                for a, delta in zip(inputs, signals, strict=True)
             ]
-            slabs.append(Factored(tuple(layers), by_unknowns))
+            slabs.append(FactoredRows(tuple(layers), by_unknowns))
         return rows, slabs
 
     def _rows(
@@ -204,7 +205,7 @@ def _items(data: BlockPoints, count: int, start: int, stop: int) -> BlockPoints:
     return piece
 
 
-def _with_ones(record: Record, k: int) -> tf.Tensor:
+def _with_ones(record: LayerRecord, k: int) -> tf.Tensor:
     """Return a layer's inputs [C, W_in + 1, n]; the bias has a one in the value's channel only."""
     ones = tf.ones_like(record.inputs[0][:1])
     rows = [ones, *([tf.zeros_like(ones)] * (len(record.inputs) - 1))]
@@ -223,7 +224,7 @@ def _by_item(entries: Sequence[tf.Tensor], k: int) -> tf.Tensor:
     return tf.reshape(tf.transpose(apart, [0, 3, 1, 2]), [channels * k, width, -1])
 
 
-def kronecker_sums(layers: Sequence[Layer]) -> tuple[tf.Tensor, tf.Tensor]:
+def kronecker_sums(layers: Sequence[LayerFactors]) -> tuple[tf.Tensor, tf.Tensor]:
     """Return sum a a^T [W_in + 1, W_in + 1] and sum delta delta^T [W_out, W_out] of slabs.
 
     The sums run over slabs, channels and rows: the factors of Kronecker's approximation, in which

@@ -11,7 +11,7 @@ import tensorflow as tf
 from pdehvd.comm.aggregation import Aggregation
 from pdehvd.comm.group import Group
 from pdehvd.models.norm import Reduce
-from pdehvd.objectives.batches import Data, PointBatch, Points, SampleBatch, Samples, to_points
+from pdehvd.objectives.batches import Data, ItemPoints, PointBatch, SampleBatch, Samples, to_points
 from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.objectives.local_rows import LocalRowSums
 from pdehvd.objectives.parts import cut, sum_in_parts
@@ -40,7 +40,7 @@ class LocalPointSums:
         own = np.arange(*self.span(count))[None]
         return own, np.ones(own.shape, bool)
 
-    def laid_out(self, items: Items, count: int, dtype: tf.DType) -> Points:
+    def laid_out(self, items: Items, count: int, dtype: tf.DType) -> ItemPoints:
         """Return the items as tensors."""
         return to_points(items, dtype)
 

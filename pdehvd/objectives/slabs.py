@@ -20,7 +20,7 @@ _BYTES_AT_ONCE = 2**28
 _UNROLLED = 32
 
 
-class Layer(NamedTuple):
+class LayerFactors(NamedTuple):
     """Inputs a, with a row of ones for the bias, [C, W_in + 1, n], and signals [C, W_out, n]."""
 
     inputs: tf.Tensor
@@ -37,13 +37,13 @@ class Layer(NamedTuple):
         return math.prod(self.shape)
 
 
-class Factored(NamedTuple):
+class FactoredRows(NamedTuple):
     """n rows whose Jacobian is kept as factors, layer by layer in the order of theta.
 
     `unknowns` [U, n] are the derivatives with respect to the numbers to be discovered.
     """
 
-    layers: tuple[Layer, ...]
+    layers: tuple[LayerFactors, ...]
     unknowns: tf.Tensor
 
     @property
@@ -81,13 +81,13 @@ class Factored(NamedTuple):
         ]
         return tf.concat([*parts, tf.linalg.matvec(self.unknowns, w)], 0)
 
-    def cut(self, begin: int, end: int) -> Factored:
+    def cut(self, begin: int, end: int) -> FactoredRows:
         """Return some of the rows."""
         layers = tuple(
-            Layer(inputs[..., begin:end], signals[..., begin:end])
+            LayerFactors(inputs[..., begin:end], signals[..., begin:end])
             for inputs, signals in self.layers
         )
-        return Factored(layers, self.unknowns[:, begin:end])
+        return FactoredRows(layers, self.unknowns[:, begin:end])
 
     def transposed(self) -> np.ndarray:
         """Return J^T [P, n]."""
@@ -125,7 +125,7 @@ class Dense(NamedTuple):
     jacobian: tf.Tensor
 
     @property
-    def layers(self) -> tuple[Layer, ...]:
+    def layers(self) -> tuple[LayerFactors, ...]:
         """No layers."""
         return ()
 
@@ -171,7 +171,7 @@ class Dense(NamedTuple):
         return size if math.isfinite(size) else math.nan
 
 
-Slab = Factored | Dense
+Slab = FactoredRows | Dense
 
 
 def row_pieces(slab: Slab) -> Iterator[np.ndarray]:
@@ -182,7 +182,7 @@ def row_pieces(slab: Slab) -> Iterator[np.ndarray]:
         yield few.transposed()
 
 
-def outer(layer: Layer) -> tf.Tensor:
+def outer(layer: LayerFactors) -> tf.Tensor:
     """Return a layer's part of the transposed Jacobian, [(W_in + 1) W_out, n]."""
     channels = layer.inputs.shape[0]
     if channels > _UNROLLED:

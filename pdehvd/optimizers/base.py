@@ -17,7 +17,7 @@ from pdehvd.numerics.divided import Arrays, Stored
 from pdehvd.objectives.base import Batch, Objective
 from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.objectives.protocols import AllAt, Point
-from pdehvd.optimizers.schedule import Constant, LearningRate, Schedule
+from pdehvd.optimizers.schedule import ConstantRate, LearningRate, Schedule
 from pdehvd.spec import Spec
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ class OptimizerSpec(Spec):
 class RatedSpec(OptimizerSpec):
     """Base of the specs of compiled rules with a learning rate."""
 
-    learning_rate: LearningRate = Constant(value=1e-3)
+    learning_rate: LearningRate = ConstantRate(value=1e-3)
     clip_norm: float | None = Field(None, gt=0, description="largest norm of the global gradient")
 
     @property

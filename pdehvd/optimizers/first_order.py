@@ -8,7 +8,7 @@ from pydantic import Field
 
 from pdehvd.comm.group import Group
 from pdehvd.optimizers.base import RatedSpec
-from pdehvd.optimizers.schedule import Constant, LearningRate
+from pdehvd.optimizers.schedule import ConstantRate, LearningRate
 from pdehvd.spec import register
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Lion(FirstOrderSpec):
 
     rule = "Lion"
     name: Literal["lion"] = "lion"
-    learning_rate: LearningRate = Constant(value=1e-4)
+    learning_rate: LearningRate = ConstantRate(value=1e-4)
     beta_1: float = Decay
     beta_2: float = Field(0.99, ge=0, lt=1)
 

@@ -37,7 +37,7 @@ _FAR, _BEND = 0.1, 0.375
 
 
 @dataclass(frozen=True)
-class Trial:
+class AcceptedStep:
     """A step that lowers the loss: the direction taken from theta, and how far."""
 
     direction: np.ndarray
@@ -117,7 +117,7 @@ class GaussNewtonMethod(HostOptimizer[SquaresAt]):
         solver: Solver,
         theta: np.ndarray,
         state: State,
-    ) -> tuple[Trial | None, State]:
+    ) -> tuple[AcceptedStep | None, State]:
         """Return a step that lowers the loss, and the state with the damping for the next one."""
         loss, previous = float(objective.losses_at(theta[None])[0]), state["direction"]
         # A fall by less than the rounding of the sum is none.
@@ -138,7 +138,7 @@ class GaussNewtonMethod(HostOptimizer[SquaresAt]):
                 direction = direction + bend + momentum * previous
                 length, lowest = best_length(objective, theta, -direction, lengths)
                 if lowest < goal:
-                    return Trial(direction, length, facts), self._relaxed(state, damping)
+                    return AcceptedStep(direction, length, facts), self._relaxed(state, damping)
             if not self.spec.adaptive and not momentum:
                 break
             momentum, own = 0.0, at.own

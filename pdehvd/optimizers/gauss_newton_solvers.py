@@ -39,7 +39,7 @@ class Solver(ABC):
         return self.at.gradient if own is self.at.own else self.at.vjp(own)
 
 
-class Factored(Solver):
+class CholeskySolver(Solver):
     """Through the Cholesky factor of a matrix with lambda on its diagonal."""
 
     def __init__(self, at: LeastSquares, matrix: BlockRows) -> None:
@@ -54,7 +54,7 @@ class Factored(Solver):
         return {"condition": self._factor.condition}
 
 
-class Normal(Factored):
+class Normal(CholeskySolver):
     """Through J^T J [P, P], for fewer parameters than rows: N P^2 + P^3 / 3 operations."""
 
     def __init__(self, at: LeastSquares) -> None:
@@ -64,7 +64,7 @@ class Normal(Factored):
         return self.at.agreed(self._factor.solve(self._right(own)))
 
 
-class Kernel(Factored):
+class Kernel(CholeskySolver):
     """Through J J^T [N, N], for fewer rows than parameters: x = J^T (J J^T + lambda I)^-1 w."""
 
     def __init__(self, at: LeastSquares) -> None:

@@ -22,7 +22,7 @@ from pdehvd.optimizers.base import (
     State,
 )
 from pdehvd.optimizers.matrices import SIDES, DividedMatrices, Matrix
-from pdehvd.optimizers.schedule import Constant, LearningRate, Schedule
+from pdehvd.optimizers.schedule import ConstantRate, LearningRate, Schedule
 
 # Sides of more rows are taken for multiples of the identity.
 _LARGEST = 4096
@@ -179,7 +179,7 @@ class SampledKFAC(OptimizerSpec):
     """What `kfac` is where curvature can be sampled; made of the spec that is registered."""
 
     name: Literal["kfac"] = "kfac"
-    learning_rate: LearningRate = Constant(value=2e-2)
+    learning_rate: LearningRate = ConstantRate(value=2e-2)
     damping: float = Field(1e-2, gt=0, description="of the mean curvature")
     memory_of_factors: float = Field(0.95, ge=0, lt=1)
     momentum: bool = True

@@ -138,7 +138,7 @@ class Schedule(Spec):
 
 
 @register("learning_rate")
-class Constant(Schedule):
+class ConstantRate(Schedule):
     """eta(n) = value."""
 
     name: Literal["constant"] = "constant"

@@ -15,7 +15,7 @@ from pdehvd.numerics.linalg import eigenvectors
 from pdehvd.objectives.protocols import GradientAt, Point
 from pdehvd.optimizers.base import Facts, HostOptimizer, OptimizerSpec, State, stalled
 from pdehvd.optimizers.matrices import DividedMatrices, Matrix
-from pdehvd.optimizers.schedule import Constant, LearningRate, Schedule
+from pdehvd.optimizers.schedule import ConstantRate, LearningRate, Schedule
 from pdehvd.spec import register
 
 # Power of the rounding unit below which a rotated gradient is none, in units of the layer's mean.
@@ -122,7 +122,7 @@ class SOAP(OptimizerSpec):
     """Adam in the eigenbasis of each layer's second moments, for any loss, in any precision."""
 
     name: Literal["soap"] = "soap"
-    learning_rate: LearningRate = Constant(value=3e-3)
+    learning_rate: LearningRate = ConstantRate(value=3e-3)
     beta_1: float = Field(0.95, ge=0, lt=1, description="decay rate of the mean gradient")
     beta_2: float = Field(0.95, ge=0, lt=1, description="decay rate of the mean squares")
     memory_of_factors: float = Field(0.95, ge=0, lt=1, description="decay rate of G G^T and G^T G")

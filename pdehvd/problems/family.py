@@ -12,7 +12,7 @@ import sympy
 from numpy.typing import DTypeLike
 
 from pdehvd.problems.coefficients import Family
-from pdehvd.problems.levels import Schedule, constant
+from pdehvd.problems.levels import ResolutionSchedule, constant
 from pdehvd.problems.samples import SampleSet
 
 Loss = Literal["ritz", "galerkin", "residual"]
@@ -120,7 +120,7 @@ class ParametricProblem:
         numbers = self.draw(np.zeros(1, np.int64), 2).latent
         return 0 if numbers is None else numbers.shape[1]
 
-    def schedule(self) -> Schedule:
+    def schedule(self) -> ResolutionSchedule:
         """Return the schedule that stays at the problem's resolution."""
         return constant(self.resolution)
 

@@ -17,7 +17,7 @@ Cycle = Literal["half_v", "v", "w", "f"]
 
 
 @dataclass(frozen=True)
-class Schedule:
+class ResolutionSchedule:
     """The resolution of every step: visits of levels, one after another."""
 
     resolutions: tuple[int, ...]
@@ -43,7 +43,7 @@ class LevelsSpec(Spec):
         None, description="of the steps for each visit of a level; null: the same for all"
     )
 
-    def build(self, steps: int, finest: int) -> Schedule:
+    def build(self, steps: int, finest: int) -> ResolutionSchedule:
         """Return the schedule of `steps` steps. Raises `ConfigError` for levels that do not fit."""
         ascending = sorted(set(self.resolutions))
         if list(self.resolutions) != ascending or ascending[-1] != finest:
@@ -61,7 +61,7 @@ class LevelsSpec(Spec):
                 f"{len(visits)} finite numbers above 0",
             )
         ends = [round(steps * part / sum(shares)) for part in accumulate(shares)]
-        return Schedule(tuple(visits), tuple(ends))
+        return ResolutionSchedule(tuple(visits), tuple(ends))
 
 
 def visited(cycle: Cycle, levels: int) -> list[int]:
@@ -81,6 +81,6 @@ def _down_and_up(cycle: Cycle, level: int) -> list[int]:
     return [level, *_down_and_up(cycle, level - 1), *second[cycle], level]
 
 
-def constant(resolution: int) -> Schedule:
+def constant(resolution: int) -> ResolutionSchedule:
     """Return the schedule of one resolution."""
-    return Schedule((resolution,), ())
+    return ResolutionSchedule((resolution,), ())

@@ -103,10 +103,10 @@ class ParametricSpec(Spec):
         with within("sampling"):
             samples = sampling.build(seed, factor)
         with within("problem"):
-            return _Builder(self).build(seed, samples, sampling.held_out)
+            return _ExpressionBuilder(self).build(seed, samples, sampling.held_out)
 
 
-class _Builder:
+class _ExpressionBuilder:
     """Turns the texts of one spec into checked expressions."""
 
     def __init__(self, spec: ParametricSpec) -> None:

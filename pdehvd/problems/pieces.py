@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from pdehvd.problems.sequences import Grid, Key, Sampler, Sobol, Uniform
+from pdehvd.problems.sequences import Key, Lattice, Sampler, Sobol, Uniform
 from pdehvd.problems.shapes_csg import Leaf, Shape
 from pdehvd.problems.shapes_surface import Surface
 
@@ -136,7 +136,7 @@ class Piece:
 
     def _suited(self, sampler: Sampler) -> Sampler:
         # A grid over the number that chooses a triangle would see few triangles.
-        crowded = isinstance(sampler, Grid) and self.parameters > self.dimension
+        crowded = isinstance(sampler, Lattice) and self.parameters > self.dimension
         return Sobol(sampler.seed) if crowded else sampler
 
     def total(self, sampler: Sampler, count: int) -> int:
@@ -144,7 +144,7 @@ class Piece:
         if self.dimension == 0:
             return 1
         sampler = self._suited(sampler)
-        if self.whole or not isinstance(sampler, Grid):
+        if self.whole or not isinstance(sampler, Lattice):
             return sampler.total(self.parameters, count)
         return len(_kept(self, sampler, count, ()).x)
 
@@ -155,7 +155,7 @@ class Piece:
             rows = sampler.points(self.parameters, count, start, stop, key)
             return Points(*self._mapped(rows))
         # The grid ignores its key, so that one cached set serves all.
-        full = _kept(self, sampler, count, () if isinstance(sampler, Grid) else key)
+        full = _kept(self, sampler, count, () if isinstance(sampler, Lattice) else key)
         normals = None if full.normals is None else full.normals[start:stop].copy()
         return Points(full.x[start:stop].copy(), normals)
 
@@ -173,7 +173,7 @@ def _kept(piece: Piece, sampler: Sampler, count: int, key: Key) -> Points:
     Every process draws the whole set, since which points are kept is known only then.
     """
     tries = int(count / piece.share * 1.05) + 16
-    if isinstance(sampler, Grid):
+    if isinstance(sampler, Lattice):
         while tries > 0:
             points = _rejected(piece, sampler, tries, key)
             if len(points.x) <= count:

@@ -10,10 +10,10 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pdehvd.errors import ConfigError, counted, nearest, within
 from pdehvd.problems.sequences import (
-    Grid,
     Halton,
     Key,
     LatinHypercube,
+    Lattice,
     Rad,
     Sampler,
     Sobol,
@@ -23,13 +23,13 @@ from pdehvd.problems.sequences import (
 from pdehvd.spec import Spec, register
 
 __all__ = [
-    "Grid",
     "GridSpec",
     "Halton",
     "HaltonSpec",
     "Key",
     "LatinHypercube",
     "LatinHypercubeSpec",
+    "Lattice",
     "Rad",
     "RadSpec",
     "Sampler",
@@ -130,7 +130,7 @@ class GridSpec(SamplingSpec):
 
     def build(self, seed: int) -> Sampler:
         """Return the sampler for a seed."""
-        return Grid(seed)
+        return Lattice(seed)
 
 
 @register("sampling")

@@ -70,7 +70,7 @@ class Uniform(Sampler):
         return flat.reshape(-1, dimension)
 
 
-class Grid(Sampler):
+class Lattice(Sampler):
     """Midpoints of equal cells, about equally many along every axis; the same for every key."""
 
     @staticmethod

@@ -11,7 +11,7 @@ from pdehvd.assembly.trained_run import Export
 from pdehvd.errors import ConfigError
 from pdehvd.results.export_formats import SERIES
 from pdehvd.results.export_model import save_model
-from pdehvd.results.regular_grid import Grid, cells, sample
+from pdehvd.results.regular_grid import RegularGrid, cells, sample
 from pdehvd.results.solution import span
 from pdehvd.results.trained_points import TrainedAtPoints
 from pdehvd.spec.plain import Facts
@@ -70,13 +70,13 @@ def _check_vtk(trained: TrainedAtPoints, fixed: Mapping[str, float]) -> None:
         )
 
 
-def _npz(grid: Grid, path: Path) -> None:
+def _npz(grid: RegularGrid, path: Path) -> None:
     arrays: Facts = {**grid.axes, **grid.values, "inside": grid.inside}
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
 
-def _vtu(grid: Grid, path: Path) -> None:
+def _vtu(grid: RegularGrid, path: Path) -> None:
     """Write a grid of up to three axes; missing coordinates are 0."""
     import meshio
 

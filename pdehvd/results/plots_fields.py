@@ -28,7 +28,7 @@ WIDTH = 9.6
 
 
 @dataclass(frozen=True)
-class Section:
+class PlaneSection:
     """A plane section of the domain: two coordinates run, the others are fixed."""
 
     horizontal: int
@@ -40,7 +40,7 @@ class Section:
 class Sheet:
     """Values on a section, [PIXELS, PIXELS] a field, NaN outside the domain."""
 
-    section: Section
+    section: PlaneSection
     bounds: np.ndarray
     title: str
     to_scale: bool
@@ -53,7 +53,7 @@ class Sheet:
         return self.bounds[[self.section.horizontal, self.section.vertical]]
 
 
-def sections(domain: Domain) -> list[Section]:
+def sections(domain: Domain) -> list[PlaneSection]:
     """Return the sections that show a domain of two or more coordinates.
 
     1-D + t: the one of space and time. 2-D: the plane. 2-D + t: the plane at three times. 3-D and
@@ -64,22 +64,22 @@ def sections(domain: Domain) -> list[Section]:
     time = None if domain.time is None else names.index(domain.time)
     space = [index for index in range(len(names)) if index != time]
     if len(space) == 1 and time is not None:
-        return [Section(space[0], time)]
+        return [PlaneSection(space[0], time)]
     if len(space) == 2:
         if time is None:
-            return [Section(space[0], space[1])]
-        return [Section(space[0], space[1], {time: when}) for when in span(bounds[time], 3)]
+            return [PlaneSection(space[0], space[1])]
+        return [PlaneSection(space[0], space[1], {time: when}) for when in span(bounds[time], 3)]
     middle = {index: float(bounds[index].mean()) for index in space}
     if time is not None:
         middle[time] = float(bounds[time, 1])
     planes = [(space[0], space[1]), (space[0], space[2]), (space[1], space[2])]
     return [
-        Section(*plane, {index: at for index, at in middle.items() if index not in plane})
+        PlaneSection(*plane, {index: at for index, at in middle.items() if index not in plane})
         for plane in planes
     ]
 
 
-def sheet(trained: TrainedAtPoints, section: Section) -> Sheet | None:
+def sheet(trained: TrainedAtPoints, section: PlaneSection) -> Sheet | None:
     """Return the values on a section, or None where it misses the domain."""
     domain = trained.problem.domain
     bounds = np.asarray(domain.bounds, dtype=float)
@@ -123,7 +123,7 @@ def _place(fixed: Mapping[str, float]) -> str:
     return fill(", ".join(parts), _PLACE).replace("~", " ")
 
 
-def _to_scale(domain: Domain, section: Section) -> bool:
+def _to_scale(domain: Domain, section: PlaneSection) -> bool:
     """Say whether both coordinates are lengths of a similar range, so that shapes are kept."""
     running = [section.horizontal, section.vertical]
     if domain.time in [domain.names[index] for index in running]:

@@ -16,7 +16,7 @@ MOST = 1_000_000
 
 
 @dataclass(frozen=True)
-class Grid:
+class RegularGrid:
     """Fields on the product of axes; values have the shape of the grid, NaN outside the domain."""
 
     axes: dict[str, np.ndarray]
@@ -28,7 +28,7 @@ def sample(
     trained: TrainedAtPoints,
     resolution: int | None = None,
     fixed: Mapping[str, float] | None = None,
-) -> Grid:
+) -> RegularGrid:
     """Return the fields on a grid of `resolution` points a coordinate, some coordinates fixed.
 
     With each field u come u_reference and u_error = u - u_reference where they are known.
@@ -59,7 +59,7 @@ def sample(
         values[name] = np.full(len(points), np.nan)
         values[name][inside] = value
         values[name] = values[name].reshape(shape)
-    return Grid(axes, inside.reshape(shape), values)
+    return RegularGrid(axes, inside.reshape(shape), values)
 
 
 def _fields(trained: TrainedAtPoints, points: np.ndarray) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ from pdehvd.errors import counted
 from pdehvd.spec.plain import Facts
 
 if TYPE_CHECKING:
-    from pdehvd.assembly.combinations import Trial
+    from pdehvd.assembly.combinations import Combination
     from pdehvd.assembly.cost import Cost
 
 WIDE = 200
@@ -105,7 +105,7 @@ def show_names(names: Mapping[str, Sequence[tuple[str, str]]]) -> None:
     print_table(["section", "name", "meaning"], rows, numbers=False)
 
 
-def show_trials(trials: Sequence[Trial]) -> None:
+def show_trials(trials: Sequence[Combination]) -> None:
     """Print which names fit a config, and why others do not."""
     rows = [[one.name, "no" if one.reason else "yes", one.reason] for one in trials]
     print_table(["name", "fits", "reason"], rows, numbers=False)

@@ -18,7 +18,7 @@ from pdehvd.comm import backend
 from pdehvd.comm.group import Group, Solo
 from pdehvd.comm.one_shard import OneShard
 from pdehvd.config.root import Config
-from pdehvd.config.yaml_source import Source
+from pdehvd.config.yaml_source import YamlSource
 from pdehvd.errors import ConfigError, EnvironmentFault, PdehvdError
 from pdehvd.launch import job
 from pdehvd.launch.commands import MeasureCommand
@@ -92,7 +92,7 @@ def measure(
     return found
 
 
-def measure_here(config: Config, source: Source, counts: Sequence[int]) -> list[Timed]:
+def measure_here(config: Config, source: YamlSource, counts: Sequence[int]) -> list[Timed]:
     """Time a step on one of `n` shards for every n of counts, in this process.
 
     Raises `ConfigError` for what is wrong with the config, `PdehvdError` for an optimizer whose

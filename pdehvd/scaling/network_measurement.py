@@ -11,14 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pdehvd.assembly import environment_record
 from pdehvd.errors import ConfigError
 from pdehvd.launch.threads import node_cores
-from pdehvd.scaling.network_model import ALGORITHMS, Link, Sample, fit
+from pdehvd.scaling.network_model import ALGORITHMS, AllreduceSample, Link, fit
 from pdehvd.spec.plain import Facts
 from pdehvd.training import durable
 
 FILE = "net.json"
 
 
-class Measured(BaseModel):
+class AllreduceTimes(BaseModel):
     """The times of one size of allreduce, one for each batch of repetitions."""
 
     model_config = ConfigDict(frozen=True)
@@ -31,18 +31,18 @@ class Measured(BaseModel):
     seconds: tuple[float, ...] = Field(min_length=1)
 
 
-class Network(BaseModel):
+class NetworkMeasurement(BaseModel):
     """What `net.json` holds; `reduction` in s per byte by dtype, `copy` in bytes per s."""
 
     model_config = ConfigDict(frozen=True)
 
-    samples: tuple[Measured, ...] = Field(min_length=1)
+    samples: tuple[AllreduceTimes, ...] = Field(min_length=1)
     reduction: dict[str, float]
     copy_bytes_per_second: float = Field(gt=0)
     link_bits_per_second: float | None = None
     cores: int | None = Field(None, ge=1)
 
-    def of(self, library: str, dtype: str) -> list[Measured]:
+    def of(self, library: str, dtype: str) -> list[AllreduceTimes]:
         """Return the samples of a library and a dtype."""
         return [s for s in self.samples if (s.library, s.dtype) == (library, dtype)]
 
@@ -62,7 +62,7 @@ class Network(BaseModel):
         found = self.of(library, dtype)
         alone = [s for s in found if self.cores is None or s.processes <= self.cores * s.hosts]
         found = [s for s in found if s.processes == crowd] or alone or found
-        samples = [Sample(s.processes, s.bytes, drawn(s.seconds)) for s in found]
+        samples = [AllreduceSample(s.processes, s.bytes, drawn(s.seconds)) for s in found]
         try:
             reduction = self.reduction[dtype]
             return tuple(fit(samples, name, reduction, near) for name in ALGORITHMS)
@@ -74,12 +74,12 @@ class Network(BaseModel):
             ) from error
 
 
-def read(path: Path) -> Network:
+def read(path: Path) -> NetworkMeasurement:
     """Return a measured network. Raises `ConfigError` where the file holds none."""
     if not path.is_file():
         raise ConfigError(f"there is no file {path}", (), f"the {FILE} of pdehvd net --np 2")
     try:
-        return Network.model_validate(durable.read_json(path))
+        return NetworkMeasurement.model_validate(durable.read_json(path))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
@@ -110,7 +110,7 @@ def joined(parts: Sequence[Facts]) -> Facts:
 
 def with_fits(found: Facts) -> Facts:
     """Return the network with the links fitted to every library and dtype."""
-    measured = Network.model_validate(found)
+    measured = NetworkMeasurement.model_validate(found)
     fits = []
     for library, dtype in dict.fromkeys((s.library, s.dtype) for s in measured.samples):
         try:

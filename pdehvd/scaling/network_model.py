@@ -23,7 +23,7 @@ ALGORITHMS = ("ring", "recursive doubling")
 _BROAD, _CLOSE = 3.0, 0.7
 
 
-class Sample(NamedTuple):
+class AllreduceSample(NamedTuple):
     """One measured allreduce: processes, bytes, seconds."""
 
     processes: int
@@ -81,7 +81,7 @@ def counts(algorithm: str, processes: int, size: float) -> Counts:
 
 
 def fit(
-    samples: Sequence[Sample],
+    samples: Sequence[AllreduceSample],
     algorithm: str,
     reduction: float,
     near: float | None = None,

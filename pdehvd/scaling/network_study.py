@@ -17,7 +17,7 @@ from pdehvd.launch.commands import MeasureCommand
 from pdehvd.launch.process_setup import configure_threads
 from pdehvd.launch.processes_spec import ProcessesSpec
 from pdehvd.scaling import allreduce_benchmark, machine_limits
-from pdehvd.scaling.network_measurement import FILE, Network, joined
+from pdehvd.scaling.network_measurement import FILE, NetworkMeasurement, joined
 from pdehvd.spec.plain import Facts
 from pdehvd.training import durable
 
@@ -94,7 +94,7 @@ def write(found: Facts, output: Path | None) -> Path:
 
     place = folder_for(output)
     durable.write_json(place / FILE, found)
-    (place / PICTURE).write_bytes(png(allreduce_times(Network.model_validate(found))))
+    (place / PICTURE).write_bytes(png(allreduce_times(NetworkMeasurement.model_validate(found))))
     return place
 
 

@@ -13,11 +13,11 @@ from pdehvd.results.plot_style import INK, figure, in_style, line_style, log_axi
 from pdehvd.scaling.network_model import bus_bandwidth
 
 if TYPE_CHECKING:
-    from pdehvd.scaling.network_measurement import Network
+    from pdehvd.scaling.network_measurement import NetworkMeasurement
 
 
 @in_style
-def allreduce_times(network: Network) -> Figure:
+def allreduce_times(network: NetworkMeasurement) -> Figure:
     """Draw the time of an allreduce and its bus bandwidth over its size, by library and dtype."""
     picture = figure(9.6, 3.6)
     left, right = picture.subplots(1, 2)
@@ -42,7 +42,7 @@ def allreduce_times(network: Network) -> Figure:
     return picture
 
 
-def _limits(axes: Axes, network: Network) -> None:
+def _limits(axes: Axes, network: NetworkMeasurement) -> None:
     """Draw what memory, or between hosts the link, could carry at most."""
     limits = {"copy in memory": network.copy_bytes_per_second}
     if network.link_bits_per_second and any(s.hosts > 1 for s in network.samples):

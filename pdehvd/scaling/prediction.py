@@ -15,21 +15,21 @@ from pdehvd.launch.topology_spec import TopologySpec
 from pdehvd.scaling import calibration, network_measurement
 from pdehvd.scaling.calibration import Timed
 from pdehvd.scaling.network_model import Link
-from pdehvd.scaling.step_model import Curve, Step, Work, predict_curve
+from pdehvd.scaling.step_model import Curve, StepTime, Work, predict_curve
 from pdehvd.scaling.sweep_results import Row
 from pdehvd.scaling.topology import Crowd, Topology
 
 
 @dataclass(frozen=True)
-class Network:
+class LinkPrediction:
     """The network of processes that are not available.
 
     `between` is the measured network that joins nodes (or, where flat, all processes); `assumed`
     says how they are connected, and how slow links are; `library` is what adds.
     """
 
-    inside: network_measurement.Network
-    between: network_measurement.Network
+    inside: network_measurement.NetworkMeasurement
+    between: network_measurement.NetworkMeasurement
     assumed: TopologySpec = field(default_factory=TopologySpec)
     library: str = "horovod"
 
@@ -38,7 +38,7 @@ class Network:
         """Whether the same network joins every two processes."""
         return self.assumed.per_node == 1
 
-    def of(self, config: Config, library: str) -> Network:
+    def of(self, config: Config, library: str) -> LinkPrediction:
         """Return the same connected as a config says, with what adds.
 
         Raises `ConfigError` where that was not measured.
@@ -79,7 +79,7 @@ class Network:
         return link.limited(self.assumed.gigabits * 1e9, latency)
 
 
-def read(network: Path | None, between: Path | None) -> Network:
+def read(network: Path | None, between: Path | None) -> LinkPrediction:
     """Return the network. Raises `ConfigError` where there is no calibration."""
     if network is None:
         raise ConfigError(
@@ -88,14 +88,14 @@ def read(network: Path | None, between: Path | None) -> Network:
             "--network FILE/net.json of pdehvd net --np 2",
         )
     inside = network_measurement.read(network)
-    return Network(inside, network_measurement.read(between) if between else inside)
+    return LinkPrediction(inside, network_measurement.read(between) if between else inside)
 
 
 def curves(
     timed: Mapping[str, Sequence[Timed]],
     ones: Sequence[float],
     counts: Mapping[str, Sequence[int]],
-    network: Network,
+    network: LinkPrediction,
     config: Config,
     crowds: Mapping[int, float],
 ) -> list[Curve]:
@@ -139,7 +139,7 @@ def _draw(
 
 def compared(
     curves: Sequence[Curve], rows: Mapping[str, Sequence[Row]]
-) -> list[tuple[Row, Step, float]]:
+) -> list[tuple[Row, StepTime, float]]:
     """Return measured rows with predicted steps, and predicted/measured - 1."""
     found = []
     for curve in curves:

@@ -19,7 +19,7 @@ from scipy.optimize import nnls
 
 from pdehvd.errors import counted
 from pdehvd.scaling.sweep_results import efficiency
-from pdehvd.scaling.topology import Cost, Topology
+from pdehvd.scaling.topology import AllreduceCost, Topology
 
 # The backward pass is about two thirds of a step; gradients leave while it runs.
 BACKWARD = 2 / 3
@@ -48,7 +48,7 @@ class Work:
         return self.fixed + self.whole * share
 
 
-class Step(NamedTuple):
+class StepTime(NamedTuple):
     """Seconds of a step by what they go to; `total` is their sum."""
 
     processes: int
@@ -68,7 +68,7 @@ class Curve:
 
     mode: str
     alone: float
-    steps: tuple[Step, ...]
+    steps: tuple[StepTime, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
 
@@ -99,17 +99,19 @@ def straggler(processes: int, pace: Sequence[float]) -> float:
     return float(np.diff(places) @ np.asarray(pace))
 
 
-def predict(mode: str, processes: int, work: Work, topology: Topology, buckets: int = 1) -> Step:
+def predict(
+    mode: str, processes: int, work: Work, topology: Topology, buckets: int = 1
+) -> StepTime:
     """Return the predicted step on a number of processes."""
     if processes == 1:
-        return Step(1, work.alone, 0.0, 0.0, 0.0)
+        return StepTime(1, work.alone, 0.0, 0.0, 0.0)
     computing = work.computing(1 / processes if mode == "strong" else 1.0)
     computing *= topology.slowdown(processes)
     slower = straggler(processes, work.pace)
     cost = _collectives(processes, work, topology, buckets)
     exposed = max(cost.total / buckets, cost.total - BACKWARD * slower * computing)
     seen = exposed / cost.total if cost.total > 0 else 0.0
-    return Step(
+    return StepTime(
         processes,
         computing,
         (slower - 1) * computing,
@@ -118,10 +120,10 @@ def predict(mode: str, processes: int, work: Work, topology: Topology, buckets: 
     )
 
 
-def _collectives(processes: int, work: Work, topology: Topology, buckets: int) -> Cost:
+def _collectives(processes: int, work: Work, topology: Topology, buckets: int) -> AllreduceCost:
     one = topology.allreduce(processes, work.size / buckets)
     often = work.messages * buckets
-    return Cost(one.latency * often, one.moving * often)
+    return AllreduceCost(one.latency * often, one.moving * often)
 
 
 def predict_curve(
@@ -151,7 +153,7 @@ def predict_curve(
     return Curve(mode, work.alone, steps, tuple(map(float, low)), tuple(map(float, high)))
 
 
-def losses(mode: str, alone: float, step: Step) -> dict[str, float]:
+def losses(mode: str, alone: float, step: StepTime) -> dict[str, float]:
     """Return the seconds that a step has more than the ideal one, by what they go to."""
     ideal = alone / step.processes if mode == "strong" else alone
     return {

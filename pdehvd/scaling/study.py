@@ -11,7 +11,7 @@ from pdehvd.assembly.examine import examine
 from pdehvd.assembly.needs import available_memory
 from pdehvd.comm import backend
 from pdehvd.config.root import Config, dump, load_config
-from pdehvd.config.yaml_source import Source
+from pdehvd.config.yaml_source import YamlSource
 from pdehvd.errors import ConfigError, counted
 from pdehvd.launch.processes_spec import ScalingSpec
 from pdehvd.launch.threads import node_cores
@@ -34,7 +34,7 @@ def scale(
     plan: Sweep,
     output: Path | None,
     predicted: Sequence[int],
-    network: prediction.Network | None,
+    network: prediction.LinkPrediction | None,
 ) -> int:
     """Run a sweep, predict, and write scaling.json, scaling.md and pictures; return the exit code.
 
@@ -83,7 +83,7 @@ def _steps(plan: Sweep, config: Config) -> Sweep:
     return plan if plan.steps else replace(plan, steps=min(config.training.steps, sweep.STEPS))
 
 
-def _check(plan: Sweep, config: Config, source: Source, predicted: Sequence[int]) -> None:
+def _check(plan: Sweep, config: Config, source: YamlSource, predicted: Sequence[int]) -> None:
     if plan.counts:
         sweep.check(plan.counts, config.processes, available_memory())
     for mode in plan.modes:

@@ -6,14 +6,14 @@ import statistics
 from collections.abc import Sequence
 
 from pdehvd.results.tables import print_table
-from pdehvd.scaling.network_measurement import Network
+from pdehvd.scaling.network_measurement import NetworkMeasurement
 from pdehvd.scaling.network_model import bus_bandwidth
-from pdehvd.scaling.step_model import Curve, Step
+from pdehvd.scaling.step_model import Curve, StepTime
 from pdehvd.scaling.sweep_results import Row
 from pdehvd.spec.plain import Facts
 
 
-def show_network(network: Network, fits: Sequence[Facts]) -> None:
+def show_network(network: NetworkMeasurement, fits: Sequence[Facts]) -> None:
     """Print times by size, bandwidths and the limits, and the fitted links."""
     keys = list(dict.fromkeys((s.library, s.dtype, s.processes) for s in network.samples))
     sizes = sorted({s.bytes for s in network.samples})
@@ -82,7 +82,7 @@ def predicted_table(curve: Curve) -> tuple[Sequence[str], list[list[str]]]:
 
 
 def compared_table(
-    both: Sequence[tuple[Row, Step, float]],
+    both: Sequence[tuple[Row, StepTime, float]],
 ) -> tuple[Sequence[str], list[list[str]]]:
     """Return head and rows of predictions and measurements."""
     head = ["mode", "processes", "measured, ms", "predicted, ms", "off by"]

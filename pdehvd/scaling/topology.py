@@ -12,7 +12,7 @@ from pdehvd.scaling.network_model import Link
 KINDS = ("flat", "two-level", "fat-tree")
 
 
-class Cost(NamedTuple):
+class AllreduceCost(NamedTuple):
     """Seconds of an allreduce: latency, and moving and adding bytes."""
 
     latency: float
@@ -53,7 +53,7 @@ class Topology:
         """Return how much longer computing takes than with a core for each process."""
         return self.crowds[processes].slowdown if processes in self.crowds else 1.0
 
-    def allreduce(self, processes: int, size: float) -> Cost:
+    def allreduce(self, processes: int, size: float) -> AllreduceCost:
         """Return the seconds of an allreduce of `size` bytes over all processes."""
         if processes in self.crowds:
             return _best(self.crowds[processes].links, processes, size)
@@ -61,7 +61,7 @@ class Topology:
         nodes = math.ceil(processes / local)
         inside = _best(self.inside, local, size)
         between = _best(self._upwards(nodes), nodes, size)
-        return Cost(inside.latency + between.latency, inside.moving + between.moving)
+        return AllreduceCost(inside.latency + between.latency, inside.moving + between.moving)
 
     def _upwards(self, nodes: int) -> Sequence[Link]:
         if self.leaf is None or nodes <= self.leaf:
@@ -70,8 +70,10 @@ class Topology:
         return [replace(link, per_byte=link.per_byte * worse) for link in self.between]
 
 
-def _best(links: Sequence[Link], processes: int, size: float) -> Cost:
+def _best(links: Sequence[Link], processes: int, size: float) -> AllreduceCost:
     """Return the cost by the faster algorithm, as libraries choose by size."""
     if processes == 1:
-        return Cost(0.0, 0.0)
-    return min((Cost(*link.parts(processes, size)) for link in links), key=lambda cost: cost.total)
+        return AllreduceCost(0.0, 0.0)
+    return min(
+        (AllreduceCost(*link.parts(processes, size)) for link in links), key=lambda cost: cost.total
+    )

@@ -10,7 +10,7 @@ from pdehvd.training.state import TrainState
 ReferenceT = TypeVar("ReferenceT")
 
 
-class Measured(NamedTuple):
+class ErrorMeasures(NamedTuple):
     """The relative L2 error by field, and other measures by the names that metrics give them."""
 
     relative_l2: dict[str, float]
@@ -23,7 +23,7 @@ class Evaluator(ABC, Generic[ReferenceT]):
     reference: ReferenceT
 
     @abstractmethod
-    def __call__(self, state: TrainState) -> Measured:
+    def __call__(self, state: TrainState) -> ErrorMeasures:
         """Return the errors of a state; every rank calls it."""
 
 

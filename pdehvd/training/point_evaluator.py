@@ -16,7 +16,7 @@ from pdehvd.problems.evaluation import (
     time_slices,
 )
 from pdehvd.reference.base import Reference
-from pdehvd.training.evaluator import Evaluator, Measured
+from pdehvd.training.evaluator import ErrorMeasures, Evaluator
 from pdehvd.training.state import TrainState
 
 Solution = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -52,14 +52,14 @@ class PointEvaluator(Evaluator[Reference]):
         self._columns = [objective.problem.fields.index(field) for field in self._known]
         self._solution = compiled_solution(objective)
 
-    def __call__(self, state: TrainState) -> Measured:
+    def __call__(self, state: TrainState) -> ErrorMeasures:
         pieces = [self._solution(state.theta, x).numpy() for x in tf.unstack(self._x)]
         values = np.stack(pieces).astype(np.float64)[..., self._columns].swapaxes(1, 2)
         if self._free.any():
             means = [constants(sums)[self._slices] for sums in self._sums(values)]
             values -= np.where(self._free[:, None], np.stack(means, axis=1), 0.0)
         errors = map(relative_l2, self._sums(values))
-        return Measured(dict(zip(self._known, errors, strict=True)), {})
+        return ErrorMeasures(dict(zip(self._known, errors, strict=True)), {})
 
     def _sums(self, values: np.ndarray) -> np.ndarray:
         """Return the sums of errors of values [k, F, c] over all pieces of all ranks, [F, S, 4]."""

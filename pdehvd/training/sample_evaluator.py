@@ -12,7 +12,7 @@ from pdehvd.objectives.batches import Samples
 from pdehvd.objectives.generative import GenerativeObjective
 from pdehvd.problems.family import HELD_OUT
 from pdehvd.reference.on_grid import GridReference
-from pdehvd.training.evaluator import Evaluator, Measured
+from pdehvd.training.evaluator import ErrorMeasures, Evaluator
 from pdehvd.training.state import TrainState
 
 # Columns of the table of a set of samples.
@@ -44,7 +44,7 @@ class SampleEvaluator(Evaluator[GridReference]):
             autograph=False,
         )
 
-    def __call__(self, state: TrainState) -> Measured:
+    def __call__(self, state: TrainState) -> ErrorMeasures:
         rows = [np.zeros((0, 3))]
         for data, truth in self._chunks:
             u = self._solution(state.theta, state.moments, data, self._resolution)
@@ -57,7 +57,7 @@ class SampleEvaluator(Evaluator[GridReference]):
         }
         if self._objective.problem.loss != "residual":
             others[f"energy_gap/{field}"] = float(table[:, GAP].mean())
-        return Measured({field: float(table[:, L2].mean())}, others)
+        return ErrorMeasures({field: float(table[:, L2].mean())}, others)
 
 
 def measures(

@@ -18,7 +18,7 @@ import tensorflow as tf  # noqa: E402
 
 from pdehvd.comm.group import Group  # noqa: E402
 from pdehvd.models.norm import BatchNorm  # noqa: E402
-from pdehvd.models.norm_layer import Layer  # noqa: E402
+from pdehvd.models.norm_layer import NormLayer  # noqa: E402
 
 SAMPLES = 5
 
@@ -33,7 +33,7 @@ def normalised(group: Group, dtype: str, sync: str) -> dict[str, np.ndarray]:
     z, g, scale, shift = (
         tf.constant(part, dtype) for part in (z[rows], g[rows], *random.standard_normal((2, 3)))
     )
-    layer = Layer(BatchNorm(sync=sync), f"{sync}.{dtype}", "gelu", dtype)
+    layer = NormLayer(BatchNorm(sync=sync), f"{sync}.{dtype}", "gelu", dtype)
 
     @tf.function(autograph=False)
     def run() -> dict[str, tf.Tensor]:

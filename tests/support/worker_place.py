@@ -1,4 +1,4 @@
-"""Starts two ranks under mpirun as a launch does, within a mask; each writes where it is, to `place_RANK.json`."""
+"""Starts two ranks in a mask, as a launch does; each writes its place to `place_RANK.json`."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.results.plot_style import figure
 from pdehvd.results.point_input import read_points
 from pdehvd.spec import DataFile, Spec, register
-from pdehvd.training.evaluator import Evaluator, Measured
+from pdehvd.training.evaluator import ErrorMeasures, Evaluator
 from pdehvd.training.state import TrainState
 
 
@@ -181,8 +181,8 @@ class HeldOutError(Evaluator[Rows]):
     def __init__(self, objective: TableObjective, reference: Rows) -> None:
         self.reference, self._objective = reference, objective
 
-    def __call__(self, state: TrainState) -> Measured:
-        return Measured(errors(self._objective, state.theta, self.reference), {})
+    def __call__(self, state: TrainState) -> ErrorMeasures:
+        return ErrorMeasures(errors(self._objective, state.theta, self.reference), {})
 
 
 def errors(objective: TableObjective, theta: tf.Tensor, rows: Rows) -> dict[str, float]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from pdehvd.assembly.trust.magnitudes import Imposed
+from pdehvd.assembly.trust.magnitudes import ImposedValues
 from pdehvd.problems.pde import PDEProblem
 
 # Distance in domain lengths at which conditions meet; share of the values by which they differ.
@@ -26,7 +26,7 @@ class Clash:
     place: tuple[float, ...]
 
 
-def clashes(problem: PDEProblem, imposed: Sequence[Imposed]) -> tuple[Clash, ...]:
+def clashes(problem: PDEProblem, imposed: Sequence[ImposedValues]) -> tuple[Clash, ...]:
     """Return the pairs of conditions that differ where they come near each other."""
     lengths = np.ptp(problem.domain.bounds, axis=1)
     found = []

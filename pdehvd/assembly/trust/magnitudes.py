@@ -29,7 +29,7 @@ _LITTLE = 0.03
 
 
 @dataclass(frozen=True)
-class Imposed:
+class ImposedValues:
     """Values [n] of a field at points [n, D], and where they come from.
 
     `known` ones are those of the reference, which training does not see.
@@ -42,7 +42,7 @@ class Imposed:
     known: bool = False
 
 
-def imposed_values(problem: PDEProblem, reference: Reference | None) -> list[Imposed]:
+def imposed_values(problem: PDEProblem, reference: Reference | None) -> list[ImposedValues]:
     """Return all values that conditions, data and the reference give for the fields."""
     found = [value for block in problem.blocks[1:] for value in _of_block(problem, block)]
     if reference is not None:
@@ -50,11 +50,13 @@ def imposed_values(problem: PDEProblem, reference: Reference | None) -> list[Imp
         for field, values in reference(points).items():
             known = np.isfinite(values)
             if known.any() and field not in reference.up_to_constant:
-                found.append(Imposed(field, points[known], values[known], "the reference", True))
+                found.append(
+                    ImposedValues(field, points[known], values[known], "the reference", True)
+                )
     return found
 
 
-def _of_block(problem: PDEProblem, block: Block) -> Iterator[Imposed]:
+def _of_block(problem: PDEProblem, block: Block) -> Iterator[ImposedValues]:
     """Yield the values v of residuals a f - g with v = g/a, f a field and a a number."""
     if block.source.points_per_item > 1:
         return
@@ -73,7 +75,7 @@ def _of_block(problem: PDEProblem, block: Block) -> Iterator[Imposed]:
             known = np.isfinite(values)
             if known.any():
                 origin = f"`{term.name.split('/')[-1]}`"
-                yield Imposed(field, items.x[known], values[known], origin)
+                yield ImposedValues(field, items.x[known], values[known], origin)
 
 
 def solved(problem: PDEProblem, expression: sympy.Expr) -> tuple[str, sympy.Expr | None]:
@@ -92,7 +94,7 @@ def solved(problem: PDEProblem, expression: sympy.Expr) -> tuple[str, sympy.Expr
     return unknown.name, -rest / factor
 
 
-def field_sizes(problem: PDEProblem, imposed: list[Imposed]) -> dict[str, FieldSize]:
+def field_sizes(problem: PDEProblem, imposed: list[ImposedValues]) -> dict[str, FieldSize]:
     """Return what is known of each field that anything is known of."""
     sizes = {}
     for field in problem.fields:
@@ -162,7 +164,7 @@ def _field_of(problem: PDEProblem, name: str) -> str:
     return "" if partial is None else partial.field
 
 
-def _field_size(problem: PDEProblem, field: str, own: list[Imposed]) -> FieldSize:
+def _field_size(problem: PDEProblem, field: str, own: list[ImposedValues]) -> FieldSize:
     values = np.concatenate([entry.values for entry in own])
     base, reach = raw_range(problem, field, np.concatenate([entry.x for entry in own]))
     inside = evaluation_points(problem.domain, REFERENCE_POINTS)

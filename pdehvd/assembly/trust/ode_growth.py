@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pdehvd.assembly.trust.magnitudes import Imposed
+from pdehvd.assembly.trust.magnitudes import ImposedValues
 from pdehvd.assembly.trust.ode_solutions import fixed_by_hard_forms, solution
 from pdehvd.problems.pde import PDEProblem
 
@@ -14,7 +14,7 @@ from pdehvd.problems.pde import PDEProblem
 _TOLERANCE, _TIMES = 1e-3, 64
 
 
-def grown(problem: PDEProblem, imposed: Sequence[Imposed]) -> list[Imposed]:
+def grown(problem: PDEProblem, imposed: Sequence[ImposedValues]) -> list[ImposedValues]:
     """Return values of the solution of a first-order system in one coordinate, from its start.
 
     Empty where the system has unknowns, has no start for a field, or cannot be solved.
@@ -30,11 +30,12 @@ def grown(problem: PDEProblem, imposed: Sequence[Imposed]) -> list[Imposed]:
     names = ", ".join(f"`{term.name.split('/')[-1]}`" for term in problem.blocks[0].terms)
     origin = f"{names} from the start on"
     return [
-        Imposed(field, times[:, None], own, origin, known=True) for field, own in values.items()
+        ImposedValues(field, times[:, None], own, origin, known=True)
+        for field, own in values.items()
     ]
 
 
-def _start(problem: PDEProblem, imposed: Sequence[Imposed]) -> dict[str, float]:
+def _start(problem: PDEProblem, imposed: Sequence[ImposedValues]) -> dict[str, float]:
     """Return the values of fields at the lower bound, of those that have one."""
     low = problem.domain.bounds[:, :1]
     found = {}

@@ -14,7 +14,7 @@ from pdehvd.assembly.trust.caution import Caution, Lines
 from pdehvd.assembly.trust.plausible_values import items_of, rms
 from pdehvd.assembly.trust.problem_scales import Scales
 from pdehvd.assembly.trust.trained_parts import PartResidual, part_residuals
-from pdehvd.objectives.batches import Points
+from pdehvd.objectives.batches import ItemPoints
 from pdehvd.objectives.objective import PDEObjective
 from pdehvd.problems.block import Block
 from pdehvd.problems.evaluation import evaluation_points, time_slices
@@ -135,6 +135,6 @@ def _layer(scales: Scales, objective: PDEObjective, state: TrainState, block: Bl
     size = math.hypot(*(t.size for t in scales.terms if t.name.startswith("equation/")))
     if not len(x) or not size:
         return 0.0
-    data = Points(tf.constant(x, objective.dtype), {})
+    data = ItemPoints(tf.constant(x, objective.dtype), {})
     residuals = objective.equation_error(state.theta, data).numpy()
     return float(np.max(residuals)) / size

@@ -5,13 +5,13 @@ import os
 import pytest
 
 from pdehvd.comm.board import Board
-from pdehvd.comm.stall import Progress, as_text, explain, from_text
+from pdehvd.comm.stall import LineProgress, as_text, explain, from_text
 
 SPACE = "line space (ranks 0 and 1)"
 
 
 def on(line, members, **begun):
-    return Progress(line, members, begun)
+    return LineProgress(line, members, begun)
 
 
 def test_the_rank_that_has_not_come_is_named_with_line_and_collective():

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from pdehvd.errors import ConfigError
 from pdehvd.models.embeddings import Embedding
-from pdehvd.models.features import Fourier, Periodic
+from pdehvd.models.features import FourierFeatures, PeriodicFeatures
 from pdehvd.numerics import jets
 
 BOUNDS = np.array([[-1.0, 3.0], [0.0, 2.0]])
@@ -30,7 +30,9 @@ def test_a_coordinate_of_no_length_stays_finite():
 
 
 def test_periodic_features():
-    embedding = Embedding.build(BOUNDS, ("x", "y"), periodic={"x": Periodic(period=True, modes=2)})
+    embedding = Embedding.build(
+        BOUNDS, ("x", "y"), periodic={"x": PeriodicFeatures(period=True, modes=2)}
+    )
     assert embedding.width == 5
     x = np.array([[0.3, 0.5], [4.3, 0.5]])
     found = features(embedding, x)
@@ -50,7 +52,7 @@ def test_all_coordinates_may_be_periodic():
 
 
 def test_fourier_features():
-    parts = [Fourier(count=3, scale=0.5), Fourier(count=2, scale=10.0, seed=1)]
+    parts = [FourierFeatures(count=3, scale=0.5), FourierFeatures(count=2, scale=10.0, seed=1)]
     embedding = Embedding.build(BOUNDS, ("x", "y"), fourier=parts)
     assert embedding.width == 10
     frequencies = embedding.frequencies
@@ -63,7 +65,7 @@ def test_fourier_features():
 
 def test_frequencies_depend_on_their_seed_and_scale_only():
     def draw(**section):
-        part = Fourier(count=400, **section)
+        part = FourierFeatures(count=400, **section)
         return Embedding.build(BOUNDS, ("x", "y"), fourier=[part]).frequencies
 
     np.testing.assert_array_equal(draw(), draw())
@@ -74,7 +76,7 @@ def test_frequencies_depend_on_their_seed_and_scale_only():
 
 def test_fourier_features_of_periodic_ones_stay_periodic():
     embedding = Embedding.build(
-        BOUNDS, ("x", "y"), periodic={"x": True}, fourier=[Fourier(count=4)]
+        BOUNDS, ("x", "y"), periodic={"x": True}, fourier=[FourierFeatures(count=4)]
     )
     x = np.array([[0.3, 0.1]])
     assert embedding.width == 8
@@ -90,7 +92,7 @@ def test_fourier_features_of_periodic_ones_stay_periodic():
         ({"xx": True}, ("periodic", "xx"), "one of x, y; did you mean 'x'"),
         ({"x": "-pi"}, ("periodic", "x"), "positive"),
         ({"x": "2*q"}, ("periodic", "x"), "q"),
-        ({"x": Periodic(period=False)}, ("periodic", "x"), "positive"),
+        ({"x": PeriodicFeatures(period=False)}, ("periodic", "x"), "positive"),
     ],
 )
 def test_bad_periods(periodic, path, words):

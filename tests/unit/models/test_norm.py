@@ -7,7 +7,7 @@ from pdehvd.errors import ConfigError
 from pdehvd.models import norm as norms
 from pdehvd.models import pointwise
 from pdehvd.models.norm import BatchNorm, GroupNorm, InstanceNorm, NoNorm
-from pdehvd.models.norm_layer import Layer
+from pdehvd.models.norm_layer import NormLayer
 from pdehvd.spec import section_type
 
 AXES = {"batch": [0, 1, 2], "instance": [1, 2], "group": [1, 2, 4]}
@@ -27,7 +27,7 @@ def images(seed, *shape, dtype="float64"):
 
 
 def layer(norm, activation="gelu", result="float64"):
-    return Layer(norm, "unit", activation, result)
+    return NormLayer(norm, "unit", activation, result)
 
 
 def passed(layer, z, scale, shift, g, reduce=alone):

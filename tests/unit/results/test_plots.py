@@ -10,7 +10,7 @@ from pdehvd.problems.sources import GivenSource
 from pdehvd.results.data_points import MOST
 from pdehvd.results.plots import figures, plot
 from pdehvd.results.plots_curves import curves
-from pdehvd.results.plots_fields import Section, heat_maps, sections, sheet
+from pdehvd.results.plots_fields import PlaneSection, heat_maps, sections, sheet
 
 CURVES = {"loss", "error", "learning_rate"}
 
@@ -116,8 +116,8 @@ def test_a_section_that_misses_the_domain_is_none(fake):
     run.problem.domain = type(run.problem.domain)(
         "xyz", [[0, 1]] * 3, inside=lambda p: p[:, 2] > 0.8
     )
-    assert sheet(run, Section(0, 1, {2: 0.5})) is None
-    assert sheet(run, Section(0, 1, {2: 0.9})) is not None
+    assert sheet(run, PlaneSection(0, 1, {2: 0.5})) is None
+    assert sheet(run, PlaneSection(0, 1, {2: 0.9})) is not None
 
 
 def test_sections_of_space_and_time_are_middle_planes_at_the_end(fake):

@@ -5,7 +5,14 @@ import pytest
 
 from pdehvd.errors import ConfigError
 from pdehvd.scaling import network_measurement
-from pdehvd.scaling.network_model import ALGORITHMS, Link, Sample, bus_bandwidth, counts, fit
+from pdehvd.scaling.network_model import (
+    ALGORITHMS,
+    AllreduceSample,
+    Link,
+    bus_bandwidth,
+    counts,
+    fit,
+)
 from pdehvd.scaling.topology import Topology
 
 SIZES = [1024 * 4**k for k in range(9)]
@@ -15,7 +22,7 @@ A, B, G = 20e-6, 0.8e-9, 0.2e-9
 def made_up(algorithm, processes, noise=0.0):
     link, generator = Link(algorithm, A, B, G), np.random.default_rng(1)
     return [
-        Sample(n, size, link.seconds(n, size) * (1 + noise * generator.standard_normal()))
+        AllreduceSample(n, size, link.seconds(n, size) * (1 + noise * generator.standard_normal()))
         for n in processes
         for size in SIZES
     ]
@@ -55,7 +62,7 @@ def test_adding_that_was_measured_too_slow_leaves_no_negative_bandwidth():
 
 def test_sizes_near_the_one_asked_for_count_more():
     # A line that is twice as steep above 1 MiB, as where caches end.
-    samples = [Sample(2, n, A + n * B * (2 if n > 2**20 else 1)) for n in SIZES]
+    samples = [AllreduceSample(2, n, A + n * B * (2 if n > 2**20 else 1)) for n in SIZES]
     small, large = (fit(samples, "ring", 0.0, near=n) for n in (4096, 2**26))
     assert small.seconds(2, 65536) == pytest.approx(A + 65536 * B, rel=0.05)
     assert large.seconds(2, 2**26) == pytest.approx(2**27 * B, rel=0.05)
@@ -63,7 +70,7 @@ def test_sizes_near_the_one_asked_for_count_more():
 
 def test_what_a_size_costs_is_what_was_measured_at_it():
     # A jump at 16 KiB that no line has, as where a protocol changes.
-    samples = [Sample(2, n, (A + n * B) * (2 if n == 16384 else 1)) for n in SIZES]
+    samples = [AllreduceSample(2, n, (A + n * B) * (2 if n == 16384 else 1)) for n in SIZES]
     for size in (4096, 16384, 2**20):
         link, seconds = fit(samples, "ring", 0.0, near=size), dict(s[1:] for s in samples)[size]
         assert link.seconds(2, size) == pytest.approx(seconds, rel=0.05)
@@ -71,7 +78,8 @@ def test_what_a_size_costs_is_what_was_measured_at_it():
 
 
 @pytest.mark.parametrize(
-    "samples", [[], [Sample(2, 1024, 1e-3)], [Sample(1, 1, 1), Sample(1, 2, 1)]]
+    "samples",
+    [[], [AllreduceSample(2, 1024, 1e-3)], [AllreduceSample(1, 1, 1), AllreduceSample(1, 2, 1)]],
 )
 def test_too_few_samples_are_refused(samples):
     with pytest.raises(ValueError, match="two sizes"):
@@ -128,7 +136,9 @@ def test_processes_that_shared_cores_have_a_fit_of_their_own():
         for s in made_up("ring", (2, 4))
     ]
     limits = {"reduction": {"float32": G}, "copy_bytes_per_second": 1e9}
-    network = network_measurement.Network.model_validate({"samples": samples, "cores": 2, **limits})
+    network = network_measurement.NetworkMeasurement.model_validate(
+        {"samples": samples, "cores": 2, **limits}
+    )
     own, crowd = network.links()[0], network.links(crowd=4)[0]
     assert own.latency == pytest.approx(A) and crowd.latency == pytest.approx(100 * A)
     assert network.links(crowd=3)[0] == own
@@ -151,4 +161,4 @@ def test_a_network_is_joined_and_fitted():
     assert [f["algorithm"] for f in found["fits"]] == list(ALGORITHMS)
     assert found["fits"][0]["latency"] == pytest.approx(A)
     with pytest.raises(ConfigError, match="too few times of horovod in float64"):
-        network_measurement.Network.model_validate(found).links(dtype="float64")
+        network_measurement.NetworkMeasurement.model_validate(found).links(dtype="float64")
