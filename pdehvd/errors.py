@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from pdehvd.synonyms import SYNONYMS, folded
+from pdehvd.synonyms import SYNONYMS, fold_name
 
 Path = tuple[str | int, ...]
 # The share of letters in common that makes a name worth proposing.
@@ -111,17 +111,17 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     found = same(name, known) or same(name.rpartition(".")[2], known)
     if found:
         return found
-    letters = {folded(one): one for one in reversed(known)}
-    alike = difflib.get_close_matches(folded(name), list(letters), n=5, cutoff=_ALIKE)
+    letters = {fold_name(one): one for one in reversed(known)}
+    alike = difflib.get_close_matches(fold_name(name), list(letters), n=5, cutoff=_ALIKE)
     # Two letters that changed places are the most common slip.
-    swapped = (one for one in alike if sorted(one) == sorted(folded(name)))
+    swapped = (one for one in alike if sorted(one) == sorted(fold_name(name)))
     return letters[next(swapped, alike[0])] if alike else ""
 
 
 def same(name: str, valid: Iterable[str]) -> str:
     """Return the valid name that says the same: in other letters, or in another program's words."""
-    letters = {folded(one): one for one in reversed(list(valid))}
-    meant = (folded(name), *(folded(one) for one in SYNONYMS.get(folded(name), ())))
+    letters = {fold_name(one): one for one in reversed(list(valid))}
+    meant = (fold_name(name), *(fold_name(one) for one in SYNONYMS.get(fold_name(name), ())))
     return next((letters[one] for one in meant if one in letters), "")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from pdehvd import caches
 
 
-def library(
+def compile_library(
     source: Path, compilers: Sequence[str], flags: Sequence[str] = (), key: str = ""
 ) -> Path | None:
     """Return the library of a source file, compiled at its first use; None where it cannot be.

@@ -7,7 +7,7 @@ one with a dot is for a word that stands in a section that does not know it.
 from __future__ import annotations
 
 
-def folded(name: str) -> str:
+def fold_name(name: str) -> str:
     """Return a name without case, dashes, spaces and underscores."""
     return "".join(letter for letter in name.casefold() if letter not in "-_ ")
 

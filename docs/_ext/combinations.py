@@ -80,9 +80,9 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def reasons(section: str, config: str, settings: tuple[str, ...]) -> dict[str, str]:
     """Return why each name of a section does not fit a shipped config; an empty text if it does."""
-    from pdehvd.assembly.combinations import trials
+    from pdehvd.assembly.combinations import try_names
 
-    found = trials(section, CONFIGS / f"{config}.yaml", settings)
+    found = try_names(section, CONFIGS / f"{config}.yaml", settings)
     return {one.name: one.reason for one in found}
 
 

@@ -35,7 +35,7 @@ def check_tried(section: str | None) -> str:
     return section
 
 
-def trials(
+def try_names(
     section: str, path: Path, settings: Sequence[str] = (), plugins: Sequence[Path] = ()
 ) -> list[Combination]:
     """Try every registered name of a section in place of the config's own.

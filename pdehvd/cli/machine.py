@@ -26,12 +26,12 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
 ) -> int:
     """Check this machine, run a test allreduce on N processes, and print remedies."""
-    from pdehvd.doctor.examination import examine
+    from pdehvd.doctor.examination import examine_machine
     from pdehvd.doctor.tables import show_findings
     from pdehvd.launch import ranks
 
-    size = ranks.world_size() if ranks.joined() else np or 2
-    findings = examine(size, output)
+    size = ranks.world_size() if ranks.was_launched() else np or 2
+    findings = examine_machine(size, output)
     if ranks.world_rank() == 0:
         show_findings(findings, as_json)
     return EnvironmentFault.exit_code if any(f.status == "failed" for f in findings) else 0
@@ -66,9 +66,9 @@ def list_(
 
     check_section(section)
     if config is not None:
-        from pdehvd.assembly.combinations import check_tried, trials
+        from pdehvd.assembly.combinations import check_tried, try_names
 
-        show_trials(trials(check_tried(section), config, settings or (), plugin or ()))
+        show_trials(try_names(check_tried(section), config, settings or (), plugin or ()))
         return
     prepare(plugin or ())
     show_names(names(section))

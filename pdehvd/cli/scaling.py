@@ -29,7 +29,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("shard-times", hidden=True)(shard_times)
 
 
-def numbers(text: str, option: str, least: int = 1) -> list[int]:
+def number_list(text: str, option: str, least: int = 1) -> list[int]:
     """Return the different numbers of a list such as `1,2,4`, in order.
 
     Raises `ConfigError` for anything else.
@@ -98,8 +98,8 @@ def scale(
     The config's section `topology` says how the processes of a prediction are connected.
     """
     modes = words(mode, "--mode", ("weak", "strong"))
-    predicted = numbers(predict, "--predict", least=2) if predict is not None else []
-    counts = numbers(np, "--np") if np is not None else ([] if predicted else [1, 2])
+    predicted = number_list(predict, "--predict", least=2) if predict is not None else []
+    counts = number_list(np, "--np") if np is not None else ([] if predicted else [1, 2])
     # The one process that all ratios refer to.
     counts = sorted({1, *counts}) if counts else []
     from pdehvd.launch.tensorflow_import import import_tensorflow
@@ -107,7 +107,7 @@ def scale(
     import_tensorflow()
     from pdehvd.scaling import prediction
 
-    links = prediction.read(network, between) if predicted else None
+    links = prediction.read_links(network, between) if predicted else None
     from pdehvd.scaling.study import scale as run
     from pdehvd.scaling.sweep import Sweep
 
@@ -130,10 +130,10 @@ def shard_times(
 
     loaded, source = load_config(config, settings or (), plugin or ())
     import_tensorflow()
-    from pdehvd.scaling.calibration import measure_here
+    from pdehvd.scaling.calibration import time_steps_here
     from pdehvd.training.durable import write_json
 
-    found = measure_here(loaded, source, numbers(np, "--np"))
+    found = time_steps_here(loaded, source, number_list(np, "--np"))
     if ranks.world_rank() == 0:
         write_json(into, {"shards": [one._asdict() for one in found]})
 
@@ -151,7 +151,7 @@ def net(
 ) -> int:
     """Measure allreduces over N processes: latency, bandwidth and reduction cost."""
     most = size(largest, "--largest")
-    counts = numbers(np, "--np") if np is not None else None
+    counts = number_list(np, "--np") if np is not None else None
     from pdehvd.launch.tensorflow_import import import_tensorflow
 
     import_tensorflow()
@@ -161,21 +161,21 @@ def net(
     from pdehvd.scaling import network_study
     from pdehvd.training.durable import write_json
 
-    if counts or not ranks.joined():
+    if counts or not ranks.was_launched():
         counts = counts or [2]
-        network_study.check(counts, most, available_memory())
+        network_study.check_network_counts(counts, most, available_memory())
         output = network_study.folder_for(output)
-        found = network_study.measure(counts, most)
+        found = network_study.measure_network(counts, most)
     else:
-        here = network_study.measure_here(most)
+        here = network_study.measure_network_here(most)
         if here is None:
             return 0
         if into is not None:
             write_json(into, here)
             return 0
-        found = network.joined([here])
+        found = network.merge([here])
     found = network.with_fits(found)
-    place = network_study.write(found, output)
+    place = network_study.write_measurement(found, output)
     _show_network(found, place, json)
     return 0
 

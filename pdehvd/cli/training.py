@@ -46,7 +46,7 @@ def train(
     from pdehvd.launch.process_setup import settle_threads
     from pdehvd.launch.tensorflow_import import import_tensorflow
 
-    joined, size = ranks.joined(), ranks.world_size()
+    joined, size = ranks.was_launched(), ranks.world_size()
     if joined and np not in (None, size):
         raise ConfigError(
             f"--np {np}, but the launcher has started {size} processes",

@@ -36,7 +36,7 @@ def group(processes: ProcessesSpec, grid: Grid | None = None) -> Group:
         from pdehvd.comm.group import Solo
 
         return Solo()
-    peers.check()
+    peers.await_peers()
     tell_horovod(processes)
     if processes.wants_mpi and (by_mpi := _mpi(grid)):
         return _whole(by_mpi)
@@ -92,7 +92,7 @@ def _mpi(grid: Grid | None) -> Group | None:
     return mpi.join(calls(), grid)
 
 
-def library(processes: ProcessesSpec) -> str:
+def reduction_backend(processes: ProcessesSpec) -> str:
     """Return what will add on this machine when mpirun starts several processes: see `Group`."""
     from pdehvd.comm.xla_calls import calls
 
@@ -105,7 +105,7 @@ def one_shard(size: int, processes: ProcessesSpec) -> OneShard:
     from pdehvd.comm.xla_calls import calls
 
     known = calls()
-    if known is None or library(processes) != "mpi":
+    if known is None or reduction_backend(processes) != "mpi":
         return OneShard(size)
     return OneCompiledShard(size, known)
 

@@ -26,17 +26,17 @@ class LineProgress(NamedTuple):
         return sum(self.begun.values())
 
 
-def as_text(progress: Sequence[LineProgress]) -> str:
+def encode_progress(progress: Sequence[LineProgress]) -> str:
     """Return the progress of a rank as others read it."""
     return json.dumps(progress)
 
 
-def from_text(text: str) -> list[LineProgress]:
+def decode_progress(text: str) -> list[LineProgress]:
     """Return the progress that a text holds. Raises `ValueError` where it is not whole."""
     return [LineProgress(line, tuple(members), begun) for line, members, begun in json.loads(text)]
 
 
-def explain(progress: Mapping[int, Sequence[LineProgress]]) -> list[str]:
+def explain_stall(progress: Mapping[int, Sequence[LineProgress]]) -> list[str]:
     """Return who waits for whom on each line, and last who keeps all others waiting.
 
     `progress` has the ranks of which something is known; the others are on other machines.

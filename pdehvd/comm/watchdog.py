@@ -18,7 +18,7 @@ import psutil
 
 from pdehvd.comm.agreement import gather_texts
 from pdehvd.comm.board import Board
-from pdehvd.comm.stall import as_text, explain, from_text
+from pdehvd.comm.stall import decode_progress, encode_progress, explain_stall
 
 if TYPE_CHECKING:
     from pdehvd.comm.group import Group
@@ -153,7 +153,7 @@ class Watchdog:
         """
         while not self._over.wait(self._tick):
             if self._board and self._group:
-                self._board.write(as_text(self._group.progress()))
+                self._board.write(encode_progress(self._group.progress()))
 
     def _explain(self) -> None:
         """Print which ranks of this machine wait for which in what."""
@@ -164,8 +164,8 @@ class Watchdog:
         for rank, board in {self._group.rank: self._board, **boards}.items():
             # The text of a rank that was stopped while it wrote is not whole.
             with suppress(ValueError):
-                progress[rank] = from_text(board.read() if board else "")
-        for line in explain(progress):
+                progress[rank] = decode_progress(board.read() if board else "")
+        for line in explain_stall(progress):
             self._say(line)
 
     def _end(self, waited: float) -> None:

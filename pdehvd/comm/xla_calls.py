@@ -31,7 +31,7 @@ LARGEST = 2**30
 """Most numbers in one message: MPI counts in 32 bits."""
 
 
-def library() -> Path | None:
+def calls_library() -> Path | None:
     """Return the library of calls, compiled at its first use; None without an MPI compiler."""
     beside = Path(sys.executable).with_name("mpicxx")
     compiler = str(beside) if beside.exists() else _on_path("mpicxx")
@@ -40,7 +40,7 @@ def library() -> Path | None:
     facts = Path(compiler).resolve().stat()
     # Another MPI in the same place is another compiler.
     key = f"{Path(compiler).absolute()} {facts.st_size} {facts.st_mtime_ns}"
-    return native.library(_SOURCE, [compiler], key=key)
+    return native.compile_library(_SOURCE, [compiler], key=key)
 
 
 def _on_path(name: str) -> str | None:
@@ -52,7 +52,7 @@ def _on_path(name: str) -> str | None:
 @cache
 def calls() -> XlaCalls | None:
     """Return the calls of this process; None where XLA computes elsewhere, or cannot know them."""
-    found = library()
+    found = calls_library()
     if found is None or tf.config.get_visible_devices("GPU"):
         return None
     try:

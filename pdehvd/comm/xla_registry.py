@@ -25,7 +25,7 @@ FUNCTIONS = {
 }
 
 
-def library() -> Path:
+def tensorflow_library() -> Path:
     """Return the library of TensorFlow that holds XLA."""
     return Path(tf.__file__).with_name("libtensorflow_cc.so.2")
 
@@ -35,17 +35,17 @@ def address(name: str) -> ctypes.c_void_p:
 
     Raises `OSError` without the library, `AttributeError` where it has no such function.
     """
-    return ctypes.cast(getattr(ctypes.CDLL(str(library())), name), ctypes.c_void_p)
+    return ctypes.cast(getattr(ctypes.CDLL(str(tensorflow_library())), name), ctypes.c_void_p)
 
 
 @cache
 def complaint() -> str:
     """Return what this TensorFlow lacks, and which way the numbers go instead; empty if nothing."""
     try:
-        loaded = ctypes.CDLL(str(library()))
+        loaded = ctypes.CDLL(str(tensorflow_library()))
         missing = [signature for name, signature in FUNCTIONS.items() if not hasattr(loaded, name)]
     except OSError:
-        missing = [library().name]
+        missing = [tensorflow_library().name]
     if not missing:
         return ""
     return (

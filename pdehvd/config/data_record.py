@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pdehvd.config.plugins import loaded
-from pdehvd.config.yaml_source import write
+from pdehvd.config.yaml_source import to_yaml
 from pdehvd.errors import ConfigError
 from pdehvd.errors import Path as Keys
 from pdehvd.problems.archives import reading
@@ -89,7 +89,7 @@ def write_config(directory: Path, config: Spec) -> None:
     record = DataRecord(files=tuple(files), plugins=tuple(plugins))
     if files or plugins or (directory / RECORD).exists():
         write_json(directory / RECORD, record.model_dump())
-    write_text(directory / CONFIG, write(data))
+    write_text(directory / CONFIG, to_yaml(data))
 
 
 def copies(directory: Path) -> dict[str, str]:

@@ -7,7 +7,7 @@ import inspect
 from pdehvd.config.root import SECTIONS, root_model
 from pdehvd.errors import ConfigError, nearest
 from pdehvd.spec import registered
-from pdehvd.spec.plain import Json, Table, table
+from pdehvd.spec.plain import Json, Table, as_table
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -59,7 +59,7 @@ def schema() -> Table:
     for reference in named:
         definition = definitions[reference.removeprefix("#/$defs/")]
         definition["required"] = ["name", *definition.get("required", [])]
-    whole = table(_with_short_forms(result, short))
+    whole = as_table(_with_short_forms(result, short))
     return {"$schema": _DRAFT, **whole, "title": "pdehvd config"}
 
 
@@ -82,7 +82,7 @@ def _with_short_forms(node: Json, short: dict[str, str]) -> Json:
 
 
 def _reference(node: Json) -> str:
-    return str(table(node).get("$ref"))
+    return str(as_table(node).get("$ref"))
 
 
 def _listed(node: Json) -> list[Json]:

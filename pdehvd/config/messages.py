@@ -6,9 +6,11 @@ from pydantic import BaseModel, ValidationError
 
 from pdehvd.config.files import LocatedError
 from pdehvd.config.yaml_source import YamlSource
-from pdehvd.spec.findings import found, lines
+from pdehvd.spec.findings import first_lines, found
 
 
-def explain(error: ValidationError, source: YamlSource, model: type[BaseModel]) -> LocatedError:
+def explain_validation_error(
+    error: ValidationError, source: YamlSource, model: type[BaseModel]
+) -> LocatedError:
     """Return one error with a line per finding, at most five."""
-    return LocatedError(lines(source.line(one) for one in found(error, source.data, model)))
+    return LocatedError(first_lines(source.line(one) for one in found(error, source.data, model)))

@@ -12,10 +12,10 @@ from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from pdehvd.config.data_record import check_there, copies, missing_plugins
 from pdehvd.config.files import LocatedError
-from pdehvd.config.messages import explain
+from pdehvd.config.messages import explain_validation_error
 from pdehvd.config.overrides import override
 from pdehvd.config.plugins import load_plugins
-from pdehvd.config.yaml_source import YamlSource, read_source, write
+from pdehvd.config.yaml_source import YamlSource, read_source, to_yaml
 from pdehvd.errors import ConfigError
 from pdehvd.launch.processes_spec import ProcessesSpec, ScalingSpec
 from pdehvd.launch.topology_spec import TopologySpec
@@ -227,11 +227,11 @@ def validate(source: YamlSource, copies: Mapping[str, str] | None = None) -> Con
     try:
         return model.model_validate(data, context=context)
     except ValidationError as error:
-        raise explain(error, source, model) from error
+        raise explain_validation_error(error, source, model) from error
     except ConfigError as error:
         raise source.located(error) from error
 
 
 def dump(config: Config) -> str:
     """Return the resolved config as YAML; reading it back gives an equal config."""
-    return write(config.plain())
+    return to_yaml(config.plain())

@@ -42,7 +42,7 @@ class _Context(NamedTuple):
         return self.text[self.column :]
 
 
-def explain(text: str, error: yaml.MarkedYAMLError) -> Fault:
+def explain_yaml_error(text: str, error: yaml.MarkedYAMLError) -> Fault:
     """Return what a person did, in place of what the parser expected."""
     mark = error.problem_mark or error.context_mark
     begin = error.context_mark or mark

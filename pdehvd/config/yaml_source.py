@@ -16,10 +16,10 @@ from typing import NamedTuple
 import yaml
 
 from pdehvd.config.files import LocatedError, read_text
-from pdehvd.config.yaml_errors import explain
+from pdehvd.config.yaml_errors import explain_yaml_error
 from pdehvd.config.yaml_flow import find_cut
 from pdehvd.errors import ConfigError, Path
-from pdehvd.spec.plain import Json, Table, table
+from pdehvd.spec.plain import Json, Table, as_table
 
 MAXIMUM_NODES = 100_000
 MAXIMUM_DEPTH = 40
@@ -128,7 +128,7 @@ def parse_source(text: str, name: str) -> YamlSource:
     if not isinstance(node, yaml.MappingNode):
         message = "the file is not a mapping; expected `key: value` lines"
         raise builder.fault(f"{message}, with a space after the colon", node)
-    return YamlSource(name, table(builder.build(node, ())), builder.marks)
+    return YamlSource(name, as_table(builder.build(node, ())), builder.marks)
 
 
 def parse_value(text: str, name: str) -> Json:
@@ -138,7 +138,7 @@ def parse_value(text: str, name: str) -> Json:
     return None if node is None else builder.build(node, ())
 
 
-def write(data: Mapping[str, Json]) -> str:
+def to_yaml(data: Mapping[str, Json]) -> str:
     """Return plain data as YAML, which reads back the same."""
     result: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
     return result
@@ -180,7 +180,7 @@ class _Builder:
         try:
             return yaml.compose(text, Loader=_Loader)
         except yaml.MarkedYAMLError as error:
-            message, line = explain(text, error)
+            message, line = explain_yaml_error(text, error)
             mark = Mark(self.name, line + 1) if self.numbered else Mark(self.name)
             raise LocatedError(f"{mark}: {message}") from error
         except yaml.YAMLError as error:
@@ -254,7 +254,7 @@ class _Builder:
         for one in node.value if isinstance(node, yaml.SequenceNode) else [node]:
             if not isinstance(one, yaml.MappingNode):
                 raise self.fault("'<<' takes a mapping, or a list of mappings", one)
-            result = {**table(self.build(one, path)), **result}
+            result = {**as_table(self.build(one, path)), **result}
         return result
 
     def _check_letters(self, node: yaml.ScalarNode) -> None:

@@ -35,7 +35,7 @@ class CollectiveTrial:
     linear: bool = True
 
 
-def trials(group: Group) -> list[CollectiveTrial]:
+def collective_trials(group: Group) -> list[CollectiveTrial]:
     """Return a trial of each collective but sums, which are tried by type and size."""
     rank, size = group.rank, group.size
     ones, counts = [1] * size, [place % 2 + 1 for place in range(size)]
@@ -99,7 +99,7 @@ def try_all(group: Group) -> list[Facts]:
 
     `tensors` and `arrays` say whether results are wrong there, `derivative` whether that is.
     """
-    return [_tried(group, trial) for trial in trials(group)]
+    return [_tried(group, trial) for trial in collective_trials(group)]
 
 
 def _tried(group: Group, trial: CollectiveTrial) -> Facts:

@@ -12,7 +12,7 @@ from pathlib import Path
 from pdehvd.comm import backend
 from pdehvd.doctor import machine_checks
 from pdehvd.doctor.findings import FAILED, OK, WARNING, Finding, verdict
-from pdehvd.doctor.probe import MARK, measure
+from pdehvd.doctor.probe import MARK, probe_job
 from pdehvd.errors import EnvironmentFault, counted
 from pdehvd.launch import mpirun, ranks, shared_memory, single_copy, threads
 from pdehvd.launch.leftover_processes import end_session
@@ -37,7 +37,7 @@ class _ProbeError(Exception):
     """A probe did not answer; the message says how it ended."""
 
 
-def examine(np: int, output: Path) -> list[Finding]:
+def examine_machine(np: int, output: Path) -> list[Finding]:
     """Return all findings; under a launcher every rank calls it, and all get those of the job."""
     found = [
         machine_checks.python(),
@@ -56,7 +56,7 @@ def examine(np: int, output: Path) -> list[Finding]:
         advice = "Run `python -c 'import tensorflow'`, and install what is missing: make setup"
         return [*found, Finding("TensorFlow", FAILED, str(error), advice)]
     found.append(_gpus(built))
-    if np == 1 and not ranks.joined():
+    if np == 1 and not ranks.was_launched():
         return [*found, Finding("test allreduce", OK, "one process needs none")]
     found += [_horovod(built), _mpi(built)]
     if any(f.status == FAILED for f in found[-2:]):
@@ -146,10 +146,10 @@ def _job(np: int) -> list[Finding]:
     advice = "Run the command below by hand, and read its first message"
     command: list[str] = []
     try:
-        if ranks.joined():
+        if ranks.was_launched():
             configure_threads(spec := ProcessesSpec(threads=1))
             group = backend.group(spec)
-            measured = measure(group)
+            measured = probe_job(group)
             group.close()
         else:
             spec = ProcessesSpec(threads=1, bind=False)

@@ -19,7 +19,7 @@ from pdehvd import __version__
 from pdehvd.doctor.findings import FAILED, OK, WARNING, Finding, verdict
 from pdehvd.errors import counted
 from pdehvd.launch import ranks, shared_memory
-from pdehvd.launch.loopback import library
+from pdehvd.launch.loopback import loopback_library
 from pdehvd.launch.threads import node_cores
 
 _GIB = 2.0**30
@@ -113,10 +113,10 @@ def cores(np: int) -> Finding:
         f"use --np {have} at most for speed"
     )
     # The ranks of a job that asks for itself count too.
-    if np <= have and load > _BUSY * whole and not ranks.joined():
+    if np <= have and load > _BUSY * whole and not ranks.was_launched():
         busy = "other programs use the cores: end them, or expect slow runs and wrong timings"
         return Finding("cores", WARNING, found, busy)
-    return verdict("cores", np <= have or ranks.joined(), found, advice, WARNING)
+    return verdict("cores", np <= have or ranks.was_launched(), found, advice, WARNING)
 
 
 def network() -> Finding:
@@ -138,7 +138,7 @@ def network() -> Finding:
 def ports() -> Finding:
     """Return whether mpirun can be kept from listening on interfaces that others reach."""
     advice = "Install a C compiler: without it, mpirun listens on all interfaces during a run"
-    closed = library() is not None
+    closed = loopback_library() is not None
     found = (
         "mpirun is restricted to the loopback interface" if closed else "mpirun is not restricted"
     )

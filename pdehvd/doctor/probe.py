@@ -40,7 +40,7 @@ def build() -> Facts:
     return facts | installation.horovod() | installation.mpi()
 
 
-def measure(group: Group) -> Facts:
+def probe_job(group: Group) -> Facts:
     """Return what the processes of a job find out together; every rank calls it."""
     return {
         "size": group.size,
@@ -122,7 +122,7 @@ def main(what: str) -> None:
 
     configure_threads(spec := ProcessesSpec(threads=1))
     group = backend.group(spec)
-    answer = measure(group)
+    answer = probe_job(group)
     if group.rank == 0:
         print(MARK + json.dumps(answer), flush=True)
     group.close()

@@ -18,7 +18,7 @@ from typing import IO, cast
 from pdehvd.assembly.examine import examine_problem
 from pdehvd.config.files import TEMPORARY
 from pdehvd.config.root import Config, dump
-from pdehvd.config.yaml_source import YamlSource, write
+from pdehvd.config.yaml_source import YamlSource, to_yaml
 from pdehvd.errors import ConfigError, EnvironmentFault, PdehvdError, within
 from pdehvd.errors import Path as PathOfKeys
 from pdehvd.launch.commands import TrainCommand
@@ -111,7 +111,9 @@ def _config_file(config: Path | str | Config | Mapping[str, object]) -> Iterator
     if isinstance(config, str | os.PathLike):
         yield Path(config)
         return
-    text = dump(config) if isinstance(config, Config) else write(_table({"name": "run", **config}))
+    text = (
+        dump(config) if isinstance(config, Config) else to_yaml(_table({"name": "run", **config}))
+    )
     here = Path.cwd()
     try:
         with tempfile.NamedTemporaryFile(

@@ -82,7 +82,7 @@ def _granted(folder: Path, version: int) -> float | None:
     return cores if cores > 0 else None
 
 
-def share(number: int, processes: int, most: int, topology: Path = _TOPOLOGY) -> list[int]:
+def share_of_cores(number: int, processes: int, most: int, topology: Path = _TOPOLOGY) -> list[int]:
     """Return up to `most` cores of the mask for process `number` of so many on this machine.
 
     Shares do not overlap, and threads of one physical core are in the same share, of which

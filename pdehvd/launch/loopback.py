@@ -11,7 +11,7 @@ _SOURCE = Path(__file__).with_name("loopback.c")
 _COMPILERS = ("cc", "gcc", "clang")
 
 
-def library() -> Path | None:
+def loopback_library() -> Path | None:
     """Return the library; None where no compiler makes it."""
     chosen = filter(None, (os.environ.get("CC"), *_COMPILERS))
-    return native.library(_SOURCE, list(chosen), ["-ldl"])
+    return native.compile_library(_SOURCE, list(chosen), ["-ldl"])

@@ -99,7 +99,7 @@ def launch_environment(
     settings |= unplaced(environment)
     settings |= thread_environment(1) if shares is None else shares
     stays = settings.get("OMPI_MCA_oob_tcp_if_include") == LOOPBACK
-    if stays and (preloaded := loopback.library()):
+    if stays and (preloaded := loopback.loopback_library()):
         # Open MPI advertises the loopback address then, but still listens on all of them.
         given = settings.get("LD_PRELOAD", "").split(":")
         settings["LD_PRELOAD"] = ":".join(dict.fromkeys([str(preloaded), *filter(None, given)]))

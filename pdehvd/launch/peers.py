@@ -31,7 +31,7 @@ _CONTACTS = ("PMI_FD", "PMI_PORT", "PMI_CONTROL", "PMIX_SERVER_URI", "PALS_", "F
 _ADDRESS = re.compile(r"tcp4?://([^:;/]+):(\d+)")
 
 
-def check(seconds: float = _SECONDS) -> None:
+def await_peers(seconds: float = _SECONDS) -> None:
     """Return when another process of the same launcher is here, or could be elsewhere.
 
     Raises `EnvironmentFault` where this process is the only one of those that were announced, or

@@ -43,7 +43,7 @@ def configure_threads(processes: ProcessesSpec, images: bool = False, keep: bool
     _keep_to_share()
     if keep:
         keep_freed()
-    if ranks.joined():
+    if ranks.was_launched():
         # A launcher's pseudo-terminal says nothing about where its output goes.
         os.environ.setdefault("PDEHVD_TERMINAL", "0")
         # A sum over TCP sends and receives at once only if the receipt of one message need not
@@ -70,7 +70,7 @@ def _keep_to_share() -> None:
     """
     most = os.environ.pop(PIN, "")
     if most.isdigit():
-        share = cores.share(ranks.local_rank(), ranks.local_size(), int(most))
+        share = cores.share_of_cores(ranks.local_rank(), ranks.local_size(), int(most))
         if share:
             cores.pin(share)
 

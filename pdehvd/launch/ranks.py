@@ -71,7 +71,7 @@ def launcher() -> Launcher | None:
     return next((one for one in LAUNCHERS if (_number(one.size) or 1) > 1), None)
 
 
-def joined() -> bool:
+def was_launched() -> bool:
     """Return whether mpirun, horovodrun or srun started this process as one of its processes."""
     return launcher() is not None
 
@@ -126,7 +126,7 @@ def _tasks_here() -> int | None:
 
 def starts_mpi() -> bool:
     """Return whether this process belongs to an MPI job, and not to one of Gloo alone."""
-    return joined() and os.environ.get("HOROVOD_CONTROLLER", "mpi").lower() == "mpi"
+    return was_launched() and os.environ.get("HOROVOD_CONTROLLER", "mpi").lower() == "mpi"
 
 
 def unplaced(environment: Mapping[str, str]) -> dict[str, str]:

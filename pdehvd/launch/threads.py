@@ -17,7 +17,7 @@ PIN = "PDEHVD_PIN"
 
 def node_cores() -> int:
     """Return how many cores the processes of this job may use on this machine, all together."""
-    return cores.count(ranks.starter() if ranks.joined() else 0)
+    return cores.count(ranks.starter() if ranks.was_launched() else 0)
 
 
 def threads_per_process(processes: ProcessesSpec) -> int:

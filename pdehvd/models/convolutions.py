@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
-from pdehvd.models.pointwise import COMPILED_FROM, compiled
+from pdehvd.models.pointwise import COMPILED_FROM, compile_pointwise
 
 
 def convolve(images: Sequence[Tensor], kernel: Tensor, stride: int = 1) -> Tensor:
@@ -91,7 +91,7 @@ def doubled(image: Tensor, kind: str) -> Tensor:
     small = image.shape.num_elements() < COMPILED_FROM
 
     def passed(function: Callable[..., Tensor], image: Tensor) -> Tensor:
-        return function((kind,), image) if small else compiled(function, (kind,))(image)
+        return function((kind,), image) if small else compile_pointwise(function, (kind,))(image)
 
     def run(image: Tensor) -> tuple[Tensor, Callable[..., object]]:
         single = kind == "bilinear" and image.dtype == tf.float32 and len(image.shape) == 4

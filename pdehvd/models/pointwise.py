@@ -111,7 +111,9 @@ Result = TypeVar("Result")
 
 
 @functools.cache
-def compiled(function: Callable[..., Result], options: tuple[object, ...]) -> Callable[..., Result]:
+def compile_pointwise(
+    function: Callable[..., Result], options: tuple[object, ...]
+) -> Callable[..., Result]:
     """Return function(options, ...) compiled by XLA; the same one every time."""
     result: Callable[..., Result] = tf.function(
         functools.partial(function, options), jit_compile=True, autograph=False
@@ -133,7 +135,7 @@ def _wide(
     width = math.gcd(pixels, max(1, 256 // channels))
     rows = [tf.reshape(image, [samples, -1, width * channels]) for image in images]
     wide = [tf.tile(c, [1, width]) for c in coefficients]
-    return tf.reshape(compiled(function, options)(*rows, *wide), shape)
+    return tf.reshape(compile_pointwise(function, options)(*rows, *wide), shape)
 
 
 def _arguments(z: Tensor, centre: Tensor, scale: Tensor, shift: Tensor) -> Pair:
@@ -182,7 +184,7 @@ def _sums(
         return tuple(tf.reduce_sum(tf.cast(term, tf.float64), axis=1) for term in both)
     rows = [tf.reshape(image, [samples, -1, _UNROLLED, width * channels]) for image in images]
     wide = [tf.tile(c, [1, width]) for c in coefficients]
-    parts = compiled(_row_sums, (terms,))(rows, wide)
+    parts = compile_pointwise(_row_sums, (terms,))(rows, wide)
     parts = (tf.reshape(tf.cast(p, tf.float64), [samples, width, channels]) for p in parts)
     return tuple(tf.reduce_sum(part, axis=1) for part in parts)
 

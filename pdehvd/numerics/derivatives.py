@@ -12,7 +12,7 @@ import sympy
 from pdehvd.errors import nearest
 from pdehvd.numerics.functions import CONSTANTS, FUNCTIONS, symbol
 from pdehvd.numerics.syntax import ExpressionError, identifier, is_reserved, names_in
-from pdehvd.synonyms import folded
+from pdehvd.synonyms import fold_name
 
 MAX_ORDER = 4
 Texts = str | float | Iterable[str | float]
@@ -93,17 +93,17 @@ def partial_name(partial: Partial, coordinates: Sequence[str]) -> str:
 
 def likely_partial(name: str, fields: Sequence[str], coordinates: Sequence[str]) -> str:
     """Return the derivative that `uxx`, `U_x`, `u_x_x` or `u_2x` stands for, or an empty string."""
-    axes = {folded(axis): axis for axis in coordinates}
-    letters = folded(name)
+    axes = {fold_name(axis): axis for axis in coordinates}
+    letters = fold_name(name)
     counted = re.sub(r"([2-4])([^\W\d])", lambda m: m[2] * int(m[1]), letters)
     counted = re.sub(r"([^\W\d])([2-4])", lambda m: m[1] * int(m[2]), counted)
     for text, field in itertools.product((letters, counted), sorted(fields, key=len, reverse=True)):
-        if text.startswith(folded(field)):
-            found = _split(text[len(folded(field)) :], list(axes))
+        if text.startswith(fold_name(field)):
+            found = _split(text[len(fold_name(field)) :], list(axes))
             if found and len(found) <= MAX_ORDER:
                 return f"{field}_{''.join(axes[axis] for axis in found)}"
     head, _, tail = name.rpartition("_")
-    field, found = nearest(head, fields), _split(folded(tail), list(axes))
+    field, found = nearest(head, fields), _split(fold_name(tail), list(axes))
     return f"{field}_{''.join(axes[axis] for axis in found)}" if field and found else ""
 
 

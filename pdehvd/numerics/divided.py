@@ -43,7 +43,7 @@ class Divided:
         for rank, spans in enumerate(self.spans):
             own = self.own
             if rank != self.group.rank:
-                own = np.empty((length(spans), *self.shape[1:]), self.dtype)
+                own = np.empty((span_length(spans), *self.shape[1:]), self.dtype)
             yield self.group.broadcast_numpy(own, rank, f"divided.{rank}")
 
 
@@ -70,12 +70,12 @@ class Stored(Protocol):
         """Return the arrays whose names begin with a prefix, without it."""
 
 
-def length(spans: Sequence[Span]) -> int:
+def span_length(spans: Sequence[Span]) -> int:
     """Return the number of rows of spans."""
     return sum(stop - start for start, stop in spans)
 
 
-def joined(spans: Sequence[Span]) -> tuple[Span, ...]:
+def merge_spans(spans: Sequence[Span]) -> tuple[Span, ...]:
     """Return ascending spans as few as possible: empty ones go, neighbours become one."""
     found: list[Span] = []
     for start, stop in spans:

@@ -60,7 +60,7 @@ def solve_layers(
     Layers go to ranks by falling cost, each to the rank with the least work so far (the scheme of
     KAISA, Pauloski et al., arXiv 2107.01739, with one worker for a gradient).
     """
-    owners = share(
+    owners = assign_work(
         [sum(sum(len(f) ** 3 for f in pair) for pair in pairs) for pairs in layers], group.size
     )
     parts = [
@@ -84,7 +84,7 @@ def newest_weight(memory: float, count: int) -> float:
     return (1 - memory) / (1 - memory**count)
 
 
-def share(costs: Sequence[float], ranks: int) -> list[int]:
+def assign_work(costs: Sequence[float], ranks: int) -> list[int]:
     """Return the rank of each piece of work: the largest first, to whoever has least."""
     load = np.zeros(ranks)
     owners = [0] * len(costs)

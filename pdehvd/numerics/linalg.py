@@ -9,8 +9,8 @@ import numpy as np
 from scipy.linalg import get_blas_funcs, qr
 
 from pdehvd.comm.group import Group
-from pdehvd.numerics.divided import Arrays, Divided, Stored, joined
-from pdehvd.numerics.kronecker import share
+from pdehvd.numerics.divided import Arrays, Divided, Stored, merge_spans
+from pdehvd.numerics.kronecker import assign_work
 
 # From here on, half a pass over the matrix takes longer than the sum over ranks of a product.
 _DIVIDED = 2048
@@ -48,12 +48,14 @@ class SymmetricMatrix:
         spans = [(start, min(start + _ROWS, size)) for start in range(0, size, _ROWS)]
         places = [0, *np.cumsum([(stop - start) * stop for start, stop in spans]).tolist()]
         parts_of_triangle = list(itertools.pairwise(places))
-        owners = share([float(stop - start) for start, stop in parts_of_triangle], ranks)
+        owners = assign_work([float(stop - start) for start, stop in parts_of_triangle], ranks)
         own = [index for index, owner in enumerate(owners) if owner == rank]
         self._entries = places[-1]
         # Entries of the triangle that each rank holds.
         self._held = tuple(
-            joined([p for p, owner in zip(parts_of_triangle, owners, strict=True) if owner == one])
+            merge_spans(
+                [p for p, owner in zip(parts_of_triangle, owners, strict=True) if owner == one]
+            )
             for one in range(ranks)
         )
         # One buffer in the order of use, so that strips stream from memory.

@@ -91,7 +91,7 @@ def to_points(items: Items, dtype: tf.DType) -> ItemPoints:
     return ItemPoints(tf.constant(items.x, dtype), columns)
 
 
-def length(data: object) -> int:
+def batch_length(data: object) -> int:
     """Return the length of the first axis of tensors in any structure, that of the first one."""
     return int(tf.nest.flatten(data)[0].shape[0])
 

@@ -10,7 +10,7 @@ import sympy
 import tensorflow as tf
 
 from pdehvd.numerics import stencils
-from pdehvd.objectives.discrete import DiscreteLaw, Fields, Tensor, compiled
+from pdehvd.objectives.discrete import DiscreteLaw, Fields, Tensor, compile_expression
 
 # Keeps the signs apart from all else that is drawn from a seed.
 _KEY = 0x63757276
@@ -35,7 +35,7 @@ class Curvature:
         symbols = [known[name] for name in unknown if name in known]
         self._names = [symbol.name for symbol in symbols]
         self._hessian = {
-            (i, j): compiled(entry)
+            (i, j): compile_expression(entry)
             for i, a in enumerate(symbols)
             for j, b in enumerate(symbols[: i + 1])
             if (entry := sympy.diff(problem.expression, a, b)) != 0

@@ -29,16 +29,16 @@ class DiscreteLaw:
     def __init__(self, problem: ParametricProblem, dtype: tf.DType) -> None:
         self.problem = problem
         self.dtype = dtype
-        self._law = compiled(problem.expression)
-        self._hard = None if problem.hard is None else compiled(problem.hard)
-        self._scale = None if problem.scale is None else compiled(problem.scale)
-        self._features = [compiled(feature) for feature in problem.features]
-        self._faces = [(face, compiled(face.value)) for face in problem.faces]
+        self._law = compile_expression(problem.expression)
+        self._hard = None if problem.hard is None else compile_expression(problem.hard)
+        self._scale = None if problem.scale is None else compile_expression(problem.scale)
+        self._features = [compile_expression(feature) for feature in problem.features]
+        self._faces = [(face, compile_expression(face.value)) for face in problem.faces]
         self._fluxes = {
             f"{name}_{problem.coordinates[flux.axis]}": (
                 flux.axis,
-                compiled(flux.value),
-                compiled(flux.speed),
+                compile_expression(flux.value),
+                compile_expression(flux.speed),
             )
             for name, flux in problem.fluxes.items()
         }
@@ -168,7 +168,7 @@ class DiscreteLaw:
         return side
 
 
-def compiled(expression: sympy.Expr) -> Callable[[Fields], Tensor]:
+def compile_expression(expression: sympy.Expr) -> Callable[[Fields], Tensor]:
     """Return an expression as a function of tensors by name."""
     function = compile_tf([expression], sorted(symbol.name for symbol in expression.free_symbols))
     return lambda names: function(names)[0]

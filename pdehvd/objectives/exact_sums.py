@@ -17,12 +17,12 @@ from pdehvd.comm.aggregation import ExactSum
 from pdehvd.comm.exact_totals import exact_total
 from pdehvd.comm.group import Group
 from pdehvd.models.norm import Reduce
-from pdehvd.objectives.batches import PaddedPoints, PointBatch, SampleBatch, Samples, length
+from pdehvd.objectives.batches import PaddedPoints, PointBatch, SampleBatch, Samples, batch_length
 from pdehvd.objectives.chunks import Chunks
 from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.objectives.exact_rows import ExactRowSums
 from pdehvd.objectives.lockstep import in_lockstep
-from pdehvd.objectives.parts import cut
+from pdehvd.objectives.parts import cut_gradients
 from pdehvd.objectives.reducer import Contribution, Function, Shard
 from pdehvd.problems.block import Block, Items
 
@@ -63,7 +63,7 @@ class ExactPointSums:
 
     def shards(self, batch: Shard) -> list[Shard]:
         """Return the chunks of a batch, which may be that of all ranks."""
-        return [_chunk(batch, number) for number in range(length(batch))]
+        return [_chunk(batch, number) for number in range(batch_length(batch))]
 
     def prepared(self, function: Function) -> Function:
         """Return the function of a chunk as a compiled one."""
@@ -159,7 +159,7 @@ class ExactSampleSums:
 
         def one(data: Samples, reduce: Reduce) -> Contribution:
             found = contribution(data, reduce)
-            return found._replace(gradients=cut(found.gradients, 1))
+            return found._replace(gradients=cut_gradients(found.gradients, 1))
 
         each = self._by_chunk(one, batch)
         gradients = tf.stack([found.gradients[0] for found in each])

@@ -14,7 +14,7 @@ from pdehvd.models.norm import Reduce
 from pdehvd.objectives.batches import Data, ItemPoints, PointBatch, SampleBatch, Samples, to_points
 from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.objectives.local_rows import LocalRowSums
-from pdehvd.objectives.parts import cut, sum_in_parts
+from pdehvd.objectives.parts import cut_gradients, sum_in_parts
 from pdehvd.objectives.reducer import Contribution, Function, Shard
 from pdehvd.problems.block import Block, Items
 
@@ -122,7 +122,7 @@ class LocalSampleSums:
         def parts(data: Samples) -> tuple[tf.Tensor, ...]:
             found = contribution(data, self._reduce)
             share = tf.constant(self._weight_of_moments(data), found.moments.dtype)
-            return *cut(found.gradients, self._buckets), tf.concat(
+            return *cut_gradients(found.gradients, self._buckets), tf.concat(
                 [found.losses, found.moments * share], 0
             )
 

@@ -52,7 +52,7 @@ class PDEObjective(Objective[PointBatch]):
         self._local = tf.function(self.contributions, jit_compile=True, autograph=False)
         self._local_losses = tf.function(self._losses_of, jit_compile=True, autograph=False)
         self._whole_losses = tf.function(
-            lambda theta, batch: whole.losses(self, theta, batch), autograph=False
+            lambda theta, batch: whole.term_losses(self, theta, batch), autograph=False
         )
         self._of_losses = reducer.prepared(self._gradients_of_losses)
         self._of_signed_sums = reducer.prepared(self._gradients_of_signed_sums)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from pdehvd.objectives.batches import Data, length, without_items
+from pdehvd.objectives.batches import Data, batch_length, without_items
 
 # The channels of one layer at the points of one part: about what a core's second cache holds.
 _CACHE = 2.5 * 2**20
@@ -28,7 +28,7 @@ def sum_in_parts(
     The other blocks go with the last part, which also has what is left over by the division.
     """
     interior, others = batch[0], list(batch[1:])
-    size = length(interior) // parts
+    size = batch_length(interior) // parts
     empty = [without_items(data) for data in others]
     rest = tf.nest.map_structure(lambda column: column[size * (parts - 1) :], interior)
     total = function([rest, *others])
@@ -51,7 +51,7 @@ def sum_in_parts(
     return tuple(loop[1:])
 
 
-def cut(gradients: Sequence[tf.Tensor], count: int) -> list[tf.Tensor]:
+def cut_gradients(gradients: Sequence[tf.Tensor], count: int) -> list[tf.Tensor]:
     """Return the gradients of parameters, in their order, as at most `count` flat vectors.
 
     Parameters stay whole, so the vectors are of about the same size only.

@@ -131,7 +131,7 @@ class WholeSamples(Whole):
         return objective.law.losses(fields, data.fields), fields
 
 
-def losses(objective: PointObjective, theta: tf.Tensor, batch: PointBatch) -> tf.Tensor:
+def term_losses(objective: PointObjective, theta: tf.Tensor, batch: PointBatch) -> tf.Tensor:
     """Return the loss of each term [T] on a whole batch."""
     widest = max(shape[-1] for _, shape in objective.network.layout if shape)
     size = widest * objective.law.channels * objective.dtype.size

@@ -109,7 +109,7 @@ class SampledKFACMethod(HostOptimizer[CurvatureAt]):
             layer.of(mean)[...] = old + share * (layer.of(gradient) - old)
             # Few samples see few directions, and others would look flat.
             known = min(1.0, (1 - self.spec.memory_of_factors) * new["samples"][layer.number])
-            layer.of(direction)[...] = known * solved(layer, layer.of(mean), new, damping)
+            layer.of(direction)[...] = known * solve_damped(layer, layer.of(mean), new, damping)
         return self._layers.sum(direction, "kfac"), {**new, "mean": mean}
 
     def _averaged(self, sample: np.ndarray, state: State) -> State:
@@ -148,7 +148,7 @@ class SampledKFACMethod(HostOptimizer[CurvatureAt]):
         return self.spec.damping * float(state["curvature"]) / size
 
 
-def solved(layer: Matrix, right: np.ndarray, state: State, damping: float) -> np.ndarray:
+def solve_damped(layer: Matrix, right: np.ndarray, state: State, damping: float) -> np.ndarray:
     """Return (C + lambda)^-1 of a layer's numbers [m, n]; NaN where that is singular.
 
     C = A (x) B gets A + pi sqrt(lambda) and B + sqrt(lambda) / pi, pi^2 the ratio of their mean

@@ -10,7 +10,7 @@ import numpy as np
 from pdehvd.comm.group import Group
 from pdehvd.models.parametrized import Layout
 from pdehvd.numerics.divided import Arrays, Divided, Stored
-from pdehvd.numerics.kronecker import share
+from pdehvd.numerics.kronecker import assign_work
 
 SIDES = ("left", "right")
 Bases = Mapping[str, np.ndarray]
@@ -85,7 +85,7 @@ class DividedMatrices:
         if self._all:
             return
         self._all = list(_matrices(layout, size, self._largest))
-        self._owners = share([layer.cost for layer in self._all], self._group.size)
+        self._owners = assign_work([layer.cost for layer in self._all], self._group.size)
         pairs = zip(self._all, self._owners, strict=True)
         self.own = [layer for layer, owner in pairs if owner == self._group.rank]
 

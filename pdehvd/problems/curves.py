@@ -101,7 +101,7 @@ def curves(
     )
 
 
-def joined(parts: Sequence[Curves]) -> Curves:
+def join_curves(parts: Sequence[Curves]) -> Curves:
     """Return all curves of several sets."""
     return Curves(
         np.concatenate([part.edges for part in parts]),

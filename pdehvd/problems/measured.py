@@ -11,7 +11,7 @@ from pdehvd.errors import ConfigError, counted, nearest, within
 from pdehvd.numerics.derivatives import internal
 from pdehvd.problems.data import Table, open_table
 from pdehvd.problems.geometry import Domain
-from pdehvd.problems.rounding import Fitted, fitted
+from pdehvd.problems.rounding import Fitted, fit_into_domain
 from pdehvd.problems.sources import GivenSource
 
 
@@ -53,7 +53,7 @@ def read_measured(
         table = open_table(file)
         measured = tuple(wanted or _held(table, fields))
         columns = table.rows([*domain.names, *measured])
-        points = fitted(domain, np.stack([columns[name] for name in domain.names], 1))
+        points = fit_into_domain(domain, np.stack([columns[name] for name in domain.names], 1))
         _check_inside(table, points)
     source = GivenSource(
         points.x, {internal(f"measured_{field}"): columns[field] for field in measured}

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pdehvd.problems.curves import joined
-from pdehvd.problems.quadrature_fit import DEGREES, Polynomials, fitted
+from pdehvd.problems.curves import join_curves
+from pdehvd.problems.quadrature_fit import DEGREES, Polynomials, fit_rule
 from pdehvd.problems.quadrature_plane import Rule, Tests, gauss, intervals, plane_rule
-from pdehvd.problems.quadrature_solid import beside, cut, section_rule, solid_rule
+from pdehvd.problems.quadrature_solid import beside, cut_solid, section_rule, solid_rule
 from pdehvd.problems.shapes_csg import Shape
 
 __all__ = ["Rule", "box_rule", "shape_rule"]
@@ -56,21 +56,21 @@ def _plane(shape: Shape, tests: Tests) -> Rule:
     if len(rule.weights) <= _MOST_IN_PLANE:
         return rule
     polynomials = Polynomials(shape.bounds, DEGREES[2])
-    return fitted(polynomials, polynomials.moments(rule), rule)
+    return fit_rule(polynomials, polynomials.moments(rule), rule)
 
 
 def _chord(shape: Shape, fixed: Mapping[int, float]) -> Rule:
     """Return a rule over the intervals that a line parallel to an axis has inside."""
     axis, *more = sorted(fixed)
     if more:
-        parts, within = cut(shape, axis, fixed[axis])
+        parts, within = cut_solid(shape, axis, fixed[axis])
         at, swapped = fixed[more[0]], more[0] - (axis < more[0]) == 1
         extent = float(np.ptp(shape.bounds[more[0]]))
     else:
         parts = [surface.section(0, 0.0) for leaf in shape.leaves() for surface in leaf.surfaces]
         within, at, swapped = shape.inside, fixed[axis], axis == 1
         extent = float(np.ptp(shape.bounds[axis]))
-    curves = joined([part.swapped() if swapped else part for part in parts])
+    curves = join_curves([part.swapped() if swapped else part for part in parts])
 
     def inside(x: np.ndarray) -> np.ndarray:
         return within(x[:, ::-1] if swapped else x)

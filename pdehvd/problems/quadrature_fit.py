@@ -114,7 +114,7 @@ def _on_triangles(corners: np.ndarray, order: int) -> Rule:
     return Rule(nodes.reshape(-1, 3), np.multiply.outer(normal, weights).ravel())
 
 
-def fitted(polynomials: Polynomials, moments: np.ndarray, candidates: Rule) -> Rule:
+def fit_rule(polynomials: Polynomials, moments: np.ndarray, candidates: Rule) -> Rule:
     """Return a rule on some of the candidates that has the given moments.
 
     More nodes are taken where polynomials can grow, near the boundary, which keeps weights

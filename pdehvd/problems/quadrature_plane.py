@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from pdehvd.problems.curves import Curves, crossings, joined
+from pdehvd.problems.curves import Curves, crossings, join_curves
 
 Mask = Callable[[np.ndarray], np.ndarray]
 Tests = Callable[[np.ndarray], np.ndarray]
@@ -142,7 +142,7 @@ class _Cells:
 
 
 def _strips(parts: Sequence[Curves], inside: Mask) -> _Cells:
-    every = joined(parts)
+    every = join_curves(parts)
     ends = every.ends()
     places = np.concatenate([ends, crossings(parts)])
     edges = cuts(places, float(ends.min()), float(ends.max()))

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from pdehvd.problems.curves import Curves, joined
-from pdehvd.problems.quadrature_fit import DEGREES, Polynomials, fitted
+from pdehvd.problems.curves import Curves, join_curves
+from pdehvd.problems.quadrature_fit import DEGREES, Polynomials, fit_rule
 from pdehvd.problems.quadrature_plane import (
     ORDER,
     Mask,
@@ -29,10 +29,10 @@ _CLOSE = 1e-9  # of the extent: a section so close to a flat part of the surface
 _ASIDE = 1e-11  # of the extent: how far beside a flat part the body is looked at
 
 
-def section(shape: Shape, axis: int, value: float) -> list[Curves]:
+def cross_section(shape: Shape, axis: int, value: float) -> list[Curves]:
     """Return the curves of each part of a solid's surface in the plane x_axis = value."""
     leaves = shape.leaves()
-    parts = [joined([s.section(axis, value) for s in leaf.surfaces]) for leaf in leaves]
+    parts = [join_curves([s.section(axis, value) for s in leaf.surfaces]) for leaf in leaves]
     return [part for part in parts if part.columns]
 
 
@@ -63,7 +63,7 @@ def _flat(shape: Shape, axis: int, value: float) -> np.ndarray:
     )
 
 
-def cut(shape: Shape, axis: int, value: float) -> tuple[list[Curves], Mask]:
+def cut_solid(shape: Shape, axis: int, value: float) -> tuple[list[Curves], Mask]:
     """Return the curves of a section of a solid, and which points [N, 2] of it are inside.
 
     A section along a flat part of the surface is what lies on either side of it.
@@ -77,7 +77,7 @@ def cut(shape: Shape, axis: int, value: float) -> tuple[list[Curves], Mask]:
         )
         return values
 
-    return [part for place in places for part in section(shape, axis, place)], inside
+    return [part for place in places for part in cross_section(shape, axis, place)], inside
 
 
 def lifted(x: np.ndarray, axis: int, value: float) -> np.ndarray:
@@ -87,7 +87,7 @@ def lifted(x: np.ndarray, axis: int, value: float) -> np.ndarray:
 
 def section_rule(shape: Shape, axis: int, value: float, tests: Tests, thrifty: bool) -> Rule:
     """Return a rule over the section of a solid with the plane x_axis = value, nodes [Q, 2]."""
-    parts, inside = cut(shape, axis, value)
+    parts, inside = cut_solid(shape, axis, value)
     if not parts:
         return Rule(np.zeros((0, 2)), np.zeros(0))
     return plane_rule(
@@ -105,9 +105,9 @@ def solid_rule(shape: Shape, tests: Tests) -> Rule:
     """
     polynomials = Polynomials(shape.bounds, DEGREES[3])
     if shape.faces is not None:
-        return fitted(polynomials, polynomials.moments_inside(shape.faces), _spread(shape))
+        return fit_rule(polynomials, polynomials.moments_inside(shape.faces), _spread(shape))
     slices = sliced(shape, tests)
-    return fitted(polynomials, polynomials.moments(slices), slices)
+    return fit_rule(polynomials, polynomials.moments(slices), slices)
 
 
 def _spread(shape: Shape) -> Rule:

@@ -10,7 +10,7 @@ import sympy
 
 from pdehvd.errors import ConfigError
 from pdehvd.problems.frame import Frame
-from pdehvd.problems.region_relations import Bound, settle, solve
+from pdehvd.problems.region_relations import Bound, settle, solve_relation
 
 
 class Contradiction(ConfigError):  # noqa: N818 - no fault where alternatives remain
@@ -58,7 +58,7 @@ def find_limits(frame: Frame, text: str, conjunction: Sequence[sympy.Basic]) -> 
     """
     limits = Limits(frame.bounds.copy(), np.zeros((len(frame.names), 2), dtype=bool))
     for relation in conjunction:
-        bound = solve(frame, relation) if relation.is_Relational else None
+        bound = solve_relation(frame, relation) if relation.is_Relational else None
         if bound is not None and bound.fixes:
             _fix(frame, limits, bound)
         elif bound is not None and bound.direction:

@@ -42,7 +42,7 @@ class Bound:
 
 
 @lru_cache(maxsize=1024)
-def solve(frame: Frame, relation: sympy.Basic) -> Bound | None:
+def solve_relation(frame: Frame, relation: sympy.Basic) -> Bound | None:
     """Solve a relation for its coordinate; None where it has several or is not linear.
 
     A value within rounding of a bound of the coordinate becomes that bound.
@@ -84,7 +84,7 @@ def settle(
     """
     if isinstance(relation, (sympy.And, sympy.Or)):
         return relation.func(*(settle(frame, part, box, free) for part in relation.args))
-    bound = solve(frame, relation) if relation.is_Relational else None
+    bound = solve_relation(frame, relation) if relation.is_Relational else None
     if bound is None or bound.axis in free:
         return relation
     low, high = box[bound.axis]

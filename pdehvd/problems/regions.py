@@ -19,7 +19,7 @@ from pdehvd.problems.region_limits import Contradiction, find_limits
 from pdehvd.problems.region_parts import boundary, inside
 from pdehvd.problems.sequences import Key, Sampler
 
-__all__ = ["Frame", "Points", "Region", "parse_region", "split"]
+__all__ = ["Frame", "Points", "Region", "apportion", "parse_region"]
 
 _HEAD = re.compile(r"\s*([^\W\d]\w*)\s*(?:and\b(.*))?", re.DOTALL)
 # What people call the ends of a box: of its first or last coordinate of space, which end.
@@ -28,7 +28,7 @@ _FIRST = ("initial", "start", "ic")
 _BRANCHES = 100  # of the alternatives in one text
 
 
-def split(count: int, measures: np.ndarray) -> list[int]:
+def apportion(count: int, measures: np.ndarray) -> list[int]:
     """Split `count` over parts in proportion to measures, by largest remainders.
 
     The parts add up to `count`; where it suffices, no part is left without a point.
@@ -75,7 +75,7 @@ class Region:
         """Return how many of `count` points are asked of each piece."""
         if self.dimension == 0:
             return [1] * len(self.pieces)
-        return split(count, self._measures)
+        return apportion(count, self._measures)
 
     def totals(self, sampler: Sampler, count: int) -> list[int]:
         """Return how many points each piece has when `count` are asked for in all."""

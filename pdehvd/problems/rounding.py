@@ -59,7 +59,7 @@ def _written(values: np.ndarray) -> tuple[int, int]:
     return digits, min(decimals, 300)
 
 
-def fitted(domain: Domain, x: np.ndarray) -> Fitted:
+def fit_into_domain(domain: Domain, x: np.ndarray) -> Fitted:
     """Move points [N, D] onto the domain that lie outside of it by the rounding of x."""
     result, moved, outside = x.copy(), np.zeros(len(x)), np.zeros(len(x))
     rows = np.flatnonzero(~domain.contains(x))

@@ -28,7 +28,7 @@ from pdehvd.problems.shapes_csg import Union as Joined
 from pdehvd.problems.shapes_plane import Ellipse, Polygon, Rectangle
 from pdehvd.problems.shapes_solid import Ball, Cuboid, Cylinder, read_mesh
 from pdehvd.spec import DataFile, Spec
-from pdehvd.synonyms import folded
+from pdehvd.synonyms import fold_name
 
 
 class ShapeSpec(Spec):
@@ -203,7 +203,7 @@ def _unknown(value: dict[str, object]) -> ConfigError:
             f"'{name}' is a shape, not a name", ("name",), f"the shape as key, {name}: ..."
         )
     given = next((str(key) for key in value if key != "name"), "")
-    if folded(given) in _BOXES:
+    if fold_name(given) in _BOXES:
         expected += "; an interval or a box needs no geometry, only bounds of its coordinates"
     message = f"unknown shape '{given}'" if given else "no shape is given"
     return ConfigError(message, (given,) if given else (), expected, nearest(given, _KINDS))

@@ -83,7 +83,7 @@ def _wide(data: bytes) -> str:
     raise ValueError(_BINARY)
 
 
-def lines(text: str) -> Lines:
+def value_lines(text: str) -> Lines:
     """Return the lines with values, and the last comment above them (empty without one).
 
     A comment is what follows `#`, unless a value begins with it, or a line that begins with `%`
@@ -119,7 +119,7 @@ def _begins_value(line: str, start: int) -> bool:
     return before != "" and before in ",;|" and not after.isspace()
 
 
-def cells(line: str, separator: str) -> list[str]:
+def line_cells(line: str, separator: str) -> list[str]:
     """Return the values of a line, without quotes and blanks around them."""
     if '"' not in line:
         return line.split() if separator == " " else [c.strip() for c in line.split(separator)]
@@ -135,13 +135,13 @@ def separator_of(header: str, rows: Sequence[str]) -> str:
 
     Without one, that of the header, which then serves to say what is wrong.
     """
-    there = [mark for mark in "\t;|," if len(cells(header, mark)) > 1]
+    there = [mark for mark in "\t;|," if len(line_cells(header, mark)) > 1]
     fitting = there if set(there) & set(";|,") else [*there, " "]
     for mark in fitting:
-        count = len(cells(header, mark))
-        if count > 1 and all(len(cells(row, mark)) == count for row in rows):
+        count = len(line_cells(header, mark))
+        if count > 1 and all(len(line_cells(row, mark)) == count for row in rows):
             return mark
     if there:
         return there[0]
-    alone = all(len(cells(row, mark)) == 1 for row in rows for mark in NAMES)
-    return "," if alone or len(cells(header, " ")) == 1 else " "
+    alone = all(len(line_cells(row, mark)) == 1 for row in rows for mark in NAMES)
+    return "," if alone or len(line_cells(header, " ")) == 1 else " "

@@ -61,7 +61,7 @@ def is_units(row: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     return any(i < len(other) and is_number(other[i]) for other in below for i in letters)
 
 
-def numbers(columns: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
+def parse_columns(columns: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
     """Return cells as float64, [N] each. Raises `BadCellError` for the first other cell."""
     point = _decimal_point(columns)
     return {name: _column(name, cells, point) for name, cells in columns.items()}

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from pdehvd.errors import ConfigError
-from pdehvd.problems.text_lines import NAMES, cells, decoded, lines, separator_of
+from pdehvd.problems.text_lines import NAMES, decoded, line_cells, separator_of, value_lines
 from pdehvd.problems.text_numbers import (
     BadCellError,
     is_number,
     is_units,
-    numbers,
+    parse_columns,
     shows_decimal_comma,
 )
 
@@ -31,7 +31,7 @@ class TextTable:
 
     def __init__(self, file: Path, data: bytes) -> None:
         self.file = file
-        self.rows, self._lines, comment, self._header = lines(decoded(data))
+        self.rows, self._lines, comment, self._header = value_lines(decoded(data))
         self._units: list[str] = []
         if self.rows and _SINGLY_QUOTED.match(self.rows[0]):
             self.rows = [row.replace("'", '"') for row in self.rows]
@@ -73,7 +73,7 @@ class TextTable:
         table = self._cells
         try:
             columns = zip(names, places, strict=True)
-            return numbers({name: [row[place] for row in table] for name, place in columns})
+            return parse_columns({name: [row[place] for row in table] for name, place in columns})
         except BadCellError as error:
             raise ConfigError(
                 f"{self.file}: column '{error.column}' {error} in {self.where(error.row)}"
@@ -94,7 +94,7 @@ class TextTable:
         first, sample = self.rows[0], self.rows[1 : _SAMPLE + 1]
         self.separator = separator_of(first, sample)
         self._quoted = '"' in first
-        names = cells(first, self.separator)
+        names = line_cells(first, self.separator)
         if not all(is_number(name) for name in names if name):
             self._header = self._lines[0]
             self._drop_first()
@@ -116,14 +116,14 @@ class TextTable:
         for self.separator in (separator_of(first, sample), shared):
             count = self._count(first)
             for mark in (self.separator, *NAMES):
-                names = cells(comment, mark)
+                names = line_cells(comment, mark)
                 if len(names) == count > 1:
                     return names
-        names = cells(comment, shared)
+        names = line_cells(comment, shared)
         return names if comment and len(names) == self._count(first) else []
 
     def _take_units(self) -> None:
-        sample = [cells(row, self.separator) for row in self.rows[: _SAMPLE + 1]]
+        sample = [line_cells(row, self.separator) for row in self.rows[: _SAMPLE + 1]]
         if sample and is_units(first := sample[0], sample[1:]):
             self._units_line, self._first_row = self._lines[0], self.rows[0]
             self._units = first + [""] * (len(self.names) + 1 - len(first))
@@ -141,7 +141,7 @@ class TextTable:
         if not self._quoted or (commas and not any("." in row for row in self.rows)):
             return False
         for row in self.rows:
-            values = cells(row, self.separator)
+            values = line_cells(row, self.separator)
             all_quoted = row.count('"') >= 2 * len(values)
             named = row.lstrip().startswith('"') and not all_quoted
             if not named or len(values) != len(self.names) + 1:
@@ -150,7 +150,7 @@ class TextTable:
 
     def _count(self, text: str) -> int:
         if '"' in text or self.separator == " ":
-            return len(cells(text, self.separator))
+            return len(line_cells(text, self.separator))
         return text.count(self.separator) + 1
 
     @cached_property
@@ -166,7 +166,7 @@ class TextTable:
         wanted = len(self.names) + self._skip
         least = wanted - _empty_at_end(self.names)
         for row in np.flatnonzero(self._counts != wanted):
-            values = cells(self.rows[row], self.separator)
+            values = line_cells(self.rows[row], self.separator)
             if least <= len(values) and len(values) - _empty_at_end(values) <= wanted:
                 continue
             raise ConfigError(
@@ -196,7 +196,7 @@ class TextTable:
     @cached_property
     def _cells(self) -> list[list[str]]:
         """The values of each row, filled up with empty ones."""
-        table = [cells(row, self.separator) for row in self.rows]
+        table = [line_cells(row, self.separator) for row in self.rows]
         wanted = len(self.names) + self._skip
         return [row + [""] * (wanted - len(row)) for row in table]
 
@@ -213,7 +213,7 @@ class TextTable:
             text = text.replace('"', "")
             rows = text.split("\n")
         if self.separator != "," and "," in text:
-            sample = [cells(row, self.separator) for row in rows[:_SAMPLE]]
+            sample = [line_cells(row, self.separator) for row in rows[:_SAMPLE]]
             shown = any(shows_decimal_comma(row[place]) for row in sample for place in places)
             if "." in text or not shown:
                 return None

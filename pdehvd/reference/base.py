@@ -57,12 +57,12 @@ class ReferenceSpec(Spec):
     def values(self, constants: Mapping[str, float]) -> dict[str, float]:
         """Return the true values of the unknowns; they may name the problem's constants."""
         return {
-            name: number(value, constants, "unknowns", name)
+            name: evaluate_number(value, constants, "unknowns", name)
             for name, value in self.unknowns.items()
         }
 
 
-def number(value: Number, constants: Mapping[str, float], *path: str) -> float:
+def evaluate_number(value: Number, constants: Mapping[str, float], *path: str) -> float:
     """Return a number given as one or as an expression of constants.
 
     Raises ConfigError with `path` when it is neither.
@@ -73,7 +73,7 @@ def number(value: Number, constants: Mapping[str, float], *path: str) -> float:
 
 def positive(value: Number, constants: Mapping[str, float], *path: str) -> float:
     """Return a number above zero, else raise ConfigError."""
-    result = number(value, constants, *path)
+    result = evaluate_number(value, constants, *path)
     if not result > 0:
         raise ConfigError(f"'{value}' is {result:g}", path, "a number above 0")
     return result

@@ -14,7 +14,7 @@ from pdehvd.reference.base import (
     ReferenceSpec,
     check_times,
     columns,
-    number,
+    evaluate_number,
     positive,
 )
 from pdehvd.spec import register
@@ -72,9 +72,9 @@ class Lorenz(ReferenceSpec):
         columns(self.name, "coordinate", coordinates, ("t",))
         columns(self.name, "field", fields, ("x", "y", "z"))
         parameters = (
-            number(self.sigma, known, "sigma"),
-            number(self.rho, known, "rho"),
-            number(self.beta, known, "beta"),
+            evaluate_number(self.sigma, known, "sigma"),
+            evaluate_number(self.rho, known, "rho"),
+            evaluate_number(self.beta, known, "beta"),
         )
-        start = tuple(number(value, known, "start") for value in self.start)
+        start = tuple(evaluate_number(value, known, "start") for value in self.start)
         return LorenzReference(parameters, start, positive(self.end, known, "end"), unknowns)

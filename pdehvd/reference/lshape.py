@@ -60,7 +60,7 @@ def _boundary(count: int) -> tuple[np.ndarray, np.ndarray]:
     return points[:, 0], points[:, 1]
 
 
-def fit() -> dict[str, np.ndarray]:
+def fit_coefficients() -> dict[str, np.ndarray]:
     """Return the coefficients [M] that make the solution vanish on the boundary.
 
     By the maximum principle the error inside is at most that on the boundary, about 1e-13.
@@ -89,7 +89,7 @@ class LShapeReference(Reference):
         super().__init__(("u",), unknowns)
         self.places = places
         definition = {"order": ORDER}
-        self.coefficients = cached("poisson_lshape", definition, fit)["coefficients"]
+        self.coefficients = cached("poisson_lshape", definition, fit_coefficients)["coefficients"]
 
     def evaluate(self, points: np.ndarray) -> dict[str, np.ndarray]:
         """Return u [N] at points [N, 2]."""

@@ -11,7 +11,7 @@ from pdehvd.assembly.trained_run import Export
 from pdehvd.errors import ConfigError
 from pdehvd.results.export_formats import SERIES
 from pdehvd.results.export_model import save_model
-from pdehvd.results.regular_grid import RegularGrid, cells, sample
+from pdehvd.results.regular_grid import RegularGrid, grid_cells, sample
 from pdehvd.results.solution import span
 from pdehvd.results.trained_points import TrainedAtPoints
 from pdehvd.spec.plain import Facts
@@ -80,7 +80,7 @@ def _vtu(grid: RegularGrid, path: Path) -> None:
     """Write a grid of up to three axes; missing coordinates are 0."""
     import meshio
 
-    kind, corners, used = cells(grid.inside)
+    kind, corners, used = grid_cells(grid.inside)
     mesh = np.meshgrid(*grid.axes.values(), indexing="ij")
     points = np.zeros((len(used), 3))
     for index, column in enumerate(mesh):

@@ -11,7 +11,7 @@ from pdehvd.assembly.trained_run import Export
 from pdehvd.errors import ConfigError
 from pdehvd.results.evaluate_samples import truths
 from pdehvd.results.export_formats import MODEL_NOTE
-from pdehvd.results.regular_grid import cells
+from pdehvd.results.regular_grid import grid_cells
 from pdehvd.results.trained_grid import TrainedOnGrid
 from pdehvd.spec.plain import Facts
 
@@ -66,7 +66,7 @@ def _vtu(trained: TrainedOnGrid, path: Path) -> None:
 
     problem = trained.problem
     shape = problem.shape(problem.resolution)
-    kind, corners, _ = cells(np.ones(shape, bool))
+    kind, corners, _ = grid_cells(np.ones(shape, bool))
     points = np.zeros((int(np.prod(shape)), 3))
     mesh = np.meshgrid(*problem.axes(problem.resolution), indexing="ij")
     for index, column in enumerate(mesh):

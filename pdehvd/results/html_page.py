@@ -54,7 +54,7 @@ def page(title: str, body: Iterable[str]) -> str:
     )
 
 
-def section(title: str, content: str) -> str:
+def html_section(title: str, content: str) -> str:
     """Return a headed section of HTML; nothing where there is no content."""
     return f"<h2>{escape(title)}</h2>\n{content}" if content else ""
 
@@ -75,7 +75,7 @@ def note(text: str) -> str:
     return f'<p class="place">{"".join(marked)}</p>'
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def html_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table; the first cell of a row names it. Empty without rows."""
     if not rows:
         return ""
@@ -101,7 +101,7 @@ def code(text: str) -> str:
     return f'<div class="box"><pre>{escape(text)}</pre></div>'
 
 
-def folded(label: str, content: str) -> str:
+def collapsible(label: str, content: str) -> str:
     """Return content that opens with a click; nothing where there is none."""
     return f"<details><summary>{escape(label)}</summary>{content}</details>" if content else ""
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from pdehvd.results.open_run import RunLike, opened
 from pdehvd.results.plot_style import DPI, styled
-from pdehvd.results.plots_curves import curves
+from pdehvd.results.plots_curves import plot_curves
 from pdehvd.training import history
 
 FOLDER = "plots"
@@ -20,7 +20,7 @@ FOLDER = "plots"
 def figures(run: RunLike) -> dict[str, Figure]:
     """Return the pictures of a run by name: first the solution, then what the training did."""
     trained = opened(run)
-    past = curves(history.read(trained.directory), trained.true_unknowns)
+    past = plot_curves(history.read(trained.directory), trained.true_unknowns)
     return {**trained.figures(), **past}
 
 

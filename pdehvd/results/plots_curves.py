@@ -25,7 +25,7 @@ ERROR_LABELS = {
 METHOD = ("damping", "step_length", "condition", "cg_iterations", "evaluations")
 
 
-def curves(history: pd.DataFrame, unknowns: Mapping[str, float]) -> dict[str, Figure]:
+def plot_curves(history: pd.DataFrame, unknowns: Mapping[str, float]) -> dict[str, Figure]:
     """Return the pictures of a history by name; those without numbers are left out.
 
     `unknowns` holds true values, as far as they are known.

@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from pdehvd.problems.geometry import Domain
 from pdehvd.results.data_points import DataPoints, data_points
 from pdehvd.results.plot_style import ERRORS, OUTSIDE, VALUES, figure, in_style
-from pdehvd.results.solution import compared, span
+from pdehvd.results.solution import compare_at, span
 from pdehvd.results.trained_points import TrainedAtPoints
 from pdehvd.spec.plain import Facts
 
@@ -103,7 +103,7 @@ def sheet(trained: TrainedAtPoints, section: PlaneSection) -> Sheet | None:
     names = tuple(domain.names)
     title = _place({names[index]: at for index, at in section.fixed.items()})
     found = points[inside]
-    values, truths = (on_grid(fields) for fields in compared(trained, found))
+    values, truths = (on_grid(fields) for fields in compare_at(trained, found))
     return Sheet(section, bounds, title, _to_scale(domain, section), values, truths)
 
 

@@ -12,14 +12,14 @@ from matplotlib.ticker import MaxNLocator
 from pdehvd.errors import counted
 from pdehvd.results.data_points import DataPoints, data_points
 from pdehvd.results.plot_style import COLOURS, INK, figure, in_style
-from pdehvd.results.solution import predict
+from pdehvd.results.solution import solution_at
 from pdehvd.results.trained_points import TrainedAtPoints
 
 _COLUMNS, _SIDE = 3, 3.2
 
 
 @in_style
-def fit(trained: TrainedAtPoints) -> Figure:
+def plot_fit(trained: TrainedAtPoints) -> Figure:
     """Draw a panel for each measured field: predicted over measured, and the line of no error."""
     fields = trained.measured_fields
     columns = min(len(fields), _COLUMNS)
@@ -36,7 +36,7 @@ def fit(trained: TrainedAtPoints) -> Figure:
 def _panel(axes: Axes, trained: TrainedAtPoints, name: str) -> None:
     """Draw one field: each table in a colour of its own."""
     tables = data_points(trained, name)
-    predicted = [predict(trained, table.x)[name] for table in tables]
+    predicted = [solution_at(trained, table.x)[name] for table in tables]
     for index, (table, found) in enumerate(zip(tables, predicted, strict=True)):
         shown = DataPoints(table.table, np.stack([table.values, found], 1), found).thinned()
         axes.scatter(

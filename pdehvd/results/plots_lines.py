@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from pdehvd.results.data_points import DataPoints, data_points
 from pdehvd.results.plot_style import COLOURS, INK, figure, in_style
-from pdehvd.results.solution import compared, predict, span, truth
+from pdehvd.results.solution import compare_at, solution_at, span, truth
 from pdehvd.results.trained_points import TrainedAtPoints
 
 SAMPLES = 401
@@ -30,7 +30,7 @@ def slices(trained: TrainedAtPoints, name: str, times: int = 4) -> Figure:
     points[:, space] = span(bounds[space], SAMPLES)
     for axes, when in zip(panels, span(bounds[time], times), strict=True):
         points[:, time] = when
-        _pair(axes, points[:, space], *compared(trained, points), name)
+        _pair(axes, points[:, space], *compare_at(trained, points), name)
         for table in data_points(trained, name):
             _dots(axes, table.near(bounds, {time: when}), space)
         axes.set_title(f"{domain.time} = {when:.4g}")
@@ -42,11 +42,11 @@ def slices(trained: TrainedAtPoints, name: str, times: int = 4) -> Figure:
 
 
 @in_style
-def lines(trained: TrainedAtPoints) -> Figure:
+def plot_lines(trained: TrainedAtPoints) -> Figure:
     """Draw every field of a problem with one coordinate, and its error below where it is known."""
     domain = trained.problem.domain
     points = span(np.asarray(domain.bounds, dtype=float)[0], 4 * SAMPLES)[:, None]
-    values, truths = predict(trained, points), truth(trained, points)
+    values, truths = solution_at(trained, points), truth(trained, points)
     fields = trained.problem.fields
     picture = figure(7.2, 0.5 + 1.9 * len(fields) + (1.9 if truths else 0.0))
     rows = len(fields) + bool(truths)

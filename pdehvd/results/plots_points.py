@@ -5,8 +5,8 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from pdehvd.results.plots_fields import heat_maps, sections, sheet
-from pdehvd.results.plots_fit import fit
-from pdehvd.results.plots_lines import lines, slices
+from pdehvd.results.plots_fit import plot_fit
+from pdehvd.results.plots_lines import plot_lines, slices
 from pdehvd.results.trained_points import TrainedAtPoints
 
 
@@ -16,14 +16,14 @@ def point_pictures(trained: TrainedAtPoints) -> dict[str, Figure]:
     1-D with time as a heat map and slices, 2-D as heat maps, 3-D as middle planes, one coordinate
     as lines; measured values over the fields, and the fit of the network to them.
     """
-    fitted = {"fit": fit(trained)} if trained.measured_fields else {}
+    fitted = {"fit": plot_fit(trained)} if trained.measured_fields else {}
     return {**_solution(trained), **fitted}
 
 
 def _solution(trained: TrainedAtPoints) -> dict[str, Figure]:
     domain = trained.problem.domain
     if len(domain.names) == 1:
-        return {"solution": lines(trained)}
+        return {"solution": plot_lines(trained)}
     sheets = [shown for shown in (sheet(trained, part) for part in sections(domain)) if shown]
     pictures: dict[str, Figure] = {}
     for name in trained.problem.fields:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pdehvd.errors import ConfigError, counted
-from pdehvd.results.solution import predict, span, truth
+from pdehvd.results.solution import solution_at, span, truth
 from pdehvd.results.trained_points import TrainedAtPoints
 
 _SIDES = {1: 1001, 2: 257, 3: 65, 4: 33}
@@ -63,7 +63,7 @@ def sample(
 
 
 def _fields(trained: TrainedAtPoints, points: np.ndarray) -> dict[str, np.ndarray]:
-    values = predict(trained, points)
+    values = solution_at(trained, points)
     for name, exact in truth(trained, points).items():
         values[f"{name}_reference"] = exact
         values[f"{name}_error"] = values[name] - exact
@@ -80,7 +80,7 @@ def _side(resolution: int | None, dimension: int) -> int:
     return resolution
 
 
-def cells(inside: np.ndarray) -> tuple[str, np.ndarray, np.ndarray]:
+def grid_cells(inside: np.ndarray) -> tuple[str, np.ndarray, np.ndarray]:
     """Return kind, corners [M, 2^D] and used points of the cells whose corners are all inside.
 
     Corners number the used points and go round as VTK wants them: lines, quads, hexahedra.

@@ -17,13 +17,13 @@ from pdehvd.results.evaluate import evaluate
 from pdehvd.results.html_page import (
     cards,
     code,
-    folded,
+    collapsible,
+    html_section,
+    html_table,
     listed,
     note,
     page,
     picture,
-    section,
-    table,
 )
 from pdehvd.results.open_run import RunLike, opened
 from pdehvd.results.plots import plot
@@ -59,15 +59,17 @@ def report(run: RunLike, summary: Facts | None = None) -> Path:
     body = [
         _title(trained, summary),
         cards(_key_numbers(summary, errors)),
-        section("Warnings", listed(summary.get("warnings", ()))),
-        section("Errors against the reference", _error_table(errors)),
-        section("Unknowns", _unknown_table(trained)),
-        section("Residuals", _residual_table(errors)),
-        section("Pictures", _pictures(trained, errors)),
-        section("How to reproduce", code(commands(directory, summary, environment)) + note(NOTE)),
-        section("Configuration", _configuration(directory)),
-        section("Summary", table((), _rows(_numbers(summary)))),
-        section("Environment", table((), _rows(_written(environment)))),
+        html_section("Warnings", listed(summary.get("warnings", ()))),
+        html_section("Errors against the reference", _error_table(errors)),
+        html_section("Unknowns", _unknown_table(trained)),
+        html_section("Residuals", _residual_table(errors)),
+        html_section("Pictures", _pictures(trained, errors)),
+        html_section(
+            "How to reproduce", code(commands(directory, summary, environment)) + note(NOTE)
+        ),
+        html_section("Configuration", _configuration(directory)),
+        html_section("Summary", html_table((), _rows(_numbers(summary)))),
+        html_section("Environment", html_table((), _rows(_written(environment)))),
     ]
     path = directory / FILE
     write_text(path, page(f"{_name(trained)} - pdehvd", filter(None, body)))
@@ -129,7 +131,7 @@ def _error_table(errors: Facts) -> str:
             f"One sample takes {network:.3g} s by the network and {solver:.3g} s by the solver of "
             f"the reference, {solver / network:.3g} times as long."
         )
-    return notes + table(("field", *(_HEADS[name] for name in measures)), rows)
+    return notes + html_table(("field", *(_HEADS[name] for name in measures)), rows)
 
 
 def _unknown_table(trained: AnyRun) -> str:
@@ -142,7 +144,7 @@ def _unknown_table(trained: AnyRun) -> str:
         rows.append((name, f"{value:.6g}", *known))
     columns = 4 if truths else 2
     heads = ("unknown", "found", "true", "relative error")
-    return table(heads[:columns], [row[:columns] for row in rows])
+    return html_table(heads[:columns], [row[:columns] for row in rows])
 
 
 def _residual_table(errors: Facts) -> str:
@@ -153,7 +155,7 @@ def _residual_table(errors: Facts) -> str:
         for name, at in residuals.items()
     ]
     said = note("Root mean square of each term; of an energy, its mean.") if rows else ""
-    return said + table(("term", "on the trained points", "on as many fresh points"), rows)
+    return said + html_table(("term", "on the trained points", "on as many fresh points"), rows)
 
 
 def _pictures(trained: AnyRun, errors: Facts) -> str:
@@ -176,7 +178,7 @@ def _configuration(directory: Path) -> str:
     path = directory / CONFIG
     if not path.exists():
         return ""
-    return folded("config.yaml, with every default", code(path.read_text(encoding="utf-8")))
+    return collapsible("config.yaml, with every default", code(path.read_text(encoding="utf-8")))
 
 
 def _numbers(summary: Facts) -> Facts:

@@ -21,7 +21,7 @@ def in_chunks(trained: TrainedAtPoints, points: np.ndarray) -> dict[str, np.ndar
     }
 
 
-def predict(trained: TrainedAtPoints, points: np.ndarray) -> dict[str, np.ndarray]:
+def solution_at(trained: TrainedAtPoints, points: np.ndarray) -> dict[str, np.ndarray]:
     """Return every field in float64, [N], at points [N, D]."""
     values = in_chunks(trained, points)
     return {field: value.astype(np.float64) for field, value in values.items()}
@@ -44,14 +44,14 @@ def free_constants(trained: TrainedAtPoints) -> tuple[str, ...]:
     return () if trained.reference is None else trained.reference.up_to_constant
 
 
-def compared(
+def compare_at(
     trained: TrainedAtPoints, points: np.ndarray
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return solution and reference, [N] a field, at points of one time.
 
     A field that is determined up to a constant is moved by its mean difference to the reference.
     """
-    values, truths = predict(trained, points), truth(trained, points)
+    values, truths = solution_at(trained, points), truth(trained, points)
     for name in set(free_constants(trained)) & set(truths):
         difference = values[name] - truths[name]
         known = np.isfinite(difference)

@@ -39,7 +39,7 @@ def sizes(largest: int) -> tuple[int, ...]:
     return tuple(found) if not found or found[-1] == largest else (*found, largest)
 
 
-def measure(largest: int, say: Callable[[str], None] = lambda text: None) -> Facts:
+def time_allreduces(largest: int, say: Callable[[str], None] = lambda text: None) -> Facts:
     """Return the times of allreduces on this job's processes; every rank calls it, none is alone.
 
     `samples` hold `library`, `dtype`, `bytes` and the seconds of one allreduce in each of

@@ -63,7 +63,7 @@ def shards(mode: str, counts: Sequence[int]) -> list[int]:
     return sorted({round(float(one)) for one in steps})
 
 
-def measure(
+def time_steps(
     config: Path,
     settings: Sequence[str],
     plugins: Sequence[Path],
@@ -92,7 +92,7 @@ def measure(
     return found
 
 
-def measure_here(config: Config, source: YamlSource, counts: Sequence[int]) -> list[Timed]:
+def time_steps_here(config: Config, source: YamlSource, counts: Sequence[int]) -> list[Timed]:
     """Time a step on one of `n` shards for every n of counts, in this process.
 
     Raises `ConfigError` for what is wrong with the config, `PdehvdError` for an optimizer whose

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pdehvd.assembly import environment_record
 from pdehvd.errors import ConfigError
 from pdehvd.launch.threads import node_cores
-from pdehvd.scaling.network_model import ALGORITHMS, AllreduceSample, Link, fit
+from pdehvd.scaling.network_model import ALGORITHMS, AllreduceSample, Link, fit_link
 from pdehvd.spec.plain import Facts
 from pdehvd.training import durable
 
@@ -65,7 +65,7 @@ class NetworkMeasurement(BaseModel):
         samples = [AllreduceSample(s.processes, s.bytes, drawn(s.seconds)) for s in found]
         try:
             reduction = self.reduction[dtype]
-            return tuple(fit(samples, name, reduction, near) for name in ALGORITHMS)
+            return tuple(fit_link(samples, name, reduction, near) for name in ALGORITHMS)
         except (KeyError, ValueError) as error:
             raise ConfigError(
                 f"too few times of {library} in {dtype} on two or more processes",
@@ -74,7 +74,7 @@ class NetworkMeasurement(BaseModel):
             ) from error
 
 
-def read(path: Path) -> NetworkMeasurement:
+def load(path: Path) -> NetworkMeasurement:
     """Return a measured network. Raises `ConfigError` where the file holds none."""
     if not path.is_file():
         raise ConfigError(f"there is no file {path}", (), f"the {FILE} of pdehvd net --np 2")
@@ -88,7 +88,7 @@ def read(path: Path) -> NetworkMeasurement:
         ) from error
 
 
-def joined(parts: Sequence[Facts]) -> Facts:
+def merge(parts: Sequence[Facts]) -> Facts:
     """Return one network of several measurements: all samples, the means of the limits."""
     samples = [
         {**sample, "processes": part["processes"], "hosts": part["hosts"]}

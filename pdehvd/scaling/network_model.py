@@ -80,7 +80,7 @@ def counts(algorithm: str, processes: int, size: float) -> Counts:
     return Counts(rounds, rounds * size, rounds * size)
 
 
-def fit(
+def fit_link(
     samples: Sequence[AllreduceSample],
     algorithm: str,
     reduction: float,

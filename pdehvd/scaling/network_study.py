@@ -17,7 +17,7 @@ from pdehvd.launch.commands import MeasureCommand
 from pdehvd.launch.process_setup import configure_threads
 from pdehvd.launch.processes_spec import ProcessesSpec
 from pdehvd.scaling import allreduce_benchmark, machine_limits
-from pdehvd.scaling.network_measurement import FILE, NetworkMeasurement, joined
+from pdehvd.scaling.network_measurement import FILE, NetworkMeasurement, merge
 from pdehvd.spec.plain import Facts
 from pdehvd.training import durable
 
@@ -25,9 +25,9 @@ PICTURE = "net.png"
 ONE_THREAD = ProcessesSpec(threads=1)
 
 
-def check(counts: Sequence[int], largest: int, available: float) -> None:
+def check_network_counts(counts: Sequence[int], largest: int, available: float) -> None:
     """Raise `ConfigError` for process counts that cannot be measured here."""
-    if ranks.joined():
+    if ranks.was_launched():
         raise ConfigError(
             "the processes are those of the launcher", (), "no --np inside mpirun or srun"
         )
@@ -43,7 +43,7 @@ def check(counts: Sequence[int], largest: int, available: float) -> None:
         )
 
 
-def measure(counts: Sequence[int], largest: int) -> Facts:
+def measure_network(counts: Sequence[int], largest: int) -> Facts:
     """Start processes for every count and both ways to join, and return what they measured.
 
     Raises `EnvironmentFault` where MPI or Horovod fails; Gloo is left out where it is missing.
@@ -65,18 +65,18 @@ def measure(counts: Sequence[int], largest: int) -> Facts:
                 print("Gloo could not be measured", file=sys.stderr)
             else:
                 parts.append(durable.read_json(into))
-    return joined(parts)
+    return merge(parts)
 
 
 def _words(largest: int, into: Path) -> list[str]:
     return ["net", "--largest", str(largest), "--into", str(into)]
 
 
-def measure_here(largest: int) -> Facts | None:
+def measure_network_here(largest: int) -> Facts | None:
     """Measure as one of the processes that a launcher started; only rank 0 has the result."""
     configure_threads(ONE_THREAD)
     rank = ranks.world_rank()
-    found = allreduce_benchmark.measure(largest, _say if rank == 0 else lambda text: None)
+    found = allreduce_benchmark.time_allreduces(largest, _say if rank == 0 else lambda text: None)
     return found if rank == 0 else None
 
 
@@ -84,7 +84,7 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def write(found: Facts, output: Path | None) -> Path:
+def write_measurement(found: Facts, output: Path | None) -> Path:
     """Write `net.json` and its picture into a folder; a new one below runs/net by default.
 
     Raises `ConfigError` where that cannot be written, or holds a measurement already.

@@ -49,7 +49,7 @@ def speed(rows: Mapping[str, Sequence[Row]]) -> Figure:
 
 
 @in_style
-def split(rows: Mapping[str, Sequence[Row]]) -> Figure:
+def plot_split(rows: Mapping[str, Sequence[Row]]) -> Figure:
     """Draw how a step divides into computing, communication and waiting, and the memory."""
     picture = figure(9.6, 3.2)
     panels = picture.subplots(1, len(rows) + 1, squeeze=False)[0]

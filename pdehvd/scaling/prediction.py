@@ -79,7 +79,7 @@ class LinkPrediction:
         return link.limited(self.assumed.gigabits * 1e9, latency)
 
 
-def read(network: Path | None, between: Path | None) -> LinkPrediction:
+def read_links(network: Path | None, between: Path | None) -> LinkPrediction:
     """Return the network. Raises `ConfigError` where there is no calibration."""
     if network is None:
         raise ConfigError(
@@ -87,11 +87,11 @@ def read(network: Path | None, between: Path | None) -> LinkPrediction:
             (),
             "--network FILE/net.json of pdehvd net --np 2",
         )
-    inside = network_measurement.read(network)
-    return LinkPrediction(inside, network_measurement.read(between) if between else inside)
+    inside = network_measurement.load(network)
+    return LinkPrediction(inside, network_measurement.load(between) if between else inside)
 
 
-def curves(
+def prediction_curves(
     timed: Mapping[str, Sequence[Timed]],
     ones: Sequence[float],
     counts: Mapping[str, Sequence[int]],
@@ -137,7 +137,7 @@ def _draw(
     return draw
 
 
-def compared(
+def compare_with_measured(
     curves: Sequence[Curve], rows: Mapping[str, Sequence[Row]]
 ) -> list[tuple[Row, StepTime, float]]:
     """Return measured rows with predicted steps, and predicted/measured - 1."""

@@ -99,7 +99,7 @@ def straggler(processes: int, pace: Sequence[float]) -> float:
     return float(np.diff(places) @ np.asarray(pace))
 
 
-def predict(
+def predict_step(
     mode: str, processes: int, work: Work, topology: Topology, buckets: int = 1
 ) -> StepTime:
     """Return the predicted step on a number of processes."""
@@ -138,14 +138,14 @@ def predict_curve(
     repeats drawn with replacement: the curve's range is that of 5 to 95 % of such draws.
     """
     work, topology = draw(None)
-    steps = tuple(predict(mode, n, work, topology, buckets) for n in counts)
+    steps = tuple(predict_step(mode, n, work, topology, buckets) for n in counts)
     generator = np.random.default_rng(0)
     drawn = []
     for _ in range(_RESAMPLINGS):
         other, links = draw(generator)
         drawn.append(
             [
-                efficiency(mode, n, other.alone, predict(mode, n, other, links, buckets).total)
+                efficiency(mode, n, other.alone, predict_step(mode, n, other, links, buckets).total)
                 for n in counts
             ]
         )
@@ -153,7 +153,7 @@ def predict_curve(
     return Curve(mode, work.alone, steps, tuple(map(float, low)), tuple(map(float, high)))
 
 
-def losses(mode: str, alone: float, step: StepTime) -> dict[str, float]:
+def lost_seconds(mode: str, alone: float, step: StepTime) -> dict[str, float]:
     """Return the seconds that a step has more than the ideal one, by what they go to."""
     ideal = alone / step.processes if mode == "strong" else alone
     return {
@@ -164,11 +164,11 @@ def losses(mode: str, alone: float, step: StepTime) -> dict[str, float]:
     }
 
 
-def verdict(curve: Curve) -> str:
+def scaling_verdict(curve: Curve) -> str:
     """Return where the efficiency falls below 80 %, and what owns the loss there."""
     for step, reached in zip(curve.steps, curve.efficiency, strict=True):
         if reached < ENOUGH:
-            lost = losses(curve.mode, curve.alone, step)
+            lost = lost_seconds(curve.mode, curve.alone, step)
             owner = max(lost, key=lambda name: lost[name])
             total = sum(max(0.0, seconds) for seconds in lost.values())
             return (

@@ -18,9 +18,9 @@ from pdehvd.launch.threads import node_cores
 from pdehvd.results.tables import print_table
 from pdehvd.scaling import calibration, prediction, sweep
 from pdehvd.scaling.calibration import Calibrations, Timed
-from pdehvd.scaling.step_model import Curve, verdict
+from pdehvd.scaling.step_model import Curve, scaling_verdict
 from pdehvd.scaling.sweep import Sweep
-from pdehvd.scaling.sweep_results import DEFINITIONS, HEAD, Row, cells, rows
+from pdehvd.scaling.sweep_results import DEFINITIONS, HEAD, Row, row_cells, rows
 from pdehvd.scaling.tables_scaling import compared_table, markdown, predicted_table
 from pdehvd.spec.plain import Facts
 from pdehvd.training import durable
@@ -43,7 +43,7 @@ def scale(
     config, source = load_config(plan.config, plan.settings, plan.plugins)
     plan = _steps(plan, config)
     if network is not None:
-        network = network.of(config, backend.library(config.processes))
+        network = network.of(config, backend.reduction_backend(config.processes))
     _check(plan, config, source, predicted)
     place = output or Path(config.output or "runs", config.name, "scaling")
     # Runs do not depend on the cluster that a prediction assumes.
@@ -73,7 +73,7 @@ def scale(
         ones = [run["step"] for run in runs if run["processes"] == 1]
         cores = node_cores()
         crowds = {n: n / cores for n in plan.counts if n > cores and network.flat}
-        curves = prediction.curves(timed, ones, counts, network, config, crowds)
+        curves = prediction.prediction_curves(timed, ones, counts, network, config, crowds)
     _write(place, fingerprint, runs, found, curves)
     return 0
 
@@ -85,7 +85,7 @@ def _steps(plan: Sweep, config: Config) -> Sweep:
 
 def _check(plan: Sweep, config: Config, source: YamlSource, predicted: Sequence[int]) -> None:
     if plan.counts:
-        sweep.check(plan.counts, config.processes, available_memory())
+        sweep.check_counts(plan.counts, config.processes, available_memory())
     for mode in plan.modes:
         in_mode = config.model_copy(update={"scaling": ScalingSpec.model_validate({"mode": mode})})
         examine(in_mode, source, max(plan.counts, default=1))
@@ -140,7 +140,7 @@ def _predicted(plan: Sweep, config: Config, predicted: Sequence[int]) -> dict[st
 
 
 def _measured(plan: Sweep, counts: Mapping[str, Sequence[int]]) -> dict[str, list[Timed]]:
-    return calibration.measure(plan.config, plan.settings, plan.plugins, counts, _say)
+    return calibration.time_steps(plan.config, plan.settings, plan.plugins, counts, _say)
 
 
 def _write(
@@ -159,7 +159,7 @@ def _write(
         text.append(f"{title}\n\n{markdown(head, body)}")
     notes = [DEFINITIONS[mode] for mode in found]
     notes += [DEFINITIONS["split"], DEFINITIONS["memory"]] if found else []
-    notes += [verdict(curve) for curve in curves]
+    notes += [scaling_verdict(curve) for curve in curves]
     print("\n" + "\n".join(notes))
     durable.write_text(place / TABLE, "\n".join([*text, *(f"- {note}" for note in notes)]) + "\n")
     known = durable.read_json(place / sweep.FILE)
@@ -176,10 +176,11 @@ def _write(
 
 def _tables(found: Mapping[str, Sequence[Row]], curves: Sequence[Curve]) -> Tables:
     tables: Tables = [
-        (f"{mode} scaling", HEAD, [cells(row) for row in listed]) for mode, listed in found.items()
+        (f"{mode} scaling", HEAD, [row_cells(row) for row in listed])
+        for mode, listed in found.items()
     ]
     tables += [(f"predicted, {curve.mode}", *predicted_table(curve)) for curve in curves]
-    if both := prediction.compared(curves, found):
+    if both := prediction.compare_with_measured(curves, found):
         tables.append(("predicted and measured", *compared_table(both)))
     return tables
 
@@ -194,7 +195,7 @@ def _as_json(curve: Curve) -> Facts:
                 curve.steps, curve.efficiency, curve.low, curve.high, strict=True
             )
         ],
-        "verdict": verdict(curve),
+        "verdict": scaling_verdict(curve),
     }
 
 
@@ -209,7 +210,7 @@ def _draw(
 
     pictures: Facts = {}
     if found:
-        pictures = {"speed": plots_scaling.speed(found), "split": plots_scaling.split(found)}
+        pictures = {"speed": plots_scaling.speed(found), "split": plots_scaling.plot_split(found)}
         pictures["error"] = plots_scaling.errors(runs)
     if curves:
         pictures["prediction"] = plots_scaling.prediction(curves, found)

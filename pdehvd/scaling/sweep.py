@@ -87,9 +87,9 @@ class Sweep:
         return hashlib.sha256(f"{resolved}\n{self.steps}".encode()).hexdigest()
 
 
-def check(counts: Sequence[int], processes: ProcessesSpec, available: float) -> None:
+def check_counts(counts: Sequence[int], processes: ProcessesSpec, available: float) -> None:
     """Raise `ConfigError` for counts that this machine cannot start."""
-    if ranks.joined():
+    if ranks.was_launched():
         raise ConfigError(
             "scale starts the processes itself", (), "no mpirun, horovodrun or srun around it"
         )

@@ -109,7 +109,7 @@ HEAD = (
 )
 
 
-def cells(row: Row) -> list[str]:
+def row_cells(row: Row) -> list[str]:
     """Return a row of the table; the split in ms, a star where processes share cores."""
     return [
         f"{row.processes}{'*' if row.oversubscribed else ''}",

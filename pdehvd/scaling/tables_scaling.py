@@ -25,7 +25,7 @@ def show_network(network: NetworkMeasurement, fits: Sequence[Facts]) -> None:
     for dtype, processes in dict.fromkeys(key[1:] for key in keys):
         rows = [
             [f"{size:,}"]
-            + [number(times.get((name, dtype, processes, size)), 1e6) for name in libraries]
+            + [three_digits(times.get((name, dtype, processes, size)), 1e6) for name in libraries]
             for size in sizes
         ]
         print(f"microseconds of an allreduce of {dtype} over {processes} processes")
@@ -48,17 +48,17 @@ def show_network(network: NetworkMeasurement, fits: Sequence[Facts]) -> None:
                 fit["library"],
                 fit["dtype"],
                 fit["algorithm"],
-                number(fit["latency"], 1e6),
-                number(fit["per_byte"], 1e9),
-                number(fit["reduction"], 1e9),
-                number(fit["misfit"], 100),
+                three_digits(fit["latency"], 1e6),
+                three_digits(fit["per_byte"], 1e9),
+                three_digits(fit["reduction"], 1e9),
+                three_digits(fit["misfit"], 100),
             ]
             for fit in fits
         ],
     )
 
 
-def number(value: float | None, unit: float = 1.0) -> str:
+def three_digits(value: float | None, unit: float = 1.0) -> str:
     """Return a number times a unit in three digits; a dash for none."""
     return "-" if value is None or value != value else f"{value * unit:.3g}"
 
@@ -76,7 +76,7 @@ def predicted_table(curve: Curve) -> tuple[Sequence[str], list[list[str]]]:
     for index, step in enumerate(curve.steps):
         times = (step.total, step.computing, step.straggling, step.latency, step.moving)
         low, high = curve.low[index], curve.high[index]
-        body.append([str(step.processes), *(number(one, 1e3) for one in times)])
+        body.append([str(step.processes), *(three_digits(one, 1e3) for one in times)])
         body[-1] += [f"{curve.efficiency[index]:.2f}", f"{low:.2f} to {high:.2f}"]
     return head, body
 
@@ -90,8 +90,8 @@ def compared_table(
         [
             row.mode,
             f"{row.processes}{'*' if row.oversubscribed else ''}",
-            number(row.step, 1e3),
-            number(step.total, 1e3),
+            three_digits(row.step, 1e3),
+            three_digits(step.total, 1e3),
             f"{off:+.0%}",
         ]
         for row, step, off in both

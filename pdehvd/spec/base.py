@@ -12,7 +12,7 @@ from pydantic_core import to_jsonable_python
 from pdehvd.errors import ConfigError
 from pdehvd.errors import Path as PathOfKeys
 from pdehvd.spec import registry
-from pdehvd.spec.findings import found, joined
+from pdehvd.spec.findings import found, join_errors
 from pdehvd.spec.plain import Json, Table
 
 
@@ -45,7 +45,7 @@ class Spec(BaseModel):
             prefix = (section,) if section else ()
             mistakes = found(error, data, type(self))
             # What pydantic says of it is in these words.
-            raise joined([one.within(*prefix) for one in mistakes]) from None
+            raise join_errors([one.within(*prefix) for one in mistakes]) from None
 
     # A section of a file is validated with its folder, and not by a call from inside.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]

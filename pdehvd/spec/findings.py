@@ -68,16 +68,16 @@ def found(error: ValidationError, data: object, model: type[BaseModel]) -> list[
     return [one for one in errors if one is not None]
 
 
-def lines(mistakes: Iterable[str]) -> str:
+def first_lines(mistakes: Iterable[str]) -> str:
     """Return the first few of the lines, each once, and how many there are more."""
     known = list(dict.fromkeys(mistakes))
     more = len(known) - MAXIMUM_LINES
     return "\n".join(known[:MAXIMUM_LINES] + ([f"and {more} more"] if more > 0 else []))
 
 
-def joined(mistakes: Sequence[ConfigError]) -> ConfigError:
+def join_errors(mistakes: Sequence[ConfigError]) -> ConfigError:
     """Return one error for all; a single one stays as it is."""
-    return mistakes[0] if len(mistakes) == 1 else ConfigError(lines(map(str, mistakes)))
+    return mistakes[0] if len(mistakes) == 1 else ConfigError(first_lines(map(str, mistakes)))
 
 
 def _finding(details: ErrorDetails, data: object) -> _Finding:

@@ -44,6 +44,6 @@ def put(holder: Json, key: str | int, value: Json) -> None:
         raise KeyError(key)
 
 
-def table(value: Json) -> Table:
+def as_table(value: Json) -> Table:
     """Return a mapping as one; anything else as an empty one."""
     return value if isinstance(value, dict) else {}

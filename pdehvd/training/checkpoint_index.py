@@ -22,7 +22,7 @@ from urllib.parse import quote
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pdehvd.numerics.divided import length
+from pdehvd.numerics.divided import span_length
 from pdehvd.problems.archives import reading
 
 FORMAT = 2
@@ -156,7 +156,7 @@ def check_files(index: Index, folder: Path) -> None:
                 row = np.dtype(record.dtype).itemsize * math.prod(record.shape[1:])
                 rows = [math.prod(record.shape[:1])]
                 if record.spans is not None:
-                    rows = [length(spans) for spans in record.spans]
+                    rows = [span_length(spans) for spans in record.spans]
                 for file, count in zip(files_of(number, name, record), rows, strict=True):
                     if (folder / file).stat().st_size < count * row:
                         raise ValueError(f"{file} is too small for {record.described()}")

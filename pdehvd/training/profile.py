@@ -57,7 +57,7 @@ class ProfiledStepper(Stepper[Batch]):
         splits = []
         for index, call in enumerate(calls):
             taken = self._gathered(call.collectives, f"profile.{len(call.collectives)}")
-            splits.append(split(seconds[:, index], taken, call.steps))
+            splits.append(split_step(seconds[:, index], taken, call.steps))
         medians = np.median(np.array(splits), axis=0) if splits else np.full(5, np.nan)
         memories = self._gathered(np.array([memory]), "profile.memory")[:, 0]
         return {
@@ -71,7 +71,7 @@ class ProfiledStepper(Stepper[Batch]):
         return self.group.gather_numpy(numbers, name).reshape(self.group.size, -1)
 
 
-def split(seconds: np.ndarray, collectives: np.ndarray, steps: int) -> Split:
+def split_step(seconds: np.ndarray, collectives: np.ndarray, steps: int) -> Split:
     """Return the split of a step from a call's seconds [ranks] and its collectives [ranks, C].
 
     The last rank to arrive at a collective waits for no other, so the shortest time of all ranks in

@@ -11,7 +11,7 @@ import numpy as np
 from pdehvd.comm.agreement import from_rank_0
 from pdehvd.comm.group import Group, Solo
 from pdehvd.errors import ConfigError
-from pdehvd.numerics.divided import Span, length, overlaps
+from pdehvd.numerics.divided import Span, overlaps, span_length
 from pdehvd.problems.archives import reading
 from pdehvd.training.checkpoint_index import ArrayRecord, Counters, Index, TrainerRecord, files_of
 
@@ -80,7 +80,7 @@ class StoredState:
         """
         record = self._array(name)
         shape = record.shape or (1,)
-        found = np.empty((length(spans), *shape[1:]), np.dtype(record.dtype))
+        found = np.empty((span_length(spans), *shape[1:]), np.dtype(record.dtype))
         files = files_of(self._trainer, self._prefix + name, record)
         for file, held in zip(files, record.spans or [[(0, shape[0])]], strict=True):
             for place, part in _messages(held, found.dtype.itemsize * math.prod(shape[1:])):

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pdehvd.scaling.sweep_results import Row, cells
+from pdehvd.scaling.sweep_results import Row, row_cells
 from scripts.bench.generative_runs import unet_settings
 from scripts.shared import machine
 from scripts.shared.results import Results, Table, processor, publish, this_command
@@ -151,7 +151,7 @@ def rows(case: Case, scaling: Mapping[str, Any]) -> list[list[str]]:
     found = []
     for mode, listed in scaling["rows"].items():
         for row in listed:
-            _, _, step, spread, _, *rest = cells(Row(**row))
+            _, _, step, spread, _, *rest = row_cells(Row(**row))
             count = f"{row['processes']}{'*' if row['oversubscribed'] else ''}"
             total = predicted.get((mode, row["processes"])) if row["processes"] > 1 else None
             last = ["", ""] if total is None else _compared(total, row["step"])

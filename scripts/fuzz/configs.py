@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from pdehvd.config.yaml_source import read_source
-from pdehvd.spec.plain import table
+from pdehvd.spec.plain import as_table
 from scripts.fuzz.judge import Case
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -86,8 +86,8 @@ def bases() -> list[dict[str, Any]]:
     for path in sorted(CONFIGS.glob("*.yaml")):
         data = read_source(path).data
         # Solved at once, and for some seconds or minutes where a coefficient is another one.
-        problem, sampling = table(data["problem"]), table(data["sampling"])
-        if table(problem.get("reference")).get("name") in ("allen_cahn", "schrodinger"):
+        problem, sampling = as_table(data["problem"]), as_table(data["sampling"])
+        if as_table(problem.get("reference")).get("name") in ("allen_cahn", "schrodinger"):
             del problem["reference"]
         small = {"equations": 64, "conditions": 16, "batch": 4, "samples": 20, "held_out": 2}
         data["sampling"] = {

@@ -63,9 +63,9 @@ def predicted(free: dict[str, Any], library: str, size: int, shape: Shape) -> fl
     speed, over a bucket of B bytes that fills with r bytes per second: it fills while the sum has
     other things to do, up to its size.
     """
-    from pdehvd.scaling.network_measurement import NetworkMeasurement, joined
+    from pdehvd.scaling.network_measurement import NetworkMeasurement, merge
 
-    links = NetworkMeasurement.model_validate(joined([free])).links(library, near=size)
+    links = NetworkMeasurement.model_validate(merge([free])).links(library, near=size)
     return min(slowed(link, free["processes"], size, shape) for link in links)
 
 

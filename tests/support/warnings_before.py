@@ -4,7 +4,7 @@ import yaml
 
 from pdehvd.assembly.build import build_problem, build_reference
 from pdehvd.assembly.trust.judge import PointJudge
-from pdehvd.assembly.trust.problem_scales import gather
+from pdehvd.assembly.trust.problem_scales import gather_scales
 from pdehvd.config.root import prepare, validate
 from pdehvd.config.yaml_source import parse_source
 
@@ -29,7 +29,7 @@ def config_of(problem, **sections):
 
 def scales_of(config):
     problem = build_problem(config, 1)
-    return gather(config, problem, build_reference(config, problem))
+    return gather_scales(config, problem, build_reference(config, problem))
 
 
 def warnings_of(config):

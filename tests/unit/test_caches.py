@@ -86,14 +86,17 @@ def test_no_folder_for_temporary_files_is_no_failure(homeless, monkeypatch):
 
     monkeypatch.setattr(caches.tempfile, "gettempdir", none)
     assert list(caches.places("lib")) == []
-    assert native.library(Path(loopback.__file__).with_name("loopback.c"), ["cc"], ["-ldl"]) is None
+    assert (
+        native.compile_library(Path(loopback.__file__).with_name("loopback.c"), ["cc"], ["-ldl"])
+        is None
+    )
 
 
 def test_libraries_and_references_share_the_rule(homeless):
     from pdehvd.reference.cache import cached
 
     source = Path(loopback.__file__).with_name("loopback.c")
-    made = native.library(source, ["cc", "gcc"], ["-ldl"])
+    made = native.compile_library(source, ["cc", "gcc"], ["-ldl"])
     assert made is not None and made.parent == homeless / f"pdehvd-{os.geteuid()}" / "lib"
     calls = []
     for _ in range(2):

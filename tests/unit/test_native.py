@@ -3,7 +3,7 @@ import pytest
 from pdehvd.comm import xla_calls
 from pdehvd.launch import loopback
 
-BOTH = pytest.mark.parametrize("library", [loopback.library, xla_calls.library])
+BOTH = pytest.mark.parametrize("library", [loopback.loopback_library, xla_calls.calls_library])
 
 
 @BOTH

@@ -14,7 +14,7 @@ from pdehvd.errors import ConfigError, counted, nearest
 from pdehvd.numerics.functions import CONSTANTS, FUNCTIONS
 from pdehvd.results.export_formats import FORMATS
 from pdehvd.spec import registered
-from pdehvd.synonyms import SYNONYMS, folded
+from pdehvd.synonyms import SYNONYMS, fold_name
 
 prepare()
 REGIONS = {"interior", "boundary"}
@@ -41,7 +41,7 @@ def test_every_synonym_stands_for_something_that_exists() -> None:
     known |= {one for one in dotted if set(one.split(".")) <= known}
     missing = {word: meant for word, meant in SYNONYMS.items() if not set(meant) <= known}
     assert not missing
-    assert all(word == folded(word) for word in SYNONYMS)
+    assert all(word == fold_name(word) for word in SYNONYMS)
 
 
 @pytest.mark.parametrize(

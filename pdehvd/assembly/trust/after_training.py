@@ -11,7 +11,7 @@ from pdehvd.assembly.trust.caution import Caution
 from pdehvd.assembly.trust.field_ranges import FieldSize
 from pdehvd.assembly.trust.free_factors import unfixed_factors
 from pdehvd.assembly.trust.residual_sizes import balancing
-from pdehvd.assembly.trust.trained_state import WRONG, Result, measure
+from pdehvd.assembly.trust.trained_state import WRONG, Result, error_measure
 from pdehvd.numerics.expressions import partial_of
 
 # Relative residuals that look right, and that are on their way.
@@ -76,7 +76,7 @@ def wrong_answer(result: Result) -> Iterator[Caution]:
 
 
 def _share(result: Result, name: str, error: float) -> str:
-    relative_to = measure(name, result.scales.offset_references.keys())
+    relative_to = error_measure(name, result.scales.offset_references.keys())
     return f"{name} by {error:.0%} of its {relative_to}"
 
 

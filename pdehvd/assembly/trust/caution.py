@@ -55,7 +55,7 @@ def laid_over(data: object, lines: object) -> object:
     return {**data, **joined}
 
 
-def number(value: float, digits: int = 1) -> str:
+def rounded_number(value: float, digits: int = 1) -> str:
     """Return a number rounded to so many digits, as an expression of the config may hold it."""
     rounded = float(f"{value:.{digits - 1}e}")
     return f"{rounded:.0e}" if abs(rounded) >= 1e6 or 0 < abs(rounded) < 1e-3 else f"{rounded:g}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from pdehvd.assembly.trust import suggested_fixes
-from pdehvd.assembly.trust.caution import Caution, number
+from pdehvd.assembly.trust.caution import Caution, rounded_number
 from pdehvd.assembly.trust.problem_scales import Scales
 from pdehvd.assembly.trust.transport_speeds import Motion
 
@@ -35,7 +35,7 @@ def _window(scales: Scales, motion: Motion) -> suggested_fixes.Lines:
     time, given = scales.problem.domain.time, dict(scales.config.problem.coordinates)
     assert time is not None
     low, high = scales.problem.domain.bounds[scales.problem.coordinates.index(time)].tolist()
-    end = float(number(low + (high - low) / motion.crossings, 2))
+    end = float(rounded_number(low + (high - low) / motion.crossings, 2))
     return {"problem": {"coordinates": {**given, time: [low, end]}}}
 
 
@@ -86,5 +86,5 @@ def _features(scales: Scales, motion: Motion) -> suggested_fixes.Lines:
         return {}
     # The network sees coordinates from -1 to 1: half as many waves in a unit.
     count = 16 if len(scales.problem.coordinates) == 1 else 32
-    features = {"count": count, "scale": float(number(motion.crossings / 2, 2))}
+    features = {"count": count, "scale": float(rounded_number(motion.crossings / 2, 2))}
     return suggested_fixes.model(scales.config, fourier=features)

@@ -11,7 +11,10 @@ from pdehvd.problems.pde import PDEProblem
 
 def unfixed_factors(problem: PDEProblem, freedom: Freedom) -> Caution:
     """Return the warning about what can be changed while all equations and conditions hold."""
-    named, terms = joined(freedom.names), joined([f"`{term}`" for term in freedom.terms])
+    named, terms = (
+        list_in_words(freedom.names),
+        list_in_words([f"`{term}`" for term in freedom.terms]),
+    )
     several = len(freedom.names) > 1
     zero = f"{' = '.join(freedom.names)} = 0"
     others = ", ".join(field for field in problem.fields if field not in freedom.names)
@@ -40,12 +43,12 @@ def _advice(problem: PDEProblem, freedom: Freedom) -> str:
     if freedom.distinct:
         return f"Divide by {' or '.join(freedom.names)}"
     if len(fields) == len(freedom.names):
-        return f"Give a value of {joined(fields)} at one point"
+        return f"Give a value of {list_in_words(fields)} at one point"
     one = "one of them" if len(freedom.names) > 1 else "it"
-    given = f", or give a value of {joined(fields)} at one point" if fields else ""
+    given = f", or give a value of {list_in_words(fields)} at one point" if fields else ""
     return f"Make {one} a constant{given}"
 
 
-def joined(names: Sequence[str]) -> str:
+def list_in_words(names: Sequence[str]) -> str:
     """Return names as a list in words: `a, b and c`."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from pdehvd.assembly.trust.caution import Caution, number
+from pdehvd.assembly.trust.caution import Caution, rounded_number
 from pdehvd.assembly.trust.plausible_values import evaluated, rms
 from pdehvd.assembly.trust.problem_scales import Scales
 from pdehvd.errors import ConfigError
@@ -41,7 +41,7 @@ def _far(scales: Scales, unknown: Unknown) -> Caution | None:
     cause = f"{unknown.name} starts at {unknown.initial:.3g}, and {reason}"
     if better < 0:
         return Caution("unknown_size", cause, advice="Write " + _factored(unknown, better))
-    entry = {"initial": float(number(better)), "positive": True}
+    entry = {"initial": float(rounded_number(better)), "positive": True}
     return Caution("unknown_size", cause, _with(scales, unknown, entry))
 
 

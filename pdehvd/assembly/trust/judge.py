@@ -43,7 +43,7 @@ class PointJudge(Judge[PDEObjective]):
         def look() -> list[Caution]:
             found = {n: float(v) for n, v in objective.unknowns(state.theta).items()}
             known = self.relative(errors) | self.unknown_errors(found)
-            facts = trained_state.gather(self._scales, self.before, objective, state, known)
+            facts = trained_state.gather_result(self._scales, self.before, objective, state, known)
             return after_training(facts)
 
         return self._examined(look)
@@ -73,7 +73,7 @@ class PointJudge(Judge[PDEObjective]):
 
     @cached_property
     def _scales(self) -> problem_scales.Scales:
-        return problem_scales.gather(self.config, self.problem, self.reference)
+        return problem_scales.gather_scales(self.config, self.problem, self.reference)
 
     def _examined(self, look: Callable[[], list[Caution]]) -> list[Caution]:
         """Return warnings without lines that this config cannot take."""
@@ -106,7 +106,7 @@ def far_from_reference(errors: Mapping[str, float], deviating: Set[str] = frozen
     The errors of `deviating` fields are relative to their deviation from their mean.
     """
     far = [
-        f"{name} is off by {error:.0%} of its {trained_state.measure(name, deviating)}"
+        f"{name} is off by {error:.0%} of its {trained_state.error_measure(name, deviating)}"
         for name, error in errors.items()
         if error > trained_state.WRONG
     ]

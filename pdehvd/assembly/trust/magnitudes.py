@@ -16,7 +16,7 @@ from pdehvd.assembly.trust.field_ranges import (
     raw_range,
 )
 from pdehvd.assembly.trust.plausible_values import Plausible, columns_of, evaluated, items_of, rms
-from pdehvd.assembly.trust.source_waves import quickened, wave_numbers
+from pdehvd.assembly.trust.source_waves import quickened, source_wave_numbers
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.expressions import partial_of, symbol
 from pdehvd.problems.block import Block
@@ -64,7 +64,7 @@ def _of_block(problem: PDEProblem, block: Block) -> Iterator[ImposedValues]:
     columns = columns_of(problem, items)
     for term in block.terms:
         for expression in term.expressions:
-            field, value = solved(problem, expression)
+            field, value = solve_for_value(problem, expression)
             if field not in problem.fields or value is None:
                 continue
             try:
@@ -78,7 +78,7 @@ def _of_block(problem: PDEProblem, block: Block) -> Iterator[ImposedValues]:
                 yield ImposedValues(field, items.x[known], values[known], origin)
 
 
-def solved(problem: PDEProblem, expression: sympy.Expr) -> tuple[str, sympy.Expr | None]:
+def solve_for_value(problem: PDEProblem, expression: sympy.Expr) -> tuple[str, sympy.Expr | None]:
     """Return the field or derivative that an expression gives a value, and the value.
 
     An empty name and None where it holds several of them, or one in another way.
@@ -144,7 +144,7 @@ def _share(
     try:
         columns = columns_of(names.problem, items_of(block))
         source = rms(evaluated([free], columns)[0])
-        numbers = wave_numbers(names.problem, free, columns)
+        numbers = source_wave_numbers(names.problem, free, columns)
         effects = {
             name: effect * quickened(names.problem, name, numbers)
             for name, effect in names.effects(block, expression).items()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import sympy
 
-from pdehvd.assembly.trust.magnitudes import solved
+from pdehvd.assembly.trust.magnitudes import solve_for_value
 from pdehvd.assembly.trust.plausible_values import items_of
 from pdehvd.numerics.derivatives import internal
 from pdehvd.numerics.expressions import partial_of, symbol
@@ -49,7 +49,7 @@ def prescribed(problem: PDEProblem) -> Iterator[Prescribed]:
             for term in block.terms:
                 for expression in term.expressions:
                     # On a flat face, u_n is a derivative by a coordinate.
-                    name, value = solved(problem, expression.subs(normal))
+                    name, value = solve_for_value(problem, expression.subs(normal))
                     names = set() if value is None else {str(s) for s in value.free_symbols}
                     if name and value is not None and names <= set(problem.coordinates):
                         yield Prescribed(f"`{block.name}`", name, value, x, region)

@@ -50,7 +50,7 @@ class Scales:
     unmeasured: bool
 
 
-def gather(config: Config, problem: PDEProblem, reference: Reference | None) -> Scales:
+def gather_scales(config: Config, problem: PDEProblem, reference: Reference | None) -> Scales:
     """Return the scales of a problem with its reference, if it has one."""
     imposed = imposed_values(problem, reference)
     if not any(value.known for value in imposed):

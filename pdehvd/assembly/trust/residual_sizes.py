@@ -8,10 +8,10 @@ import numpy as np
 from pydantic import ValidationError
 
 from pdehvd.assembly.trust import suggested_fixes
-from pdehvd.assembly.trust.caution import Caution, Lines, number, shift
+from pdehvd.assembly.trust.caution import Caution, Lines, rounded_number, shift
 from pdehvd.assembly.trust.field_ranges import FieldSize
 from pdehvd.assembly.trust.magnitudes import TermSize
-from pdehvd.assembly.trust.problem_scales import Scales, gather
+from pdehvd.assembly.trust.problem_scales import Scales, gather_scales
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.expressions import symbol
 
@@ -47,7 +47,7 @@ def _mended(scales: Scales, lines: Lines) -> Scales:
         problem = config.problem.build(config.sampling, config.seed)
     except (ConfigError, ValidationError):
         return scales
-    return gather(config, problem, scales.reference)
+    return gather_scales(config, problem, scales.reference)
 
 
 def field_values(scales: Scales) -> Iterator[Caution]:
@@ -85,12 +85,12 @@ def _unlike(size: FieldSize) -> bool:
 def _output(size: FieldSize) -> str:
     """Return the network's raw output in the units of a field: `300 + 700*network`."""
     if size.hard:
-        return f"{number(size.needed)}*network"
+        return f"{rounded_number(size.needed)}*network"
     low, high = size.low, size.high
     # Where all values have one sign, the network need not learn the one nearest to zero.
     nearest = low if low > 0.1 * high else high if high < 0.1 * low else 0.0
     scale = (high - low) if nearest and high > low else max(abs(low), abs(high))
-    return (f"{shift(nearest, scale)} + " if nearest else "") + f"{number(scale)}*network"
+    return (f"{shift(nearest, scale)} + " if nearest else "") + f"{rounded_number(scale)}*network"
 
 
 def extreme_terms(scales: Scales) -> Iterator[Caution]:
@@ -99,7 +99,9 @@ def extreme_terms(scales: Scales) -> Iterator[Caution]:
     if extreme:
         precision = scales.config.precision
         sizes = ", ".join(f"`{short_name(term)}` about {term.size:.1g}" for term in extreme)
-        factors = ", ".join(f"`{short_name(term)}` by {number(term.size)}" for term in extreme)
+        factors = ", ".join(
+            f"`{short_name(term)}` by {rounded_number(term.size)}" for term in extreme
+        )
         cause = (
             f"the loss is a sum of squares, which are 0 or infinite in {precision} for residuals "
             f"of these sizes: {sizes}"
@@ -139,7 +141,7 @@ def balancing(scales: Scales) -> suggested_fixes.Lines:
     """Return the weights 1/size^2, which give every residual the size 1."""
     return suggested_fixes.weights(
         scales.config,
-        {term.name: float(number(term.size**-2)) for term in _weighed(scales)},
+        {term.name: float(rounded_number(term.size**-2)) for term in _weighed(scales)},
     )
 
 
@@ -175,7 +177,7 @@ def coordinate_extents(scales: Scales) -> Iterator[Caution]:
     elif apart and uneven:
         cause = f"{spans}, so derivatives with respect to them, and residuals, differ as much"
         advice = (
-            f"Or write the problem in {short}/{number(lengths[short], 2)} and "
-            f"{long}/{number(lengths[long], 2)}, which run over an interval of length 1"
+            f"Or write the problem in {short}/{rounded_number(lengths[short], 2)} and "
+            f"{long}/{rounded_number(lengths[long], 2)}, which run over an interval of length 1"
         )
         yield Caution("coordinate_size", cause, balancing(scales), advice)

@@ -19,7 +19,7 @@ Columns = Mapping[str, np.ndarray]
 _FEW, _POINTS, _GROWS = 1.0, (256, 4096), 2.0
 
 
-def wave_numbers(problem: PDEProblem, source: sympy.Expr, columns: Columns) -> np.ndarray:
+def source_wave_numbers(problem: PDEProblem, source: sympy.Expr, columns: Columns) -> np.ndarray:
     """Return rms(g_d) / rms(g) [D] of a source g of the coordinates, 0 where it has no derivative.
 
     For sin(k x) that is k.
@@ -65,7 +65,7 @@ def source_waves(problem: PDEProblem, columns: Columns) -> SourceWaves | None:
     for term in problem.blocks[0].terms:
         for expression in term.expressions:
             fields = dict.fromkeys(problem.partials(expression), 0)
-            numbers = wave_numbers(problem, expression.subs(fields), columns)
+            numbers = source_wave_numbers(problem, expression.subs(fields), columns)
             axis = int(np.argmax(numbers * lengths))
             count = float(numbers[axis] * lengths[axis] / (2 * np.pi))
             if count >= _FEW and _singular(problem, expression.subs(fields), axis):
@@ -86,5 +86,5 @@ def _singular(problem: PDEProblem, source: sympy.Expr, axis: int) -> bool:
         x = problem.domain.sample(region, Sobol(0), total, 0, total, ()).x
         columns = dict(zip(problem.coordinates, x.T, strict=True))
         columns |= {u.name: np.asarray(u.initial) for u in problem.unknowns}
-        numbers.append(wave_numbers(problem, source, columns)[axis])
+        numbers.append(source_wave_numbers(problem, source, columns)[axis])
     return bool(numbers[1] > _GROWS * numbers[0])

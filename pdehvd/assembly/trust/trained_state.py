@@ -28,7 +28,7 @@ WRONG = 0.1
 _NEAR_POINTS, _NEAREST, _FARTHEST = 256, 1e-4, 1e-1
 
 
-def measure(name: str, deviating: Set[str]) -> str:
+def error_measure(name: str, deviating: Set[str]) -> str:
     """Return in words what the error of a field or an unknown is relative to."""
     return "deviation from its mean" if name in deviating else "size"
 
@@ -92,7 +92,7 @@ class Result:
         return rms(values - means[line]) / max(rms(values), 1e-300)
 
 
-def gather(
+def gather_result(
     scales: Scales,
     before: Sequence[Caution],
     objective: PDEObjective,

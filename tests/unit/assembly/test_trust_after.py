@@ -50,12 +50,12 @@ def made_up(text, function):
     config = validate(parse_source(text, "test"))
     problem = parts.objective.problem
     reference = parts.evaluator.reference if parts.evaluator else None
-    known = problem_scales.gather(config, problem, reference)
+    known = problem_scales.gather_scales(config, problem, reference)
     theta = parts.objective.initial(0)
     state = TrainState(
         1000, theta, {}, np.ones(len(problem.terms)), parts.objective.initial_moments()
     )
-    found = trained_state.gather(known, (), parts.objective, state, {})
+    found = trained_state.gather_result(known, (), parts.objective, state, {})
     return replace(
         found,
         residuals=dict.fromkeys(problem.terms, TermResidual(1e-6, 1e-6)),
@@ -273,7 +273,7 @@ def test_parts_of_terms_and_their_sizes():
     objective = build_parts(config, Solo()).objective
     theta = objective.initial(0)
     state = TrainState(1000, theta, {}, np.ones(7), objective.initial_moments())
-    names = problem_scales.gather(config, objective.problem, None).names
+    names = problem_scales.gather_scales(config, objective.problem, None).names
     found = part_residuals(names, objective, state)
     parts = {(part.term, part.fields): (part.residual, part.size) for part in found}
     assert parts["equation/wave", ("u",)][0] == pytest.approx(1.0)
@@ -357,7 +357,7 @@ def test_parts_are_measured_without_the_constant_of_a_hard_form():
     config = validate(parse_source(text.replace("equal: {u: x,", "equal: {u: 1.0e+5,"), "test"))
     objective = build_parts(config, Solo()).objective
     state = TrainState(1000, objective.initial(0), {}, np.ones(7), objective.initial_moments())
-    names = problem_scales.gather(config, objective.problem, None).names
+    names = problem_scales.gather_scales(config, objective.problem, None).names
     parts = {(p.term, p.fields): p for p in part_residuals(names, objective, state)}
     start = parts["condition/start", ("u",)]
     assert start.residual == pytest.approx(1 / np.sqrt(3), rel=2e-2)

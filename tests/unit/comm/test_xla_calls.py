@@ -70,10 +70,12 @@ def test_a_program_may_hold_calls_of_no_numbers(calls):
 def test_one_shard_is_what_runs_here_would_be(calls):
     shard = backend.one_shard(3, ProcessesSpec())
     assert isinstance(shard, OneCompiledShard) and shard.compiles
-    assert (shard.rank, shard.size) == (2, 3) and backend.library(ProcessesSpec()) == "mpi"
+    assert (shard.rank, shard.size) == (2, 3) and backend.reduction_backend(
+        ProcessesSpec()
+    ) == "mpi"
     with_horovod = ProcessesSpec(collectives="horovod")
     plain = backend.one_shard(3, with_horovod)
-    assert not plain.compiles and backend.library(with_horovod) == "horovod"
+    assert not plain.compiles and backend.reduction_backend(with_horovod) == "horovod"
 
 
 def test_one_shard_counts_what_its_steps_send(calls):
@@ -95,8 +97,8 @@ def test_one_shard_counts_what_its_steps_send(calls):
 
 
 def test_without_a_compiler_horovod_adds(monkeypatch):
-    monkeypatch.setattr(xla_calls, "library", lambda: None)
+    monkeypatch.setattr(xla_calls, "calls_library", lambda: None)
     xla_calls.calls.cache_clear()
-    assert backend.library(ProcessesSpec()) == "horovod"
+    assert backend.reduction_backend(ProcessesSpec()) == "horovod"
     assert not backend.one_shard(2, ProcessesSpec()).compiles
     xla_calls.calls.cache_clear()

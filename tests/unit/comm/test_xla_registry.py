@@ -33,7 +33,7 @@ def test_the_installed_tensorflow_exports_the_function(name):
 @pytest.mark.skipif(shutil.which("nm") is None, reason="binutils are not installed")
 def test_the_built_library_needs_nothing_else_of_tensorflow():
     """All that it does not define are names of MPI, of C and of the C++ library."""
-    command = ["nm", "-D", "--undefined-only", str(xla_calls.library())]
+    command = ["nm", "-D", "--undefined-only", str(xla_calls.calls_library())]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     names = {line.split()[-1] for line in listed.splitlines()}
     assert any(name.startswith("MPI_") for name in names)
@@ -69,7 +69,7 @@ def test_asking_for_mpi_says_what_is_missing(afresh, monkeypatch):
     monkeypatch.setattr(xla_registry, "FUNCTIONS", {"_ZN3xla4GoneEv": "xla::Gone()"})
     monkeypatch.setattr(ranks, "world_size", lambda: 2)
     monkeypatch.setattr(ranks, "starts_mpi", lambda: True)
-    monkeypatch.setattr(peers, "check", lambda: None)
+    monkeypatch.setattr(peers, "await_peers", lambda: None)
     monkeypatch.setattr(backend, "_mpi", lambda grid: None)
     with pytest.raises(backend.EnvironmentFault, match=r"does not export xla::Gone\(\)"):
         backend.group(ProcessesSpec(collectives="mpi"))

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pdehvd.config.root import Config, dump, load_config, prepare, root_model
-from pdehvd.config.yaml_source import parse_source, write
+from pdehvd.config.yaml_source import parse_source, to_yaml
 from pdehvd.errors import ConfigError
 from pdehvd.spec import Section, Spec, register, registered, registry
 from pdehvd.training.callback import Callback, CallbackSpec
@@ -194,10 +194,10 @@ def single(spec: type[Spec]) -> dict[str, list[dict[str, Any]]]:
 
 def read_back(spec: type[Spec], data: dict[str, Any]) -> None:
     built = spec.model_validate(data)
-    text = write(built.plain())
+    text = to_yaml(built.plain())
     again = spec.model_validate(parse_source(text, "again").data)
     assert again == built, text
-    assert write(again.plain()) == text
+    assert to_yaml(again.plain()) == text
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.__name__)
@@ -241,7 +241,7 @@ def same(one: Any, other: Any) -> bool:
 @settings(deadline=None)
 @given(st.dictionaries(TEXT, TREES))
 def test_plain_data_read_back(data: dict[str, Any]) -> None:
-    assert same(data, parse_source(write(data), "again").data)
+    assert same(data, parse_source(to_yaml(data), "again").data)
 
 
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.stem)
@@ -261,12 +261,12 @@ def kept(path: tuple[str | int, ...]) -> bool:
 
 def test_texts_that_look_like_other_types_read_back() -> None:
     data = {text: text for text in ("1e-3", "1e3", "on", "12:30", "null", "0x1F", ".5", "<<", "")}
-    assert parse_source(write(data), "again").data == data
+    assert parse_source(to_yaml(data), "again").data == data
 
 
 def test_a_run_named_like_a_number_reads_back(tmp_path: Path) -> None:
     file = tmp_path / "1e3.yaml"
-    file.write_text(write(POINTS))
+    file.write_text(to_yaml(POINTS))
     config, _ = load_config(file)
     assert config.name == "1e3"
     assert Config.model_validate(parse_source(dump(config), "again").data) == config

@@ -49,7 +49,7 @@ def test_small_shared_memory_says_how_much_is_needed(tmp_path, monkeypatch):
 def test_too_little_memory_and_too_few_cores(monkeypatch):
     assert machine_checks.memory(2, each=1e6).status == FAILED
     assert machine_checks.memory(2, each=0.0).status == OK
-    monkeypatch.setattr(machine_checks.ranks, "joined", lambda: False)
+    monkeypatch.setattr(machine_checks.ranks, "was_launched", lambda: False)
     monkeypatch.setattr(machine_checks, "node_cores", lambda: 4)
     monkeypatch.setattr("os.cpu_count", lambda: 4)
     monkeypatch.setattr("os.getloadavg", lambda: (3.0, 3.0, 3.0))
@@ -63,7 +63,7 @@ def test_too_little_memory_and_too_few_cores(monkeypatch):
 
 def test_a_machine_without_a_compiler_is_told_of_open_ports(monkeypatch):
     assert machine_checks.ports().status == OK
-    monkeypatch.setattr(machine_checks, "library", lambda: None)
+    monkeypatch.setattr(machine_checks, "loopback_library", lambda: None)
     assert machine_checks.ports().status == WARNING and "compiler" in machine_checks.ports().advice
 
 

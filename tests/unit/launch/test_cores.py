@@ -89,16 +89,16 @@ def test_shares_do_not_overlap_and_keep_threads_of_a_core_together(monkeypatch, 
     """Four cores of two threads, numbered as Linux does: 0 and 4 are one core."""
     known = topology(tmp_path, [(0, n % 4) for n in range(8)])
     monkeypatch.setattr(cores, "mask", lambda: set(range(8)))
-    assert [cores.share(n, 2, 4, known) for n in (0, 1)] == [[0, 1, 4, 5], [2, 3, 6, 7]]
-    assert [cores.share(n, 2, 2, known) for n in (0, 1)] == [[0, 1], [2, 3]]
-    assert [cores.share(n, 4, 1, known) for n in range(4)] == [[0], [1], [2], [3]]
-    assert cores.share(0, 9, 1, known) == []
+    assert [cores.share_of_cores(n, 2, 4, known) for n in (0, 1)] == [[0, 1, 4, 5], [2, 3, 6, 7]]
+    assert [cores.share_of_cores(n, 2, 2, known) for n in (0, 1)] == [[0, 1], [2, 3]]
+    assert [cores.share_of_cores(n, 4, 1, known) for n in range(4)] == [[0], [1], [2], [3]]
+    assert cores.share_of_cores(0, 9, 1, known) == []
 
 
 def test_shares_are_of_the_mask(monkeypatch, tmp_path):
     monkeypatch.setattr(cores, "mask", lambda: {3, 5, 6})
-    assert [cores.share(n, 3, 1, tmp_path) for n in range(3)] == [[3], [5], [6]]
-    assert cores.share(1, 2, 1, tmp_path) == [5]
+    assert [cores.share_of_cores(n, 3, 1, tmp_path) for n in range(3)] == [[3], [5], [6]]
+    assert cores.share_of_cores(1, 2, 1, tmp_path) == [5]
 
 
 def test_all_threads_are_pinned():

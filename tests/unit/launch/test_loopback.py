@@ -16,7 +16,7 @@ for address in ("0.0.0.0", "::", "127.0.0.2"):
 
 
 def test_a_socket_for_all_interfaces_is_bound_to_the_loopback_one():
-    library = loopback.library()
+    library = loopback.loopback_library()
     assert library is not None
     done = subprocess.run(
         [sys.executable, "-c", LISTEN],

@@ -15,7 +15,7 @@ def alone(monkeypatch):
 
 
 def test_without_a_launcher_there_is_one_process():
-    assert not ranks.joined() and ranks.world_size() == 1 and ranks.world_rank() == 0
+    assert not ranks.was_launched() and ranks.world_size() == 1 and ranks.world_rank() == 0
     assert ranks.local_size() == 1 and ranks.starter() == os.getpid()
     assert isinstance(backend.group(ProcessesSpec()), Solo)
 
@@ -23,7 +23,7 @@ def test_without_a_launcher_there_is_one_process():
 @pytest.mark.parametrize("launcher", ranks.LAUNCHERS, ids=lambda one: one.name)
 def test_launchers_are_recognised(launcher):
     os.environ |= {launcher.size: "4", launcher.rank: "3", launcher.local_rank: "1"}
-    assert ranks.joined() and ranks.world_size() == 4 and ranks.world_rank() == 3
+    assert ranks.was_launched() and ranks.world_size() == 4 and ranks.world_rank() == 3
     assert ranks.local_rank() == 1 and ranks.local_size() == 4
     assert ranks.announcing() == launcher.size
     assert not set(ranks.unplaced(os.environ)) & set(launcher.variables)
@@ -32,9 +32,9 @@ def test_launchers_are_recognised(launcher):
 @pytest.mark.parametrize("launcher", ranks.LAUNCHERS, ids=lambda one: one.name)
 def test_a_launcher_of_one_process_is_none_unless_it_is_ours(launcher):
     os.environ |= {launcher.size: "1", launcher.rank: "0"}
-    assert not ranks.joined() and ranks.world_rank() == 0
+    assert not ranks.was_launched() and ranks.world_rank() == 0
     os.environ[ranks.OWN] = "0"
-    assert ranks.joined() and ranks.world_size() == 1
+    assert ranks.was_launched() and ranks.world_size() == 1
 
 
 def test_of_two_launchers_the_inner_one_counts():
@@ -46,13 +46,13 @@ def test_of_two_launchers_the_inner_one_counts():
 
 def test_a_batch_script_alone_is_no_launcher():
     os.environ |= {"SLURM_PROCID": "0", "SLURM_NTASKS": "8"}
-    assert not ranks.joined()
+    assert not ranks.was_launched()
 
 
 @pytest.mark.parametrize("value", ["", "x", "-4", "\u0664", "1.5"])
 def test_what_is_no_number_announces_nobody(value):
     os.environ["PMI_SIZE"] = value
-    assert not ranks.joined()
+    assert not ranks.was_launched()
 
 
 @pytest.mark.parametrize(("node", "here"), [("0", 4), ("1", 4), ("2", 3), ("3", 11)])

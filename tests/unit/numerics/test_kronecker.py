@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pdehvd.comm.group import Solo
-from pdehvd.numerics.kronecker import Pair, share, solve_kronecker, solve_layers
+from pdehvd.numerics.kronecker import Pair, assign_work, solve_kronecker, solve_layers
 
 RANDOM = np.random.default_rng(7)
 
@@ -50,6 +50,6 @@ def test_ranks_together_solve_every_layer_once():
 
 def test_work_is_shared_evenly():
     costs = [5.0, 1.0, 4.0, 2.0, 3.0, 3.0]
-    owners = share(costs, 2)
+    owners = assign_work(costs, 2)
     loads = [sum(c for c, o in zip(costs, owners, strict=True) if o == rank) for rank in (0, 1)]
     assert loads == [9.0, 9.0]

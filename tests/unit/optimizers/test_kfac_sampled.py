@@ -12,7 +12,7 @@ from pdehvd.errors import ConfigError
 from pdehvd.objectives.protocols import Point
 from pdehvd.optimizers.base import StalledError
 from pdehvd.optimizers.kfac import KFAC
-from pdehvd.optimizers.kfac_sampled import SampledKFAC, solved
+from pdehvd.optimizers.kfac_sampled import SampledKFAC, solve_damped
 from pdehvd.optimizers.matrices import DividedMatrices
 from tests.support.hosts import Member, check_kept, host_of
 from tests.support.stored import held
@@ -100,8 +100,10 @@ def test_a_layer_is_solved_with_its_damped_product(damping):
         state["factor_0_right"] / root + np.sqrt(damping) / ratio * np.eye(4),
     )
     expected = np.linalg.solve(damped, right.ravel()).reshape(SHAPE)
-    np.testing.assert_allclose(solved(weight, right, state, damping), expected, rtol=1e-9)
-    np.testing.assert_allclose(solved(bias, np.ones((1, 4)), state, damping), 1 / (3 + damping))
+    np.testing.assert_allclose(solve_damped(weight, right, state, damping), expected, rtol=1e-9)
+    np.testing.assert_allclose(
+        solve_damped(bias, np.ones((1, 4)), state, damping), 1 / (3 + damping)
+    )
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from pdehvd.errors import ConfigError
 from pdehvd.problems.geometry import build_domain
-from pdehvd.problems.regions import split
+from pdehvd.problems.regions import apportion
 from pdehvd.problems.sampling import Sobol
 from pdehvd.problems.shapes import GeometrySpec
 
@@ -173,7 +173,7 @@ def test_points_are_split_over_faces_by_area():
     st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=8),
 )
 def test_split_is_exact_and_proportional(count, measures):
-    shares = split(count, np.array(measures))
+    shares = apportion(count, np.array(measures))
     exact = count * np.array(measures) / sum(measures)
     assert sum(shares) == count
     assert min(shares) >= (1 if count >= len(shares) else 0)

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from pdehvd.errors import ConfigError
 from pdehvd.problems.geometry import Domain, build_domain
 from pdehvd.problems.measured import read_measured
-from pdehvd.problems.rounding import fitted
+from pdehvd.problems.rounding import fit_into_domain
 from pdehvd.problems.shapes import GeometrySpec
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -61,7 +61,7 @@ def rim(domain: Domain, count: int = 200) -> np.ndarray:
     ],
 )
 def test_rounding_is_moved(domain: Domain, values: list[float], moved: float) -> None:
-    result = fitted(domain, np.array(values)[:, None])
+    result = fit_into_domain(domain, np.array(values)[:, None])
     assert result.moved.max() == pytest.approx(moved, rel=1e-2)
     assert np.count_nonzero(result.moved) == 1 and not result.outside.any()
     assert domain.contains(result.x).all()
@@ -85,7 +85,7 @@ def test_rounding_is_moved(domain: Domain, values: list[float], moved: float) ->
 def test_outsiders_are_told_with_their_distance(
     domain: Domain, values: list[float], distance: float
 ) -> None:
-    result = fitted(domain, np.array(values)[:, None])
+    result = fit_into_domain(domain, np.array(values)[:, None])
     assert result.outside.max() == pytest.approx(distance, rel=1e-2)
     assert np.count_nonzero(result.outside) == 1 and not result.moved.any()
 
@@ -98,7 +98,7 @@ def test_rims_of_shapes(name: str, digits: int | None) -> None:
     x = exact.astype(np.float32).astype(float) if digits is None else exact.round(digits)
     outside = ~domain.contains(x)
     assert outside.any()
-    result = fitted(domain, x)
+    result = fit_into_domain(domain, x)
     assert domain.contains(result.x).all() and not result.outside.any()
     assert ((result.moved > 0) == outside).all()
     assert (result.x == x)[~outside].all()
@@ -113,14 +113,14 @@ def test_outsiders_of_shapes(name: str) -> None:
     x = rim(domain).astype(np.float32).astype(float)
     middle = domain.bounds.mean(axis=1)
     far = domain.bounds[:, 1] + np.array([0.25] * (len(middle) - 1) + [-0.5])
-    result = fitted(domain, np.stack([*x, far]))
+    result = fit_into_domain(domain, np.stack([*x, far]))
     assert list(np.flatnonzero(result.outside)) == [len(x)]
     space = np.linalg.norm(rim(domain, 4000)[:, :-1] - far[:-1], axis=1).min()
     assert result.outside[-1] == pytest.approx(space, rel=0.02)
 
 
 def test_late_points_of_shapes() -> None:
-    result = fitted(shaped("disk"), np.array([[3.0, -2.0, 3.5]]))
+    result = fit_into_domain(shaped("disk"), np.array([[3.0, -2.0, 3.5]]))
     assert result.outside[0] == pytest.approx(3.5 - np.pi)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pdehvd.errors import ConfigError
-from pdehvd.reference.base import Reference, check_times, columns, number, positive
+from pdehvd.reference.base import Reference, check_times, columns, evaluate_number, positive
 
 
 class Line(Reference):
@@ -22,12 +22,12 @@ def test_call_returns_the_known_fields_in_float64() -> None:
 
 
 def test_number_uses_constants() -> None:
-    assert number("2*a", {"a": 3.0}) == 6.0
+    assert evaluate_number("2*a", {"a": 3.0}) == 6.0
 
 
 def test_number_names_its_place() -> None:
     with pytest.raises(ConfigError) as caught:
-        number("2*b", {"a": 3.0}, "nu")
+        evaluate_number("2*b", {"a": 3.0}, "nu")
     assert caught.value.path == ("nu",)
 
 

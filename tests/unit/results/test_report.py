@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 import pytest
 
 from pdehvd.results.captions import caption
-from pdehvd.results.html_page import table
+from pdehvd.results.html_page import html_table
 from pdehvd.results.report import report
 
 VOID = {"meta", "img"}
@@ -131,7 +131,7 @@ def test_a_summary_may_be_given_before_it_is_written(fake, fill, tmp_path):
 
 
 def test_an_empty_table_is_nothing():
-    assert table(("a",), []) == ""
+    assert html_table(("a",), []) == ""
 
 
 def test_captions_say_where_measured_values_are_drawn():

@@ -11,7 +11,7 @@ from pdehvd.scaling.network_model import (
     Link,
     bus_bandwidth,
     counts,
-    fit,
+    fit_link,
 )
 from pdehvd.scaling.topology import Topology
 
@@ -39,31 +39,35 @@ def test_the_formulas_by_hand():
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("processes", [(2,), (2, 4, 8)])
 def test_a_fit_finds_what_the_times_were_made_of(algorithm, processes):
-    link = fit(made_up(algorithm, processes), algorithm, G)
+    link = fit_link(made_up(algorithm, processes), algorithm, G)
     assert (link.latency, link.per_byte) == (pytest.approx(A), pytest.approx(B))
     assert link.misfit < 1e-9
 
 
 def test_noise_moves_a_fit_little_and_shows_as_misfit():
-    link = fit(made_up("ring", (2, 4), noise=0.05), "ring", G)
+    link = fit_link(made_up("ring", (2, 4), noise=0.05), "ring", G)
     assert link.latency == pytest.approx(A, rel=0.1) and link.per_byte == pytest.approx(B, rel=0.1)
     assert 0.01 < link.misfit < 0.1
 
 
 def test_a_wrong_algorithm_fits_worse_where_several_counts_were_measured():
     samples = made_up("ring", (2, 4, 16))
-    assert fit(samples, "recursive doubling", G).misfit > 0.05 > fit(samples, "ring", G).misfit
+    assert (
+        fit_link(samples, "recursive doubling", G).misfit
+        > 0.05
+        > fit_link(samples, "ring", G).misfit
+    )
 
 
 def test_adding_that_was_measured_too_slow_leaves_no_negative_bandwidth():
-    link = fit(made_up("ring", (2,)), "ring", reduction=100 * (2 * B + G))
+    link = fit_link(made_up("ring", (2,)), "ring", reduction=100 * (2 * B + G))
     assert link.per_byte == 0 and link.seconds(2, 1e9) == pytest.approx((B + G / 2) * 1e9, rel=0.01)
 
 
 def test_sizes_near_the_one_asked_for_count_more():
     # A line that is twice as steep above 1 MiB, as where caches end.
     samples = [AllreduceSample(2, n, A + n * B * (2 if n > 2**20 else 1)) for n in SIZES]
-    small, large = (fit(samples, "ring", 0.0, near=n) for n in (4096, 2**26))
+    small, large = (fit_link(samples, "ring", 0.0, near=n) for n in (4096, 2**26))
     assert small.seconds(2, 65536) == pytest.approx(A + 65536 * B, rel=0.05)
     assert large.seconds(2, 2**26) == pytest.approx(2**27 * B, rel=0.05)
 
@@ -72,7 +76,10 @@ def test_what_a_size_costs_is_what_was_measured_at_it():
     # A jump at 16 KiB that no line has, as where a protocol changes.
     samples = [AllreduceSample(2, n, (A + n * B) * (2 if n == 16384 else 1)) for n in SIZES]
     for size in (4096, 16384, 2**20):
-        link, seconds = fit(samples, "ring", 0.0, near=size), dict(s[1:] for s in samples)[size]
+        link, seconds = (
+            fit_link(samples, "ring", 0.0, near=size),
+            dict(s[1:] for s in samples)[size],
+        )
         assert link.seconds(2, size) == pytest.approx(seconds, rel=0.05)
         assert link.latency > 0 and link.per_byte > 0
 
@@ -83,7 +90,7 @@ def test_what_a_size_costs_is_what_was_measured_at_it():
 )
 def test_too_few_samples_are_refused(samples):
     with pytest.raises(ValueError, match="two sizes"):
-        fit(samples, "ring", G)
+        fit_link(samples, "ring", G)
 
 
 def test_a_slower_link_is_never_faster_than_its_rate():
@@ -117,10 +124,10 @@ def test_topologies():
 def test_a_file_that_is_no_network_is_refused(tmp_path):
     path = tmp_path / "net.json"
     with pytest.raises(ConfigError, match="there is no file"):
-        network_measurement.read(path)
+        network_measurement.load(path)
     path.write_text('{"samples": []}')
     with pytest.raises(ConfigError, match="holds no measured network: samples"):
-        network_measurement.read(path)
+        network_measurement.load(path)
 
 
 def test_processes_that_shared_cores_have_a_fit_of_their_own():
@@ -156,7 +163,7 @@ def test_a_network_is_joined_and_fitted():
             for s in made_up("ring", (2,))
         ],
     }
-    found = network_measurement.with_fits(network_measurement.joined([part, {**part, "copy": 7e9}]))
+    found = network_measurement.with_fits(network_measurement.merge([part, {**part, "copy": 7e9}]))
     assert found["copy_bytes_per_second"] == 6e9
     assert [f["algorithm"] for f in found["fits"]] == list(ALGORITHMS)
     assert found["fits"][0]["latency"] == pytest.approx(A)

@@ -16,13 +16,13 @@ from pdehvd.scaling.step_model import (
     BACKWARD,
     Work,
     fit_work,
-    losses,
-    predict,
+    lost_seconds,
     predict_curve,
+    predict_step,
+    scaling_verdict,
     straggler,
-    verdict,
 )
-from pdehvd.scaling.sweep_results import cells, efficiency, rows, speed_up
+from pdehvd.scaling.sweep_results import efficiency, row_cells, rows, speed_up
 from pdehvd.scaling.topology import Crowd, Topology
 
 PACE = tuple(np.linspace(0.9, 1.1, 50))
@@ -60,32 +60,32 @@ def test_rows_are_medians_and_one_process_belongs_to_both_modes():
     assert two.speed_up == pytest.approx(1.2 / 0.75) and two.throughput == pytest.approx(100 / 0.75)
     four = found["weak"][1]
     assert four.efficiency == pytest.approx(0.8) and four.points == 400
-    assert cells(four)[0] == "4*" and cells(two)[0] == "2"
+    assert row_cells(four)[0] == "4*" and row_cells(two)[0] == "2"
 
 
 def test_the_prediction_is_its_formula():
-    step = predict("strong", 8, WORK, NETWORK)
+    step = predict_step("strong", 8, WORK, NETWORK)
     computing = 1e-3 + 9e-3 / 8
     assert step.computing == pytest.approx(computing)
     assert step.straggling == pytest.approx(computing * (straggler(8, PACE) - 1))
     assert step.latency + step.moving == pytest.approx(NETWORK.allreduce(8, 1e6).total)
-    assert predict("weak", 8, WORK, NETWORK).computing == pytest.approx(10e-3)
-    assert predict("strong", 1, WORK, NETWORK).total == WORK.alone
+    assert predict_step("weak", 8, WORK, NETWORK).computing == pytest.approx(10e-3)
+    assert predict_step("strong", 1, WORK, NETWORK).total == WORK.alone
 
 
 def test_processes_on_shared_cores_take_turns_and_have_links_of_their_own():
     slow = tuple(Link(name, 1e-3, 1e-9, 1e-10) for name in ALGORITHMS)
     crowded = Topology(NETWORK.between, crowds={4: Crowd(2.0, slow)})
-    step, own = predict("strong", 4, WORK, crowded), predict("strong", 4, WORK, NETWORK)
+    step, own = predict_step("strong", 4, WORK, crowded), predict_step("strong", 4, WORK, NETWORK)
     assert step.computing == pytest.approx(2 * own.computing)
     sums = min(link.seconds(4, WORK.size) for link in slow)
     assert step.latency + step.moving == pytest.approx(sums)
-    assert predict("strong", 2, WORK, crowded) == predict("strong", 2, WORK, NETWORK)
+    assert predict_step("strong", 2, WORK, crowded) == predict_step("strong", 2, WORK, NETWORK)
 
 
 def test_several_messages_pay_latency_each():
     three = Work(**{**vars(WORK), "messages": 3})
-    one, many = (predict("strong", 8, work, NETWORK) for work in (WORK, three))
+    one, many = (predict_step("strong", 8, work, NETWORK) for work in (WORK, three))
     assert many.latency == pytest.approx(3 * one.latency)
     assert many.moving == pytest.approx(3 * one.moving)
 
@@ -94,7 +94,7 @@ def test_buckets_hide_what_runs_beside_the_backward_pass():
     cost = 4 * NETWORK.allreduce(8, 1e6 / 4).total
     hidden = BACKWARD * straggler(8, PACE) * WORK.computing(1 / 8)
     assert cost > hidden
-    step = predict("strong", 8, WORK, NETWORK, buckets=4)
+    step = predict_step("strong", 8, WORK, NETWORK, buckets=4)
     assert step.latency + step.moving == pytest.approx(max(cost / 4, cost - hidden))
 
 
@@ -127,18 +127,18 @@ def test_the_curve_has_a_range_and_says_who_owns_the_loss():
     assert curve.low[2] < curve.efficiency[2] < curve.high[2]
     assert curve.efficiency[0] == 1 and list(curve.efficiency) == sorted(curve.efficiency)[::-1]
     last = curve.steps[-1]
-    assert sum(losses("strong", WORK.alone, last).values()) == pytest.approx(
+    assert sum(lost_seconds("strong", WORK.alone, last).values()) == pytest.approx(
         last.total - WORK.alone / 64
     )
-    assert verdict(curve).startswith("strong: below 80 % from 2 processes on")
-    assert "moving and adding bytes" in verdict(curve)
+    assert scaling_verdict(curve).startswith("strong: below 80 % from 2 processes on")
+    assert "moving and adding bytes" in scaling_verdict(curve)
 
 
 def test_an_efficient_curve_says_so():
     cheap = Topology(tuple(Link(name, 1e-9, 1e-14, 0) for name in ALGORITHMS))
     still = Work(0.0, 10e-3, (1.0,), 1, 1e6, 10e-3)
     curve = predict_curve("weak", [2, 1024], lambda generator: (still, cheap))
-    assert verdict(curve) == "weak: not below 80 % up to 1,024 processes"
+    assert scaling_verdict(curve) == "weak: not below 80 % up to 1,024 processes"
 
 
 def test_work_from_timed_shards():
@@ -228,11 +228,11 @@ def test_runs_of_another_config_are_not_taken_over(tmp_path):
 
 
 def test_a_machine_refuses_what_it_cannot_start(monkeypatch):
-    monkeypatch.setattr(ranks, "joined", lambda: False)
+    monkeypatch.setattr(ranks, "was_launched", lambda: False)
     enough = 8 * mpirun.PROCESS_BYTES
-    sweep.check([1, 8], ProcessesSpec(), enough)
+    sweep.check_counts([1, 8], ProcessesSpec(), enough)
     with pytest.raises(ConfigError, match="at most 8 on this machine"):
-        sweep.check([1, 9], ProcessesSpec(), enough)
-    monkeypatch.setattr(ranks, "joined", lambda: True)
+        sweep.check_counts([1, 9], ProcessesSpec(), enough)
+    monkeypatch.setattr(ranks, "was_launched", lambda: True)
     with pytest.raises(ConfigError, match="starts the processes itself"):
-        sweep.check([1], ProcessesSpec(), enough)
+        sweep.check_counts([1], ProcessesSpec(), enough)

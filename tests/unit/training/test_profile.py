@@ -7,14 +7,14 @@ import tensorflow as tf
 from pdehvd.comm.group import Solo
 from pdehvd.comm.one_shard import OneShard
 from pdehvd.comm.timed_group import TimedGroup
-from pdehvd.training.profile import split
+from pdehvd.training.profile import split_step
 
 
 def test_who_comes_last_waits_for_nobody():
     # Two ranks, two steps, two collectives: rank 1 comes last to the first, rank 0 to the second.
     seconds = np.array([10.0, 10.0])
     collectives = np.array([[3.0, 1.0], [1.0, 2.0]])
-    found = split(seconds, collectives, steps=2)
+    found = split_step(seconds, collectives, steps=2)
     assert found.step == 5.0
     assert found.communication == pytest.approx((1 + 1) / 2)
     assert found.waiting == pytest.approx((3.5 - 2) / 2)
@@ -24,7 +24,7 @@ def test_who_comes_last_waits_for_nobody():
 
 
 def test_one_process_only_computes():
-    found = split(np.array([4.0]), np.zeros((1, 0)), steps=4)
+    found = split_step(np.array([4.0]), np.zeros((1, 0)), steps=4)
     assert found == (1.0, 1.0, 0.0, 0.0, 1.0)
 
 
