@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pdehvd.spec.plain import Json, Table
 
 
-def horovod() -> dict[str, Any]:
+def horovod() -> Table:
     """Return Horovod's version, controllers and operations, or why it cannot be imported."""
     try:
         import horovod.tensorflow as hvd
@@ -29,7 +29,7 @@ def horovod() -> dict[str, Any]:
     }
 
 
-def mpi() -> dict[str, Any]:
+def mpi() -> Table:
     """Return the version of the MPI library, or why it cannot be imported."""
     try:
         import mpi4py
@@ -42,5 +42,5 @@ def mpi() -> dict[str, Any]:
         return {"mpi_error": f"{type(error).__name__}: {error}"}
 
 
-def _named(abilities: dict[str, Any]) -> list[str]:
+def _named(abilities: dict[str, bool]) -> list[Json]:
     return [name for name, built in abilities.items() if built]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 from pydantic import ValidationError
 
@@ -16,6 +17,16 @@ _LONGEST = 500
 # Names that a file holds may be of any length.
 _LONGEST_LINE = 1500
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+
+
+@runtime_checkable
+class _UsageError(Protocol):
+    """Errors of usage have this method, whichever Click the command line stands on."""
+
+    __cause__: BaseException | None
+
+    def format_message(self) -> str:
+        """Return what is wrong with the command line."""
 
 
 def message_and_code(error: Exception | SystemExit) -> tuple[str, int]:
@@ -41,8 +52,7 @@ def _escaped(letter: str) -> str:
 def _message_and_code(error: Exception | SystemExit) -> tuple[str, int]:
     if isinstance(error, PdehvdError):
         return str(error), error.exit_code
-    # Errors of usage are distinguished by this method, whichever Click the command line stands on.
-    if hasattr(error, "format_message"):
+    if isinstance(error, _UsageError):
         return _usage(error), ConfigError.exit_code
     if isinstance(error, OSError) and error.errno in _FULL:
         return _full(error), EnvironmentFault.exit_code
@@ -51,14 +61,15 @@ def _message_and_code(error: Exception | SystemExit) -> tuple[str, int]:
     return _unexpected(error), 1
 
 
-def _usage(error: Any) -> str:
+def _usage(error: _UsageError) -> str:
     """Return what is wrong with the command line, and where to read about it."""
-    program = error.ctx.command_path if getattr(error, "ctx", None) else "pdehvd"
+    program = getattr(getattr(error, "ctx", None), "command_path", "pdehvd")
     text = " ".join(error.format_message().split())
     cause = error.__cause__
     if isinstance(cause, ValidationError):
         details = cause.errors(include_url=False)[0]
-        option = max(error.param.opts, key=len)
+        options: Sequence[str] = getattr(getattr(error, "param", None), "opts", ("",))
+        option = max(options, key=len)
         text = f"{option}: got '{details['input']}'; expected {expected_of(details)}"
     return f"{text} (see {program} --help)"
 

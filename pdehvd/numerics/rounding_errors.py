@@ -5,9 +5,10 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import sympy
+from numpy.typing import ArrayLike
 
 from pdehvd.numerics.operations import NUMPY, Operations
 from pdehvd.numerics.program import Program
@@ -25,8 +26,8 @@ class Bounded:
 
 
 def compile_settled(
-    expressions: Sequence[Any], names: Sequence[str]
-) -> Callable[[Mapping[str, Any]], list[np.ndarray]]:
+    expressions: Sequence[sympy.Basic], names: Sequence[str]
+) -> Callable[[Mapping[str, ArrayLike]], list[np.ndarray]]:
     """Return a function as `compile_numpy` does, which gives 0 for values that are rounding errors.
 
     sin(pi*x) at x = 1 is 1.2e-16 in double precision, and 0 here. Each input is taken to be off by
@@ -34,7 +35,7 @@ def compile_settled(
     """
     program = Program(expressions, names)
 
-    def evaluate(inputs: Mapping[str, Any]) -> list[np.ndarray]:
+    def evaluate(inputs: Mapping[str, ArrayLike]) -> list[np.ndarray]:
         arrays = {n: np.asarray(inputs[n], np.float64) for n in program.names if n in inputs}
         shape = np.broadcast_shapes(*(array.shape for array in arrays.values()))
         with np.errstate(all="ignore"):
@@ -60,7 +61,7 @@ def _constant(value: float) -> Bounded:
     return Bounded(np.asarray(value), np.asarray(0.0 if whole else UNIT * abs(value)))
 
 
-def _sum(sign: Callable[[Any, Any], Any]) -> Callable[..., Bounded]:
+def _sum(sign: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[..., Bounded]:
     def run(a: Bounded, b: Bounded) -> Bounded:
         value = sign(a.value, b.value)
         return Bounded(value, a.error + b.error + UNIT * abs(value))
@@ -80,12 +81,12 @@ def _divide(a: Bounded, b: Bounded) -> Bounded:
     return Bounded(value, (a.error + abs(value) * b.error) / certain + UNIT * abs(value))
 
 
-def _continuous(function: Callable[..., Any]) -> Callable[..., Bounded]:
+def _continuous(function: Callable[..., np.ndarray | np.generic]) -> Callable[..., Bounded]:
     """Return a continuous function that is tried at both ends of the range of each argument."""
 
     def run(*arguments: Bounded) -> Bounded:
         middle = [argument.value for argument in arguments]
-        value = function(*middle)
+        value = np.asarray(function(*middle))
         error = UNIT * abs(value)
         for index, own in enumerate(arguments):
             changes = [
@@ -99,11 +100,12 @@ def _continuous(function: Callable[..., Any]) -> Callable[..., Bounded]:
     return run
 
 
-def _discrete(function: Callable[..., Any]) -> Callable[..., Bounded]:
+def _discrete(function: Callable[..., np.ndarray | np.generic]) -> Callable[..., Bounded]:
     """Return a function that jumps: which side an argument is on is taken as computed."""
 
     def run(*arguments: Bounded) -> Bounded:
-        return Bounded(function(*(argument.value for argument in arguments)), np.asarray(0.0))
+        value = function(*(argument.value for argument in arguments))
+        return Bounded(np.asarray(value), np.asarray(0.0))
 
     return run
 

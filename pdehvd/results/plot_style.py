@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypedDict, TypeVar
 
 import matplotlib as mpl
 import matplotlib.style
@@ -88,7 +88,14 @@ def figure(width: float, height: float, to_scale: bool = False) -> Figure:
     return Figure(figsize=(width, height), layout="compressed" if to_scale else "constrained")
 
 
-def line_style(index: int) -> Facts:
+class LineStyle(TypedDict):
+    """What sets one line apart from its neighbours."""
+
+    color: str
+    linestyle: str
+
+
+def line_style(index: int) -> LineStyle:
     """Return colour and dashes of the line with this number; both differ between neighbours."""
     dashes = DASHES[(index // len(COLOURS)) % len(DASHES)]
     return {"color": COLOURS[index % len(COLOURS)], "linestyle": dashes}

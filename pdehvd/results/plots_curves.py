@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -193,11 +192,31 @@ def _lines(
         _line(axes, history, name, label=label, linewidth=linewidth, **line_style(index))
 
 
-def _line(axes: Axes, history: pd.DataFrame, name: str, **style: Any) -> np.ndarray:
+def _line(
+    axes: Axes,
+    history: pd.DataFrame,
+    name: str,
+    *,
+    color: str,
+    linestyle: str = "-",
+    linewidth: float | None = None,
+    label: str | None = None,
+    zorder: float = 2.0,
+) -> np.ndarray:
     """Draw a column against the step and return its values; few of them are marked one by one."""
     steps, values = _series(history, name)
     marker = "o" if len(steps) <= FEW else None
-    axes.plot(steps, values, marker=marker, markersize=2.8, **style)
+    axes.plot(
+        steps,
+        values,
+        marker=marker,
+        markersize=2.8,
+        color=color,
+        linestyle=linestyle,
+        linewidth=linewidth,
+        label=label,
+        zorder=zorder,
+    )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return values
 
