@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from pdehvd.comm.exact import FixedPoint, size_of
+from pdehvd.comm.graph_functions import compiled, graph
 from pdehvd.comm.group import Group
 
 
@@ -55,12 +56,12 @@ def _fixed_point(count: int, dtype: tf.DType) -> FixedPoint:
     return FixedPoint(count, 1 if dtype == tf.float32 else 2)
 
 
-@tf.function(autograph=False)
+@graph
 def _maximum(group: Group, largest: tf.Tensor, name: str) -> tf.Tensor:
     return group.maximum([largest], name)[0]
 
 
-@tf.function(autograph=False)
+@graph
 def _summed(
     group: Group,
     point: FixedPoint,
@@ -73,16 +74,16 @@ def _summed(
     return _floats(point, words, largest, dtype)
 
 
-@tf.function(jit_compile=True, autograph=False)
+@compiled
 def _largest(part: tf.Tensor) -> tf.Tensor:
     return size_of(part, [0, 2])
 
 
-@tf.function(jit_compile=True, autograph=False)
+@compiled
 def _words(point: FixedPoint, part: tf.Tensor, largest: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(point.integers(part, largest[None, :, None]), 1)
 
 
-@tf.function(jit_compile=True, autograph=False)
+@compiled
 def _floats(point: FixedPoint, sums: tf.Tensor, largest: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     return point.floats(sums, largest[:, None], dtype)

@@ -9,6 +9,7 @@ import horovod.tensorflow as hvd
 import numpy as np
 import tensorflow as tf
 
+from pdehvd.comm.graph_functions import unconverted
 from pdehvd.comm.grid import Grid, Line
 from pdehvd.comm.group import Group
 
@@ -165,7 +166,7 @@ class HorovodGroup(Group):
 
         return self._on_host(carry, values, f"host.{name}", source)
 
-    @tf.autograph.experimental.do_not_convert
+    @unconverted
     def _on_host(
         self,
         collective: Callable[[tf.Tensor, str], tf.Tensor],

@@ -71,7 +71,8 @@ class TimedGroup(Group):
             with tf.control_dependencies([written]):
                 counted = self._count.assign(index + 1)
         with tf.control_dependencies([counted]):
-            return tf.nest.map_structure(tf.identity, result)
+            same: T = tf.nest.map_structure(tf.identity, result)
+            return same
 
     def _timed_on_host(self, collective: Callable[[], T]) -> T:
         before = time.perf_counter()

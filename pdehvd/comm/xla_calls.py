@@ -137,7 +137,8 @@ class XlaCalls:
         numbers = np.empty(int(self._library.pdehvd_capacity()))
         take = getattr(self._library, f"pdehvd_{name}")
         count = take(numbers.ctypes.data_as(ctypes.c_void_p))
-        return numbers[: int(count)].copy()
+        taken: np.ndarray = numbers[: int(count)].copy()
+        return taken
 
 
 # The attribute of a graph that holds the last call in it.
