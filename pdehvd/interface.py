@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pdehvd.comm.aggregation import Adasum, ExactSum, GlobalMean, HalfPrecision
 from pdehvd.config.root import Config as Experiment
-from pdehvd.config.root import prepare, root_model
+from pdehvd.config.root import prepare
 from pdehvd.errors import ConfigError, EnvironmentFault, OutsideDomainWarning, PdehvdError
 from pdehvd.experiment.notebook import check, train
 from pdehvd.launch.processes_spec import ElasticSpec as Elastic
@@ -169,9 +169,7 @@ __all__ = [
     "train",
 ]
 
-# What a spec may hold is known when all specs are.
 prepare()
-root_model()
 
 
 def load_plugins(*files: Path | str) -> None:
@@ -188,4 +186,3 @@ def load_plugins(*files: Path | str) -> None:
     3
     """
     prepare(files)
-    root_model()

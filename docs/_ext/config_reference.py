@@ -29,14 +29,14 @@ Node = Mapping[str, Any]
 
 def render() -> str:
     """Return the reference as MyST Markdown; what is registered now is what it lists."""
-    from pdehvd.config.root import SECTIONS, prepare, root_model
+    from pdehvd.config.root import SECTIONS, Config, prepare
     from pdehvd.problems.shapes import ShapeSpec
     from pdehvd.spec import registered
 
     prepare()
     sections = {name: {spec.__name__ for spec in registered(name).values()} for name in SECTIONS}
     shapes = {spec.__name__ for spec in ShapeSpec.__subclasses__()}
-    return _Pages(root_model().model_json_schema(), sections, shapes).text()
+    return _Pages(Config.model_json_schema(), sections, shapes).text()
 
 
 class _Pages:

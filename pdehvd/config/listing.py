@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 
-from pdehvd.config.root import SECTIONS, root_model
+from pdehvd.config.root import SECTIONS, Config
 from pdehvd.errors import ConfigError, nearest
 from pdehvd.spec import registered
 from pdehvd.spec.plain import Json, Table, as_table
@@ -44,7 +44,7 @@ def schema() -> Table:
     An editor with yaml-language-server uses it through a first line such as
     `# yaml-language-server: $schema=pdehvd.schema.json`.
     """
-    result = root_model().model_json_schema()
+    result = Config.model_json_schema()
     definitions = result.get("$defs", {})
     named = {
         f"#/$defs/{key}": content["properties"]["name"]["const"]

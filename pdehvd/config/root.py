@@ -19,7 +19,7 @@ from pdehvd.config.yaml_source import YamlSource, read_source, to_yaml
 from pdehvd.errors import ConfigError
 from pdehvd.launch.processes_spec import ProcessesSpec, ScalingSpec
 from pdehvd.launch.topology_spec import TopologySpec
-from pdehvd.spec import Section, Spec, registered
+from pdehvd.spec import Section, Spec
 from pdehvd.training.callback import CallbackSpec
 from pdehvd.training.spec import TrainingSpec
 
@@ -151,11 +151,6 @@ class Config(Spec):
         return self.processes.model_copy(update=update)
 
 
-# Root, problem, reference: no section lies deeper in others than this.
-_NESTED_SECTIONS = 3
-_built_from: list[type[Spec]] = []
-
-
 def register_builtin() -> None:
     """Import every module that registers specs; none of them imports TensorFlow."""
     for module in _MODULES:
@@ -166,24 +161,6 @@ def prepare(plugins: Sequence[str | Path] = ()) -> None:
     """Register what a config may name: the built-in specs, then those of plug-in files."""
     register_builtin()
     load_plugins(plugins)
-
-
-def root_model() -> type[Config]:
-    """Return the root spec, built from all that is registered by now."""
-    specs = [spec for section in SECTIONS for spec in registered(section).values()]
-    if specs != _built_from:
-        stale = [spec for spec in _below(Spec) if spec.__pydantic_complete__]
-        # A spec is rebuilt from the present state of those inside it, so deep ones need turns.
-        for _ in range(_NESTED_SECTIONS):
-            for spec in stale:
-                spec.model_rebuild(force=True)
-        _built_from[:] = specs
-    return Config
-
-
-def _below(spec: type[Spec]) -> list[type[Spec]]:
-    """Return the spec and all that inherit from it."""
-    return [spec, *(deeper for inner in spec.__subclasses__() for deeper in _below(inner))]
 
 
 def load_config(
@@ -222,12 +199,11 @@ def validate(source: YamlSource, copies: Mapping[str, str] | None = None) -> Con
     """
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source.name).stem).lstrip("._-")
     data = {"name": stem or "run", **source.data}
-    model = root_model()
     context = {"folder": str(source.folder), "copies": copies or {}}
     try:
-        return model.model_validate(data, context=context)
+        return Config.model_validate(data, context=context)
     except ValidationError as error:
-        raise explain_validation_error(error, source, model) from error
+        raise explain_validation_error(error, source, Config) from error
     except ConfigError as error:
         raise source.located(error) from error
 

@@ -2,7 +2,7 @@
 
 from pdehvd.spec.base import Spec, register, registered
 from pdehvd.spec.data_files import DataFile, DataPath, data_files
-from pdehvd.spec.registry import Section, section_type
+from pdehvd.spec.registry import Section
 
 __all__ = [
     "DataFile",
@@ -12,5 +12,4 @@ __all__ = [
     "data_files",
     "register",
     "registered",
-    "section_type",
 ]

@@ -85,17 +85,14 @@ def _finding(details: ErrorDetails, data: object) -> _Finding:
     path: list[str | int] = []
     branches: list[tuple[Path, str]] = []
     location = details["loc"]
-    holder, tagged = data, False
+    holder = data
     for position, part in enumerate(location):
         last = position == len(location) - 1
-        is_tag = isinstance(holder, dict) and not tagged and part == holder.get("name")
-        if has(holder, part) and (last or not is_tag):
-            holder, tagged = item(holder, part), False
+        if has(holder, part):
+            holder = item(holder, part)
             path.append(part)
         elif last and details["type"] == "missing":
             path.append(part)
-        elif is_tag:
-            tagged = True
         elif part != "[key]":
             branches.append((tuple(path), str(part)))
     path += _below(details)

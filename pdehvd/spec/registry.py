@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import reduce
-from operator import or_
-from typing import Annotated
+from collections.abc import Mapping
 
-from pydantic import BaseModel, BeforeValidator, Field, GetCoreSchemaHandler
-from pydantic_core import CoreSchema
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from pdehvd.errors import ConfigError, nearest
 
@@ -32,48 +30,59 @@ def section_of(spec: type[BaseModel]) -> str:
     return next((name for name, specs in _sections.items() if spec in specs.values()), "")
 
 
-def _named(section: str) -> Callable[[object], object]:
-    """Let a bare string stand for `{name: string}` and check the name before the rest."""
-
-    def check(value: object) -> object:
-        if isinstance(value, str):
-            value = {"name": value}
-        names = sorted(entries(section))
-        if isinstance(value, BaseModel) and type(value) not in entries(section).values():
-            one = "one of " + ", ".join(names)
-            raise ConfigError(f"got {type(value).__name__}", (), one)
-        if not isinstance(value, dict):
-            return value
-        given = value.get("name")
-        # A list or a mapping in its place could not even be looked up.
-        if not isinstance(given, str) or given not in names:
-            shown = str(given)[:_LONGEST]
-            raise ConfigError(
-                f"unknown {section} '{shown}'" if "name" in value else f"the {section} has no name",
-                ("name",) if "name" in value else (),
-                "one of " + ", ".join(names) if names else "a name that a plug-in registers",
-                nearest(shown, names),
-            )
-        return value
-
-    return check
-
-
-def section_type(section: str) -> object:
-    """Return the type of a section: the discriminated union of its registered specs."""
-    specs = tuple(entries(section).values())
-    # What only plug-ins register has no names before: the check below refuses all.
-    union: object = reduce(or_, specs) if specs else dict[str, object]
-    if len(specs) > 1:
-        union = Annotated[union, Field(discriminator="name")]
-    return Annotated[union, BeforeValidator(_named(section))]
-
-
 class Section:
-    """Marks a field as a section, `Annotated[Spec, Section("model")]`, resolved when first used."""
+    """Marks a field as a section, `Annotated[Spec, Section("model")]`.
+
+    Which spec a section names is looked up when a value is validated, so plug-ins may register
+    theirs at any time. A bare text stands for `{name: text}`.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def __get_pydantic_core_schema__(self, _: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return handler.generate_schema(section_type(self.name))
+        return core_schema.with_info_plain_validator_function(self._validate)
+
+    def __get_pydantic_json_schema__(
+        self, _: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        named = {name: handler(_core_schema(spec)) for name, spec in entries(self.name).items()}
+        if len(named) < 2:
+            return next(iter(named.values()), {"type": "object"})
+        mapping = {name: reference["$ref"] for name, reference in named.items()}
+        discriminator = {"propertyName": "name", "mapping": mapping}
+        return {"oneOf": list(named.values()), "discriminator": discriminator}
+
+    def _validate(self, value: object, info: ValidationInfo) -> BaseModel:
+        if isinstance(value, str):
+            value = {"name": value}
+        specs = entries(self.name)
+        if isinstance(value, BaseModel):
+            if type(value) in specs.values():
+                return value
+            raise ConfigError(f"got {type(value).__name__}", (), _one_of(specs))
+        if not isinstance(value, dict):
+            raise PydanticKnownError("model_attributes_type")
+        given = value.get("name")
+        # A list or a mapping in its place could not even be looked up.
+        if not isinstance(given, str) or given not in specs:
+            shown = str(given)[:_LONGEST]
+            raise ConfigError(
+                f"unknown {self.name} '{shown}'"
+                if "name" in value
+                else f"the {self.name} has no name",
+                ("name",) if "name" in value else (),
+                _one_of(specs),
+                nearest(shown, sorted(specs)),
+            )
+        return specs[given].model_validate(value, context=info.context)
+
+
+def _one_of(specs: Mapping[str, object]) -> str:
+    return "one of " + ", ".join(sorted(specs)) if specs else "a name that a plug-in registers"
+
+
+def _core_schema(spec: type[BaseModel]) -> CoreSchema:
+    """Return the schema of a spec, which is built when it is first used."""
+    spec.model_rebuild()
+    return spec.__pydantic_core_schema__

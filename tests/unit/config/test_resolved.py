@@ -16,14 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pdehvd.config.root import Config, dump, load_config, prepare, root_model
+from pdehvd.config.root import Config, dump, load_config, prepare
 from pdehvd.config.yaml_source import parse_source, to_yaml
 from pdehvd.errors import ConfigError
 from pdehvd.spec import Section, Spec, register, registered, registry
 from pdehvd.training.callback import Callback, CallbackSpec
 
 prepare()
-root_model()
 
 CONFIGS = sorted((Path(__file__).parents[3] / "configs").glob("*.yaml"))
 SQUARE = {"rectangle": {"from": [0, 0], "to": [1, 1]}}
@@ -75,9 +74,7 @@ def built() -> Iterator[None]:
         sections = {n: dict(own) for n, own in registry._sections.items()}
         patch.setattr(registry, "_sections", sections)
         register("callback")(Bell)
-        root_model()
         yield
-    root_model()
 
 
 def below(spec: type[Spec]) -> list[type[Spec]]:

@@ -13,7 +13,6 @@ import tensorflow as tf
 
 import pdehvd
 from pdehvd.config import plugins
-from pdehvd.config.root import root_model
 from pdehvd.spec import registry
 from tests.support.typed import ROOT
 
@@ -81,7 +80,6 @@ def experiment(monkeypatch):
     for name in set(sys.modules) - modules:
         if name.startswith(plugins._PREFIX):
             del sys.modules[name]
-    root_model()
 
 
 def test_the_page_lists_the_interface():

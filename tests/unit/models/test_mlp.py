@@ -1,3 +1,5 @@
+from typing import Annotated
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,7 +9,7 @@ from pdehvd.models.fields import FieldNetworks
 from pdehvd.models.mlp import MLP
 from pdehvd.models.mlp_network import MLPNetwork, unlucky
 from pdehvd.numerics import jets
-from pdehvd.spec import section_type
+from pdehvd.spec import Section, Spec
 
 BOUNDS = np.array([[-1.0, 3.0], [0.0, 2.0]])
 PLAN = jets.plan(
@@ -217,7 +219,7 @@ def test_one_network_per_field():
 
 
 def parse(section):
-    return TypeAdapter(section_type("model")).validate_python(section)
+    return TypeAdapter(Annotated[Spec, Section("model")]).validate_python(section)
 
 
 def test_the_yaml_section():

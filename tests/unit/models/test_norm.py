@@ -1,3 +1,5 @@
+from typing import Annotated
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,7 +10,7 @@ from pdehvd.models import norm as norms
 from pdehvd.models import pointwise
 from pdehvd.models.norm import BatchNorm, GroupNorm, InstanceNorm, NoNorm
 from pdehvd.models.norm_layer import NormLayer
-from pdehvd.spec import section_type
+from pdehvd.spec import Section, Spec
 
 AXES = {"batch": [0, 1, 2], "instance": [1, 2], "group": [1, 2, 4]}
 
@@ -148,7 +150,7 @@ def test_slopes_of_activations(name):
 
 
 def test_sections():
-    section = TypeAdapter(section_type("norm"))
+    section = TypeAdapter(Annotated[Spec, Section("norm")])
     assert section.validate_python("group") == GroupNorm(groups=8)
     assert section.validate_python({"name": "batch", "sync": "local"}).sync == "local"
     assert norms.NoNorm() == section.validate_python("none")
@@ -168,7 +170,7 @@ def test_sections():
 )
 def test_bad_sections(given, path, words):
     with pytest.raises(ValidationError) as caught:
-        TypeAdapter(section_type("norm")).validate_python(given)
+        TypeAdapter(Annotated[Spec, Section("norm")]).validate_python(given)
     cause = caught.value.errors()[0]["ctx"]["error"]
     assert isinstance(cause, ConfigError)
     assert cause.path == path

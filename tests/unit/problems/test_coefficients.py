@@ -1,3 +1,5 @@
+from typing import Annotated
+
 import numpy as np
 import pytest
 from pydantic import TypeAdapter
@@ -12,7 +14,7 @@ from pdehvd.problems.coefficients import (
 )
 from pdehvd.problems.coefficients_series import covariance_roots
 from pdehvd.problems.sequences import Sobol
-from pdehvd.spec import registered, section_type
+from pdehvd.spec import Section, Spec, registered
 
 FAMILIES = {
     "karhunen_loeve": KarhunenLoeveSpec(),
@@ -184,7 +186,7 @@ def test_values_that_are_not_finite_or_positive_are_refused():
 def test_all_are_members_of_the_section():
     names = {"karhunen_loeve", "gaussian_field", "two_phase", "constant", "formula"}
     assert names <= set(registered("coefficient"))
-    adapter = TypeAdapter(section_type("coefficient"))
+    adapter = TypeAdapter(Annotated[Spec, Section("coefficient")])
     spec = adapter.validate_python({"name": "two_phase", "values": [1, 2], "coordinates": ["x"]})
     assert spec == TwoPhaseSpec(values=(1, 2), coordinates=("x",))
     assert adapter.validate_python("karhunen_loeve") == KarhunenLoeveSpec()

@@ -9,10 +9,10 @@ from scipy import stats
 
 from pdehvd.errors import ConfigError
 from pdehvd.problems.geometry import build_domain
-from pdehvd.problems.sampling import Grid, Halton, LatinHypercube, Sobol, Uniform
+from pdehvd.problems.sampling import Halton, LatinHypercube, Lattice, Sobol, Uniform
 from pdehvd.problems.shapes import GeometrySpec
 
-SAMPLERS = [Uniform, Grid, LatinHypercube, Sobol, Halton]
+SAMPLERS = [Uniform, Lattice, LatinHypercube, Sobol, Halton]
 DISK = {"disk": {"center": [0, 0], "radius": 1}, "name": "rim"}
 HOLED = {
     "difference": [{"cuboid": {"from": [0, 0, 0], "to": [1, 1, 1]}}, {"ball": {"radius": 0.5}}]
@@ -77,8 +77,8 @@ def test_shards_join_to_the_whole_bit_for_bit(sampler, kind, text, cuts, step):
 def test_counts():
     box, ode = DOMAINS["box"], DOMAINS["ode"]
     assert box.count(box.region("interior"), 1000) == 1000
-    assert box.count(box.region("interior"), 1000, Grid(0)) == 1000
-    assert box.count(box.region("interior"), 999, Grid(0)) == 900
+    assert box.count(box.region("interior"), 1000, Lattice(0)) == 1000
+    assert box.count(box.region("interior"), 999, Lattice(0)) == 900
     assert ode.count(ode.region("t = 0"), 64) == 1
     line = build_domain({"x": [0, 1]})
     assert line.count(line.region("boundary"), 1) == 2
@@ -90,9 +90,9 @@ def test_counts():
 def test_a_grid_count_is_settled(kind, text, count):
     domain = DOMAINS[kind]
     region = domain.region(text)
-    total = domain.count(region, count, Grid(0))
+    total = domain.count(region, count, Lattice(0))
     assert 0 < total <= count
-    assert domain.count(region, total, Grid(0)) == total
+    assert domain.count(region, total, Lattice(0)) == total
     assert total > count / 3 or region.dimension == 0
 
 

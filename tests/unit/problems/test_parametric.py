@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from pdehvd.config.root import register_builtin, root_model
+from pdehvd.config.root import Config, register_builtin
 from pdehvd.errors import ConfigError
 from pdehvd.problems import family
 from pdehvd.problems.family import HELD_OUT
@@ -24,7 +24,7 @@ def built(**changes):
     register_builtin()
     problem = {key: value for key, value in {**BASE, **changes}.items() if value is not None}
     sampling = {"name": "samples", "samples": 20, "batch": 4, "held_out": 3}
-    config = root_model().model_validate(
+    config = Config.model_validate(
         {"problem": problem, "sampling": sampling, "model": {"name": "unet", "depth": 2}}
     )
     return config.problem.build(config.sampling, 3)

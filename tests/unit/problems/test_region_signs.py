@@ -10,7 +10,7 @@ from scipy.stats import qmc
 
 from pdehvd.errors import ConfigError
 from pdehvd.problems.geometry import build_domain
-from pdehvd.problems.sampling import Grid, Sobol, Uniform
+from pdehvd.problems.sampling import Lattice, Sobol, Uniform
 from pdehvd.problems.shapes import GeometrySpec
 
 ROUNDING = 1e-8
@@ -142,7 +142,7 @@ def test_parts_of_a_boxs_boundary_are_those_of_numpy(data):
     assert region.dimension == len(domain.names) - 1
     assert region.measure == pytest.approx(expected, rel=0.01), text
     assert region.oriented
-    for sampler in (Sobol(1), Grid(1)):
+    for sampler in (Sobol(1), Lattice(1)):
         x = drawn(domain, region, sampler)
         assert condition(x).all(), text
         on_wall = np.abs(x[:, :, None] - domain.bounds) <= ROUNDING

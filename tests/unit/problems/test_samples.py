@@ -1,4 +1,5 @@
 import itertools
+from typing import Annotated
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from pydantic import TypeAdapter
 from pdehvd.comm.grid import shard
 from pdehvd.errors import ConfigError
 from pdehvd.problems.samples import SampleSet, SamplesSpec
-from pdehvd.spec import section_type
+from pdehvd.spec import Section, Spec
 
 
 @settings(max_examples=40, deadline=None)
@@ -68,7 +69,7 @@ def test_shards_join_to_the_batch(ranks):
 
 
 def test_spec_builds_and_scales():
-    adapter = TypeAdapter(section_type("sampling"))
+    adapter = TypeAdapter(Annotated[Spec, Section("sampling")])
     spec = adapter.validate_python({"name": "samples", "samples": 100, "batch": 16})
     assert (spec, spec.held_out) == (SamplesSpec(samples=100, batch=16), 64)
     drawn = spec.build(7)

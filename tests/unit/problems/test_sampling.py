@@ -1,4 +1,5 @@
 from itertools import pairwise
+from typing import Annotated
 
 import numpy as np
 import pytest
@@ -9,18 +10,18 @@ from scipy import stats
 
 from pdehvd.errors import ConfigError
 from pdehvd.problems.sampling import (
-    Grid,
     Halton,
     LatinHypercube,
+    Lattice,
     RadSpec,
     Sobol,
     SobolSpec,
     Uniform,
     rad_select,
 )
-from pdehvd.spec import registered, section_type
+from pdehvd.spec import Section, Spec, registered
 
-SAMPLERS = [Uniform, Grid, LatinHypercube, Sobol, Halton]
+SAMPLERS = [Uniform, Lattice, LatinHypercube, Sobol, Halton]
 
 
 @pytest.mark.parametrize("kind", SAMPLERS)
@@ -58,7 +59,9 @@ def test_every_axis_is_uniform(kind):
     total = sampler.total(3, 4096)
     points = sampler.points(3, 4096, 0, total, (3,))
     for axis in range(3):
-        assert stats.kstest(points[:, axis], "uniform").pvalue > 0.01 or isinstance(sampler, Grid)
+        assert stats.kstest(points[:, axis], "uniform").pvalue > 0.01 or isinstance(
+            sampler, Lattice
+        )
         counts = np.histogram(points[:, axis], bins=8, range=(0, 1))[0]
         assert np.abs(counts / total - 1 / 8).max() < 0.02
     correlation = np.corrcoef(points.T) - np.eye(3)
@@ -80,7 +83,7 @@ def test_latin_hypercube_has_one_point_in_every_slice():
 @pytest.mark.parametrize("dimension", [1, 2, 3, 5])
 @pytest.mark.parametrize("count", [1, 7, 8, 27, 1000, 8192])
 def test_grid_is_the_largest_near_cube_and_settles(dimension, count):
-    grid = Grid(0)
+    grid = Lattice(0)
     total = grid.total(dimension, count)
     assert total <= count
     assert grid.total(dimension, total) == total
@@ -94,7 +97,7 @@ def test_grid_is_the_largest_near_cube_and_settles(dimension, count):
 
 
 def test_grid_of_a_square_is_its_cell_midpoints():
-    assert Grid(0).points(2, 4, 0, 4, ()).tolist() == [
+    assert Lattice(0).points(2, 4, 0, 4, ()).tolist() == [
         [0.25, 0.25],
         [0.25, 0.75],
         [0.75, 0.25],
@@ -163,7 +166,7 @@ def test_rad_with_odd_residuals():
 def test_sections_are_registered_and_build():
     names = {"uniform", "grid", "latin_hypercube", "sobol", "halton", "rad"}
     assert names <= set(registered("sampling"))
-    adapter = TypeAdapter(section_type("sampling"))
+    adapter = TypeAdapter(Annotated[Spec, Section("sampling")])
     for name in names:
         sampler = adapter.validate_python({"name": name, "equations": 64}).build(3)
         assert sampler.points(2, 64, 0, 64, (0,)).shape == (64, 2)
