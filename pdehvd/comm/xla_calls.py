@@ -13,7 +13,6 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -156,7 +155,7 @@ def _call(
 
     ranks, *rest = settings
     meaning = [operation, TYPES.index(tensor.dtype), ranks, tensor.shape.num_elements(), *rest]
-    operands: list[Any] = [tensor, tf.constant(meaning, tf.int64)]
+    operands: list[tf.Tensor] = [tensor, tf.constant(meaning, tf.int64)]
     operands += [] if before is None else [before]
     # Nothing could wait for a result without elements. Without a side effect the same sum of the
     # same numbers could be moved out of a loop.
