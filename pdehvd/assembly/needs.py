@@ -22,6 +22,13 @@ def check_needs(config: Config, objective: Objective[Batch], spec: OptimizerSpec
             (),
             "precision: float64, or precision_checked: false here",
         )
+    if needs.whole and objective.vectors.divided:
+        raise ConfigError(
+            f"{name} needs all parameters on every process, but here each has a piece of them: "
+            f"{needs.whole}",
+            (),
+            "an optimizer for pieces, such as adam or lbfgs",
+        )
     if needs.least_squares and objective.squares is None:
         raise ConfigError(
             f"{name} minimises sums of squares, but this loss is not one",

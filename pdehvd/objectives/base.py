@@ -9,6 +9,7 @@ import numpy as np
 
 from pdehvd.comm.group import Group
 from pdehvd.models.parametrized import Layout
+from pdehvd.numerics.vectors import Replicated, Vectors
 from pdehvd.objectives.abilities import SampledCurvature, SumOfSquares, TermMeasures
 from pdehvd.objectives.evaluation import Evaluation
 
@@ -39,7 +40,8 @@ class Objective(ABC, Generic[Batch]):
 
     `period` is the number of steps between new batches, None where the first one is kept;
     `points` the number of points at which fields are evaluated in a step, `batch_size` that of the
-    equations' points or of samples. `signed` says whether L may be negative: an energy.
+    equations' points or of samples. `signed` says whether L may be negative: an energy. `vectors`
+    says how theta and its gradient lie over ranks: one object, as long as the objective lives.
     """
 
     group: Group
@@ -49,6 +51,7 @@ class Objective(ABC, Generic[Batch]):
     points: int
     batch_size: int
     signed = False
+    vectors: Vectors = Replicated()
 
     @property
     def compiled(self) -> bool:
@@ -81,7 +84,10 @@ class Objective(ABC, Generic[Batch]):
 
     @property
     def layout(self) -> Layout:
-        """Names and shapes of the network's parameters, in the order of theta; others follow."""
+        """Names and shapes of the network's parameters, in the order of theta; others follow.
+
+        They are those of the whole theta [P], also where a rank has a piece of it.
+        """
         return ()
 
     @abstractmethod

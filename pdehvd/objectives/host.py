@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from pdehvd.models.network import Layout
+from pdehvd.numerics.vectors import Vectors
 from pdehvd.objectives.base import Batch, Objective
 from pdehvd.objectives.least_squares import LeastSquares
 from pdehvd.objectives.protocols import Point
@@ -66,6 +67,11 @@ class HostObjective(Generic[Batch]):
         """Names and shapes of the parameters, in the order of theta."""
         return self._calls.objective.layout
 
+    @property
+    def vectors(self) -> Vectors:
+        """How theta and its gradient lie over ranks, with their inner products and norms."""
+        return self._calls.objective.vectors
+
     @cached_property
     def dtype(self) -> np.dtype:
         """The run's precision."""
@@ -82,7 +88,7 @@ class HostObjective(Generic[Batch]):
         """
         last, batch, weights = self._calls.last, self._batch, self._weights
         same = last is not None and last.batch is batch and last.weights is weights
-        if last is not None and same and np.array_equal(last.theta, theta):
+        if last is not None and same and self.vectors.equal(last.theta, theta):
             return last.point
         self.evaluations += 1
         at = self._calls.evaluate(tf.constant(theta, self.dtype), batch, weights)

@@ -1,7 +1,9 @@
 """Protocols of an objective on one batch, for methods that run in Python, at any theta [P].
 
-All returned numbers are global, the same bits on every rank. A method names the least that it
-needs: `HostOptimizer[GradientAt]`. `HostObjective` is all of them.
+All returned numbers are global, the same bits on every rank. Where theta lies in pieces, what has P
+entries here has those of this rank.
+
+A method names the least that it needs: `HostOptimizer[GradientAt]`. `HostObjective` is all of them.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from pdehvd.models.parametrized import Layout
+from pdehvd.numerics.vectors import Vectors
 
 if TYPE_CHECKING:
     from pdehvd.objectives.least_squares import LeastSquares
@@ -28,9 +31,11 @@ class Point(NamedTuple):
 class GradientAt(Protocol):
     """The loss and its gradient.
 
+    >>> from pdehvd.numerics.vectors import Replicated
     >>> class Bowl:  # fulfils it, for a test of an optimizer
     ...     evaluations = 0
     ...     layout = (("theta", (2,)),)
+    ...     vectors = Replicated()
     ...     def evaluate(self, theta):
     ...         return Point(theta @ theta, np.array([theta @ theta]), 2 * theta)
     >>> Bowl().evaluate(np.array([1.0, 2.0])).gradient
@@ -44,6 +49,10 @@ class GradientAt(Protocol):
     @property
     def layout(self) -> Layout:
         """Names and shapes of the parameters, in the order of theta."""
+
+    @property
+    def vectors(self) -> Vectors:
+        """How theta and its gradient lie over ranks, with their inner products and norms."""
 
     def evaluate(self, theta: np.ndarray) -> Point:
         """Return the loss, its terms and its gradient.

@@ -14,6 +14,7 @@ from pdehvd.comm.group import Group
 from pdehvd.errors import PdehvdError, within
 from pdehvd.models.parametrized import Layout
 from pdehvd.numerics.divided import Arrays, Stored
+from pdehvd.numerics.vectors import Vectors
 from pdehvd.objectives.base import Batch, Objective
 from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.objectives.protocols import AllAt, Point
@@ -36,24 +37,31 @@ class Needs:
 
     `layers` means a network whose parameters are those of layers z = W^T a + b alone;
     `fixed_batch` is the least number of steps for which the points must stay the same.
+    `whole` says why theta has to be whole on every rank. It is empty where pieces will do: all sums
+    over entries of theta and of the gradient are those of `objective.vectors`.
     """
 
     least_squares: bool = False
     layers: bool = False
     float64: bool = False
     fixed_batch: int = 1
+    whole: str = "it does not declare that it takes its sums from objective.vectors"
+
+
+PIECES = Needs(whole="")
+"""The needs of a method for any loss, and for theta in pieces."""
 
 
 class StalledError(PdehvdError):
     """A method finds no better parameters, even after it has restarted itself."""
 
 
-def stalled(finding: str, loss: float, gradient: np.ndarray) -> StalledError:
+def stalled(finding: str, loss: float, gradient: np.ndarray, vectors: Vectors) -> StalledError:
     """Return the error of a method for which no step lowers the loss, with the cause if one shows.
 
     `gradient` [P] or a multiple of it.
     """
-    size = float(np.max(np.abs(gradient), initial=0.0))
+    size = vectors.maximum(gradient)
     square = float(np.square(gradient.dtype.type(size)))
     text = f"{finding} {loss:.3e}, whose gradient has entries of up to {size:.1e}"
     if loss == 0:
@@ -88,6 +96,11 @@ class BoundObjective(Generic[Batch]):
         """Names and shapes of the network's parameters, in the order of theta; others follow."""
         return self.objective.layout
 
+    @property
+    def vectors(self) -> Vectors:
+        """How theta and its gradient lie over ranks, with their inner products and norms."""
+        return self.objective.vectors
+
     def evaluate(self, theta: tf.Tensor) -> Evaluation:
         """Return the global loss, its terms and its gradient [P].
 
@@ -99,6 +112,8 @@ class BoundObjective(Generic[Batch]):
 
 class Optimizer(ABC):
     """A pure rule of TensorFlow operations, so that many steps compile into one call.
+
+    Inner products and norms are those of `objective.vectors`.
 
     >>> class Descent(Optimizer):
     ...     def init(self, theta):
@@ -143,8 +158,9 @@ class HostOptimizer(ABC, Generic[Asked]):
     """A rule that runs in Python between compiled evaluations: its step takes milliseconds.
 
     Sees global numbers only, so that every rank takes the same decisions, and names the protocol
-    that it needs of its objective: `HostOptimizer[GradientAt]`. If its matrices are divided over
-    ranks, a type of `numerics/linalg.py` holds the group.
+    that it needs of its objective: `HostOptimizer[GradientAt]`. Inner products, norms and
+    comparisons are those of `objective.vectors`. If its matrices are divided over ranks, a type of
+    `numerics/linalg.py` holds the group.
 
     >>> from pdehvd.objectives.protocols import GradientAt
     >>> class Descent(HostOptimizer[GradientAt]):

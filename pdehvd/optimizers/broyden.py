@@ -12,6 +12,7 @@ from pdehvd.comm.group import Group
 from pdehvd.models.parametrized import Layout
 from pdehvd.numerics.divided import Arrays, Stored
 from pdehvd.numerics.linalg import SymmetricMatrix
+from pdehvd.numerics.vectors import Vectors
 from pdehvd.optimizers.base import State
 from pdehvd.optimizers.descent import Move, QuasiNewton
 from pdehvd.optimizers.line_search import first_length
@@ -59,7 +60,8 @@ class BroydenClass(QuasiNewton):
 
     rho = 1 / s^T y, e = y^T H y, v = rho s - H y / e; H = (s^T y / y^T y) I before its first
     update, which is that of BFGS. One product with H a step: H g is known from the direction, so
-    H times the next gradient gives H y, and the corrected product follows without H.
+    H times the next gradient gives H y, and the corrected product follows without H. H is of the
+    whole theta also where that lies in pieces: it is given whole vectors.
     """
 
     def __init__(self, rule: Rule, group: Group) -> None:
@@ -77,32 +79,42 @@ class BroydenClass(QuasiNewton):
         """Return the length to try first: scaling makes H so large that 1 is often too long."""
         return 1.0 if self._rule is bfgs else first_length(fall, slope)
 
-    def product(self, state: State, gradient: np.ndarray) -> np.ndarray:
+    def product(self, state: State, gradient: np.ndarray, vectors: Vectors) -> np.ndarray:
         """Return H g [P]; known from the last step unless the points have changed."""
-        if np.array_equal(gradient, state["gradient"]):
+        if vectors.equal(gradient, state["gradient"]):
             known: np.ndarray = state["product"]
             return known
-        result: np.ndarray = state["inverse"] @ gradient
-        return result
+        whole = vectors.whole(gradient)
+        return vectors.own(self._inverse(state, len(whole)) @ whole)
+
+    def _inverse(self, state: State, size: int) -> SymmetricMatrix:
+        """Return H; the first one is made again if its size was that of a piece of theta."""
+        if state["inverse"].size != size:
+            dtype = state["gradient"].dtype
+            state["inverse"] = SymmetricMatrix(size, dtype, self._group)
+        inverse: SymmetricMatrix = state["inverse"]
+        return inverse
 
     def learn(self, state: State, move: Move) -> State:
         """Return the state with the corrected H and its product with the new gradient."""
-        inverse: SymmetricMatrix = state["inverse"]
-        gradient, updates = move.after, int(state["updates"])
-        known = inverse @ gradient
+        vectors, gradient, updates = move.vectors, move.after, int(state["updates"])
+        whole = vectors.whole(gradient)
+        inverse = self._inverse(state, len(whole))
+        known = vectors.own(inverse @ whole)
         image = known + move.direction
-        curvature, energy, rule, first = move.curvature, float(move.y @ image), self._rule, 1.0
+        energy, rule, first = vectors.dot(move.y, image), self._rule, 1.0
+        curvature = move.curvature
         if curvature and updates == 0:
-            first, rule = curvature / float(move.y @ move.y), bfgs
+            first, rule = curvature / vectors.dot(move.y, move.y), bfgs
             image, energy = first * image, first * energy
-        found = _correction(rule, move, curvature, energy)
+        found = _correction(rule, move, curvature, energy, inverse.size)
         if found is None:
             return {**state, "product": known}
         tau, core = found
         inverse.rescale(first)
-        vectors = np.stack([move.s, image], 1)
-        inverse.update(1 / tau, vectors, core)
-        product = first * known / tau + vectors @ (core @ (gradient @ vectors))
+        columns = np.stack([move.s, image], 1)
+        inverse.update(1 / tau, vectors.whole(columns), core)
+        product = first * known / tau + columns @ (core @ vectors.products(gradient, columns))
         return {**state, "product": product, "updates": updates + 1}
 
     def forget(self, state: State) -> State:
@@ -123,16 +135,16 @@ class BroydenClass(QuasiNewton):
 
 
 def _correction(
-    rule: Rule, move: Move, curvature: float, energy: float
+    rule: Rule, move: Move, curvature: float, energy: float, size: int
 ) -> tuple[float, np.ndarray] | None:
     """Return tau and M of H <- H / tau + [s, H y] M [s, H y]^T; None where no numbers hold them."""
     if not (curvature > 0 and 0 < energy < math.inf):
         return None
-    b, h = -move.length * float(move.s @ move.before) / curvature, energy / curvature
+    b, h = -move.length * move.vectors.dot(move.s, move.before) / curvature, energy / curvature
     # Both are at least 0, and their product is at least 1, but for rounding.
     if not (_LEAST < b < 1 / _LEAST and _LEAST < h < 1 / _LEAST):
         return None
-    tau, phi = rule(b, h, len(move.s))
+    tau, phi = rule(b, h, size)
     cross = -phi / (curvature * tau)
     core = np.array(
         [[(phi * h / tau + 1) / curvature, cross], [cross, (phi - 1) / (energy * tau)]],

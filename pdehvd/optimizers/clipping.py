@@ -6,8 +6,10 @@ import math
 
 import tensorflow as tf
 
+from pdehvd.numerics.vectors import Vectors
 
-def clipped(gradient: tf.Tensor, largest: float | None) -> tf.Tensor:
+
+def clipped(gradient: tf.Tensor, largest: float | None, vectors: Vectors) -> tf.Tensor:
     """Return g min(1, largest / |g|), |g| the norm over all parameters of the global gradient.
 
     Entries whose squares, or sums of them, no number holds become the largest that have some.
@@ -15,4 +17,7 @@ def clipped(gradient: tf.Tensor, largest: float | None) -> tf.Tensor:
     limit = tf.constant(1e-3 * math.sqrt(gradient.dtype.max), gradient.dtype)
     beyond = tf.math.is_finite(gradient) & (tf.abs(gradient) > limit)
     gradient = tf.where(beyond, tf.sign(gradient) * limit, gradient)
-    return gradient if largest is None else tf.clip_by_norm(gradient, largest)
+    if largest is None:
+        return gradient
+    (norm,) = vectors.norms([gradient], "clip")
+    return gradient * largest / tf.maximum(norm, largest)

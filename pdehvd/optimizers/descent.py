@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from pdehvd.numerics.vectors import Vectors
 from pdehvd.objectives.protocols import GradientAt, Point
 from pdehvd.optimizers.base import Facts, HostOptimizer, State, stalled
 from pdehvd.optimizers.line_search import Trial, line_search
@@ -23,12 +25,13 @@ class Move:
     direction: np.ndarray
     before: np.ndarray
     after: np.ndarray
+    vectors: Vectors
 
     @property
     def curvature(self) -> float:
         """s . y, or 0 where rounding decides about it, or y . y is out of the range of numbers."""
-        value, square = float(self.s @ self.y), float(self.y @ self.y)
-        sizes = float(np.linalg.norm(self.s)) * math.sqrt(square)
+        value, square = self.vectors.dot(self.s, self.y), self.vectors.dot(self.y, self.y)
+        sizes = self.vectors.norm(self.s) * math.sqrt(square)
         limits = np.finfo(self.s.dtype)
         known = float(limits.eps) * sizes < value < math.inf
         return value if known and float(limits.tiny) < square < math.inf else 0.0
@@ -55,8 +58,8 @@ class QuasiNewton(HostOptimizer[GradientAt]):
         """Return the method's own state for H = I."""
 
     @abstractmethod
-    def product(self, state: State, gradient: np.ndarray) -> np.ndarray:
-        """Return H g [P]; leaves the state as it is."""
+    def product(self, state: State, gradient: np.ndarray, vectors: Vectors) -> np.ndarray:
+        """Return H g [P]; what the state says of H stays as it is."""
 
     @abstractmethod
     def learn(self, state: State, move: Move) -> State:
@@ -74,26 +77,29 @@ class QuasiNewton(HostOptimizer[GradientAt]):
         self, objective: GradientAt, theta: np.ndarray, state: State
     ) -> tuple[np.ndarray, State, Point, Facts]:
         """Return the next theta and state; raises `StalledError` where nothing helps."""
-        before, start = objective.evaluations, objective.evaluate(theta)
+        vectors, before = objective.vectors, objective.evaluations
+        start = objective.evaluate(theta)
         if not math.isfinite(start.loss):
             return theta, state, start, self._facts(state, 0.0, start, objective, before)
         gradient, fresh = start.gradient, not state["updates"]
         # Before H knows a length, a step is as long as the gradient, and no longer than 1.
-        short = 1 / max(1.0, float(np.linalg.norm(gradient)))
-        direction = -self.product(state, gradient)
-        known = np.array_equal(gradient, state["gradient"])
+        short = 1 / max(1.0, vectors.norm(gradient))
+        direction = -self.product(state, gradient, vectors)
+        known = vectors.equal(gradient, state["gradient"])
         fall = float(state["fall"]) if known else 0.0
-        first = self.first_length(fall, float(gradient @ direction))
-        found = line_search(objective.evaluate, theta, direction, start, short if fresh else first)
+        first = self.first_length(fall, vectors.dot(gradient, direction))
+        search = partial(line_search, objective.evaluate, theta, start=start, vectors=vectors)
+        found = search(direction, first=short if fresh else first)
         if found is None and not fresh:
             direction = -gradient
-            found = line_search(objective.evaluate, theta, direction, start, short)
+            found = search(direction, first=short)
             if found is not None:
                 restarts = int(state["restarts"]) + 1
                 state = {**self.forget(state), "updates": 0, "restarts": restarts}
         if found is None:
-            raise stalled("no step along the gradient lowers the loss", start.loss, gradient)
-        state = self.learn(state, _move(theta, direction, gradient, found))
+            finding = "no step along the gradient lowers the loss"
+            raise stalled(finding, start.loss, gradient, vectors)
+        state = self.learn(state, _move(theta, direction, gradient, found, vectors))
         state |= {"fall": start.loss - found.loss, "gradient": found.point.gradient}
         facts = self._facts(state, found.length, found.point, objective, before)
         return found.theta, state, found.point, facts
@@ -103,13 +109,20 @@ class QuasiNewton(HostOptimizer[GradientAt]):
     ) -> Facts:
         return {
             "step_length": length,
-            "gradient_norm": float(np.linalg.norm(at.gradient)),
+            "gradient_norm": objective.vectors.norm(at.gradient),
             "evaluations": float(objective.evaluations - before),
             "restarts": float(state["restarts"]),
         }
 
 
-def _move(theta: np.ndarray, direction: np.ndarray, before: np.ndarray, found: Trial) -> Move:
+def _move(
+    theta: np.ndarray,
+    direction: np.ndarray,
+    before: np.ndarray,
+    found: Trial,
+    vectors: Vectors,
+) -> Move:
     """Return what a step has shown; s as it was after rounding, for y belongs to that."""
     after = found.point.gradient
-    return Move(found.theta - theta, after - before, found.length, direction, before, after)
+    s, y = found.theta - theta, after - before
+    return Move(s, y, found.length, direction, before, after, vectors)

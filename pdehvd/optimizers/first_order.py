@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from pdehvd.comm.group import Group
-from pdehvd.optimizers.base import RatedSpec
+from pdehvd.optimizers.base import PIECES, Needs, RatedSpec
 from pdehvd.optimizers.schedule import ConstantRate, LearningRate
 from pdehvd.spec import register
 
@@ -22,6 +22,7 @@ Epsilon = Field(1e-7, gt=0)
 class FirstOrderSpec(RatedSpec):
     """Base of the specs of Keras rules; fields that a rule knows go to it as they are."""
 
+    needs: ClassVar[Needs] = PIECES
     # The name of a class of keras.optimizers.
     rule: ClassVar[str]
 

@@ -85,7 +85,8 @@ class GaussNewtonMethod(HostOptimizer[SquaresAt]):
             trial, state = self._trial(objective, at, solver, theta, state)
         if trial is None:
             loss = float(objective.losses_at(theta[None])[0])
-            raise stalled("no damping gives a step that lowers the loss", loss, at.gradient)
+            finding = "no damping gives a step that lowers the loss"
+            raise stalled(finding, loss, at.gradient, objective.vectors)
         theta = theta - trial.length * trial.direction
         state |= {"direction": trial.direction, "steps": state["steps"] + 1}
         point = objective.evaluate(theta)
@@ -185,7 +186,11 @@ class GaussNewton(OptimizerSpec):
     if both have more than 12,000 rows.
     """
 
-    needs: ClassVar[Needs] = Needs(least_squares=True, float64=True)
+    needs: ClassVar[Needs] = Needs(
+        least_squares=True,
+        float64=True,
+        whole="the Jacobian of its rows has a column for every parameter",
+    )
 
     name: Literal["gauss_newton"] = "gauss_newton"
     solver: Literal["auto", "normal", "kernel", "cg"] = "auto"

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 
+from pdehvd.numerics.vectors import Vectors
 from pdehvd.objectives.base import Batch
 from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.optimizers.base import BoundObjective, Facts, Optimizer, State
@@ -88,11 +89,11 @@ class FirstOrder(Optimizer):
         return self._keras
 
     def _updated(
-        self, theta: tf.Tensor, gradient: tf.Tensor, state: State
+        self, theta: tf.Tensor, gradient: tf.Tensor, state: State, vectors: Vectors
     ) -> tuple[tf.Tensor, State, tf.Tensor]:
         iteration = state["iteration"]
         rate = self._schedule(tf.cast(iteration, theta.dtype))
-        gradient = clipped(gradient, self._clip_norm)
+        gradient = clipped(gradient, self._clip_norm, vectors)
         count = sum(name.startswith("slot_") for name in state)
         slots = [state[f"slot_{index}"] for index in range(count)]
         if self._folded is not None:
@@ -110,5 +111,7 @@ class FirstOrder(Optimizer):
         self, objective: BoundObjective[Batch], theta: tf.Tensor, state: State
     ) -> tuple[tf.Tensor, State, Evaluation, Facts]:
         at = objective.evaluate(theta)
-        theta, state, rate = self._update(theta, at.gradient, state)
+        vectors = objective.vectors
+        update = self._update if vectors.compiles else self._updated
+        theta, state, rate = update(theta, at.gradient, state, vectors)
         return theta, state, at, {"learning_rate": rate}

@@ -70,7 +70,8 @@ class KFACMethod(HostOptimizer[SquaresAt]):
                 break
             damping, previous = damping * _GROWTH, np.zeros_like(previous)
         else:
-            raise stalled("no damping gives a step that lowers the loss", loss, at.gradient)
+            finding = "no damping gives a step that lowers the loss"
+            raise stalled(finding, loss, at.gradient, objective.vectors)
         tried = damping > float(state["damping"])
         theta = theta + length * change
         state = {
@@ -162,7 +163,11 @@ def _stored(layers: list[list[Pair]]) -> State:
 class KFAC(OptimizerSpec):
     """Kronecker-factored approximate curvature; at points without a learning rate."""
 
-    needs: ClassVar[Needs] = Needs(least_squares=True, layers=True)
+    needs: ClassVar[Needs] = Needs(
+        least_squares=True,
+        layers=True,
+        whole="each layer's Kronecker factors are solved as a whole on one rank",
+    )
 
     name: Literal["kfac"] = "kfac"
     damping: float | None = Field(

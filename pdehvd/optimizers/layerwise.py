@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from pdehvd.comm.group import Group
-from pdehvd.optimizers.base import RatedSpec
+from pdehvd.optimizers.base import PIECES, Needs, RatedSpec
 from pdehvd.spec import register
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ class LARS(RatedSpec):
     v <- m v + eta trust |w| / (|g| + decay |w|) (g + decay w), w <- w - v.
     """
 
+    needs: ClassVar[Needs] = PIECES
     name: Literal["lars"] = "lars"
     momentum: float = Field(0.9, ge=0, lt=1)
     momentum_correction: bool = Field(
@@ -43,6 +44,7 @@ class LAMB(RatedSpec):
     With Adam's direction r, w <- w - eta |w| (r + decay w) / |r + decay w|.
     """
 
+    needs: ClassVar[Needs] = PIECES
     name: Literal["lamb"] = "lamb"
     beta_1: float = Field(0.9, ge=0, lt=1)
     beta_2: float = Field(0.999, ge=0, lt=1)

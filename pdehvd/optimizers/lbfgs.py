@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pdehvd.numerics.vectors import Vectors
 from pdehvd.optimizers.base import State
 from pdehvd.optimizers.descent import Move, QuasiNewton
 
@@ -26,7 +27,7 @@ class LimitedMemory(QuasiNewton):
             "curvature": np.zeros(self._memory),
         }
 
-    def product(self, state: State, gradient: np.ndarray) -> np.ndarray:
+    def product(self, state: State, gradient: np.ndarray, vectors: Vectors) -> np.ndarray:
         """Return H g [P]."""
         s, y, updates = state["s"], state["y"], int(state["updates"])
         ages = range(updates - 1, max(updates - self._memory, 0) - 1, -1)
@@ -34,13 +35,13 @@ class LimitedMemory(QuasiNewton):
         curvature = state["curvature"].tolist()
         product, parts = gradient.copy(), []
         for i in newest_first:
-            parts.append(float(s[i] @ product) / curvature[i])
+            parts.append(vectors.dot(s[i], product) / curvature[i])
             product -= parts[-1] * y[i]
         if newest_first:
             newest = newest_first[0]
-            product *= curvature[newest] / float(y[newest] @ y[newest])
+            product *= curvature[newest] / vectors.dot(y[newest], y[newest])
         for i in reversed(newest_first):
-            product += (parts.pop() - float(y[i] @ product) / curvature[i]) * s[i]
+            product += (parts.pop() - vectors.dot(y[i], product) / curvature[i]) * s[i]
         values: np.ndarray = product
         return values
 

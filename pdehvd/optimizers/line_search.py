@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pdehvd.numerics.vectors import Vectors
 from pdehvd.objectives.protocols import Point, SeveralAt
 
 # Least fall and largest slope, as parts of what the slope at the start promises.
@@ -79,6 +80,7 @@ def line_search(
     direction: np.ndarray,
     start: Point,
     first: float,
+    vectors: Vectors,
 ) -> Trial | None:
     """Return a trial along d from theta [P] with a lower loss, or None where there is no descent.
 
@@ -94,9 +96,9 @@ def line_search(
     def at(length: float) -> Trial:
         there = theta + length * direction
         point = evaluate(there)
-        return Trial(length, point.loss, float(point.gradient @ direction), there, point)
+        return Trial(length, point.loss, vectors.dot(point.gradient, direction), there, point)
 
-    origin = Trial(0.0, start.loss, float(start.gradient @ direction), theta, start)
+    origin = Trial(0.0, start.loss, vectors.dot(start.gradient, direction), theta, start)
     if not origin.slope < 0:
         return None
     # 5e-7 in double and 2e-3 in single precision: residuals cancel, so a loss is less exact

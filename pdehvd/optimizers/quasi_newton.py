@@ -8,7 +8,7 @@ from pydantic import Field
 
 from pdehvd.comm.group import Group
 from pdehvd.numerics.linalg import symmetric_bytes
-from pdehvd.optimizers.base import Needs, OptimizerSpec
+from pdehvd.optimizers.base import PIECES, Needs, OptimizerSpec
 from pdehvd.optimizers.broyden import BroydenClass, Rule, bfgs, ssbfgs, ssbroyden
 from pdehvd.optimizers.lbfgs import LimitedMemory
 from pdehvd.spec import register
@@ -22,6 +22,7 @@ class QuasiNewtonSpec(OptimizerSpec):
 class LBFGS(QuasiNewtonSpec):
     """L-BFGS: memory and work of a step grow with `memory` times P (Liu and Nocedal 1989)."""
 
+    needs: ClassVar[Needs] = PIECES
     name: Literal["lbfgs"] = "lbfgs"
     memory: int = Field(20, ge=1, description="pairs of changes that are kept")
 
@@ -37,7 +38,7 @@ class LBFGS(QuasiNewtonSpec):
 class DenseSpec(QuasiNewtonSpec):
     """Base of the specs of methods with a dense inverse Hessian, in double precision."""
 
-    needs: ClassVar[Needs] = Needs(float64=True, fixed_batch=10)
+    needs: ClassVar[Needs] = Needs(float64=True, fixed_batch=10, whole="")
     rule: ClassVar[Rule]
 
     precision_checked: bool = Field(True, description="false: allow float32")

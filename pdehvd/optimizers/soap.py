@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -13,7 +13,7 @@ from pdehvd.models.parametrized import Layout
 from pdehvd.numerics.divided import Arrays, Stored
 from pdehvd.numerics.linalg import eigenvectors
 from pdehvd.objectives.protocols import GradientAt, Point
-from pdehvd.optimizers.base import Facts, HostOptimizer, OptimizerSpec, State, stalled
+from pdehvd.optimizers.base import Facts, HostOptimizer, Needs, OptimizerSpec, State, stalled
 from pdehvd.optimizers.matrices import DividedMatrices, Matrix
 from pdehvd.optimizers.schedule import ConstantRate, LearningRate, Schedule
 from pdehvd.spec import register
@@ -61,7 +61,8 @@ class SOAPMethod(HostOptimizer[GradientAt]):
             new |= factors
         change = self._layers.sum(change, "soap")
         if math.isfinite(at.loss) and not np.all(np.isfinite(change)):
-            raise stalled("the second moments of the loss overflow", at.loss, at.gradient)
+            finding = "the second moments of the loss overflow"
+            raise stalled(finding, at.loss, at.gradient, objective.vectors)
         rate = self._schedule.after(steps - 1)
         return theta - theta.dtype.type(rate) * change, new, at, {"learning_rate": rate}
 
@@ -120,6 +121,8 @@ class _Moments(NamedTuple):
 @register("optimizer")
 class SOAP(OptimizerSpec):
     """Adam in the eigenbasis of each layer's second moments, for any loss, in any precision."""
+
+    needs: ClassVar[Needs] = Needs(whole="each layer's matrix is rotated as a whole on one rank")
 
     name: Literal["soap"] = "soap"
     learning_rate: LearningRate = ConstantRate(value=3e-3)

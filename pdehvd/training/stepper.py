@@ -99,7 +99,7 @@ class Stepper(Generic[Batch]):
         loop = self._loops[self.parts.phases.index(phase)]
         assert loop is not None
         called = _called(loop(state, batch, count, wishes))
-        if _finite(called.loss, called.theta):
+        if self._finite(called.loss, called.theta):
             return called
         quiet = [False] * len(flags)
         fault = self._fault(state, batch, called.done, quiet) if count > 1 else state.theta
@@ -131,10 +131,10 @@ class Stepper(Generic[Batch]):
                     theta, own, at, facts = optimizer.step(bound, theta, own)
             except StalledError as error:
                 stalled, at = str(error), bound.evaluate(theta)
-                good = _finite(at.loss, at.gradient)
+                good = self._finite(at.loss, at.gradient)
             else:
                 done, moments = done + 1, self.parts.objective.averaged(moments, at.moments)
-                good = _finite(at.loss, theta)
+                good = self._finite(at.loss, theta)
             if done == 0 or not stalled:
                 loss, losses = at.loss, at.losses
         numbers = {name: float(value) for name, value in facts.items()}
@@ -142,6 +142,10 @@ class Stepper(Generic[Batch]):
         theta = tf.constant(theta, state.theta.dtype)
         flags = np.zeros(0)
         return Called(theta, own, moments, done, loss, losses, numbers, flags, stalled, fault)
+
+    def _finite(self, loss: float, vector: tf.Tensor | np.ndarray) -> bool:
+        """Return whether a loss and all entries of a vector [P] are finite."""
+        return bool(np.isfinite(loss)) and self.parts.objective.vectors.finite(vector)
 
     def before_first(self, state: TrainState, batch: Batch) -> tuple[float, np.ndarray] | None:
         """Return the loss and its terms at theta, where the losses of steps are those after them.
@@ -195,8 +199,3 @@ def _called(looped: Looped) -> Called:
         facts,
         looped.flags.numpy(),
     )
-
-
-def _finite(loss: float, vector: tf.Tensor | np.ndarray) -> bool:
-    """Return whether a loss and all entries of a vector [P] are finite."""
-    return bool(np.isfinite(loss) and np.all(np.isfinite(vector)))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pdehvd.comm.group import Solo
+from pdehvd.numerics.vectors import Replicated
 from pdehvd.objectives.protocols import Point
 from pdehvd.optimizers.base import StalledError
 from pdehvd.optimizers.broyden import ssbroyden
@@ -19,6 +20,8 @@ SIZE = 20
 
 class Convex:
     """f = theta^T A theta / 2 + sum_i log (2 cosh theta_i) - b . theta, strictly convex."""
+
+    vectors = Replicated()
 
     def __init__(self, condition=1e3, size=SIZE):
         random = np.random.default_rng(4)
@@ -51,7 +54,9 @@ def trajectory(spec, objective, theta, steps):
 
 
 def _product(method, state, vector):
-    return state["inverse"] @ vector if "inverse" in state else method.product(state, vector)
+    if "inverse" in state:
+        return state["inverse"] @ vector
+    return method.product(state, vector, Replicated())
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from pdehvd.config.root import register_builtin
+from pdehvd.numerics.vectors import Replicated
 from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.optimizers.base import RatedSpec
 from pdehvd.optimizers.first_order import SGD, Adam, FirstOrderSpec
@@ -22,6 +23,7 @@ class Quadratic:
     """f = factor sum_i s_i theta_i^2 / 2 of one layer's weights."""
 
     layout = (("weight", (2, 2)),)
+    vectors = Replicated()
 
     def __init__(self, factor=1.0):
         self.factor = factor

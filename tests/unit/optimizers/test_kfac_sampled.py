@@ -9,6 +9,7 @@ from pdehvd.assembly.build import build_parts
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import load_config
 from pdehvd.errors import ConfigError
+from pdehvd.numerics.vectors import Replicated
 from pdehvd.objectives.protocols import Point
 from pdehvd.optimizers.base import StalledError
 from pdehvd.optimizers.kfac import KFAC
@@ -27,6 +28,7 @@ class Quadratic:
     """(W - 1) : A (x) B (W - 1) / 2 of one weight W [6, 4], and 3 |b - 1|^2 / 2 of a bias b [4]."""
 
     layout = (("weight", SHAPE), ("bias", (4,)))
+    vectors = Replicated()
 
     def __init__(self, broken=()):
         random = np.random.default_rng(1)

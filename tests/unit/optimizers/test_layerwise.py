@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pdehvd.numerics.vectors import Replicated
 from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.optimizers.layerwise import LAMB, LARS
 
@@ -19,6 +20,7 @@ class Bowl:
     """A quadratic of different steepness in each parameter."""
 
     layout = LAYOUT
+    vectors = Replicated()
 
     def __init__(self, factor=1.0):
         self.factor = factor

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from pdehvd.numerics.vectors import Replicated
 from pdehvd.objectives.protocols import Point
 from pdehvd.optimizers.line_search import CURVATURE, SUFFICIENT, best_length, line_search
 
@@ -24,7 +25,8 @@ class Line:
 
     def search(self, first):
         origin = np.zeros(1, self._dtype)
-        found = line_search(self, origin, np.ones(1, self._dtype), self(origin), first)
+        along, start = np.ones(1, self._dtype), self(origin)
+        found = line_search(self, origin, along, start, first, Replicated())
         return self(origin), found
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from pdehvd.comm.group import Solo
 from pdehvd.errors import ConfigError
+from pdehvd.numerics.vectors import Replicated
 from pdehvd.objectives.protocols import Point
 from pdehvd.optimizers.base import StalledError
 from pdehvd.optimizers.quasi_newton import BFGS, LBFGS, DenseSpec, QuasiNewtonSpec, SSBroyden
@@ -21,6 +22,8 @@ FACTS = {"step_length", "gradient_norm", "evaluations", "restarts"}
 
 class Function:
     """f(theta) -> loss, gradient in the place of an objective; counts its evaluations."""
+
+    vectors = Replicated()
 
     def __init__(self, function):
         self._function = function
@@ -250,7 +253,8 @@ def test_limited_memory_is_bfgs_from_the_last_pairs(memory):
         left = np.eye(10) - np.outer(s, y) / (s @ y)
         plain = left @ plain @ left.T + np.outer(s, s) / (s @ y)
     for gradient in np.eye(10):
-        np.testing.assert_allclose(method.product(state, gradient), plain @ gradient, rtol=1e-9)
+        product = method.product(state, gradient, Replicated())
+        np.testing.assert_allclose(product, plain @ gradient, rtol=1e-9)
 
 
 def test_limited_memory_with_room_for_all_pairs_keeps_up_with_bfgs():

@@ -5,6 +5,7 @@ import pytest
 
 from pdehvd.comm.group import Solo
 from pdehvd.numerics.linalg import eigenvectors
+from pdehvd.numerics.vectors import Replicated
 from pdehvd.objectives.protocols import Point
 from pdehvd.optimizers.soap import SOAP
 from tests.support.hosts import Member, check_kept
@@ -17,6 +18,7 @@ class Quadratic:
     """sum(scales * (U W V - 1)^2) of one weight W [6, 4], and |b|^2 of a bias b [4]."""
 
     layout = (("weight", SHAPE), ("bias", (4,)))
+    vectors = Replicated()
 
     def __init__(self, left=None, right=None):
         self.left = np.eye(SHAPE[0]) if left is None else left
