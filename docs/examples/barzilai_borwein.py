@@ -5,14 +5,22 @@ Barzilai, Borwein, IMA Journal of Numerical Analysis 8 (1988).
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import tensorflow as tf
 from pydantic import Field
 
 from pdehvd.comm.group import Group
 from pdehvd.objectives.evaluation import Evaluation
-from pdehvd.optimizers.base import BoundObjective, Facts, Optimizer, OptimizerSpec, State
+from pdehvd.optimizers.base import (
+    PIECES,
+    BoundObjective,
+    Facts,
+    Needs,
+    Optimizer,
+    OptimizerSpec,
+    State,
+)
 from pdehvd.spec import register
 
 
@@ -35,8 +43,9 @@ class BarzilaiBorwein(Optimizer):
         """Return the next theta [P] and state, the evaluation at the old theta, and the rate."""
         at = objective.evaluate(theta)
         change, bend = theta - state["theta"], at.gradient - state["gradient"]
-        curvature = tf.reduce_sum(change * bend)
-        rate = tf.reduce_sum(change * change) / curvature
+        pairs = [(change, bend), (change, change)]
+        curvature, square = objective.vectors.dots(pairs, "barzilai_borwein")
+        rate = square / curvature
         initial = tf.constant(self._initial, theta.dtype)
         rate = tf.where(curvature > 0, tf.minimum(rate, self._largest), initial)
         state = {"theta": theta, "gradient": at.gradient}
@@ -47,6 +56,7 @@ class BarzilaiBorwein(Optimizer):
 class BarzilaiBorweinSpec(OptimizerSpec):
     """Gradient descent with the step length of Barzilai and Borwein."""
 
+    needs: ClassVar[Needs] = PIECES
     name: Literal["barzilai_borwein"] = "barzilai_borwein"
     initial: float = Field(1e-3, gt=0, description="step length if the curvature is not positive")
     largest: float = Field(0.1, gt=0, description="bound on the step length")

@@ -48,6 +48,9 @@ class Rank(Solo):
     def sum_numpy(self, values, name):
         return sum(self.crew.meet(self.rank, name, values.copy()))
 
+    def maximum_numpy(self, values, name):
+        return np.max(self.crew.meet(self.rank, name, values.copy()), axis=0)
+
     def gather_numpy(self, rows, name):
         return np.concatenate(self.crew.meet(self.rank, name, rows.copy()))
 

@@ -1,5 +1,8 @@
 """Optimizers beyond plain first order as the `optimizer` of a config, by the name of their test."""
 
+from pdehvd.config.root import register_builtin
+from pdehvd.spec import registered
+
 SECOND_ORDER = {
     "lbfgs": "{name: lbfgs, memory: 10}",
     "bfgs": "bfgs",
@@ -17,3 +20,7 @@ SECOND_ORDER = {
     "phases": "[{name: adam, steps: 10, learning_rate: 1e-2}, {name: lbfgs}]",
 }
 EXACT_METHODS = ("normal", "kernel", "cg", "kfac", "lbfgs", "soap")
+
+register_builtin()
+# All that are registered and declare to work where theta lies in pieces.
+ON_PIECES = tuple(n for n, spec in registered("optimizer").items() if not spec.needs.whole)

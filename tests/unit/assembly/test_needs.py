@@ -7,9 +7,13 @@ import pytest
 from pdehvd.assembly import needs
 from pdehvd.assembly.build import build_parts
 from pdehvd.comm.group import Solo
-from pdehvd.config.root import load_config
+from pdehvd.config.root import load_config, register_builtin
 from pdehvd.errors import ConfigError
+from pdehvd.numerics.vectors import Pieces
+from pdehvd.optimizers.base import Needs
+from pdehvd.spec import registered
 
+register_builtin()
 CONFIG = """
 precision: float64
 problem:
@@ -104,6 +108,27 @@ def test_what_cannot_be_exact_on_a_grid(settings, text):
     with pytest.raises(ConfigError) as caught:
         build_parts(load_config(path, ["aggregation={name: exact}", *settings])[0], Three())
     assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("name", registered("optimizer"))
+def test_theta_in_pieces_is_refused_with_the_reason_or_taken(tmp_path, name):
+    path = tmp_path / "problem.yaml"
+    path.write_text(CONFIG)
+    config, _ = load_config(path)
+    objective, spec = build_parts(config, Solo()).objective, registered("optimizer")[name]()
+    needs.check_needs(config, objective, spec)
+    objective.vectors = Pieces(Three(), (20, 0, 5))
+    if not spec.needs.whole:
+        needs.check_needs(config, objective, spec)
+        return
+    with pytest.raises(ConfigError) as caught:
+        needs.check_needs(config, objective, spec)
+    assert f"{name} needs all parameters on every process" in str(caught.value)
+    assert spec.needs.whole in str(caught.value)
+
+
+def test_a_method_from_a_plugin_that_says_nothing_is_not_trusted_with_pieces():
+    assert "objective.vectors" in Needs().whole
 
 
 def test_points_that_change_too_fast(tmp_path):

@@ -1,0 +1,43 @@
+"""Theta in unequal pieces on 1, 2 and 3 processes: the same training as with theta on each.
+
+An optimizer that declares to work on pieces is tested by being registered.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.support.launcher import all_ranks
+from tests.support.worker_names import ON_PIECES
+
+SIZES = (1, 2, 3)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return all_ranks("vectors", SIZES, tmp_path_factory.mktemp, worker="worker_vectors")
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ON_PIECES)
+def test_pieces_are_trained_as_a_whole_theta_is(results, name, size):
+    """The same parameters, losses, facts, step lengths and numbers of evaluations."""
+    expected = results[1][0]
+    for rank in results[size]:
+        for what in ("theta", "numbers"):
+            right, found = expected[f"{name}/whole/{what}"], rank[f"{name}/pieces/{what}"]
+            np.testing.assert_allclose(found, right, rtol=1e-12, atol=1e-13)
+            np.testing.assert_array_equal(found, results[size][0][f"{name}/pieces/{what}"])
+
+
+@pytest.mark.parametrize("name", ON_PIECES)
+def test_every_step_lowers_the_loss_in_the_end(results, name):
+    losses = results[1][0][f"{name}/whole/numbers"][:, 1]
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("size", SIZES[1:])
+def test_norms_of_one_piece_are_noticed(results, size):
+    right = results[1][0]["lamb/whole/theta"]
+    assert np.max(np.abs(results[size][0]["wrong"] - right)) > 1e-3
