@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.launcher import all_ranks
+from tests.support.launcher import all_ranks, load, run_worker
 from tests.support.worker_names import ON_PIECES
 
 SIZES = (1, 2, 3)
@@ -19,16 +19,27 @@ def results(tmp_path_factory):
     return all_ranks("vectors", SIZES, tmp_path_factory.mktemp, worker="worker_vectors")
 
 
+def compare(name, whole, ranks):
+    """Compare parameters, losses, facts, step lengths and numbers of evaluations."""
+    for rank in ranks:
+        for what in ("theta", "numbers"):
+            right, found = whole[f"{name}/whole/{what}"], rank[f"{name}/pieces/{what}"]
+            np.testing.assert_allclose(found, right, rtol=1e-12, atol=1e-13)
+            np.testing.assert_array_equal(found, ranks[0][f"{name}/pieces/{what}"])
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", ON_PIECES)
 def test_pieces_are_trained_as_a_whole_theta_is(results, name, size):
-    """The same parameters, losses, facts, step lengths and numbers of evaluations."""
-    expected = results[1][0]
-    for rank in results[size]:
-        for what in ("theta", "numbers"):
-            right, found = expected[f"{name}/whole/{what}"], rank[f"{name}/pieces/{what}"]
-            np.testing.assert_allclose(found, right, rtol=1e-12, atol=1e-13)
-            np.testing.assert_array_equal(found, results[size][0][f"{name}/pieces/{what}"])
+    compare(name, results[1][0], results[size])
+
+
+@pytest.mark.nightly
+def test_horovod_joins_pieces_as_well(results, tmp_path):
+    done = run_worker(2, "vectors", tmp_path, worker="worker_vectors", collectives="horovod")
+    assert done.returncode == 0, done.stderr[-4000:]
+    for name in ON_PIECES:
+        compare(name, results[1][0], [load(tmp_path, rank) for rank in range(2)])
 
 
 @pytest.mark.parametrize("name", ON_PIECES)

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import register_builtin
 from pdehvd.numerics.vectors import Pieces, Replicated
-from pdehvd.optimizers.base import Needs
+from pdehvd.optimizers.base import Needs, stalled
 from pdehvd.optimizers.clipping import clipped
 from pdehvd.spec import registered
 from tests.support.crew import Crew
@@ -110,6 +110,16 @@ def test_one_entry_decides_on_all_ranks(bad, place):
 
     for found in [*on_pieces([1, 0, 4], decisions), decisions(Replicated())]:
         np.testing.assert_array_equal(found, [True, False, True, False, abs(bad)])
+
+
+@pytest.mark.parametrize("gradient", [[3.0, 0.0, -5.0], [0.0, 0.0, 1e-200], [0.0, 0.0, 0.0]])
+def test_why_a_method_stalls_is_the_same_on_all_ranks(gradient):
+    whole = np.array(gradient)
+
+    def text(vectors):
+        return str(stalled("nothing lowers the loss", 2.0, vectors.own(whole), vectors))
+
+    assert set(on_pieces([2, 0, 1], text)) == {text(Replicated())}
 
 
 def test_there_is_a_count_for_each_rank():
