@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pdehvd.numerics.vectors import Replicated
+from pdehvd.comm.group import Solo
+from pdehvd.numerics.vectors import Pieces, Replicated
 from pdehvd.objectives.evaluation import Evaluation
 from pdehvd.optimizers.layerwise import LAMB, LARS
 
@@ -109,3 +110,22 @@ def test_the_whole_gradient_is_clipped_before_the_layers_see_it():
     bias = (run(spec, Bowl(), 1) - start())[PLACES["bias"]]
     expected = -0.1 * gradient[PLACES["bias"]] * 1e-3 / np.linalg.norm(gradient)
     np.testing.assert_allclose(bias, expected, rtol=1e-12)
+
+
+class Counting(Solo):
+    """One process that notes its sums."""
+
+    def __init__(self):
+        self.names = []
+
+    def sum(self, tensors, name):
+        self.names.append(name)
+        return super().sum(tensors, name)
+
+
+@pytest.mark.parametrize("spec", [LARS(learning_rate=0.1), LAMB(learning_rate=0.1)])
+def test_the_norms_of_all_layers_are_one_sum(spec):
+    group, objective = Counting(), Bowl()
+    objective.vectors = Pieces(group, (11,))
+    np.testing.assert_array_equal(run(spec, objective, 1), run(spec, Bowl(), 1))
+    assert group.names == ["vectors.layers"]
