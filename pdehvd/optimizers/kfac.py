@@ -13,7 +13,7 @@ from pdehvd.numerics.kronecker import Pair, newest_weight, solve_layers
 from pdehvd.objectives.base import Batch, Objective
 from pdehvd.objectives.protocols import Point, SquaresAt
 from pdehvd.optimizers.base import Facts, HostOptimizer, Needs, OptimizerSpec, State, stalled
-from pdehvd.optimizers.kfac_sampled import SampledKFAC
+from pdehvd.optimizers.kfac_sampled import WHOLE_LAYERS, SampledKFAC
 from pdehvd.optimizers.line_search import best_length
 from pdehvd.optimizers.schedule import LearningRate
 from pdehvd.spec import register
@@ -166,7 +166,7 @@ class KFAC(OptimizerSpec):
     needs: ClassVar[Needs] = Needs(
         least_squares=True,
         layers=True,
-        whole="each layer's Kronecker factors are solved as a whole on one rank",
+        whole=WHOLE_LAYERS,
     )
 
     name: Literal["kfac"] = "kfac"

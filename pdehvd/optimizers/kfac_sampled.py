@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -17,6 +17,7 @@ from pdehvd.objectives.protocols import CurvatureAt, Point
 from pdehvd.optimizers.base import (
     Facts,
     HostOptimizer,
+    Needs,
     OptimizerSpec,
     StalledError,
     State,
@@ -24,6 +25,8 @@ from pdehvd.optimizers.base import (
 from pdehvd.optimizers.matrices import SIDES, DividedMatrices, Matrix
 from pdehvd.optimizers.schedule import ConstantRate, LearningRate, Schedule
 
+# Why theta in pieces will not do.
+WHOLE_LAYERS = "each layer's Kronecker factors are solved as a whole on one rank"
 # Sides of more rows are taken for multiples of the identity.
 _LARGEST = 4096
 _MOMENTUM = 0.9
@@ -177,6 +180,8 @@ def solve_damped(layer: Matrix, right: np.ndarray, state: State, damping: float)
 
 class SampledKFAC(OptimizerSpec):
     """What `kfac` is where curvature can be sampled; made of the spec that is registered."""
+
+    needs: ClassVar[Needs] = Needs(whole=WHOLE_LAYERS)
 
     name: Literal["kfac"] = "kfac"
     learning_rate: LearningRate = ConstantRate(value=2e-2)

@@ -12,6 +12,8 @@ from pdehvd.config.root import register_builtin
 from pdehvd.numerics.vectors import Pieces, Replicated
 from pdehvd.optimizers.base import Needs, stalled
 from pdehvd.optimizers.clipping import clipped
+from pdehvd.optimizers.kfac import KFAC
+from pdehvd.optimizers.kfac_sampled import SampledKFAC
 from pdehvd.spec import registered
 from tests.support.crew import Crew
 
@@ -130,3 +132,7 @@ def test_there_is_a_count_for_each_rank():
 @pytest.mark.parametrize(("name", "spec"), registered("optimizer").items())
 def test_an_optimizer_works_on_pieces_or_says_why_not(name, spec):
     assert spec.needs.whole != Needs().whole
+
+
+def test_what_stands_for_kfac_on_grids_has_its_reason():
+    assert SampledKFAC.needs.whole == KFAC.needs.whole
