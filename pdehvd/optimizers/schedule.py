@@ -229,5 +229,4 @@ def _number(value: object) -> object:
     return {"name": "constant", "value": value}
 
 
-_Named = Annotated[Spec, Section("learning_rate")]
-LearningRate = Annotated[_Named, BeforeValidator(_number, json_schema_input_type=float | _Named)]
+LearningRate = Annotated[Spec, Section("learning_rate", _number, {"type": "number"})]

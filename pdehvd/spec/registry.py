@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
@@ -34,11 +34,19 @@ class Section:
     """Marks a field as a section, `Annotated[Spec, Section("model")]`.
 
     Which spec a section names is looked up when a value is validated, so plug-ins may register
-    theirs at any time. A bare text stands for `{name: text}`.
+    theirs at any time. A bare text stands for `{name: text}`; `short` turns other short forms,
+    which `short_schema` describes, into mappings.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        short: Callable[[object], object] | None = None,
+        short_schema: JsonSchemaValue | None = None,
+    ) -> None:
         self.name = name
+        self._short = short
+        self._short_schema = short_schema
 
     def __get_pydantic_core_schema__(self, _: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(self._validate)
@@ -46,14 +54,18 @@ class Section:
     def __get_pydantic_json_schema__(
         self, _: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        named = {name: handler(_core_schema(spec)) for name, spec in entries(self.name).items()}
-        if len(named) < 2:
-            return next(iter(named.values()), {"type": "object"})
-        mapping = {name: reference["$ref"] for name, reference in named.items()}
-        discriminator = {"propertyName": "name", "mapping": mapping}
-        return {"oneOf": list(named.values()), "discriminator": discriminator}
+        schemas = {name: _core_schema(spec) for name, spec in entries(self.name).items()}
+        if not schemas:
+            return {"type": "object"}
+        if len(schemas) == 1:
+            one = handler(core_schema.union_schema(list(schemas.values())))
+        else:
+            one = handler(core_schema.tagged_union_schema(schemas, "name"))
+        return {"anyOf": [self._short_schema, one]} if self._short_schema else one
 
     def _validate(self, value: object, info: ValidationInfo) -> BaseModel:
+        if self._short is not None:
+            value = self._short(value)
         if isinstance(value, str):
             value = {"name": value}
         specs = entries(self.name)
@@ -83,6 +95,11 @@ def _one_of(specs: Mapping[str, object]) -> str:
 
 
 def _core_schema(spec: type[BaseModel]) -> CoreSchema:
-    """Return the schema of a spec, which is built when it is first used."""
+    """Return the schema of a spec, which is built when it is first used, under its own name."""
     spec.model_rebuild()
-    return spec.__pydantic_core_schema__
+    schema = spec.__pydantic_core_schema__
+    # pydantic leaves the name out where nothing in the spec itself refers to it.
+    ref = f"{spec.__module__}.{spec.__qualname__}:{id(spec)}"
+    if schema["type"] == "definitions":
+        return {**schema, "schema": {**schema["schema"], "ref": ref}}
+    return {**schema, "ref": ref}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pdehvd.assembly.trust import counted_conditions, suggested_fixes
+from pdehvd.assembly.trust.bare_boundaries import BarePart, bare_parts
 from pdehvd.assembly.trust.caution import Caution
 from pdehvd.assembly.trust.derived_fields import derived
+from pdehvd.assembly.trust.free_factors import list_in_words
 from pdehvd.assembly.trust.problem_scales import Scales
 from pdehvd.errors import counted
 
@@ -28,6 +30,7 @@ def missing_conditions(scales: Scales) -> Iterator[Caution]:
     for field in derived(problem):
         if field not in known and field not in scales.up_to_constant:
             yield _derived(field)
+    yield from _bare(bare_parts(problem, scales.names, periodic), known)
     for field, along, name in counted_conditions.unjoined(problem, periodic):
         yield _unjoined(scales, field, along, name)
     for field in counted_conditions.shifted(problem):
@@ -55,6 +58,30 @@ def _short(scales: Scales, short: counted_conditions.Shortage) -> Caution:
     if short.along != scales.problem.domain.time:
         advice = "Give one more condition at an end, or data"
     return Caution("too_few_conditions", cause, advice=advice)
+
+
+def _bare(found: Mapping[str, Sequence[BarePart]], known: Collection[str]) -> Iterator[Caution]:
+    """Yield a warning for each group of fields that lack a condition on the same parts."""
+    groups: dict[str, list[str]] = {}
+    for field, parts in found.items():
+        if field not in known:
+            groups.setdefault(list_in_words([_where(part) for part in parts]), []).append(field)
+    for where, fields in groups.items():
+        named, have = list_in_words(fields), "has" if len(fields) == 1 else "have"
+        cause = (
+            f"{named} {have} no condition on {where}, but the equations contain second derivatives "
+            f"of {named} across it: any values may come out there"
+        )
+        advice = f"Give a value there, a flux such as `{fields[0]}_n: 0`, or data"
+        yield Caution("no_boundary_condition", cause, advice=advice)
+
+
+def _where(part: BarePart) -> str:
+    name = part.name if "=" in part.name else f"`{part.name}`"
+    if part.whole:
+        return name
+    place = ", ".join(f"{value:.2g}" for value in part.point)
+    return f"{100 * part.share:.0f}% of {name} (such as ({place}))"
 
 
 def _free_constant(field: str) -> Caution:
