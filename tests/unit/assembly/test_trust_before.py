@@ -377,11 +377,12 @@ def test_a_coefficient_that_only_multiplies():
     assert "coefficient" not in warnings_of(config_of(given))
 
 
-FORGOTTEN = """
-coordinates: {x: [0, 1], t: [0, 1]}
+STARTED = "conditions: {start: {on: t = 0, equal: {u: 1}}, ends: {on: boundary, equal: {u: 1}}}"
+FORGOTTEN = f"""
+coordinates: {{x: [0, 1], t: [0, 1]}}
 fields: [u, v, w]
-equations: {heat: u_t - u_xx}
-conditions: {start: {on: t = 0, equal: {u: 1}}}
+equations: {{heat: u_t - u_xx}}
+{STARTED}
 """
 
 
@@ -395,8 +396,7 @@ def test_a_field_that_no_term_holds():
     ["conditions: {mean: {integral: v*w, equal: 1}}", 'hard: {v: "x", w: "0"}'],
 )
 def test_fields_held_by_an_integral_or_given_are_not_forgotten(held):
-    start = "conditions: {start: {on: t = 0, equal: {u: 1}}}"
-    assert "unused" not in warnings_of(config_of(FORGOTTEN.replace(start, held)))
+    assert "unused" not in warnings_of(config_of(FORGOTTEN.replace(STARTED, held)))
 
 
 def test_a_pressure_is_no_coefficient():
@@ -500,7 +500,7 @@ def test_reactions_are_no_waves():
     coordinates: {x: [-1, 1], t: [0, 1]}
     fields: [u]
     equations: {balance: u_t - 1.0e-4*u_xx - 5*(u - u^3)}
-    conditions: {start: {on: t = 0, equal: {u: x}}}
+    conditions: {start: {on: t = 0, equal: {u: x}}, ends: {on: boundary, equal: {u_n: 0}}}
     """
     assert warnings_of(config_of(problem)) == {}
 

@@ -74,6 +74,7 @@ def found(problem, conditions, **sections):
         ),
         (
             "{lid: {on: y = 2, equal: {u: x}}, walls: {on: x = 1, equal: {u: 0}}, "
+            "rest: {on: [x = 0, y = 0], equal: {u_n: 0}}, "
             "one: {at: [{x: 0.5, y: 2}, {x: 1, y: 2}], equal: {u: x}}}",
             "",
         ),
@@ -100,8 +101,8 @@ def test_conditions_that_contradict_each_other(conditions, told):
         ("{all: {on: plate, equal: {u: 0}}, end: {on: x = 4, equal: {u: 1}}}", "on x = 4"),
         ("{all: {on: plate, equal: {u: 0}}, rim: {on: hole, equal: {u: 1}}}", ""),
         (
-            "{west: {on: hole and x < 1, equal: {u: 0}}, east: {on: hole and x >= 1, "
-            "equal: {u: 1}}}",
+            "{all: {on: plate, equal: {u: 0}}, west: {on: hole and x < 1, equal: {u: 0}}, "
+            "east: {on: hole and x >= 1, equal: {u: 1}}}",
             "",
         ),
     ],
@@ -162,7 +163,9 @@ def test_a_field_of_a_system_may_stand_for_another():
     coordinates: {x: [0, 1], t: [0, 1]}
     fields: [u, v]
     equations: {first: u_t - v, second: v_t - u_xx}
-    conditions: {start: {on: t = 0, equal: {u: sin(pi*x), u_t: 0}}}
+    conditions:
+      start: {on: t = 0, equal: {u: sin(pi*x), u_t: 0}}
+      ends: {on: boundary, equal: {u: 0}}
     """
     assert warnings_of(config_of(system)) == {}
     missing = warnings_of(config_of(system.replace(", u_t: 0", "")))["too_few_conditions"]
@@ -219,7 +222,7 @@ conditions: {walls: {on: boundary, equal: {u: 0}}, MORE}
         ("u - w_x", "v - u_x", "", ["w"]),
         ("u - w_x", "w - v_y", "", ["w", "v"]),
         ("u + w + w_x", "v - w", "", ["w"]),
-        ("u - w_xx - w_yy", "v - u", "point: {at: {x: 0, y: 0}, equal: {w: 0}}", []),
+        ("u - w_xx - w_yy", "v - u", "ends: {on: boundary, equal: {w: 0}}", []),
         # What a condition fixes, is given by values, or stands in several equations.
         ("w - u_x", "v - w_x", "", []),
         ("u_x - w_x + v_y", "w_y - v_x", "", []),
@@ -238,11 +241,12 @@ def test_fields_that_an_equation_derives_from_others(second, third, more, said):
         ("", False),
         ("point: {at: {x: 0, y: 0}, equal: {u: 1}}", True),
         ("mean: {integral: u, equal: 0}", True),
-        ("air: {on: y = 2, equal: {u_n: 1 - u}}", True),
+        ("air: {on: x = 0, equal: {u_n: -1 - u}}", True),
     ],
 )
 def test_constants_that_may_be_added(more, silent):
-    fluxes = "left: {on: x = 0, equal: {u_n: -1}}, right: {on: x = 1, equal: {u_n: 1}}"
+    fluxes = "left: {on: x = 0, equal: {u_n: -1}}, right: {on: x = 1, equal: {u_n: 1}}, "
+    fluxes += "others: {on: y = 0, equal: {u_n: 0}}, top: {on: y = 2, equal: {u_n: 0}}"
     warnings = found(PLATE, f"{{{fluxes}, {more}}}" if more else f"{{{fluxes}}}")
     if silent:
         assert warnings == {}
@@ -317,3 +321,103 @@ def test_conditions_and_equations_that_are_not_finite_at_some_points():
     half = PLATE.replace("u_xx + u_yy", "u_x - sqrt(y - 1)")
     text = found(half, "{e: {on: boundary, equal: {u: 0}}}")["infinite_values"].text
     assert "`laplace` is not finite at 50% of its points" in text and "is nan" in text
+
+
+DISK = """
+coordinates: {x: null, y: null}
+geometry: {disk: {radius: 1}, name: rim}
+fields: [u]
+equations: {poisson: u_xx + u_yy + 4}
+conditions: CONDITIONS
+"""
+RADIAL = """
+coordinates: {r: [0, 1], z: [0, 1]}
+fields: [u]
+equations: {pipe: r*u_rr + u_r + r*u_zz}
+conditions: CONDITIONS
+"""
+FLOW = """
+coordinates: {x: [0, 1], y: [0, 1]}
+fields: [u, v, p]
+equations:
+  momentum_x: u*u_x + v*u_y + p_x - u_xx - u_yy
+  momentum_y: u*v_x + v*v_y + p_y - v_xx - v_yy
+  continuity: u_x + v_y
+conditions: CONDITIONS
+"""
+CUBE = """
+coordinates: {a: [0, 1], b: [0, 1], c: [0, 1], d: [0, 1], f: [0, 1]}
+fields: [u]
+equations: {poisson: u_aa + u_bb + u_cc + u_dd + u_ff - 1}
+conditions: CONDITIONS
+"""
+HEAT = WAVE.replace("EQUATION", "u_t - u_xx")
+COLD = "start: {on: t = 0, equal: {u: sin(pi*x)}}"
+
+
+@pytest.mark.parametrize(
+    ("problem", "conditions", "told"),
+    [
+        (PLATE, "{walls: {on: boundary and x < 1, equal: {u: 0}}}", "u has no condition on x = 1,"),
+        (
+            PLATE,
+            "{walls: {on: boundary and x < 1, equal: {u: 0}}, "
+            "low: {on: x = 1 and y < 1.5, equal: {u_n: 0}}}",
+            "25% of x = 1 (such as (1, ",
+        ),
+        (DISK, "{right: {on: rim and x > 0, equal: {u: 0}}}", "50% of `rim` (such as (-"),
+        (HOLED, "{plate: {on: plate, equal: {u: 0}}}", "no condition on `hole`,"),
+        (HEAT, f"{{left: {{on: x = 0, equal: {{u: 0}}}}, {COLD}}}", "no condition on x = 1,"),
+        (FLOW, "{walls: {on: [x = 0, y = 0, y = 1], equal: {u: y, v: 0}}}", "u and v have no"),
+        (CUBE, "{walls: {on: boundary and a < 1, equal: {u: 0}}}", "no condition on a = 1,"),
+        # Complete, or complete in another way.
+        (PLATE, "{walls: {on: boundary, equal: {u: 0}}}", ""),
+        (
+            PLATE,
+            "{a: {on: [x = 0, x = 1], equal: {u: 0}}, b: {on: y = 0, equal: {u_n: 1}}, "
+            "c: {on: y = 2, equal: {u_n + u: 1}}}",
+            "",
+        ),
+        (
+            DISK,
+            "{a: {on: rim and x > 0, equal: {u: 0}}, b: {on: rim and x <= 0, equal: {u: 0}}}",
+            "",
+        ),
+        (
+            PLATE,
+            "{a: {on: y = 0, equal: {u: 0, u_y: 1}}, b: {on: [x = 0, x = 1], equal: {u: 0}}}",
+            "",
+        ),
+        (PLATE, "{a: {on: [y = 0, y = 2], equal: {u: 0}}, b: {periodic: x, of: [u, u_x]}}", ""),
+        (PLATE, "{seen: {on: interior, equal: {u: x}}}", ""),
+        (
+            RADIAL,
+            "{out: {on: r = 1, equal: {u: 0}}, ends: {on: [z = 0, z = 1], equal: {u: 0}}}",
+            "",
+        ),
+        (
+            FLOW,
+            "{walls: {on: boundary, equal: {u: 0, v: 0}}, pin: {at: {x: 0, y: 0}, equal: {p: 0}}}",
+            "",
+        ),
+        (CUBE, "{walls: {on: boundary, equal: {u: 0}}}", ""),
+    ],
+)
+def test_parts_of_the_boundary_without_a_condition(problem, conditions, told):
+    warnings = found(problem, conditions)
+    if told:
+        assert told in warnings["no_boundary_condition"].text
+    else:
+        assert "no_boundary_condition" not in warnings
+
+
+@pytest.mark.parametrize(("form", "told"), [("x*network", True), ("x*(1 - x)*network", False)])
+def test_hard_forms_that_leave_a_face_open(form, told):
+    warnings = found(HEAT.rstrip() + f'\nhard: {{u: "{form}"}}', f"{{{COLD}}}")
+    assert ("no_boundary_condition" in warnings) == told
+
+
+def test_features_that_repeat_need_no_condition_there():
+    model = {"name": "mlp", "width": 4, "depth": 1, "periodic": {"x": {}}}
+    assert "no_boundary_condition" in found(HEAT, f"{{{COLD}}}")
+    assert "no_boundary_condition" not in found(HEAT, f"{{{COLD}}}", model=model)
