@@ -28,6 +28,8 @@ def test_the_blocks_train_and_evaluate(names):
     run = names["run"]
     assert run.summary["status"] == "completed" and run.summary["processes"] == 2
     assert names["u"].shape == (201,)
+    errors = [interval.errors["u"] for interval in names["intervals"]]
+    assert max(errors) < 1e-2
     assert names["errors"]["relative_l2"]["u"] == pytest.approx(run.errors["u"], rel=1e-6)
 
 
