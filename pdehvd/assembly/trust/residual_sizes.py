@@ -23,6 +23,8 @@ APART = 1e3
 BALANCED = 30.0
 # A residual must count when it is so many times smaller, and may be so many times larger at first.
 MARGIN = 1e3
+# Expected range of a field around its only known value, as a part of that.
+_AROUND = 0.1
 
 
 def residual_sizes(scales: Scales) -> Iterator[Caution]:
@@ -72,7 +74,9 @@ def field_values(scales: Scales) -> Iterator[Caution]:
 def _size_text(size: FieldSize) -> str:
     if size.estimated:
         return f"{size.name} has a size of about {size.high:.1g} by {size.origin}"
-    return f"{size.name} takes values from {size.low:.6g} to {size.high:.6g} ({size.origin})"
+    low, high = f"{size.low:.6g}", f"{size.high:.6g}"
+    values = f"takes values from {low} to {high}" if low != high else f"is known to be {low} only"
+    return f"{size.name} {values} ({size.origin})"
 
 
 def _unlike(size: FieldSize) -> bool:
@@ -90,6 +94,8 @@ def _output(size: FieldSize) -> str:
     # Where all values have one sign, the network need not learn the one nearest to zero.
     nearest = low if low > 0.1 * high else high if high < 0.1 * low else 0.0
     scale = (high - low) if nearest and high > low else max(abs(low), abs(high))
+    # Of a single value nobody knows how far the field goes from it; less than it is most likely.
+    scale *= _AROUND if low == high else 1
     return (f"{shift(nearest, scale)} + " if nearest else "") + f"{rounded_number(scale)}*network"
 
 
