@@ -70,7 +70,9 @@ def find(run: Path, output: Path = Path("runs")) -> Path:
         return path.resolve()
     if run.exists():
         raise ConfigError(
-            f"{run} is not a run directory: it holds no {CONFIG}", (), "such as runs/NAME/TIME"
+            f"{run} is not a run directory: it holds no {CONFIG}",
+            (),
+            "a directory such as runs/NAME/TIME",
         )
     place = f" in {output}" if newest else ""
     raise ConfigError(

@@ -43,6 +43,8 @@ _HEADS = {
     "maximum_error": "maximum",
     "rmse": "root mean square",
 }
+# Labels of what is counted, where there is one.
+_ONE = {"processes": "process", "steps": "step"}
 
 
 def report(run: RunLike, summary: Facts | None = None) -> Path:
@@ -103,6 +105,7 @@ def _key_numbers(summary: Facts, errors: Facts) -> list[tuple[str, str]]:
     for name, label in labels.items():
         value = summary.get(name)
         if value is not None:
+            label = _ONE.get(label, label) if value == 1 else label
             facts.append((label, _time(value) if name == "seconds" else _text(value)))
     return facts
 

@@ -58,7 +58,7 @@ def unsolved(result: Result) -> Iterator[Caution]:
             "the result does not solve the problem: residuals are still large, relative to the "
             f"largest summand of each ({shares})"
         )
-        advice = "Train longer, or with a larger network; conditions may also exclude a solution"
+        advice = "Train longer, or with a larger network; the conditions may contradict each other"
         yield Caution("unsolved", cause, advice=advice)
 
 

@@ -60,3 +60,8 @@ def test_the_command_that_was_typed_reaches_the_record_of_the_ranks(monkeypatch)
     monkeypatch.setattr("sys.argv", ["pdehvd", "train", "a b.yaml"])
     command = environment_record.environment(2, 1)["command"]
     assert command == ["pdehvd", "train", "a b.yaml", "--np", "2"]
+
+
+def test_a_folder_that_is_no_run_is_told_what_one_looks_like(tmp_path):
+    with pytest.raises(ConfigError, match="expected a directory such as runs/NAME/TIME"):
+        run_directory.find(tmp_path)

@@ -140,3 +140,9 @@ def test_captions_say_where_measured_values_are_drawn():
     assert "measured values" in caption("solution", set(), 1, {"u"})
     assert "measured" not in caption("solution_v", set(), 1, {"u"})
     assert "measured ones" in caption("fit", set(), 1, {"u"})
+
+
+def test_one_of_a_kind_is_labelled_in_the_singular(fake, fill, tmp_path):
+    fill(tmp_path)
+    text = report(fake("line"), {"processes": 1, "steps": 2}).read_text()
+    assert "<b>1</b><span>process</span>" in text and "<b>2</b><span>steps</span>" in text
