@@ -46,7 +46,8 @@ def _one_kind(value: object) -> object:
     foreign = sorted(key for key in given if key not in own and key in _KEYS)
     if foreign:
         raise ConfigError(f"'{foreign[0]}' does not go with '{kind}'", (foreign[0],))
-    if "equal" in own and "equal" not in given:
+    # An unknown key is perhaps the one that is missing: validation names it.
+    if "equal" in own and "equal" not in given and set(given) <= set(own):
         raise ConfigError("the condition does not say what must hold", (), "equal: {u: 0}")
     return given
 

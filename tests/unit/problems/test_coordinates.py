@@ -334,6 +334,12 @@ def test_a_condition_is_of_one_kind_and_whole(given, said):
         CONDITION.validate_python(given)
 
 
+def test_a_misspelt_key_of_a_condition_is_named():
+    ends = {"on": "boundary", "equals": {"u": 0}}
+    with pytest.raises(ConfigError, match=r"conditions\.ends\.equals: .* did you mean 'equal'"):
+        PDESpec(coordinates={"x": (0, 1)}, fields=["u"], conditions={"ends": ends})
+
+
 def test_every_kind_of_condition_can_be_written():
     shortest = {
         "on": {"on": "x = 0", "equal": {"u": 0}, "periodic": None},
