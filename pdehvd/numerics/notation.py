@@ -180,6 +180,12 @@ def _joint(match: re.Match[str], _: _Names) -> tuple[str, str] | None:
     return f"'{match.group()}' has no meaning", "'and' between conditions"
 
 
+def _reversed(match: re.Match[str], _: _Names) -> tuple[str, str] | None:
+    """Answer `x => 0`."""
+    right = f"{match[1]}="
+    return f"'{match.group()}' has no meaning: write {right}", f"a comparison such as x {right} 0"
+
+
 def _sign(match: re.Match[str], names: _Names) -> tuple[str, str] | None:
     sign = match.group()
     return None if sign in names.known else (f"the sign '{sign}' cannot be read", _SIGNS[sign])
@@ -250,5 +256,6 @@ _RULES: tuple[tuple[str, _Rule], ...] = (
     (r"(?<!\w)if(?!\w)|\?", _choice),
     (r"\|", _bars),
     (r"&&|;", _joint),
+    (r"(?<![<>=!])=([<>])", _reversed),
     ("[" + re.escape("".join(_SIGNS)) + "](?!=)", _sign),
 )

@@ -70,6 +70,16 @@ class ExpressionError(ConfigError):
             self.message, path, self.expected, self.nearest, self.column, self.text
         )
 
+    def of(self, text: str) -> ExpressionError:
+        """Return the same error for a `text` of which what was read is a part, in place.
+
+        Arguments:
+            text: what the column points into
+        """
+        return ExpressionError(
+            self.message, self.path, self.expected, self.nearest, self.column, text
+        )
+
     def __str__(self) -> str:
         text = super().__str__()
         if self.column is not None and 0 < len(self.text) <= SHORT:

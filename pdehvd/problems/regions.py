@@ -12,7 +12,7 @@ import sympy
 
 from pdehvd.errors import ConfigError, nearest, within
 from pdehvd.numerics.expressions import exact, parse_relation, symbol
-from pdehvd.numerics.syntax import names_in
+from pdehvd.numerics.syntax import ExpressionError, names_in
 from pdehvd.problems.frame import Frame
 from pdehvd.problems.pieces import Piece, Points
 from pdehvd.problems.region_limits import Contradiction, find_limits
@@ -153,6 +153,9 @@ def _parse(frame: Frame, text: str) -> list[Piece]:
         raise ConfigError(f"{text!r} names no region", expected="a text such as 'x = 0'")
     head = _HEAD.fullmatch(text)
     base, condition = (head.group(1), head.group(2)) if head else ("", text)
+    if head and condition is not None:
+        # Columns are those of the whole text.
+        condition = " " * head.start(2) + condition
     valid = ("interior", "boundary", *frame.boundaries)
     if head and base not in valid:
         raise ConfigError(
@@ -163,7 +166,7 @@ def _parse(frame: Frame, text: str) -> list[Piece]:
         )
     pieces: list[Piece] = []
     refused: ConfigError | None = None
-    for conjunction in _branches(frame, condition, valid):
+    for conjunction in _branches(frame, text, condition, valid):
         try:
             limits = find_limits(frame, text, conjunction)
         except Contradiction as error:
@@ -196,9 +199,9 @@ def _meant(frame: Frame, word: str) -> str:
 
 
 def _branches(
-    frame: Frame, condition: str | None, names: Sequence[str]
+    frame: Frame, text: str, condition: str | None, names: Sequence[str]
 ) -> Iterator[tuple[sympy.Basic, ...]]:
-    """Return conjunctions that share no points, and whose union the condition is.
+    """Return conjunctions that share no points, and whose union the condition in a text is.
 
     There is one, where the condition fixes no coordinate.
     """
@@ -214,7 +217,10 @@ def _branches(
         )
     known: dict[str, sympy.Basic] = {name: symbol(name) for name in frame.names}
     known |= {name: exact(value) for name, value in frame.constants.items()}
-    relation = parse_relation(condition, known)
+    try:
+        relation = parse_relation(condition, known)
+    except ExpressionError as error:
+        raise error.of(text) from error
     if relation in (sympy.true, sympy.false):
         word = "always" if relation == sympy.true else "never"
         raise ConfigError(f"'{condition.strip()}' {word} holds", expected="a condition on a place")

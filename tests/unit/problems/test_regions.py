@@ -213,6 +213,8 @@ def test_z_box_over_a_plane_shape_has_lids():
         (ODE, "boundary", "no boundary in space", ""),
         (BOX, "", "empty", ""),
         (BOX, "x + 1", "not a condition", ""),
+        (BOX, "x => 0", r"write >= \(condition, column 3\)", ""),
+        (BOX, "boundary and x =< 0", r"write <= \(condition, column 16\)", ""),
         (BOX, [], "empty list", ""),
         (BOX, "__import__('os')", "not allowed", ""),
         (BOX, 5, "5 names no region", ""),
