@@ -56,7 +56,9 @@ def schema() -> Table:
         for reference, name in named.items()
         if not definitions[reference.removeprefix("#/$defs/")].get("required")
     }
-    for reference in named:
+    # A section without a name is the default one, which then fits alone.
+    defaults = [content.get("default") for content in result["properties"].values()]
+    for reference in (one for one, name in named.items() if name not in defaults):
         definition = definitions[reference.removeprefix("#/$defs/")]
         definition["required"] = ["name", *definition.get("required", [])]
     whole = as_table(_with_short_forms(result, short))

@@ -64,7 +64,7 @@ def _shape(value: object) -> str:
 
 # What a section may name is known when plug-ins are loaded; its kind knows what it offers.
 _Named: TypeAlias = Any
-_One = Annotated[_Named, Section("optimizer")]
+_One = Annotated[_Named, Section("optimizer", default="adam")]
 Phased = Annotated[
     Annotated[_One, Tag("one")] | Annotated[tuple[_One, ...], Field(min_length=1), Tag("phases")],
     Discriminator(_shape),
@@ -89,12 +89,14 @@ class Config(Spec):
     )
     problem: Annotated[_Named, Section("problem")]
     sampling: Annotated[_Named, Section("sampling")]
-    model: Annotated[_Named, Section("model")] = Field(default="mlp", validate_default=True)
+    model: Annotated[_Named, Section("model", default="mlp")] = Field(
+        default="mlp", validate_default=True
+    )
     optimizer: Phased = Field(default="adam", validate_default=True)
-    aggregation: Annotated[_Named, Section("aggregation")] = Field(
+    aggregation: Annotated[_Named, Section("aggregation", default="global_mean")] = Field(
         default="global_mean", validate_default=True
     )
-    weighting: Annotated[_Named, Section("weighting")] = Field(
+    weighting: Annotated[_Named, Section("weighting", default="fixed")] = Field(
         default="fixed", validate_default=True
     )
     scaling: ScalingSpec = ScalingSpec()

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from pdehvd.errors import Path
 from pdehvd.spec.plain import item
-from pdehvd.spec.registry import Section, entries
+from pdehvd.spec.registry import Section
 
 
 def valid_keys(
@@ -49,8 +49,8 @@ def _alternatives(kinds: Iterable[object], value: object) -> list[object]:
     for kind in kinds:
         origin, arguments = get_origin(kind), get_args(kind)
         if origin is Annotated:
-            sections = [mark.name for mark in arguments[1:] if isinstance(mark, Section)]
-            inner = [spec for name in sections for spec in entries(name).values()]
+            sections = [mark for mark in arguments[1:] if isinstance(mark, Section)]
+            inner = [spec for section in sections for spec in section.candidates(value)]
             result += _alternatives(inner if sections else arguments[:1], value)
         elif origin in (Union, types.UnionType):
             result += _alternatives(arguments, value)

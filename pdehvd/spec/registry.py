@@ -35,7 +35,7 @@ class Section:
 
     Which spec a section names is looked up when a value is validated, so plug-ins may register
     theirs at any time. A bare text stands for `{name: text}`; `short` turns other short forms,
-    which `short_schema` describes, into mappings.
+    which `short_schema` describes, into mappings. A mapping without a name names `default`.
     """
 
     def __init__(
@@ -43,10 +43,19 @@ class Section:
         name: str,
         short: Callable[[object], object] | None = None,
         short_schema: JsonSchemaValue | None = None,
+        default: str = "",
     ) -> None:
         self.name = name
+        self._default = default
         self._short = short
         self._short_schema = short_schema
+
+    def candidates(self, value: object) -> list[type[BaseModel]]:
+        """Return the specs that a value may stand for: all, unless it lacks a name."""
+        specs = entries(self.name)
+        # An empty section says nothing yet of what it is to be.
+        unnamed = isinstance(value, dict) and value and "name" not in value
+        return [specs[self._default]] if unnamed and self._default in specs else [*specs.values()]
 
     def __get_pydantic_core_schema__(self, _: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(self._validate)
@@ -75,6 +84,8 @@ class Section:
             raise ConfigError(f"got {type(value).__name__}", (), _one_of(specs))
         if not isinstance(value, dict):
             raise PydanticKnownError("model_attributes_type")
+        if self._default:
+            value = {"name": self._default, **value}
         given = value.get("name")
         # A list or a mapping in its place could not even be looked up.
         if not isinstance(given, str) or given not in specs:

@@ -147,6 +147,15 @@ def test_a_valid_file_and_its_defaults(tmp_path: Path) -> None:
         config.seed = 3
 
 
+def test_a_section_without_a_name_is_the_default_one(tmp_path: Path) -> None:
+    text = VALID.replace("{name: adam, learning_rate: 1e-3}", "[{learning_rate: 2e-3}, lbfgs]")
+    config, _ = load_config(write(tmp_path, text), ["model.width=20"])
+    assert config.model == MLP(width=20)
+    assert config.optimizer == (Adam(learning_rate=2e-3), LBFGS())
+    said = message(tmp_path, f"{VALID}model: {{widht: 20}}\n")
+    assert "model.widht: unknown key 'widht'; expected one of name, width, " in said
+
+
 def test_the_file_names_the_run(tmp_path: Path) -> None:
     text = VALID.replace("name: burgers\n", "")
     file = tmp_path / "_my run (2).yaml"
