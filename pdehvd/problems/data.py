@@ -57,11 +57,8 @@ class Table:
     @property
     def held(self) -> str:
         """The names of the columns, and the line in which they stand, for a message."""
-        return ", ".join(filter(None, self.names)) + self._place
-
-    @property
-    def _place(self) -> str:
-        return f" in {self._columns.header}" if self._columns.header else ""
+        place = f" in {self._columns.header}" if self._columns.header else ""
+        return ", ".join(filter(None, self.names)) + place
 
     def near(self, name: str) -> str:
         """Return the column that `name` likely means: with its unit, or in other letters."""
@@ -73,6 +70,15 @@ class Table:
                     return other
         return nearest(name, self.names)
 
+    def renaming(self, names: Sequence[str]) -> str:
+        """Return, for a message, which columns to rename to those of the `names` that are lacking.
+
+        It is empty where no column is like any of these.
+        """
+        likely = {name: self.near(name) for name in names if name not in self.names}
+        changes = [f"'{near}' to '{name}'" for name, near in likely.items() if near]
+        return f"; in the table, rename {', '.join(changes)}" if changes else ""
+
     def columns(self, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Return columns, each a finite float64 array [N], of its own length in NPZ and HDF5.
 
@@ -82,10 +88,9 @@ class Table:
         for name in names:
             if name not in self.names:
                 raise ConfigError(
-                    f"{self.file} has no column '{name}'{self._place}",
+                    f"{self.file} has no column '{name}', but {self.held}",
                     (),
-                    "columns " + ", ".join(filter(None, self.names)),
-                    self.near(name),
+                    f"columns {', '.join(names)}{self.renaming(names)}",
                 )
         result = self._columns.numbers(names)
         for name, values in result.items():

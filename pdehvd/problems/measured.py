@@ -51,7 +51,7 @@ def read_measured(
             )
     with within("data"):
         table = open_table(file)
-        measured = tuple(wanted or _held(table, fields))
+        measured = tuple(wanted or _held(table, fields, domain.names))
         columns = table.rows([*domain.names, *measured])
         points = fit_into_domain(domain, np.stack([columns[name] for name in domain.names], 1))
         _check_inside(table, points)
@@ -61,14 +61,13 @@ def read_measured(
     return Measured(source, measured, _notes(table, points))
 
 
-def _held(table: Table, fields: Sequence[str]) -> list[str]:
+def _held(table: Table, fields: Sequence[str], coordinates: Sequence[str]) -> list[str]:
     held = [field for field in fields if field in table.names]
     if not held:
         raise ConfigError(
             f"{table.file} has no column of a field, but {table.held}",
             (),
-            "one of " + ", ".join(fields),
-            next((near for near in map(table.near, fields) if near), ""),
+            "one of " + ", ".join(fields) + table.renaming([*coordinates, *fields]),
         )
     return held
 

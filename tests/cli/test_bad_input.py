@@ -321,7 +321,8 @@ DATA = {
     "outside.csv": ("x,t,u\n0,7,1\n", "row 1 (line 2) lies outside the domain, by 6"),
     "capital.csv": (
         "x,T,u\n0,0,1\n",
-        "has no column 't' in line 1; expected columns x, T, u; did you mean 'T'",
+        "has no column 't', but x, T, u in line 1; expected columns x, t, u; in the table, "
+        "rename 'T' to 't'",
     ),
     "data.xls": ("x,t,u\n0,0,1\n", "expected a file that ends in"),
 }

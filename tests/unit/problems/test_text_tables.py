@@ -121,7 +121,7 @@ REFUSED = {
     "no header, decimal commas": ("0,5;1,0\n1,0;2,0\n", "no header"),
     "no header, a comment": ("# by me\n0,1,2\n", "no header"),
     "two columns": ("t,u,u\n0,1,2\n", "2 columns 'u'"),
-    "another letter": ("T,u\n0,1\n", "no column 't' in line 1", "did you mean 'T'?"),
+    "another letter": ("T,u\n0,1\n", "no column 't', but T, u in line 1", "rename 'T' to 't'"),
     "a title in the columns": (
         "Run 7;;\nt;u;w\n0;1;2\n",
         "row 1 (line 2) has the value 'u' under an empty name",
@@ -130,7 +130,11 @@ REFUSED = {
     "an empty last name": ("t,u,\n0,0,5\n", "the value '5' under an empty name"),
     "an empty name between": ("t,,u\n0,5,7\n", "the value '5' under an empty name"),
     "numbers that R may have named": ('"id","t","u"\n"a",0,0,5\n', "has 4 values", "decimal comma"),
-    "a unit in the name": ("t [s],u\n0,1\n", "no column 't'", "did you mean 't [s]'?"),
+    "a unit in the name": (
+        "t [s],u\n0,1\n",
+        "no column 't'",
+        "in the table, rename 't [s]' to 't'",
+    ),
     "NA": ("t,u\n0,1\n1,NA\n", "column 'u' holds 'NA' in row 2 (line 3)", "in every row"),
     "an empty cell": ("t;u\n;1\n", "column 't' holds nothing in row 1 (line 2)"),
     "an empty cell at the end": ("t,u\n0,1\n0,\n", "column 'u' holds nothing in row 2 (line 3)"),
