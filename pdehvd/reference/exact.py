@@ -71,7 +71,12 @@ class Exact(ReferenceSpec, extra="allow"):
                     f"'{name}' is not a field", (place,), expected, nearest(name, fields)
                 )
         if not forms:
-            raise ConfigError("the reference has no closed form", (), f"a key such as {fields[0]}")
+            alone = "; true values of unknowns do not suffice" if unknowns else ""
+            raise ConfigError(
+                f"the reference has no closed form of a field{alone}",
+                (),
+                f"a key such as {fields[0]}",
+            )
         expressions = {}
         for name in fields:
             if name in forms:

@@ -48,6 +48,12 @@ def test_refused(section: dict[str, object], path: tuple[str, ...]) -> None:
     assert caught.value.path == path
 
 
+def test_true_unknowns_alone_are_no_reference() -> None:
+    spec = Exact.model_validate({"unknowns": {"k": 2}})
+    with pytest.raises(ConfigError, match="unknowns do not suffice; expected a key such as u"):
+        spec.build(("x",), ("u",), {})
+
+
 def test_a_form_is_text_or_a_number() -> None:
     with pytest.raises(ValueError, match="u"):
         Exact.model_validate({"u": ["x"]})
