@@ -84,7 +84,8 @@ def check(experiment: Config, np: int = 1) -> None:
     """Raise the `ConfigError` that training on `np` processes would begin with, if any.
 
     It names the place, such as `problem.equations.momentum`: names in expressions, conditions
-    outside the domain, data files, more processes than points.
+    outside the domain, data files, more processes than points. Warnings are those of `train` and
+    of the command `pdehvd check`.
 
     Arguments:
         experiment: what would be trained
