@@ -351,6 +351,49 @@ fields: [u]
 equations: {poisson: u_aa + u_bb + u_cc + u_dd + u_ff - 1}
 conditions: CONDITIONS
 """
+CAPPED = """
+coordinates: {x: null, y: null}
+geometry:
+  union:
+    - {rectangle: {from: [0, 0], to: [30, 1]}, name: channel}
+    - {disk: {center: [0.5, 0.5], radius: 0.2}, name: inside}
+fields: [u]
+equations: {laplace: u_xx + u_yy}
+conditions: CONDITIONS
+"""
+HOLE = """
+coordinates: {x: null, y: null}
+geometry:
+  difference:
+    - {rectangle: {from: [0, 0], to: [30, 1]}, name: channel}
+    - {disk: {center: [2, 0.5], radius: 0.01}, name: wire}
+fields: [u]
+equations: {laplace: u_xx + u_yy}
+conditions: CONDITIONS
+"""
+POLAR = """
+coordinates: {r: [0, 1], a: [0, pi]}
+fields: [u]
+equations: {laplace: EQUATION}
+conditions: {out: {on: r = 1, equal: {u: 1}}, MORE}
+"""
+STRIP = "{x: [0, 300], y: [0, 1]}"
+VORTICITY = """
+coordinates: {x: [0, 1], y: [0, 1]}
+fields: [s, w]
+equations: {kinematics: s_xx + s_yy + w, transport: s_y*w_x - s_x*w_y - (w_xx + w_yy)}
+conditions:
+  walls: {on: [y = 0, y = 1], equal: {s: y, s_n: 0}}
+  inflow: {on: x = 0, equal: {s: y, w: 0}}
+  MORE
+"""
+CLAMPED = PLATE.replace("u_xx + u_yy", "u_xxxx + 2*u_xxyy + u_yyyy - 1")
+BODY = """
+coordinates: {x: [0, 1], y: [0, 1]}
+fields: [u, v]
+equations: {x: 2*u_xx + u_yy + v_xy, y: v_xx + 2*v_yy + u_xy}
+conditions: {free: {on: [x = 1, y = 0, y = 1], equal: {2*u_x + v_y: 1, u_y + v_x: 0}}, MORE}
+"""
 HEAT = WAVE.replace("EQUATION", "u_t - u_xx")
 COLD = "start: {on: t = 0, equal: {u: sin(pi*x)}}"
 
@@ -370,7 +413,31 @@ COLD = "start: {on: t = 0, equal: {u: sin(pi*x)}}"
         (HEAT, f"{{left: {{on: x = 0, equal: {{u: 0}}}}, {COLD}}}", "no condition on x = 1,"),
         (FLOW, "{walls: {on: [x = 0, y = 0, y = 1], equal: {u: y, v: 0}}}", "u and v have no"),
         (CUBE, "{walls: {on: boundary and a < 1, equal: {u: 0}}}", "no condition on a = 1,"),
+        (HOLE, "{outer: {on: channel, equal: {u: 0}}}", "no condition on `wire`,"),
+        (CLAMPED, "{a: {on: boundary and x < 1, equal: {u: 0, u_n: 0}}}", "no condition on x = 1,"),
+        (BODY.replace("MORE", ""), "", "u and v have no condition on x = 0,"),
+        (VORTICITY.replace("MORE", ""), "", "s and w have no condition on x = 1,"),
         # Complete, or complete in another way.
+        (CAPPED, "{walls: {on: boundary, equal: {u: 0}}}", ""),
+        (HOLE, "{all: {on: [channel, wire], equal: {u: 0}}}", ""),
+        (PLATE.replace("{x: [0, 1], y: [0, 2]}", STRIP), "{a: {on: boundary, equal: {u: 0}}}", ""),
+        (
+            POLAR.replace("EQUATION", "r^2*u_rr + r*u_r + u_aa"),
+            "ends: {on: [a = 0, a = pi], equal: {u: 1}}",
+            "",
+        ),
+        (
+            POLAR.replace("EQUATION", "r^2*u_rr + 2*r*u_r + u_aa + u_a*cos(a)/sin(a)"),
+            "in: {on: r = 0, equal: {u: 1}}",
+            "",
+        ),
+        (VORTICITY.replace("MORE", "outflow: {on: x = 1, equal: {s_n: 0, w_n: 0}}"), "", ""),
+        (
+            FLOW,
+            "{a: {on: [x = 0, y = 0, y = 1], equal: {u: y, v: 0}}, "
+            "b: {on: x = 1, equal: {p: 0, v: 0}}}",
+            "",
+        ),
         (PLATE, "{walls: {on: boundary, equal: {u: 0}}}", ""),
         (
             PLATE,
@@ -404,7 +471,7 @@ COLD = "start: {on: t = 0, equal: {u: sin(pi*x)}}"
     ],
 )
 def test_parts_of_the_boundary_without_a_condition(problem, conditions, told):
-    warnings = found(problem, conditions)
+    warnings = found(problem.replace("MORE", conditions), conditions)
     if told:
         assert told in warnings["no_boundary_condition"].text
     else:
