@@ -226,7 +226,7 @@ class _Judged:
         """Return at which points a field has no condition but needs one."""
         axes = sorted(self.second[field])
         bare: np.ndarray = np.abs(drawn.normals[:, axes]).max(1) > _ACROSS
-        for name in self.periodic:
+        for name in self.periodic.keys() & set(self.problem.coordinates):
             own = self.problem.coordinates.index(name)
             bare &= np.abs(drawn.normals[:, own]) < 1 - _ACROSS
         # One field may stand for another, as the stream function for the vorticity at a wall.
