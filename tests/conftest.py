@@ -10,6 +10,8 @@ def eagerly():
     """Nothing is worth compiling; the tests on several processes run the compiled loop."""
     import tensorflow as tf
 
+    # At its first look TensorFlow says on standard error that there is no GPU.
+    tf.config.list_logical_devices()
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
