@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import yaml
@@ -64,3 +64,8 @@ def rounded_number(value: float, digits: int = 1) -> str:
 def shift(value: float, spread: float) -> str:
     """Return a number rounded to the leading digit of a spread: 101300 of 101325 and 300."""
     return f"{round(value, -math.floor(math.log10(spread))):.12g}"
+
+
+def list_in_words(names: Sequence[str]) -> str:
+    """Return names as a list in words: `a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from pdehvd.assembly.trust.caution import Caution
+from pdehvd.assembly.trust.caution import Caution, list_in_words
 from pdehvd.assembly.trust.freedom import Freedom
 from pdehvd.problems.pde import PDEProblem
 
@@ -47,8 +45,3 @@ def _advice(problem: PDEProblem, freedom: Freedom) -> str:
     one = "one of them" if len(freedom.names) > 1 else "it"
     given = f", or give a value of {list_in_words(fields)} at one point" if fields else ""
     return f"Make {one} a constant{given}"
-
-
-def list_in_words(names: Sequence[str]) -> str:
-    """Return names as a list in words: `a, b and c`."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

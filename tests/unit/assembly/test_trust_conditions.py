@@ -399,7 +399,7 @@ COLD = "start: {on: t = 0, equal: {u: sin(pi*x)}}"
 
 
 @pytest.mark.parametrize(
-    ("problem", "conditions", "told"),
+    ("problem", "conditions", "expected"),
     [
         (PLATE, "{walls: {on: boundary and x < 1, equal: {u: 0}}}", "u has no condition on x = 1,"),
         (
@@ -470,18 +470,18 @@ COLD = "start: {on: t = 0, equal: {u: sin(pi*x)}}"
         (CUBE, "{walls: {on: boundary, equal: {u: 0}}}", ""),
     ],
 )
-def test_parts_of_the_boundary_without_a_condition(problem, conditions, told):
+def test_parts_of_the_boundary_without_a_condition(problem, conditions, expected):
     warnings = found(problem.replace("MORE", conditions), conditions)
-    if told:
-        assert told in warnings["no_boundary_condition"].text
+    if expected:
+        assert expected in warnings["no_boundary_condition"].text
     else:
         assert "no_boundary_condition" not in warnings
 
 
-@pytest.mark.parametrize(("form", "told"), [("x*network", True), ("x*(1 - x)*network", False)])
-def test_hard_forms_that_leave_a_face_open(form, told):
+@pytest.mark.parametrize(("form", "warned"), [("x*network", True), ("x*(1 - x)*network", False)])
+def test_hard_forms_that_leave_a_face_open(form, warned):
     warnings = found(HEAT.rstrip() + f'\nhard: {{u: "{form}"}}', f"{{{COLD}}}")
-    assert ("no_boundary_condition" in warnings) == told
+    assert ("no_boundary_condition" in warnings) == warned
 
 
 def test_features_that_repeat_need_no_condition_there():
