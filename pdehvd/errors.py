@@ -127,8 +127,13 @@ def same(name: str, valid: Iterable[str]) -> str:
 
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun: `1 process`, `2 processes`, `1,024 points`."""
+    return f"{number:,} {inflected(number, noun)}"
+
+
+def inflected(number: int, noun: str) -> str:
+    """Return a noun as it stands after a number: `process` after 1, else `processes`."""
     plural = "es" if noun.endswith(("s", "x", "ch", "sh")) else "s"
-    return f"{number:,} {noun}{'' if number == 1 else plural}"
+    return noun if number == 1 else noun + plural
 
 
 def essence(text: str) -> str:

@@ -10,7 +10,7 @@ def eagerly():
     """Nothing is worth compiling; the tests on several processes run the compiled loop."""
     import tensorflow as tf
 
-    # At its first look TensorFlow says on standard error that there is no GPU.
+    # TensorFlow reports missing GPUs on standard error, once, when it first lists devices.
     tf.config.list_logical_devices()
     tf.config.run_functions_eagerly(True)
     yield

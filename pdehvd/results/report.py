@@ -11,7 +11,7 @@ from pathlib import Path
 from pdehvd.assembly.kind import AnyRun
 from pdehvd.assembly.run_directory import ENVIRONMENT
 from pdehvd.config.data_record import CONFIG
-from pdehvd.errors import counted
+from pdehvd.errors import counted, inflected
 from pdehvd.results.captions import caption
 from pdehvd.results.evaluate import evaluate
 from pdehvd.results.html_page import (
@@ -43,8 +43,8 @@ _HEADS = {
     "maximum_error": "maximum",
     "rmse": "root mean square",
 }
-# Labels of what is counted, where there is one.
-_ONE = {"processes": "process", "steps": "step"}
+# What the summary counts.
+_COUNTED = {"processes": "process", "steps": "step"}
 
 
 def report(run: RunLike, summary: Facts | None = None) -> Path:
@@ -105,7 +105,7 @@ def _key_numbers(summary: Facts, errors: Facts) -> list[tuple[str, str]]:
     for name, label in labels.items():
         value = summary.get(name)
         if value is not None:
-            label = _ONE.get(label, label) if value == 1 else label
+            label = inflected(value, _COUNTED[name]) if name in _COUNTED else label
             facts.append((label, _time(value) if name == "seconds" else _text(value)))
     return facts
 
