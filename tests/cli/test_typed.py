@@ -139,7 +139,8 @@ def test_it_is_checked_trained_and_looked_at(
     first = DRAWN[kind_of_pictures(typed)] is typed
     person.do("plot", "out/latest", *plugins(typed), drawn=first)
     # Of problems that are drawn alike, one is exported on as many points as users get.
-    coarse = [] if first or typed.data["problem"]["name"] == "parametric" else ["--resolution", "9"]
+    fewer = dimensions(typed) <= VTK and typed.data["problem"]["name"] != "parametric"
+    coarse = ["--resolution", "9"] if fewer and not first else []
     for form in ("npz", "savedmodel", *(["vtk"] if dimensions(typed) <= VTK else [])):
         given = coarse if form != "savedmodel" else []
         person.do("export", "out/latest", "--format", form, *given, *plugins(typed))
