@@ -48,7 +48,7 @@ def _aggregations() -> list[str]:
 
     columns = ("compiled into the training loop", "gradient in buckets", "same bits on any ranks")
     rows = [
-        [f"`{name}`", *(_word(getattr(hook, flag)) for flag in ("compiles", "bucketed", "chunked"))]
+        [f"`{name}`", *map(_word, (hook.compiles, hook.bucketed, hook().exact is not None))]
         for name, hook in sorted(registered("aggregation").items())
     ]
     return [*_table(["`aggregation`", *columns], rows), "", NOT_COMPILED]

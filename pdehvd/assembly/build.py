@@ -61,26 +61,27 @@ def check_weights(config: Config, objective: Objective[Batch]) -> None:
 def build_phases(config: Config, objective: Objective[Batch]) -> tuple[Phase, ...]:
     """Return the optimizers in turn. Raises `ConfigError` where the config cannot supply one."""
     listed = isinstance(config.optimizer, tuple)
-    specs = config.optimizer if listed else (config.optimizer,)
     phases: list[Phase] = []
     start = 0
-    for index, spec in enumerate(specs):
+    for index, spec in enumerate(config.phases):
         path = ("optimizer", index) if listed else ("optimizer",)
-        last = index == len(specs) - 1
-        if spec.steps is None and not last:
-            message = "every phase but the last needs a number of steps"
-            raise ConfigError(message, path, f"the key 'steps' for {spec.name}")
+        last = index == len(config.phases) - 1
         if spec.steps is not None and not listed:
             message = "a single optimizer runs for all steps"
             raise ConfigError(message, (*path, "steps"), "training.steps, or a list of phases")
-        stop = None if last else start + spec.steps
+        stop = None
+        if not last:
+            if spec.steps is None:
+                message = "every phase but the last needs a number of steps"
+                raise ConfigError(message, path, f"the key 'steps' for {spec.name}")
+            stop = start + spec.steps
         with within(*path):
             spec = spec.suited(objective)
             check_needs(config, objective, spec)
             steps = max((stop or config.training.steps) - start, 0)
             spec = spec.resolved(objective.batch_size, steps)
             # A matrix divided over ranks would add its products in an order of its own.
-            group = Solo() if config.aggregation.chunked else objective.group
+            group = Solo() if config.aggregation.exact else objective.group
             phases.append(Phase(spec.build(group), stop))
         start = stop or start
     return tuple(phases)

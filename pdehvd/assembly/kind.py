@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 from pdehvd.assembly.cost import Cost
 from pdehvd.assembly.judge import Judge
 from pdehvd.assembly.trained_run import TrainedRun
+from pdehvd.comm.aggregation import ExactSum
 from pdehvd.comm.group import Group
 from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError
@@ -85,17 +86,18 @@ class Kind(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
             factor: how many times the items of the config; 1 unless scaling is weak
         """
 
-    def chunks(self, config: Config, items: int) -> int:
+    def chunks(self, config: Config, hook: ExactSum, items: int) -> int:
         """Return into how many chunks an exact aggregation cuts a batch.
 
         Raises `ConfigError` where it cannot; here for a kind whose objective has no chunks.
 
         Arguments:
             config: the whole config
+            hook: its aggregation
             items: the global number of items in a batch
         """
         raise ConfigError(
-            f"'{config.aggregation.name}' works on chunks, which {self.networks} do not support",
+            f"'{hook.name}' works on chunks, which {self.networks} do not support",
             ("aggregation",),
             "global_mean",
         )

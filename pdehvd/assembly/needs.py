@@ -6,6 +6,7 @@ import os
 from typing import NoReturn
 
 from pdehvd.assembly.kind import AnyKind
+from pdehvd.comm.aggregation import ExactSum
 from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError, counted
 from pdehvd.objectives.base import Batch, Objective
@@ -87,8 +88,8 @@ def check_items(kind: AnyKind, config: Config, items: int, processes: int) -> No
         )
     if config.processes.buckets > 1:
         _check_buckets(kind, config)
-    if config.aggregation.chunked:
-        _check_chunks(kind, config, items, processes)
+    if config.aggregation.exact:
+        _check_chunks(kind, config, config.aggregation.exact, items, processes)
 
 
 def _check_buckets(kind: AnyKind, config: Config) -> None:
@@ -102,15 +103,17 @@ def _check_buckets(kind: AnyKind, config: Config) -> None:
         )
 
 
-def _check_chunks(kind: AnyKind, config: Config, items: int, processes: int) -> None:
+def _check_chunks(
+    kind: AnyKind, config: Config, hook: ExactSum, items: int, processes: int
+) -> None:
     """Raise `ConfigError` where a batch cannot be added in chunks, or a process would have none."""
     if config.training.micro_batches > 1:
         raise ConfigError(
-            f"the chunks of '{config.aggregation.name}' are computed one after another anyway",
+            f"the chunks of '{hook.name}' are computed one after another anyway",
             ("training", "micro_batches"),
             "1, and a smaller aggregation.chunk for less memory",
         )
-    count = kind.chunks(config, items)
+    count = kind.chunks(config, hook, items)
     if count < processes:
         raise ConfigError(
             f"{counted(processes, 'process')} for {counted(count, 'chunk')}; "

@@ -30,13 +30,13 @@ class Aggregation(Spec):
     [[2.0, 4.0], [3.0]]
     """
 
-    # Whether ranks hold whole chunks of the batch and contribute each of them by itself.
-    chunked: ClassVar[bool] = False
     # Whether parts of a gradient can leave by themselves.
     bucketed: ClassVar[bool] = False
     # Whether XLA can take what it does on several processes, where the group's sums are inside
     # compiled programs. On one process XLA takes all hooks.
     compiles: ClassVar[bool] = True
+
+    name: str
 
     @abstractmethod
     def combine(
@@ -55,6 +55,11 @@ class Aggregation(Spec):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the same from parts of the gradient [P_b]; each leaves when it is ready."""
         return self.combine(group, import_tensorflow().concat(buckets, 0), losses)
+
+    @property
+    def exact(self) -> ExactSum | None:
+        """This hook where ranks hold whole chunks of the batch and contribute each by itself."""
+        return None
 
     def check(self, group: Group) -> None:
         """Raise `ConfigError` where this hook cannot run on `group`.
@@ -150,8 +155,6 @@ class ExactSum(Aggregation):
     separately, and their contributions are added as 64-bit integers. One thread per process.
     """
 
-    chunked: ClassVar[bool] = True
-
     name: Literal["exact"] = "exact"
     chunk: int | None = Field(
         default=None,
@@ -159,6 +162,10 @@ class ExactSum(Aggregation):
         le=1_000_000_000,
         description="points or samples in a chunk; null: a twelfth of them, at most 2048",
     )
+
+    @property
+    def exact(self) -> ExactSum:
+        return self
 
     def chunks(self, items: int) -> int:
         """Return the number of chunks K of a global batch."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
+from pdehvd.comm.aggregation import Aggregation
 from pdehvd.config.data_record import check_there, copies, missing_plugins
 from pdehvd.config.files import LocatedError
 from pdehvd.config.messages import explain_validation_error
@@ -19,6 +20,8 @@ from pdehvd.config.yaml_source import YamlSource, read_source, to_yaml
 from pdehvd.errors import ConfigError
 from pdehvd.launch.processes_spec import ProcessesSpec, ScalingSpec
 from pdehvd.launch.topology_spec import TopologySpec
+from pdehvd.objectives.weighting import Weighting
+from pdehvd.optimizers.base import OptimizerSpec
 from pdehvd.spec import Section, Spec
 from pdehvd.training.callback import CallbackSpec
 from pdehvd.training.spec import TrainingSpec
@@ -64,7 +67,7 @@ def _shape(value: object) -> str:
 
 # What a section may name is known when plug-ins are loaded; its kind knows what it offers.
 _Named: TypeAlias = Any
-_One = Annotated[_Named, Section("optimizer", default="adam")]
+_One = Annotated[OptimizerSpec, Section("optimizer", default="adam")]
 Phased = Annotated[
     Annotated[_One, Tag("one")] | Annotated[tuple[_One, ...], Field(min_length=1), Tag("phases")],
     Discriminator(_shape),
@@ -93,10 +96,10 @@ class Config(Spec):
         default="mlp", validate_default=True
     )
     optimizer: Phased = Field(default="adam", validate_default=True)
-    aggregation: Annotated[_Named, Section("aggregation", default="global_mean")] = Field(
+    aggregation: Annotated[Aggregation, Section("aggregation", default="global_mean")] = Field(
         default="global_mean", validate_default=True
     )
-    weighting: Annotated[_Named, Section("weighting", default="fixed")] = Field(
+    weighting: Annotated[Weighting, Section("weighting", default="fixed")] = Field(
         default="fixed", validate_default=True
     )
     scaling: ScalingSpec = ScalingSpec()
@@ -124,8 +127,8 @@ class Config(Spec):
         return self
 
     @model_validator(mode="after")
-    def _one_thread_where_chunked(self) -> Config:
-        if self.aggregation.chunked and self.processes.threads not in (None, 1):
+    def _one_thread_where_exact(self) -> Config:
+        if self.aggregation.exact and self.processes.threads not in (None, 1):
             raise ConfigError(
                 f"the order of summation of {self.processes.threads} threads may vary, and "
                 f"'{self.aggregation.name}' needs a fixed one",
@@ -141,15 +144,19 @@ class Config(Spec):
         return section
 
     @property
+    def phases(self) -> tuple[OptimizerSpec, ...]:
+        """The optimizers in turn; one, where the config does not list them."""
+        return self.optimizer if isinstance(self.optimizer, tuple) else (self.optimizer,)
+
+    @property
     def keeps_memory(self) -> bool:
         """Whether the optimizer of any phase wants freed memory to be kept."""
-        phases = self.optimizer if isinstance(self.optimizer, tuple) else (self.optimizer,)
-        return any(phase.keeps_memory for phase in phases)
+        return any(phase.keeps_memory for phase in self.phases)
 
     @property
     def threaded(self) -> ProcessesSpec:
         """The section `processes` with the threads that the aggregation asks for."""
-        update = {"threads": 1} if self.aggregation.chunked else {}
+        update = {"threads": 1} if self.aggregation.exact else {}
         return self.processes.model_copy(update=update)
 
 

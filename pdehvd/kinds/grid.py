@@ -10,6 +10,7 @@ from pdehvd.assembly.cost import BlockCost, Cost
 from pdehvd.assembly.kind import Kind
 from pdehvd.assembly.kind_registry import register_kind
 from pdehvd.assembly.needs import machine_memory
+from pdehvd.comm.aggregation import ExactSum
 from pdehvd.comm.group import Group
 from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError, within
@@ -48,8 +49,7 @@ class GridKind(Kind[ParametricProblem, "GenerativeObjective", GridReference]):
         problem: ParametricProblem = config.problem.build(config.sampling, config.seed, factor)
         return problem
 
-    def chunks(self, config: Config, items: int) -> int:
-        hook = config.aggregation
+    def chunks(self, config: Config, hook: ExactSum, items: int) -> int:
         sync = getattr(getattr(config.model, "norm", None), "sync", "global")
         if sync != "global":
             raise ConfigError(
@@ -58,8 +58,7 @@ class GridKind(Kind[ParametricProblem, "GenerativeObjective", GridReference]):
                 "global",
             )
         with within("aggregation"):
-            count: int = hook.even_chunks(items)
-        return count
+            return hook.even_chunks(items)
 
     def build_objective(
         self, config: Config, problem: ParametricProblem, group: Group
@@ -81,8 +80,8 @@ class GridKind(Kind[ParametricProblem, "GenerativeObjective", GridReference]):
         for resolution in dict.fromkeys(schedule.resolutions):
             _check_resolution(network, problem, resolution)
         reducer: SampleReducer
-        if hook.chunked:
-            reducer = ExactSampleSums(hook, group, problem.samples.batch)
+        if hook.exact:
+            reducer = ExactSampleSums(hook.exact, group, problem.samples.batch)
         else:
             counts = problem.samples.batch, network.merged, parts, config.processes.buckets
             reducer = LocalSampleSums(hook, group, *counts)

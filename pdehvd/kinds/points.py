@@ -11,6 +11,7 @@ import numpy as np
 from pdehvd.assembly.cost import BlockCost, Cost
 from pdehvd.assembly.kind import Kind
 from pdehvd.assembly.kind_registry import register_kind
+from pdehvd.comm.aggregation import ExactSum
 from pdehvd.comm.group import Group
 from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError, within
@@ -45,9 +46,8 @@ class PointKind(Kind[PDEProblem, "PDEObjective", Reference]):
         problem: PDEProblem = config.problem.build(config.sampling, config.seed, factor)
         return problem
 
-    def chunks(self, config: Config, items: int) -> int:
-        count: int = config.aggregation.chunks(items)
-        return count
+    def chunks(self, config: Config, hook: ExactSum, items: int) -> int:
+        return hook.chunks(items)
 
     def build_objective(self, config: Config, problem: PDEProblem, group: Group) -> PDEObjective:
         from pdehvd.objectives.exact_sums import ExactPointSums
@@ -60,8 +60,8 @@ class PointKind(Kind[PDEProblem, "PDEObjective", Reference]):
             )
         hook = config.aggregation
         reducer: PointReducer
-        if hook.chunked:
-            reducer = ExactPointSums(hook, group, problem.blocks[0].count, config.precision)
+        if hook.exact:
+            reducer = ExactPointSums(hook.exact, group, problem.blocks[0].count, config.precision)
         else:
             reducer = LocalPointSums(hook, group)
         parts = config.training.micro_batches

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class Weighting(Spec):
     """Base of the weighting rules; a rule with `every` renews the weights at such steps."""
 
+    name: str
     every: int | None = None
 
     def initial(self, terms: Sequence[str]) -> np.ndarray:

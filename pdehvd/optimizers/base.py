@@ -227,6 +227,7 @@ class OptimizerSpec(Spec):
 
     needs: ClassVar[Needs] = Needs()
 
+    name: str
     steps: int | None = Field(
         None, ge=1, description="in a list of phases: number of steps; null: all remaining ones"
     )

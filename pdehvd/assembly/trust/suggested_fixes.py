@@ -13,6 +13,7 @@ from pdehvd.assembly.trust.caution import laid_over
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError
+from pdehvd.objectives.weighting import Fixed
 from pdehvd.spec.plain import Facts
 
 Lines = Facts
@@ -39,7 +40,7 @@ def sampling(config: Config, **keys: object) -> Lines:
 
 def weights(config: Config, terms: Mapping[str, float]) -> Lines:
     """Return the section `weighting` with fixed weights of these terms."""
-    own = config.weighting.terms if config.weighting.name == "fixed" else {}
+    own = config.weighting.terms if isinstance(config.weighting, Fixed) else {}
     kept = {name: weight for name, weight in own.items() if not _named(name, terms)}
     short = {name.split("/")[-1]: weight for name, weight in terms.items()}
     named = short if len(short) == len(terms) else dict(terms)

@@ -78,7 +78,7 @@ class Exact(Spec):
 
 
 class Mean(Spec):
-    chunked: ClassVar[bool] = False
+    exact: ClassVar[None] = None
 
     name: Literal["global_mean"] = "global_mean"
 
