@@ -127,21 +127,24 @@ class DenseSeries:
     def __call__(self, x: np.ndarray, t: np.ndarray) -> np.ndarray:
         """Return the values [N] at x, t [N], t inside the edges."""
         result = np.zeros(len(x), dtype=self.modes.dtype)
-        places = np.clip(np.searchsorted(self.edges, t, side="right") - 1, 0, len(self.modes) - 1)
+        inside = np.clip(np.searchsorted(self.edges, t, side="right") - 1, 0, len(self.modes) - 1)
         for segment, modes in enumerate(self.modes):
-            rows = np.flatnonzero(places == segment)
+            rows = np.flatnonzero(inside == segment)
             if not rows.size:
                 continue
             used = np.flatnonzero(np.abs(modes).max(axis=0) > 1e-16)
             kept = modes[:, : used[-1] + 1] if used.size else modes[:, :1]
             nodes = chebyshev(len(modes), self.edges[segment], self.edges[segment + 1])
+            k = np.arange(kept.shape[1])
             for part in np.array_split(rows, 1 + rows.size * kept.shape[1] // _NODES_PER_CHUNK):
-                values = interpolation(nodes, t[part]) @ kept
-                k = np.arange(kept.shape[1])
+                # Points of a grid share times and places.
+                times, of_time = np.unique(t[part], return_inverse=True)
+                places, of_place = np.unique(x[part], return_inverse=True)
+                values = interpolation(nodes, times) @ kept
                 if self.rates is not None:
-                    values = values * np.exp(-1j * self.rates[k] * t[part, None])
-                cosines = np.cos(np.pi / self.length * x[part, None] * k)
-                result[part] = (values * cosines).sum(axis=1)
+                    values = values * np.exp(-1j * self.rates[k] * times[:, None])
+                cosines = np.cos(np.pi / self.length * places[:, None] * k)
+                result[part] = np.einsum("nk,nk->n", values[of_time], cosines[of_place])
         return result
 
 

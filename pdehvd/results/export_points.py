@@ -11,7 +11,7 @@ from pdehvd.assembly.trained_run import Export
 from pdehvd.errors import ConfigError
 from pdehvd.results.export_formats import SERIES
 from pdehvd.results.export_model import save_model
-from pdehvd.results.regular_grid import RegularGrid, grid_cells, sample
+from pdehvd.results.regular_grid import RegularGrid, grid_cells, sample, side_in_series
 from pdehvd.results.solution import span
 from pdehvd.results.trained_points import TrainedAtPoints
 from pdehvd.spec.plain import Facts
@@ -94,10 +94,11 @@ def _series(trained: TrainedAtPoints, time: str, resolution: int | None, folder:
     domain = trained.problem.domain
     folder.mkdir()
     bounds = np.asarray(domain.bounds, dtype=float)[tuple(domain.names).index(time)]
+    side = side_in_series(len(domain.names) - 1, TIMES) if resolution is None else resolution
     entries = []
     for number, when in enumerate(span(bounds, TIMES)):
         name = f"fields_{number:04d}.vtu"
-        _vtu(sample(trained, resolution, {time: float(when)}), folder / name)
+        _vtu(sample(trained, side, {time: float(when)}), folder / name)
         entries.append(f'    <DataSet timestep="{float(when)!r}" part="0" file="{name}"/>')
     (folder / SERIES).write_text(
         '<?xml version="1.0"?>\n<VTKFile type="Collection" version="0.1">\n  <Collection>\n'

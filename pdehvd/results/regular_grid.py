@@ -70,6 +70,11 @@ def _fields(trained: TrainedAtPoints, points: np.ndarray) -> dict[str, np.ndarra
     return values
 
 
+def side_in_series(dimension: int, files: int) -> int:
+    """Return the points a coordinate of each of several grids, which together hold about `MOST`."""
+    return min(_SIDES[dimension], int((MOST / files) ** (1 / dimension)))
+
+
 def _side(resolution: int | None, dimension: int) -> int:
     if resolution is None:
         return _SIDES.get(dimension) or max(int(MOST ** (1 / dimension)), 2)

@@ -56,7 +56,7 @@ def _on_a_grid(data: dict[str, Any]) -> list[str]:
 def narrow(typed: Typed) -> list[str]:
     """Return what makes a network narrow; `check` builds it as wide as it is."""
     model = typed.data.get("model", {})
-    given = ["model.width=4"] if "width" in model else []
+    given = [f"model.{key}=4" for key in ("width", "max_width") if key in model]
     return given + (["model.layers=[8, 8]"] if "layers" in model else [])
 
 
@@ -73,11 +73,20 @@ def plugins(typed: Typed) -> list[str]:
     return [word for plugin in typed.plugins for word in ("--plugin", str(plugin))]
 
 
-def starts_processes(typed: Typed) -> bool:
-    """Return whether its training is one of processes of its own: several, or exact sums."""
+def several(typed: Typed) -> list[str]:
+    """Return the keys of the section `processes` that start processes."""
     processes = typed.data.get("processes") or {}
-    several = processes.get("np") or processes.get("elastic")
-    return bool(several) or "exact" in str(typed.data.get("aggregation"))
+    return [key for key in ("np", "elastic") if processes.get(key)]
+
+
+def on_two(typed: Typed) -> list[str]:
+    """Return what lets it train on no more processes than the machine has cores."""
+    return ["processes.np=2"] if "np" in several(typed) else []
+
+
+def alone(typed: Typed) -> list[str]:
+    """Return what lets it go on on one process."""
+    return [f"processes.{key}=null" for key in several(typed)]
 
 
 def kind_of_pictures(typed: Typed) -> tuple[object, ...]:
@@ -103,8 +112,10 @@ class Person:
         self._typed, self._folder, self._type = typed, folder, type_
 
     def answer(self, *words: str) -> Answer:
-        """Return what a command answered; training of several processes is a process here."""
-        if words[0] == "train" and starts_processes(self._typed):
+        """Return what a command answered; what starts processes, or is exact, is one here."""
+        starts = several(self._typed) and not set(alone(self._typed)) & set(words)
+        exact = "exact" in str(self._typed.data.get("aggregation"))
+        if words[0] == "train" and (starts or exact):
             done = pdehvd(*words, cwd=self._folder)
             return Answer(done.returncode, done.stdout, done.stderr)
         return self._type(*words)
@@ -132,8 +143,9 @@ def test_it_is_checked_trained_and_looked_at(
     person = Person(typed, tmp_path, type_)
     cost = person.do("check", "typed.yaml", *options(typed))
     assert "warning:" not in cost or typed.place.startswith("tests/cases"), cost
-    person.do("train", "typed.yaml", "--output", "out", *options(typed, *narrow(typed)))
-    longer = options(typed, *narrow(typed), "training.steps=6")
+    small = (*narrow(typed), *on_two(typed))
+    person.do("train", "typed.yaml", "--output", "out", *options(typed, *small))
+    longer = options(typed, *small, *alone(typed), "training.steps=6")
     person.do("train", "typed.yaml", *longer, "--resume", "out/latest")
     person.do("evaluate", "out/latest", *plugins(typed))
     first = DRAWN[kind_of_pictures(typed)] is typed

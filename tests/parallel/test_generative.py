@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.launcher import all_ranks
+from tests.support.launcher import AllRanks, nightly
 
-SIZES = (1, 2, 3)
+SIZES = (nightly(2), 3)
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    return all_ranks("generative", SIZES, tmp_path_factory.mktemp)
+    return AllRanks("generative", tmp_path_factory.mktemp)
 
 
 def distance(a, b):
     return np.linalg.norm(a - b) / np.linalg.norm(a)
 
 
-@pytest.mark.parametrize("size", SIZES[1:])
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("case", "bound"), [("global", 1e-10), ("float32", 1e-4), ("kfac", 1e-8)])
 @pytest.mark.parametrize("what", ["theta", "moments", "errors"])
 def test_training_does_not_depend_on_the_number_of_processes(results, size, case, bound, what):
@@ -27,7 +27,7 @@ def test_training_does_not_depend_on_the_number_of_processes(results, size, case
     assert distance(one[f"{case}/{what}"], many[f"{case}/{what}"]) < bound
 
 
-@pytest.mark.parametrize("size", SIZES[1:])
+@pytest.mark.parametrize("size", SIZES)
 def test_all_ranks_hold_the_same_bits(results, size):
     for rank in range(1, size):
         for name, array in results[size][0].items():

@@ -5,27 +5,26 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.launcher import all_ranks
+from tests.support.launcher import AllRanks, nightly
 
-SIZES = (1, 2, 3, 4)
-FEW = (1, 3)
+SIZES = (2, nightly(3), 4)
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    return all_ranks("invariance", SIZES, tmp_path_factory.mktemp)
+    return AllRanks("invariance", tmp_path_factory.mktemp)
 
 
 @pytest.fixture(scope="module")
 def adaptive(tmp_path_factory):
-    return all_ranks("adaptive", FEW, tmp_path_factory.mktemp)
+    return AllRanks("adaptive", tmp_path_factory.mktemp)
 
 
 def distance(a, b):
     return np.linalg.norm(a - b) / np.linalg.norm(a)
 
 
-@pytest.mark.parametrize("size", SIZES[1:])
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("case", "bound"), [("float64", 1e-10), ("float32", 1e-4)])
 def test_training_does_not_depend_on_the_number_of_processes(results, size, case, bound):
     one, many = results[1][0], results[size][0]
@@ -33,14 +32,14 @@ def test_training_does_not_depend_on_the_number_of_processes(results, size, case
         assert distance(one[f"{case}/{what}"], many[f"{case}/{what}"]) < bound, what
 
 
-@pytest.mark.parametrize("size", SIZES[1:])
+@pytest.mark.parametrize("size", SIZES)
 def test_loss_and_gradient_are_global_before_the_first_step(results, size):
     one, many = results[1][0], results[size][0]
     for what in ("losses", "gradient"):
         assert distance(one[f"start/{what}"], many[f"start/{what}"]) < 1e-12
 
 
-@pytest.mark.parametrize("size", SIZES[1:])
+@pytest.mark.parametrize("size", SIZES)
 def test_all_ranks_hold_the_same_bits(results, size):
     for rank in range(1, size):
         for name, array in results[size][0].items():

@@ -8,15 +8,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.launcher import all_ranks, load, run_worker
+from tests.support.launcher import AllRanks, load, nightly, run_worker
 from tests.support.worker_names import ON_PIECES
 
-SIZES = (1, 2, 3)
+SIZES = (nightly(2), 3)
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    return all_ranks("vectors", SIZES, tmp_path_factory.mktemp, worker="worker_vectors")
+    return AllRanks("vectors", tmp_path_factory.mktemp, worker="worker_vectors")
 
 
 def compare(name, whole, ranks):
@@ -28,7 +28,7 @@ def compare(name, whole, ranks):
             np.testing.assert_array_equal(found, ranks[0][f"{name}/pieces/{what}"])
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", (1, *SIZES))
 @pytest.mark.parametrize("name", ON_PIECES)
 def test_pieces_are_trained_as_a_whole_theta_is(results, name, size):
     compare(name, results[1][0], results[size])
@@ -48,7 +48,7 @@ def test_every_step_lowers_the_loss_in_the_end(results, name):
     assert losses[-1] < losses[0]
 
 
-@pytest.mark.parametrize("size", SIZES[1:])
+@pytest.mark.parametrize("size", SIZES)
 def test_norms_of_one_piece_are_noticed(results, size):
     right = results[1][0]["lamb/whole/theta"]
     assert np.max(np.abs(results[size][0]["wrong"] - right)) > 1e-3

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
+from _pytest.mark import ParameterSet
 
 from pdehvd.launch.mpirun import launch_environment, mpirun_command
 from pdehvd.launch.processes_spec import ProcessesSpec
@@ -17,6 +19,11 @@ SUPPORT = Path(__file__).parent
 ROOT = SUPPORT.parents[1]
 CONFIGS = ROOT / "tests" / "parallel"
 ONE_THREAD = ProcessesSpec(threads=1)
+
+
+def nightly(size: int) -> ParameterSet:
+    """Return a number of processes for the nightly run: others find in `make test` what it does."""
+    return pytest.param(size, marks=pytest.mark.nightly)
 
 
 def environment() -> dict[str, str]:
@@ -48,20 +55,22 @@ def run_worker(
     )
 
 
-def all_ranks(
-    scenario: str,
-    sizes: Sequence[int],
-    make_folder: Callable[[str], Path],
-    worker: str = "worker",
-) -> dict[int, list[dict[str, np.ndarray]]]:
-    """Run a scenario on several numbers of processes; return every rank's arrays by number."""
-    found = {}
-    for size in sizes:
-        folder = make_folder(f"{scenario}{size}")
-        done = run_worker(size, scenario, folder, worker=worker)
-        assert done.returncode == 0, done.stderr[-4000:]
-        found[size] = [load(folder, rank) for rank in range(size)]
-    return found
+class AllRanks:
+    """Every rank's arrays of a scenario by the number of processes; each is run when asked for."""
+
+    def __init__(
+        self, scenario: str, make_folder: Callable[[str], Path], worker: str = "worker"
+    ) -> None:
+        self._scenario, self._make_folder, self._worker = scenario, make_folder, worker
+        self._found: dict[int, list[dict[str, np.ndarray]]] = {}
+
+    def __getitem__(self, size: int) -> list[dict[str, np.ndarray]]:
+        if size not in self._found:
+            folder = self._make_folder(f"{self._scenario}{size}")
+            done = run_worker(size, self._scenario, folder, worker=self._worker)
+            assert done.returncode == 0, done.stderr[-4000:]
+            self._found[size] = [load(folder, rank) for rank in range(size)]
+        return self._found[size]
 
 
 def pdehvd(
