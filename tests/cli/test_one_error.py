@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import CONFIG, SAMPLES
+from tests.support.commands import CONFIG, SAMPLES, Type
 from tests.support.launcher import pdehvd
 
 EXACT = "-sin(pi*x)*exp(-nu*pi^2*t)"
@@ -17,11 +17,12 @@ EXACT = "-sin(pi*x)*exp(-nu*pi^2*t)"
 SMALL = CONFIG.replace("  reference:", f"  hard: {{u: '{EXACT} + 1e-6*network'}}\n  reference:")
 FREE = CONFIG.replace("*t)}\nsampling", "*t) + 7, up_to_constant: [u]}\nsampling")
 MEASURED = f"name: small\n{SAMPLES}training: {{steps: 3, checkpoint_every: 2, evaluate_every: 2}}\n"
+# With the number of processes; none of its own where rounding has no part in it.
 CASES = {
     "single": (SMALL.replace("float64", "float32"), "1"),
     "two processes": (SMALL.replace("float64", "float32"), "2"),
-    "up to a constant": (FREE, "1"),
-    "samples": (MEASURED, "1"),
+    "up to a constant": (FREE, None),
+    "samples": (MEASURED, None),
 }
 
 
@@ -30,12 +31,22 @@ def digits(number: float) -> str:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_error_of_a_run_is_one_number(case: str, tmp_path: Path) -> None:
+def test_the_error_of_a_run_is_one_number(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, type_: Type
+) -> None:
     text, processes = CASES[case]
     (tmp_path / "small.yaml").write_text(text)
-    done = pdehvd("train", "small.yaml", "--np", processes, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    printed = re.search(r"relative L2 error (\S+) of u", done.stdout)[1]
+    monkeypatch.chdir(tmp_path)
+
+    def typed(*words: str) -> str:
+        if processes is None:
+            return type_(*words).out
+        done = pdehvd(*words, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    told = typed("train", "small.yaml", *(["--np", processes] if processes else []))
+    printed = re.search(r"relative L2 error (\S+) of u", told)[1]
     run = tmp_path / "runs" / "latest"
     summary = json.loads((run / "summary.json").read_text())["relative_l2"]["u"]
     assert digits(summary) == printed
@@ -46,6 +57,5 @@ def test_the_error_of_a_run_is_one_number(case: str, tmp_path: Path) -> None:
     page = html.unescape((run / "report.html").read_text())
     (headline,) = re.findall(r"([\d.e+-]+)</\w+>\s*<\w+[^>]*>relative L2 error of u<", page) or [""]
     assert headline and digits(float(headline)) == printed
-    again = pdehvd("evaluate", "latest", cwd=tmp_path)
-    measured = re.search(r"^u +(\S+)", again.stdout, re.M)[1]
+    measured = re.search(r"^u +(\S+)", typed("evaluate", "latest"), re.M)[1]
     assert digits(float(measured)) == printed

@@ -57,8 +57,15 @@ problem:
 NOTE = "a is a parameter: no equation differentiates with respect to it"
 
 
-@pytest.mark.parametrize("np_", ["1", "2"])
-@pytest.mark.parametrize(("problem", "said"), [(LID, None), (ROLES, NOTE)], ids=["lid", "roles"])
+@pytest.mark.parametrize(
+    ("problem", "said", "np_"),
+    [
+        pytest.param(LID, None, "2", id="lid-2"),
+        pytest.param(ROLES, NOTE, "1", id="roles-1"),
+        pytest.param(LID, None, "1", id="lid-1", marks=pytest.mark.nightly),
+        pytest.param(ROLES, NOTE, "2", id="roles-2", marks=pytest.mark.nightly),
+    ],
+)
 def test_a_part_of_the_boundary_gives_the_right_solution(problem, said, np_, tmp_path):
     (tmp_path / "config.yaml").write_text(HEAD + problem)
     done = pdehvd("train", "config.yaml", "--np", np_, cwd=tmp_path, timeout=1200)

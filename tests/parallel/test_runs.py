@@ -62,11 +62,19 @@ def test_a_run_goes_on_with_another_number_of_processes(whole, tmp_path):
 @pytest.mark.parametrize(
     "launcher",
     [
-        ["mpirun", "--oversubscribe", "--bind-to", "none", "-np", "2"],
-        ["horovodrun", "-np", "2", "-H", "localhost:2"],
-        ["horovodrun", "--gloo", "-np", "2", "-H", "localhost:2"],
+        # Lines like these two are typed in a bare shell as well.
+        pytest.param(
+            ["mpirun", "--oversubscribe", "--bind-to", "none", "-np", "2"],
+            id="mpirun",
+            marks=pytest.mark.nightly,
+        ),
+        pytest.param(
+            ["horovodrun", "-np", "2", "-H", "localhost:2"],
+            id="horovodrun",
+            marks=pytest.mark.nightly,
+        ),
+        pytest.param(["horovodrun", "--gloo", "-np", "2", "-H", "localhost:2"], id="gloo"),
     ],
-    ids=["mpirun", "horovodrun", "gloo"],
 )
 def test_other_launchers_join_the_processes(whole, launcher, tmp_path):
     bin_ = Path(sys.executable).parent
