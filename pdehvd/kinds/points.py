@@ -72,7 +72,7 @@ class PointKind(Kind[PDEProblem, "PDEObjective", Reference]):
         if spec is None:
             return None
         constants = problem.language.constants
-        reference: Reference = spec.build(problem.coordinates, problem.fields, constants)
+        reference: Reference = spec.build(problem.coordinates, problem.outputs, constants)
         _check_known(problem, reference)
         return reference
 
@@ -140,7 +140,9 @@ def _blocks(problem: PDEProblem) -> tuple[BlockCost, ...]:
         BlockCost(
             tuple(term.name for term in block.terms),
             block.count * block.source.points_per_item,
-            _channels(plan(len(problem.coordinates), block.requested, block.operators)),
+            _channels(
+                plan(len(problem.coordinates), block.formulas.requested, block.formulas.operators)
+            ),
         )
         for block in problem.blocks
     )

@@ -1,10 +1,10 @@
-"""Names of derivatives such as `u_xt`, and hard conditions in terms of them."""
+"""Names of derivatives such as `u_xt`, and of those along normals."""
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import sympy
@@ -121,6 +121,8 @@ def no_partial(name: str, fields: Sequence[str], coordinates: Sequence[str]) -> 
         axis = rest[0] if len(set(rest)) == 1 else rest
         return f"'{axis}' is not a coordinate" if axis else ""
     head, _, tail = name.rpartition("_")
+    if head == "n" and tail in coordinates:
+        return "the components of the normal are known only in conditions on a boundary"
     return f"'{head}' is not a field" if fields and head and _split(tail, coordinates) else ""
 
 
@@ -140,12 +142,28 @@ def field_symbols(
         if partial is not None and any(partial.orders):
             found[name] = symbol(partial_name(partial, coordinates))
     if normal:
-        found |= {name: symbol(name) for name in normal_names(texts, fields, coordinates)}
+        found |= {name: symbol(name) for name in _along_normals(texts, fields, coordinates)}
     return found
 
 
-def normal_names(texts: Texts, fields: Sequence[str], coordinates: Sequence[str]) -> list[str]:
-    """Return the normal derivatives, such as `u_n`, that texts name."""
+def normal_components(space: Sequence[str]) -> dict[str, sympy.Symbol]:
+    """Return the components `n_x`, ... of the outward unit normal, by name."""
+    return {f"n_{name}": symbol(internal(f"normal_{name}")) for name in space}
+
+
+def normal_names(
+    texts: Texts, fields: Sequence[str], coordinates: Sequence[str], others: Collection[str] = ()
+) -> list[str]:
+    """Return the normal derivatives and components, such as `u_n` and `n_x`, that texts name.
+
+    `others` are names that mean something else.
+    """
+    components = {*normal_components(coordinates)} - {*others}
+    found = (n for n in _names(texts) if n in components and not partial_of(n, fields, coordinates))
+    return [*_along_normals(texts, fields, coordinates), *found]
+
+
+def _along_normals(texts: Texts, fields: Sequence[str], coordinates: Sequence[str]) -> list[str]:
     normals = {f"{field}_n" for field in fields}
     return [
         name
@@ -218,68 +236,3 @@ def expand_normals(
         for field in fields
     }
     return [expression.xreplace(values) for expression in expressions]
-
-
-class _Transform:
-    """The partial derivatives of u = T(coordinates, network) in terms of those of the network."""
-
-    def __init__(self, field: str, transform: sympy.Basic, coordinates: Sequence[str]) -> None:
-        self.field = field
-        self.coordinates = tuple(coordinates)
-        value = sympy.sympify(transform).xreplace({symbol(NETWORK): symbol(field)})
-        self._known = {(0,) * len(self.coordinates): value}
-
-    def partial(self, orders: tuple[int, ...]) -> sympy.Basic:
-        """Return the derivative by the chain rule, one coordinate after another."""
-        if orders not in self._known:
-            axis = next(i for i, order in enumerate(orders) if order)
-            lower = self.partial(_shifted(orders, axis, -1))
-            self._known[orders] = self._along(lower, axis)
-        return self._known[orders]
-
-    def _along(self, expr: sympy.Basic, axis: int) -> sympy.Basic:
-        terms = [sympy.diff(expr, symbol(self.coordinates[axis]))]
-        for inner in sorted(expr.free_symbols, key=str):
-            partial = partial_of(inner.name, [self.field], self.coordinates)
-            if partial is not None:
-                raised = Partial(self.field, _shifted(partial.orders, axis, 1))
-                name = partial_name(raised, self.coordinates)
-                terms.append(sympy.diff(expr, inner) * symbol(name))
-        return sympy.Add(*terms)
-
-
-def _shifted(orders: tuple[int, ...], axis: int, by: int) -> tuple[int, ...]:
-    return tuple(order + by * (i == axis) for i, order in enumerate(orders))
-
-
-def substitute_hard(
-    expressions: Iterable[sympy.Basic],
-    transforms: Mapping[str, sympy.Basic],
-    fields: Sequence[str],
-    coordinates: Sequence[str],
-) -> list[sympy.Basic]:
-    """Replace every field by its transform of the raw output `network`, and derivatives alike.
-
-    With u = a(x) + b(x)*network, `u_x` becomes a' + b' u + b u_x, where `u` and `u_x` now mean the
-    raw output and its derivative. Normal derivatives must be expanded before (`expand_normals`).
-
-    Raises ExpressionError for a transform of an unknown field, or one that uses other fields.
-    """
-    known = {field: _Transform(field, value, coordinates) for field, value in transforms.items()}
-    for field, value in transforms.items():
-        if field not in fields:
-            near = nearest(field, fields)
-            raise ExpressionError(f"no field '{field}'", (field,), ", ".join(fields), near)
-        for name in sorted(s.name for s in sympy.sympify(value).free_symbols):
-            if partial_of(name, fields, coordinates) is not None:
-                message = f"a hard condition may not use the field '{name}'"
-                raise ExpressionError(message, (field,), f"coordinates, constants and '{NETWORK}'")
-    results = []
-    for expression in expressions:
-        values = {}
-        for inner in expression.free_symbols:
-            partial = partial_of(inner.name, fields, coordinates)
-            if partial is not None and partial.field in known:
-                values[inner] = known[partial.field].partial(partial.orders)
-        results.append(expression.xreplace(values))
-    return results

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import sympy
 
 from pdehvd.numerics.building import MAX_NUMBER
+from pdehvd.numerics.chain_rule import substitute_hard
 from pdehvd.numerics.collapse import Collapsed, collapse_operators
 from pdehvd.numerics.compiling import compile_numpy, compile_tf
 from pdehvd.numerics.derivatives import (
@@ -19,7 +20,6 @@ from pdehvd.numerics.derivatives import (
     field_symbols,
     partial_name,
     partial_of,
-    substitute_hard,
 )
 from pdehvd.numerics.functions import CONSTANTS, FUNCTIONS, constant_value, exact, symbol
 from pdehvd.numerics.notation import advise
@@ -96,13 +96,15 @@ def parse(
     what: str = "expression",
     fields: Sequence[str] = (),
     coordinates: Sequence[str] = (),
+    space: Sequence[str] = (),
 ) -> sympy.Expr:
     """Return a text such as `u_t + u*u_x - nu*u_xx` as a SymPy expression.
 
     Names come from `symbols`, and otherwise from pi, e and the functions of `FUNCTIONS`. Decimal
     numbers become exact fractions. `what` names the text in errors. No code is ever run: the text
     is read as a Python syntax tree, of which only whitelisted nodes are translated; lengths,
-    depths and numbers are bounded. `fields` and `coordinates` make errors say more.
+    depths and numbers are bounded. With `fields` and `coordinates`, some of which are `space`,
+    errors say more, and there are `diff`, `laplacian` and `div`.
 
     Raises ExpressionError with the column.
     """
@@ -111,7 +113,7 @@ def parse(
         return exact(int(text) if isinstance(text, numbers.Integral) else float(text))
     with _advice(text, what, symbols, fields, coordinates):
         source = ExpressionText(text, what)
-        walker = Walker(source, symbols, fields, coordinates)
+        walker = Walker(source, symbols, fields, coordinates, space)
         return _checked_size(source, walker.value(source.tree).expr)
 
 

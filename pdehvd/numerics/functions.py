@@ -57,6 +57,30 @@ class Where(sympy.Function):  # type: ignore[misc]
         return f"where({', '.join(printer.doprint(argument) for argument in self.args)})"
 
 
+class Floor(sympy.Function):  # type: ignore[misc]
+    """floor(a), the largest whole number up to a; its derivative is 0, as it is almost everywhere.
+
+    That of SymPy's own is an expression that nothing here can compute.
+    """
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, argument: sympy.Basic) -> sympy.Basic:
+        """Return the whole number below a number."""
+        return sympy.floor(argument) if argument.is_number else None
+
+    def fdiff(self, argindex: int = 1) -> sympy.Basic:
+        """Return the derivative."""
+        return sympy.S.Zero
+
+    def _eval_is_extended_real(self) -> bool | None:
+        return True if self.args[0].is_extended_real else None
+
+    def _sympystr(self, printer: StrPrinter) -> str:
+        return f"floor({printer.doprint(self.args[0])})"
+
+
 def symbol(name: str) -> sympy.Symbol:
     """Return the one SymPy symbol of a name; symbols built elsewhere would not compare equal."""
     return sympy.Symbol(identifier(name), real=True)
@@ -117,6 +141,11 @@ def _choose_sign(part: Value) -> Value:
     return Value(exact(sign), sign)
 
 
+def _choose_floor(part: Value) -> Value:
+    whole = math.floor(part.number or 0.0)
+    return Value(exact(whole), float(whole))
+
+
 def _largest(*parts: Value) -> Value:
     return max(parts, key=lambda part: part.number or 0.0)
 
@@ -143,11 +172,13 @@ FUNCTIONS: dict[str, Function] = {
     "exp": Function(_ONE, sympy.exp, math.exp),
     "log": Function(_ONE, sympy.log, math.log),
     "ln": Function(_ONE, sympy.log, math.log),
+    "log10": Function(_ONE, lambda a: sympy.log(a) / sympy.log(10), math.log10),
     "erf": Function(_ONE, sympy.erf, math.erf),
     "erfc": Function(_ONE, sympy.erfc, math.erfc),
     "sqrt": Function(_ONE, sympy.sqrt, math.sqrt),
     "abs": Function(_ONE, _absolute, abs, _choose_absolute),
     "sign": Function(_ONE, _sign, _number_sign, _choose_sign),
+    "floor": Function(_ONE, Floor, math.floor, _choose_floor),
     "min": Function(_MANY, sympy.Min, min, _smallest),
     "max": Function(_MANY, sympy.Max, max, _largest),
     "heaviside": Function(_ONE, sympy.Heaviside, _number_step, _choose_step),

@@ -22,7 +22,6 @@ _WRITTEN_OUT = {
     "sech": "1/cosh(x)",
     "csch": "1/sinh(x)",
     "coth": "1/tanh(x)",
-    "log10": "log(x)/log(10)",
     "log2": "log(x)/log(2)",
     "log1p": "log(1 + x)",
     "expm1": "exp(x) - 1",
@@ -69,7 +68,7 @@ class _Names(NamedTuple):
         field = next(iter(self.fields), "u")
         axes = list(self.coordinates)[:2] or ["x", "y"]
         names = [*(f"{field}_{axis}" for axis in axes), f"{field}_{axes[0] * 2}"]
-        return f"names such as {', '.join(names)}"
+        return f"names such as {', '.join(names)}; of expressions, diff(..., {axes[0]})"
 
 
 _Rule = Callable[[re.Match[str], _Names], tuple[str, str] | None]
@@ -107,11 +106,15 @@ def _prime(match: re.Match[str], names: _Names) -> tuple[str, str] | None:
     return _derivative(match, names) if match[1] in names.known else None
 
 
-def _laplacian(match: re.Match[str], names: _Names) -> tuple[str, str] | None:
-    field = next(iter(names.fields), "u")
+def _operator(match: re.Match[str], names: _Names) -> tuple[str, str] | None:
+    """Answer `lap(u)`, `nabla^2 u`, `curl(u, v)`."""
+    if not names.fields:
+        return None
+    field = next(iter(names.fields))
     axes = [axis for axis in names.coordinates if axis not in ("t", "time")] or ["x", "y"]
-    expected = " + ".join(f"{field}_{axis * 2}" for axis in axes[:3])
-    return f"'{match.group().rstrip('( ')}' must be written out", f"for example {expected}"
+    parts = ", ".join(f"{field}_{axis}" for axis in axes[:3])
+    expected = f"laplacian({field}), div({parts}), or derivatives such as {parts}"
+    return f"'{match.group().rstrip('( ')}' is not known", expected
 
 
 def _integral(match: re.Match[str], _: _Names) -> tuple[str, str] | None:
@@ -221,12 +224,7 @@ def _percent(match: re.Match[str], _: _Names) -> tuple[str, str] | None:
 def _of_expression(match: re.Match[str], names: _Names) -> tuple[str, str] | None:
     """Answer `((1 + x)*u_x)_x`."""
     axis = match[1][0] if match[1][0] in names.coordinates else match[1]
-    field = next(iter(names.fields), "u")
-    message = f"')_{match[1]}': derivatives of expressions are not supported"
-    way = (
-        f"a further field (fields: [{field}, q]) with an equation of its own, q = ..., and q_{axis}"
-    )
-    return message, f"its terms by the product rule, or {way}"
+    return f"')_{match[1]}' is not how an expression is differentiated", f"diff(..., {axis})"
 
 
 _UNSIGNED = r"\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?"
@@ -241,12 +239,12 @@ _RULES: tuple[tuple[str, _Rule], ...] = (
         _number_with_unit,
     ),
     (rf"(?<![\w.])({_NAME})(\.{_NAME})+\s*\(?", _attribute),
-    (rf"(?<![\w.])({_OF_DERIVATIVES}|Derivative)\s*\(", _derivative),
+    (rf"(?<![\w.])(?!diff\b)({_OF_DERIVATIVES}|Derivative)\s*\(", _derivative),
     (rf"\bd(\^?\d)?({_NAME})?\s*/\s*d\w+(\^\d)?", _derivative),
     (rf"(?<!\w)d\d?{_NAME}_d{_NAME}|(?<!\w)d([^\W\d_])d([^\W\d_])(?!\w)", _derivative),
     (r"\w+_\s*\{[^}]*\}?|∂\s*\w*|\\partial\b", _derivative),
     (rf"(?<!['\"\w])({_NAME})['\"]+(?!\w)", _prime),
-    (r"(?<!\w)(laplace|laplacian|lap|nabla|div|curl|rot|divergence)\s*\(|[∇Δ]", _laplacian),
+    (r"(?<!\w)(laplace|Laplace|Laplacian|lap|nabla|curl|rot|divergence)\s*\(|[∇Δ]", _operator),
     (r"(?<!\w)(integrate|integral|int|quad)\s*\(|∫", _integral),
     (rf"(?<![\w.])({'|'.join(_WRITTEN_OUT)})\s*\(", _written_out),
     (rf"(?<![\w.])({_NAME})\s*\(([^()]*(?:\([^()]*\)[^()]*)*)\)", _called),

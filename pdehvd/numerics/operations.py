@@ -12,6 +12,7 @@ import scipy.special
 import sympy
 
 from pdehvd.launch.tensorflow_import import import_tensorflow
+from pdehvd.numerics.functions import Floor
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -35,6 +36,7 @@ UNARY: dict[type[sympy.Basic], str] = {
     sympy.erfc: "erfc",
     sympy.Abs: "abs",
     sympy.sign: "sign",
+    Floor: "floor",
 }
 RECIPROCAL: dict[type[sympy.Basic], str] = {  # SymPy turns tan(x + pi/2) into -cot(x)
     sympy.cot: "tan",
@@ -71,7 +73,7 @@ _PLAIN: dict[str, Callable[..., tf.Tensor]] = {
     "negative": operator.neg,
 }
 _SAME_NAME = (
-    *("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "sqrt", "abs", "sign"),
+    *("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "sqrt", "abs", "sign", "floor"),
     *("maximum", "minimum", "equal", "not_equal", "less", "less_equal"),
 )
 

@@ -14,6 +14,7 @@ from pdehvd.errors import counted, nearest, same
 from pdehvd.numerics.building import MAX_NUMBER, Builder
 from pdehvd.numerics.derivatives import likely_partial, no_partial
 from pdehvd.numerics.functions import CONSTANTS, FUNCTIONS, Value, Where, constant_value, exact
+from pdehvd.numerics.operators import OPERATORS
 from pdehvd.numerics.syntax import ExpressionText, identifier
 
 MAX_DEPTH = 50
@@ -50,10 +51,12 @@ class Walker:
         symbols: Mapping[str, sympy.Basic],
         fields: Sequence[str] = (),
         coordinates: Sequence[str] = (),
+        space: Sequence[str] = (),
     ) -> None:
         self.source = source
         self.fields = fields
         self.coordinates = coordinates
+        self.space = space
         self.nodes = Builder(source)
         self.symbols = {identifier(name): value for name, value in symbols.items()}
 
@@ -187,6 +190,9 @@ class Walker:
                 self.source.refuse(node.func)
             self.source.fail("this is not a function", node.func, product)
         name = node.func.id
+        if name in OPERATORS and self.coordinates and name not in self.symbols:
+            self._refuse_keywords(node, name)
+            return Value(OPERATORS[name](self, node, depth), None)
         if name not in FUNCTIONS:
             if name in self.symbols or name in CONSTANTS:
                 self.source.fail(f"'{name}' is not a function", node, product)
@@ -195,8 +201,7 @@ class Walker:
             valid = ", ".join(FUNCTIONS)
             near = nearest(name, FUNCTIONS)
             self.source.fail(f"unknown function '{name}'", node, f"one of {valid}", near)
-        if node.keywords:
-            self.source.fail(f"not allowed in an expression: named arguments of {name}", node)
+        self._refuse_keywords(node, name)
         function = FUNCTIONS[name]
         low, high = function.arguments
         if not low <= len(node.args) <= high:
@@ -210,6 +215,10 @@ class Walker:
         return self.nodes.made(
             node, parts, lambda: function.build(*(part.expr for part in parts)), function.number
         )
+
+    def _refuse_keywords(self, node: ast.Call, name: str) -> None:
+        if node.keywords:
+            self.source.fail(f"not allowed in an expression: named arguments of {name}", node)
 
     def _where(self, node: ast.Call, depth: int) -> Value:
         test = self.condition(node.args[0], depth + 1)

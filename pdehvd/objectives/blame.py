@@ -55,8 +55,8 @@ class _Term:
         self._number = number
         block, term = problem.blocks[number], problem.blocks[number].terms[place]
         first = sum(len(before.expressions) for before in block.terms[:place])
-        own = block.expressions[first : first + len(term.expressions)]
-        alone = replace(block, terms=(term,), expressions=own)
+        own = block.formulas.expressions[first : first + len(term.expressions)]
+        alone = replace(block, terms=(term,), formulas=replace(block.formulas, expressions=own))
         blocks = (*problem.blocks[:number], alone, *problem.blocks[number + 1 :])
         self._law = PointLaw(replace(problem, blocks=blocks), network)
         self._name = term.name

@@ -24,7 +24,7 @@ class ExactRowSums:
     def __init__(self, group: Group, chunks: Chunks, blocks: Sequence[Block]) -> None:
         self.group = group
         self._chunks = chunks
-        self._width = sum(chunks.width(block.count) * len(block.expressions) for block in blocks)
+        self._width = sum(chunks.width(block.count) * block.residuals for block in blocks)
         self._total = tf.function(self._totals, autograph=False)
 
     @property

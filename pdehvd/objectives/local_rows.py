@@ -23,7 +23,7 @@ class LocalRowSums:
     @cached_property
     def rows(self) -> int:
         """Number N of rows of all ranks."""
-        return sum(block.count * len(block.expressions) for block in self._blocks)
+        return sum(block.count * block.residuals for block in self._blocks)
 
     @cached_property
     def place(self) -> np.ndarray:
@@ -31,7 +31,7 @@ class LocalRowSums:
         parts, start = [np.zeros(0, int)], 0
         for block in self._blocks:
             low, high = self.group.shard(block.count)
-            for _ in block.expressions:
+            for _ in block.formulas.expressions:
                 parts.append(np.arange(start + low, start + high))
                 start += block.count
         return np.concatenate(parts)

@@ -92,6 +92,10 @@ class PDEObjective(Objective[PointBatch]):
         """Return the fields [N, F] at points [N, D], hard conditions included."""
         return self.law.solution(theta, x)
 
+    def outputs(self, theta: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """Return the fields and then the definitions [N, F + E] at points [N, D]."""
+        return self.law.outputs(theta, x)
+
     def batch(self, round_: int, selection: np.ndarray | None = None) -> PointBatch:
         """Return this rank's shard of every block in a resampling round.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pdehvd.numerics import jets
+from pdehvd.problems.block import Formulas
 from pdehvd.problems.pde import PDEProblem
 
 
@@ -20,11 +21,15 @@ def group_passes(problem: PDEProblem) -> tuple[Pass, ...]:
     """Group the blocks by the derivatives they need: one network pass for each group."""
     groups: dict[tuple[object, object], list[int]] = {}
     for index, block in enumerate(problem.blocks):
-        groups.setdefault((block.requested, block.operators), []).append(index)
+        key = (block.formulas.requested, block.formulas.operators)
+        groups.setdefault(key, []).append(index)
     dimension = len(problem.coordinates)
-    passes = []
-    for members in groups.values():
-        block = problem.blocks[members[0]]
-        plan = jets.plan(dimension, block.requested, block.operators)
-        passes.append(Pass(plan, tuple(members)))
-    return tuple(passes)
+    return tuple(
+        Pass(plan_for(problem.blocks[members[0]].formulas, dimension), tuple(members))
+        for members in groups.values()
+    )
+
+
+def plan_for(formulas: Formulas, dimension: int) -> jets.Plan:
+    """Return the plan of the derivatives that formulas need of D coordinates."""
+    return jets.plan(dimension, formulas.requested, formulas.operators)

@@ -11,8 +11,8 @@ from pdehvd.models.network import Network
 from pdehvd.numerics import jets
 from pdehvd.numerics.expressions import compile_tf
 from pdehvd.objectives.batches import BlockPoints, PointBatch
-from pdehvd.objectives.passes import group_passes
-from pdehvd.problems.block import Block
+from pdehvd.objectives.passes import group_passes, plan_for
+from pdehvd.problems.block import Formulas
 from pdehvd.problems.pde import PDEProblem
 
 
@@ -27,7 +27,10 @@ class PointLaw:
         self.problem = problem
         self.network = network
         self._residuals_of = [
-            compile_tf(block.expressions, sorted(_names(block) | set(problem.coordinates)))
+            compile_tf(
+                block.formulas.expressions,
+                sorted(block.formulas.names | set(problem.coordinates)),
+            )
             for block in problem.blocks
         ]
         self._passes = group_passes(problem)
@@ -78,16 +81,22 @@ class PointLaw:
     ) -> tf.Tensor:
         """Return the residuals [n, R] of all expressions of a block from the network's channels."""
         block = self.problem.blocks[index]
-        names = dict(unknowns)
-        names |= {name: data.x[:, d] for d, name in enumerate(self.problem.coordinates)}
-        names |= data.columns
-        for name, (field, channel) in block.derivatives.items():
-            names[name] = channels[plan.channel(channel, block.operators)][:, field]
+        names = self._names_at(data.x, block.formulas, plan, channels)
+        names |= {**unknowns, **data.columns}
         columns = tf.stack(self._residuals_of[index](names), 1)
         k = block.source.points_per_item
         if k > 1:
             columns = tf.reduce_sum(tf.reshape(columns, [-1, k, columns.shape[1]]), 1)
         return data.masked(columns, 0)
+
+    def _names_at(
+        self, x: tf.Tensor, formulas: Formulas, plan: jets.Plan, channels: list[tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        """Return coordinates and derivatives [N] at points [N, D], by name."""
+        names = {name: x[:, d] for d, name in enumerate(self.problem.coordinates)}
+        for name, (field, channel) in formulas.derivatives.items():
+            names[name] = channels[plan.channel(channel, formulas.operators)][:, field]
+        return names
 
     def _by_term(self, values: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
         result: list[tf.Tensor | None] = []
@@ -116,6 +125,27 @@ class PointLaw:
             columns.append(tf.broadcast_to(tf.cast(column, raw.dtype), tf.shape(x)[:1]))
         return tf.stack(columns, 1)
 
+    def outputs(self, theta: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """Return the fields and then the definitions [N, F + E] at points [N, D]."""
+        fields = self.solution(theta, x)
+        defined = self.problem.defined
+        if not defined.expressions:
+            return fields
+        plan = plan_for(defined, len(self.problem.coordinates))
+        channels = self.network.jet(self.network.split(theta[: self.network.size]), x, plan)
+        names = self._names_at(x, defined, plan, channels) | self.unknowns(theta)
+        columns = [
+            tf.broadcast_to(tf.cast(column, fields.dtype), tf.shape(x)[:1])
+            for column in self._defined(names)
+        ]
+        return tf.concat([fields, tf.stack(columns, 1)], 1)
+
+    @cached_property
+    def _defined(self) -> Callable[[Mapping[str, tf.Tensor]], list[tf.Tensor]]:
+        formulas = self.problem.defined
+        names = sorted(formulas.names | set(self.problem.coordinates))
+        return compile_tf(formulas.expressions, names)
+
     @cached_property
     def _transforms(self) -> dict[str, Callable[[Mapping[str, tf.Tensor]], list[tf.Tensor]]]:
         return {
@@ -123,7 +153,3 @@ class PointLaw:
             field: compile_tf([expression], sorted({"network", *map(str, expression.free_symbols)}))
             for field, expression in self.problem.hard.items()
         }
-
-
-def _names(block: Block) -> set[str]:
-    return {str(symbol) for expression in block.expressions for symbol in expression.free_symbols}

@@ -73,7 +73,7 @@ class ShardRows:
             index
             for index, (block, data) in enumerate(zip(blocks, self._batch, strict=True))
             if data.x.shape[0] > 0
-            for _ in block.expressions
+            for _ in block.formulas.expressions
         ]
 
     def _kronecker_of(self, slabs: Sequence[tuple[Slab, int]]) -> list[np.ndarray]:

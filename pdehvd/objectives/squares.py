@@ -29,7 +29,7 @@ class ResidualSquares:
     @property
     def rows(self) -> int:
         """Global number N of residuals: every term has some at each of its items."""
-        return sum(block.count * len(block.expressions) for block in self._law.problem.blocks)
+        return sum(block.count * block.residuals for block in self._law.problem.blocks)
 
     @property
     def layered(self) -> bool:

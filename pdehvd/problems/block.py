@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -11,8 +12,15 @@ import sympy
 
 from pdehvd.errors import Path, within
 from pdehvd.numerics.absorb import absorb_first_order
+from pdehvd.numerics.chain_rule import expand_definitions, substitute_hard
 from pdehvd.numerics.collapse import MultiIndex, Operator, collapse_operators
-from pdehvd.numerics.derivatives import expand_normals, field_symbols, partial_of, substitute_hard
+from pdehvd.numerics.derivatives import (
+    expand_normals,
+    field_symbols,
+    normal_components,
+    normal_names,
+    partial_of,
+)
 from pdehvd.numerics.expressions import parse, symbol
 from pdehvd.numerics.functions import exact
 
@@ -26,19 +34,60 @@ class Language:
     constants: Mapping[str, float]
     unknowns: tuple[str, ...]
     space: tuple[str, ...]
+    definitions: Mapping[str, sympy.Expr] = field(default_factory=dict)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The names that may be differentiated: fields, then definitions."""
+        return (*self.fields, *self.definitions)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of fields, then of the definitions that hold fields: what a run predicts."""
+        return (*self.fields, *self.defined)
+
+    @cached_property
+    def defined(self) -> dict[str, sympy.Expr]:
+        """The definitions that hold fields."""
+        return {
+            name: meaning
+            for name, meaning in self.definitions.items()
+            if any(partial_of(s.name, self.fields, self.coordinates) for s in meaning.free_symbols)
+        }
+
+    def meaning(self, name: str) -> sympy.Expr:
+        """Return what the name of an output stands for, in fields."""
+        return self.definitions.get(name, symbol(name))
 
     def residual(self, text: str | float, path: Path, normal: bool = False) -> sympy.Expr:
-        """Parse an expression of coordinates, fields, their derivatives, constants and unknowns.
+        """Parse an expression of coordinates, fields, definitions, constants and unknowns.
 
-        With `normal`, u_n = sum_d n_d u_d is written out with the symbols `__normal_x`, ...
-        Raises `ConfigError` at `path`.
+        What comes out holds fields in the place of definitions. With `normal`, n_x, ... are the
+        symbols `__normal_x`, ..., and u_n = sum_d n_d u_d. Raises `ConfigError` at `path`.
         """
-        names = {name: symbol(name) for name in (*self.coordinates, *self.fields, *self.unknowns)}
+        names = {name: symbol(name) for name in (*self.coordinates, *self.named, *self.unknowns)}
         names |= {name: exact(value) for name, value in self.constants.items()}
         with within(*path):
-            names |= field_symbols(text, self.fields, self.coordinates, normal=normal)
-            expression = parse(text, names, fields=self.fields, coordinates=self.coordinates)
-        return expand_normals([expression], self.fields, self.space)[0] if normal else expression
+            names |= field_symbols(text, self.named, self.coordinates, normal=normal)
+            if normal:
+                names = normal_components(self.space) | names
+            expression = parse(text, names, "expression", self.named, self.coordinates, self.space)
+            if normal:
+                (expression,) = expand_normals([expression], self.named, self.space)
+            return expand_definitions(expression, self.definitions, self.fields, self.coordinates)
+
+    def normals_in(self, text: str | float) -> list[str]:
+        """Return the names such as `u_n` and `n_x` in a text that need an outward normal."""
+        others = (*self.coordinates, *self.named, *self.constants, *self.unknowns)
+        return normal_names(text, self.named, self.coordinates, others)
+
+    def defining(self, definitions: Mapping[str, str | float], path: Path) -> Language:
+        """Return a language with more names; each may use those above it. Raises `ConfigError`."""
+        language = self
+        for name, text in definitions.items():
+            meaning = language.residual(text, (*path, name))
+            language = replace(language, definitions={**language.definitions, name: meaning})
+        return language
 
     def function(self, text: str | float, path: Path, names: Sequence[str]) -> sympy.Expr:
         """Parse an expression of `names`, constants and unknowns. Raises `ConfigError`."""
@@ -83,37 +132,29 @@ class Term:
 
 
 @dataclass(frozen=True)
-class Block:
-    """Terms that share their points. Residual of an item = sum over its k points of the expression.
+class Formulas:
+    """Expressions at points, and the derivatives of raw fields that they need there.
 
     `derivatives` says what each symbol is: a field's index and a partial or an operator's number.
     """
 
-    name: str
-    source: Source
-    terms: tuple[Term, ...]
     expressions: tuple[sympy.Expr, ...]
     requested: frozenset[MultiIndex]
     operators: tuple[Operator, ...]
     derivatives: Mapping[str, tuple[int, MultiIndex | int]]
 
     @property
-    def count(self) -> int:
-        """Global number of items."""
-        return self.source.count
+    def names(self) -> set[str]:
+        """The names of all symbols in the expressions."""
+        return {str(free) for expression in self.expressions for free in expression.free_symbols}
 
 
-def make_block(
-    name: str,
-    source: Source,
-    terms: Sequence[Term],
-    language: Language,
-    hard: Mapping[str, sympy.Expr],
-) -> Block:
-    """Join terms on one set of points and find the derivatives that they need."""
+def make_formulas(
+    expressions: Sequence[sympy.Expr], language: Language, hard: Mapping[str, sympy.Expr]
+) -> Formulas:
+    """Return expressions of fields in terms of raw fields, and the derivatives they need."""
     fields, coordinates = language.fields, language.coordinates
-    flat = [expression for term in terms for expression in term.expressions]
-    raw = substitute_hard(flat, hard, fields, coordinates)
+    raw = substitute_hard(expressions, hard, fields, coordinates)
     collapsed = absorb_first_order(
         collapse_operators(raw, fields, coordinates), fields, coordinates
     )
@@ -126,12 +167,41 @@ def make_block(
         partial = partial_of(free.name, fields, coordinates)
         if partial is not None:
             derivatives[free.name] = (fields.index(partial.field), partial.orders)
-    return Block(
-        name,
-        source,
-        tuple(terms),
+    return Formulas(
         tuple(collapsed.expressions),
         frozenset(collapsed.partials),
         collapsed.operators,
         derivatives,
     )
+
+
+@dataclass(frozen=True)
+class Block:
+    """Terms that share their points. Residual of an item = sum over its k points of the formula."""
+
+    name: str
+    source: Source
+    terms: tuple[Term, ...]
+    formulas: Formulas
+
+    @property
+    def count(self) -> int:
+        """Global number of items."""
+        return self.source.count
+
+    @property
+    def residuals(self) -> int:
+        """Number of residuals of an item."""
+        return len(self.formulas.expressions)
+
+
+def make_block(
+    name: str,
+    source: Source,
+    terms: Sequence[Term],
+    language: Language,
+    hard: Mapping[str, sympy.Expr],
+) -> Block:
+    """Join terms on one set of points and find the derivatives that they need."""
+    flat = [expression for term in terms for expression in term.expressions]
+    return Block(name, source, tuple(terms), make_formulas(flat, language, hard))

@@ -31,8 +31,9 @@ class Data(ConditionSpec):
 
     def impose(self, site: Site) -> Imposed:
         with within(*site.path):
-            table = read_measured(self.data, self.fields, site.language.fields, site.domain)
+            table = read_measured(self.data, self.fields, site.language.outputs, site.domain)
         site.notes.extend(table.notes)
         site.measured[str(site.path[-1])] = table
-        residuals = [symbol(name) - symbol(internal(f"measured_{name}")) for name in table.fields]
+        meaning = site.language.meaning
+        residuals = [meaning(name) - symbol(internal(f"measured_{name}")) for name in table.fields]
         return Imposed(table.source, residuals, [("fields",)] * len(residuals))

@@ -7,7 +7,6 @@ from typing import ClassVar
 from pydantic import Field
 
 from pdehvd.errors import ConfigError, within
-from pdehvd.numerics.derivatives import normal_names
 from pdehvd.problems.condition import ConditionSpec, DrawnPoints, Imposed, Site, sides
 from pdehvd.problems.regions import Region
 from pdehvd.problems.text import Entries
@@ -41,12 +40,12 @@ class OnRegion(ConditionSpec):
         return Imposed(site.region_source(region), *sides(self.equal, site, normal=True))
 
     def _refuse_normals(self, site: Site, region: Region) -> None:
-        """Raise `ConfigError` where a normal derivative is named on a region without normals."""
+        """Raise `ConfigError` where a normal is named on a region that has none."""
         language = site.language
         entries = self.equal.items() if isinstance(self.equal, dict) else ()
         for left, right in entries:
             for text in (left, right):
-                names = normal_names(text, language.fields, language.coordinates)
+                names = language.normals_in(text)
                 if names:
                     raise ConfigError(
                         f"'{names[0]}' on '{region.text}', which has no outward normal in space"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Annotated, Literal
 
 import sympy
@@ -13,10 +13,15 @@ from pydantic import Field
 from pdehvd.errors import ConfigError, nearest, within
 from pdehvd.numerics.derivatives import Partial, check_names, partial_of
 from pdehvd.numerics.expressions import parse_number
-from pdehvd.problems.block import Block, Language, Term, make_block
+from pdehvd.problems.block import Block, Formulas, Language, Term, make_block, make_formulas
 from pdehvd.problems.condition import Site
 from pdehvd.problems.conditions import Condition
-from pdehvd.problems.coordinates import differentiated_by, parameter_notes, partials_in
+from pdehvd.problems.coordinates import (
+    differentiated_by,
+    find_time,
+    parameter_notes,
+    partials_in,
+)
 from pdehvd.problems.geometry import Domain, build_domain
 from pdehvd.problems.measured import Measured
 from pdehvd.problems.regions import Region
@@ -63,6 +68,16 @@ class PDEProblem:
         return self.language.fields
 
     @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the fields, then of the definitions that hold some: what a run predicts."""
+        return self.language.outputs
+
+    @cached_property
+    def defined(self) -> Formulas:
+        """The definitions as functions of the raw fields."""
+        return make_formulas([*self.language.defined.values()], self.language, self.hard)
+
+    @property
     def terms(self) -> tuple[str, ...]:
         """Names of the loss terms."""
         return tuple(term.name for block in self.blocks for term in block.terms)
@@ -103,6 +118,9 @@ class PDESpec(Spec):
     unknowns: dict[str, float | UnknownSpec | str] = Field(
         {}, description="name: initial guess of a number to identify"
     )
+    definitions: dict[str, Text] = Field(
+        {}, description="name: expression of fields, for other texts and as a further output"
+    )
     equations: dict[str, Text] = Field(
         min_length=1, description="name: expression that must vanish"
     )
@@ -126,12 +144,10 @@ class PDESpec(Spec):
     ) -> PDEProblem:
         constants = self.numbers()
         self._check_names()
-        partials = self._partials()
+        partials = self._partials(self._language(constants, self._may_be_space()))
         differentiated = differentiated_by(partials, list(self.coordinates))
         domain = build_domain(self.coordinates, self.geometry, constants, self.time, differentiated)
-        language = Language(
-            domain.names, tuple(self.fields), constants, tuple(self.unknowns), domain.space
-        )
+        language = self._language(constants, domain.space)
         hard = self._hard(language)
         sampler = sampling.build(seed)
         draw = _Draw(domain, sampler, factor)
@@ -163,19 +179,36 @@ class PDESpec(Spec):
             "fields": self.fields,
             "constants": self.constants,
             "unknowns": self.unknowns,
+            "definitions": self.definitions,
         }
+        named = [*self.fields, *self.definitions]
         try:
-            check_names(self.fields, list(self.coordinates), [*self.constants, *self.unknowns])
+            check_names(named, list(self.coordinates), [*self.constants, *self.unknowns])
         except ConfigError as error:
             group = next(group for group, names in groups.items() if error.path[0] in names)
             raise error.within(group) from error
 
-    def _partials(self) -> list[Partial]:
-        """Return the derivatives that the equations name."""
+    def _may_be_space(self) -> tuple[str, ...]:
+        """Return all coordinates but time: which of them are parameters, the equations tell."""
+        time = find_time(list(self.coordinates), self.time)
+        return tuple(name for name in self.coordinates if name != time)
+
+    def _language(self, constants: Mapping[str, float], space: tuple[str, ...]) -> Language:
+        """Return the language of the texts, with definitions."""
+        language = Language(
+            tuple(self.coordinates), tuple(self.fields), constants, tuple(self.unknowns), space
+        )
+        return language.defining(self.definitions, ("definitions",))
+
+    def _partials(self, language: Language) -> list[Partial]:
+        """Return the derivatives that the equations hold, or name with a factor that is zero."""
         found = []
         for name, text in self.equations.items():
             with within("equations", name):
                 found += partials_in([text], self.fields, list(self.coordinates))
+            held = language.residual(text, ("equations", name)).free_symbols
+            partials = (partial_of(s.name, self.fields, language.coordinates) for s in held)
+            found += [partial for partial in partials if partial is not None]
         return found
 
     def _notes(

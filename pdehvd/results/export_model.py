@@ -59,7 +59,7 @@ def _note(trained: TrainedAtPoints) -> Facts:
     hole = "" if geometry is None else ", and values where domain.geometry leaves parts of them out"
     return {
         "coordinates": list(problem.coordinates),
-        "fields": list(problem.fields),
+        "fields": list(problem.outputs),
         "domain": {"bounds": bounds, "geometry": None if geometry is None else geometry.plain()},
         "signatures": {
             "serving_default": "x [N, D], a column for each coordinate -> the fields [N]",

@@ -47,7 +47,7 @@ def plot_lines(trained: TrainedAtPoints) -> Figure:
     domain = trained.problem.domain
     points = span(np.asarray(domain.bounds, dtype=float)[0], 4 * SAMPLES)[:, None]
     values, truths = solution_at(trained, points), truth(trained, points)
-    fields = trained.problem.fields
+    fields = trained.problem.outputs
     picture = figure(7.2, 0.5 + 1.9 * len(fields) + (1.9 if truths else 0.0))
     rows = len(fields) + bool(truths)
     panels = picture.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]

@@ -26,7 +26,7 @@ def _solution(trained: TrainedAtPoints) -> dict[str, Figure]:
         return {"solution": plot_lines(trained)}
     sheets = [shown for shown in (sheet(trained, part) for part in sections(domain)) if shown]
     pictures: dict[str, Figure] = {}
-    for name in trained.problem.fields:
+    for name in trained.problem.outputs:
         if sheets:
             pictures[f"solution_{name}"] = heat_maps(trained, sheets, name)
         if len(domain.names) == 2 and domain.time is not None:

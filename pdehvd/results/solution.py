@@ -10,31 +10,31 @@ CHUNK = 65_536
 
 
 def in_chunks(trained: TrainedAtPoints, points: np.ndarray) -> dict[str, np.ndarray]:
-    """Return every field, [N], at points [N, D], a chunk at a time."""
+    """Return every output, [N], at points [N, D], a chunk at a time."""
     parts = [
         trained.predict(points[start : start + CHUNK])
         for start in range(0, max(len(points), 1), CHUNK)
     ]
     return {
         field: np.concatenate([np.asarray(part[field]) for part in parts])
-        for field in trained.problem.fields
+        for field in trained.problem.outputs
     }
 
 
 def solution_at(trained: TrainedAtPoints, points: np.ndarray) -> dict[str, np.ndarray]:
-    """Return every field in float64, [N], at points [N, D]."""
+    """Return every output in float64, [N], at points [N, D]."""
     values = in_chunks(trained, points)
     return {field: value.astype(np.float64) for field, value in values.items()}
 
 
 def truth(trained: TrainedAtPoints, points: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the reference in float64, [N], for the fields that it knows; none without one."""
+    """Return the reference in float64, [N], for the outputs that it knows; none without one."""
     if trained.reference is None:
         return {}
     values = trained.reference(points)
     return {
         field: np.asarray(values[field], dtype=np.float64)
-        for field in trained.problem.fields
+        for field in trained.problem.outputs
         if field in values
     }
 

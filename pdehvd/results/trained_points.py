@@ -20,7 +20,7 @@ class TrainedAtPoints(TrainedRun[PDEProblem, PDEObjective, Reference]):
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
         self._solution = tf.function(
-            lambda x: self.objective.solution(self._state.theta, x),
+            lambda x: self.objective.outputs(self._state.theta, x),
             input_signature=[
                 tf.TensorSpec([None, len(self.problem.coordinates)], self.objective.dtype)
             ],
@@ -29,12 +29,12 @@ class TrainedAtPoints(TrainedRun[PDEProblem, PDEObjective, Reference]):
         self._compiled = compiled_solution(self.objective)
 
     def predict(self, points: np.ndarray) -> dict[str, np.ndarray]:
-        """Return every field [N] at points [N, D]."""
+        """Return every field and definition [N] at points [N, D]."""
         values = self._solution(tf.constant(points, self.objective.dtype)).numpy()
-        return {field: values[:, i] for i, field in enumerate(self.problem.fields)}
+        return {name: values[:, i] for i, name in enumerate(self.problem.outputs)}
 
     def measured(self, points: np.ndarray) -> dict[str, np.ndarray]:
-        """Return every field in float64, [N], at points [N, D], by the program of a training.
+        """Return every output in float64, [N], at points [N, D], by the program of a training.
 
         What a run says of its errors is computed in the same pieces by the same program: in
         single precision, another one's rounding may be as large as the error.
@@ -45,18 +45,18 @@ class TrainedAtPoints(TrainedRun[PDEProblem, PDEObjective, Reference]):
             for own in index
         ]
         values = np.concatenate(pieces)[real.ravel()].astype(np.float64)
-        return {field: values[:, i] for i, field in enumerate(self.problem.fields)}
+        return {name: values[:, i] for i, name in enumerate(self.problem.outputs)}
 
     def module(self) -> tf.Module:
-        """Return a module whose signature `predict` maps x [None, D] to the fields by name."""
+        """Return a module whose signature `predict` maps x [None, D] to the outputs by name."""
         module = tf.Module()
         theta = tf.Variable(self._state.theta, trainable=False, name="theta")
         module.theta = theta
-        fields = self.problem.fields
+        outputs = self.problem.outputs
 
         def predict(x: tf.Tensor) -> dict[str, tf.Tensor]:
-            values = self.objective.solution(theta, x)
-            return {field: values[:, i] for i, field in enumerate(fields)}
+            values = self.objective.outputs(theta, x)
+            return {name: values[:, i] for i, name in enumerate(outputs)}
 
         signature = tf.TensorSpec(
             [None, len(self.problem.coordinates)], self.objective.dtype, name="x"
@@ -67,7 +67,7 @@ class TrainedAtPoints(TrainedRun[PDEProblem, PDEObjective, Reference]):
     @property
     def measured_fields(self) -> tuple[str, ...]:
         tables = self.problem.measured.values()
-        return tuple(f for f in self.problem.fields if any(f in table.fields for table in tables))
+        return tuple(f for f in self.problem.outputs if any(f in table.fields for table in tables))
 
     @property
     def true_unknowns(self) -> dict[str, float]:

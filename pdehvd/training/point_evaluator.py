@@ -23,8 +23,8 @@ Solution = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def compiled_solution(objective: PDEObjective) -> Solution:
-    """Return the program by which errors are measured: theta and points [N, D] to fields [N, F]."""
-    program: Solution = tf.function(objective.solution, jit_compile=True, autograph=False)
+    """Return the program by which errors are measured: theta and points [N, D] to outputs."""
+    program: Solution = tf.function(objective.outputs, jit_compile=True, autograph=False)
     return program
 
 
@@ -49,7 +49,7 @@ class PointEvaluator(Evaluator[Reference]):
         self._free = np.isin(self._known, reference.up_to_constant)
         self._x = tf.constant(points[index], objective.dtype)
         self._group = objective.group
-        self._columns = [objective.problem.fields.index(field) for field in self._known]
+        self._columns = [objective.problem.outputs.index(field) for field in self._known]
         self._solution = compiled_solution(objective)
 
     def __call__(self, state: TrainState) -> ErrorMeasures:

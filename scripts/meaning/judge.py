@@ -175,10 +175,12 @@ class _Judge:
         inputs = dict(zip(self.place.names, items.x.T, strict=True)) | dict(items.extras)
         symbols = [axis.symbol for axis in self.problem.axes]
         wanted: dict[str, sympy.Expr] = {}
-        for name, (index, meaning) in block.derivatives.items():
+        for name, (index, meaning) in block.formulas.derivatives.items():
             function = raw[self.built.fields[index]]
             terms: Sequence[tuple[tuple[int, ...], float]]
-            terms = block.operators[meaning] if isinstance(meaning, int) else ((meaning, 1.0),)
+            terms = (
+                block.formulas.operators[meaning] if isinstance(meaning, int) else ((meaning, 1.0),)
+            )
             wanted[name] = sympy.Add(
                 *(
                     sympy.Float(number, 17)
@@ -191,7 +193,7 @@ class _Judge:
             )
         computed = values(list(wanted.values()), self.place.names, items.x) if wanted else []
         inputs |= dict(zip(wanted, computed, strict=True))
-        parts = [sympy.Add.make_args(expression) for expression in block.expressions]
+        parts = [sympy.Add.make_args(expression) for expression in block.formulas.expressions]
         flat = compile_numpy([part for group in parts for part in group], list(inputs))(inputs)
         k = block.source.points_per_item
         numbers = count()

@@ -239,9 +239,9 @@ CASES = {
     ),
     "a derivative in another notation": (
         HEAT,
-        "diff(u, t) - nu*u_xx",
-        "small.yaml:10: problem.equations.heat: 'diff' is not how derivatives are written",
-        "expected names such as u_x, u_t, u_xx",
+        "grad(u, t) - nu*u_xx",
+        "small.yaml:10: problem.equations.heat: 'grad' is not how derivatives are written",
+        "expected names such as u_x, u_t, u_xx; of expressions, diff(..., x)",
     ),
     "a derivative by no coordinate": (
         HEAT,

@@ -117,7 +117,7 @@ def infinite_values(scales: Scales) -> Iterator[Caution]:
 def absolute_errors(scales: Scales) -> Iterator[Caution]:
     """References that are zero, to which no error is relative."""
     if scales.zero_references:
-        named = ", ".join(f for f in scales.problem.fields if f in scales.zero_references)
+        named = ", ".join(f for f in scales.problem.outputs if f in scales.zero_references)
         cause = (
             f"the reference of {named} is zero, so its error is absolute (root mean square), "
             "not relative"

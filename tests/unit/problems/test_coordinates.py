@@ -250,8 +250,8 @@ def test_a_field_may_have_any_name_of_a_column(name, condition, more, tmp_path):
     block = problem.blocks[1]
     items = block.source.items(0, 0, 1)
     assert name not in items.extras
-    used = {s.name for e in block.expressions for s in e.free_symbols}
-    assert used - set(items.extras) == {s for s in used if s in block.derivatives}
+    used = {s.name for e in block.formulas.expressions for s in e.free_symbols}
+    assert used - set(items.extras) == {s for s in used if s in block.formulas.derivatives}
     assert used & set(items.extras)
 
 
