@@ -72,6 +72,7 @@ class PointKind(Kind[PDEProblem, "PDEObjective", Reference]):
         if spec is None:
             return None
         constants = problem.language.constants
+        spec = spec.inlined(problem.language.inlined)
         reference: Reference = spec.build(problem.coordinates, problem.outputs, constants)
         _check_known(problem, reference)
         return reference

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import sympy
 
-from pdehvd.errors import Path, within
+from pdehvd.errors import ConfigError, Path, within
 from pdehvd.numerics.absorb import absorb_first_order
 from pdehvd.numerics.chain_rule import expand_definitions, substitute_hard
 from pdehvd.numerics.collapse import MultiIndex, Operator, collapse_operators
@@ -23,6 +23,8 @@ from pdehvd.numerics.derivatives import (
 )
 from pdehvd.numerics.expressions import parse, symbol
 from pdehvd.numerics.functions import exact
+from pdehvd.numerics.printing import printed
+from pdehvd.numerics.syntax import names_in
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,21 @@ class Language:
             meaning = language.residual(text, (*path, name))
             language = replace(language, definitions={**language.definitions, name: meaning})
         return language
+
+    def inlined(self, text: str | float) -> str | float:
+        """Return a text of coordinates without the names of definitions; they may hold no field.
+
+        Raises `ConfigError` where a definition holds one, or the text cannot be read.
+        """
+        used = {name for name, _ in names_in(str(text))} & set(self.definitions)
+        if not used:
+            return text
+        for name in sorted(used & set(self.defined)):
+            raise ConfigError(f"'{name}' holds a field", (), "a function of the coordinates")
+        functions = {name: self.definitions[name] for name in used}
+        known = {name: symbol(name) for name in (*self.coordinates, *self.unknowns)}
+        known |= {name: exact(value) for name, value in self.constants.items()}
+        return printed(parse(text, known | functions))
 
     def function(self, text: str | float, path: Path, names: Sequence[str]) -> sympy.Expr:
         """Parse an expression of `names`, constants and unknowns. Raises `ConfigError`."""

@@ -175,11 +175,11 @@ class PDESpec(Spec):
 
     def _check_names(self) -> None:
         groups = {
+            "definitions": self.definitions,
             "coordinates": self.coordinates,
             "fields": self.fields,
             "constants": self.constants,
             "unknowns": self.unknowns,
-            "definitions": self.definitions,
         }
         named = [*self.fields, *self.definitions]
         try:

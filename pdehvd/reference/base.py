@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from pydantic import Field
@@ -53,6 +53,14 @@ class ReferenceSpec(Spec):
     unknowns: dict[str, Number] = Field(
         default={}, description="True values of the unknowns, for the error of an inverse problem."
     )
+
+    def inlined(self, inline: Callable[[Number], Number]) -> ReferenceSpec:
+        """Return the spec with `inline` applied to texts of coordinates; most have no such texts.
+
+        Arguments:
+            inline: replaces names that the problem defines by what they stand for
+        """
+        return self
 
     def values(self, constants: Mapping[str, float]) -> dict[str, float]:
         """Return the true values of the unknowns; they may name the problem's constants."""

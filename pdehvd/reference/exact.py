@@ -48,6 +48,15 @@ class Exact(ReferenceSpec, extra="allow"):
     name: Literal["exact"] = "exact"
     up_to_constant: list[str] = Field([], description="Fields known up to a constant.")
 
+    def inlined(self, inline: Callable[[Number], Number]) -> Exact:
+        """Return the spec without names that the problem defines."""
+        forms: dict[str, object] = {}
+        for name, form in (self.__pydantic_extra__ or {}).items():
+            with within(name):
+                forms[name] = inline(form)
+        kept = {"up_to_constant": self.up_to_constant, "unknowns": self.unknowns}
+        return Exact.model_validate(kept | forms)
+
     def build(
         self,
         coordinates: tuple[str, ...],
