@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Annotated, Literal
@@ -174,7 +174,7 @@ class PDESpec(Spec):
         return values
 
     def _check_names(self) -> None:
-        groups = {
+        groups: dict[str, Collection[str]] = {
             "definitions": self.definitions,
             "coordinates": self.coordinates,
             "fields": self.fields,
