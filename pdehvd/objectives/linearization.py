@@ -207,11 +207,12 @@ def _items(data: BlockPoints, count: int, start: int, stop: int) -> BlockPoints:
 
 def _with_ones(record: LayerRecord, k: int) -> tf.Tensor:
     """Return a layer's inputs [C, W_in + 1, n]; the bias has a one in the value's channel only."""
-    ones = tf.ones_like(record.inputs[0][:1])
-    rows = [ones, *([tf.zeros_like(ones)] * (len(record.inputs) - 1))]
-    return _by_item(
-        [tf.concat([entry, row], 0) for entry, row in zip(record.inputs, rows, strict=True)], k
-    )
+    # The ones are added. Joined to the rest by a concatenation or by padding, XLA of TensorFlow
+    # 2.21 never writes them on a CPU where several blocks have four items each.
+    first, *rest = record.inputs
+    hot = tf.reshape(tf.one_hot(first.shape[0], first.shape[0] + 1, dtype=first.dtype), [-1, 1])
+    one = tf.pad(first, [[0, 1], [0, 0]]) + hot
+    return _by_item([one, *(tf.pad(entry, [[0, 1], [0, 0]]) for entry in rest)], k)
 
 
 def _by_item(entries: Sequence[tf.Tensor], k: int) -> tf.Tensor:
