@@ -15,7 +15,7 @@ from pdehvd.comm.aggregation import ExactSum
 from pdehvd.comm.group import Group
 from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError, within
-from pdehvd.numerics.plans import Plan, plan
+from pdehvd.numerics.plans import Plan
 from pdehvd.problems.evaluation import EVALUATION_POINTS, evaluation_points
 from pdehvd.problems.pde import PDEProblem
 from pdehvd.reference.base import Reference
@@ -141,9 +141,7 @@ def _blocks(problem: PDEProblem) -> tuple[BlockCost, ...]:
         BlockCost(
             tuple(term.name for term in block.terms),
             block.count * block.source.points_per_item,
-            _channels(
-                plan(len(problem.coordinates), block.formulas.requested, block.formulas.operators)
-            ),
+            _channels(block.formulas.plan(len(problem.coordinates))),
         )
         for block in problem.blocks
     )

@@ -70,13 +70,10 @@ def expand_definitions(
     The definitions are expressions of fields alone. Raises ExpressionError where a derivative of
     order above 4 comes out.
     """
-    values = {}
-    for inner in expression.free_symbols:
-        partial = partial_of(inner.name, tuple(definitions), coordinates)
-        if partial is not None:
-            whole = _Derivatives(definitions[partial.field], fields, coordinates)
-            values[inner] = whole.partial(partial.orders)
-    expanded = expression.xreplace(values)
+    known = {
+        name: _Derivatives(meaning, fields, coordinates) for name, meaning in definitions.items()
+    }
+    expanded = _replaced(expression, known, (*fields, *definitions), coordinates)
     for inner in expanded.free_symbols:
         partial_of(inner.name, fields, coordinates)
     return expanded
@@ -106,12 +103,19 @@ def substitute_hard(
                 raise ExpressionError(message, (field,), f"coordinates, constants and '{NETWORK}'")
         raw = sympy.sympify(value).xreplace({symbol(NETWORK): symbol(field)})
         known[field] = _Derivatives(raw, [field], coordinates)
-    results = []
-    for expression in expressions:
-        values = {}
-        for inner in expression.free_symbols:
-            partial = partial_of(inner.name, fields, coordinates)
-            if partial is not None and partial.field in known:
-                values[inner] = known[partial.field].partial(partial.orders)
-        results.append(expression.xreplace(values))
-    return results
+    return [_replaced(expression, known, fields, coordinates) for expression in expressions]
+
+
+def _replaced(
+    expression: sympy.Basic,
+    known: Mapping[str, _Derivatives],
+    names: Sequence[str],
+    coordinates: Sequence[str],
+) -> sympy.Basic:
+    """Replace some of the names, and their derivatives, by known expressions and theirs."""
+    values = {}
+    for inner in expression.free_symbols:
+        partial = partial_of(inner.name, names, coordinates)
+        if partial is not None and partial.field in known:
+            values[inner] = known[partial.field].partial(partial.orders)
+    return expression.xreplace(values)

@@ -152,7 +152,7 @@ def normal_components(space: Sequence[str]) -> dict[str, sympy.Symbol]:
 
 
 def normal_names(
-    texts: Texts, fields: Sequence[str], coordinates: Sequence[str], others: Collection[str] = ()
+    texts: Texts, fields: Sequence[str], coordinates: Sequence[str], others: Collection[str]
 ) -> list[str]:
     """Return the normal derivatives and components, such as `u_n` and `n_x`, that texts name.
 

@@ -207,8 +207,8 @@ def _items(data: BlockPoints, count: int, start: int, stop: int) -> BlockPoints:
 
 def _with_ones(record: LayerRecord, k: int) -> tf.Tensor:
     """Return a layer's inputs [C, W_in + 1, n]; the bias has a one in the value's channel only."""
-    # The ones are added. Joined to the rest by a concatenation or by padding, XLA of TensorFlow
-    # 2.21 never writes them on a CPU where several blocks have four items each.
+    # The ones are added: XLA of TensorFlow 2.21 never writes them on a CPU if they are joined by a
+    # concatenation, or by padding, and several blocks have four items each.
     first, *rest = record.inputs
     hot = tf.reshape(tf.one_hot(first.shape[0], first.shape[0] + 1, dtype=first.dtype), [-1, 1])
     one = tf.pad(first, [[0, 1], [0, 0]]) + hot

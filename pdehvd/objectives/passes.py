@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pdehvd.numerics import jets
-from pdehvd.problems.block import Formulas
 from pdehvd.problems.pde import PDEProblem
 
 
@@ -25,11 +24,6 @@ def group_passes(problem: PDEProblem) -> tuple[Pass, ...]:
         groups.setdefault(key, []).append(index)
     dimension = len(problem.coordinates)
     return tuple(
-        Pass(plan_for(problem.blocks[members[0]].formulas, dimension), tuple(members))
+        Pass(problem.blocks[members[0]].formulas.plan(dimension), tuple(members))
         for members in groups.values()
     )
-
-
-def plan_for(formulas: Formulas, dimension: int) -> jets.Plan:
-    """Return the plan of the derivatives that formulas need of D coordinates."""
-    return jets.plan(dimension, formulas.requested, formulas.operators)

@@ -11,7 +11,7 @@ from pdehvd.models.network import Network
 from pdehvd.numerics import jets
 from pdehvd.numerics.expressions import compile_tf
 from pdehvd.objectives.batches import BlockPoints, PointBatch
-from pdehvd.objectives.passes import group_passes, plan_for
+from pdehvd.objectives.passes import group_passes
 from pdehvd.problems.block import Formulas
 from pdehvd.problems.pde import PDEProblem
 
@@ -26,13 +26,7 @@ class PointLaw:
     def __init__(self, problem: PDEProblem, network: Network) -> None:
         self.problem = problem
         self.network = network
-        self._residuals_of = [
-            compile_tf(
-                block.formulas.expressions,
-                sorted(block.formulas.names | set(problem.coordinates)),
-            )
-            for block in problem.blocks
-        ]
+        self._residuals_of = [self._compiled(block.formulas) for block in problem.blocks]
         self._passes = group_passes(problem)
 
     def unknowns(self, theta: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -121,8 +115,7 @@ class PointLaw:
             known = names | {"network": raw[:, f]}
             transform = self._transforms.get(field)
             column = raw[:, f] if transform is None else transform(known)[0]
-            # A construction may be one number for all points.
-            columns.append(tf.broadcast_to(tf.cast(column, raw.dtype), tf.shape(x)[:1]))
+            columns.append(_column(column, x))
         return tf.stack(columns, 1)
 
     def outputs(self, theta: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
@@ -131,18 +124,18 @@ class PointLaw:
         defined = self.problem.defined
         if not defined.expressions:
             return fields
-        plan = plan_for(defined, len(self.problem.coordinates))
+        plan = defined.plan(len(self.problem.coordinates))
         channels = self.network.jet(self.network.split(theta[: self.network.size]), x, plan)
         names = self._names_at(x, defined, plan, channels) | self.unknowns(theta)
-        columns = [
-            tf.broadcast_to(tf.cast(column, fields.dtype), tf.shape(x)[:1])
-            for column in self._defined(names)
-        ]
+        columns = [_column(value, x) for value in self._defined(names)]
         return tf.concat([fields, tf.stack(columns, 1)], 1)
 
     @cached_property
     def _defined(self) -> Callable[[Mapping[str, tf.Tensor]], list[tf.Tensor]]:
-        formulas = self.problem.defined
+        return self._compiled(self.problem.defined)
+
+    def _compiled(self, formulas: Formulas) -> Callable[[Mapping[str, tf.Tensor]], list[tf.Tensor]]:
+        # Coordinates give constants the length of a column.
         names = sorted(formulas.names | set(self.problem.coordinates))
         return compile_tf(formulas.expressions, names)
 
@@ -153,3 +146,8 @@ class PointLaw:
             field: compile_tf([expression], sorted({"network", *map(str, expression.free_symbols)}))
             for field, expression in self.problem.hard.items()
         }
+
+
+def _column(value: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """Return values at points as a column [N]; an expression may be one number for all points."""
+    return tf.broadcast_to(tf.cast(value, x.dtype), tf.shape(x)[:1])

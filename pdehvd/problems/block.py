@@ -15,6 +15,7 @@ from pdehvd.numerics.absorb import absorb_first_order
 from pdehvd.numerics.chain_rule import expand_definitions, substitute_hard
 from pdehvd.numerics.collapse import MultiIndex, Operator, collapse_operators
 from pdehvd.numerics.derivatives import (
+    Partial,
     expand_normals,
     field_symbols,
     normal_components,
@@ -23,6 +24,7 @@ from pdehvd.numerics.derivatives import (
 )
 from pdehvd.numerics.expressions import parse, symbol
 from pdehvd.numerics.functions import exact
+from pdehvd.numerics.plans import Plan, plan
 from pdehvd.numerics.printing import printed
 from pdehvd.numerics.syntax import names_in
 
@@ -51,11 +53,15 @@ class Language:
     @cached_property
     def defined(self) -> dict[str, sympy.Expr]:
         """The definitions that hold fields."""
-        return {
-            name: meaning
-            for name, meaning in self.definitions.items()
-            if any(partial_of(s.name, self.fields, self.coordinates) for s in meaning.free_symbols)
+        return {name: f for name, f in self.definitions.items() if self.partials(f)}
+
+    def partials(self, expression: sympy.Expr) -> dict[sympy.Symbol, Partial]:
+        """Return the symbols in an expression that are fields or derivatives, and of what."""
+        found = {
+            free: partial_of(free.name, self.fields, self.coordinates)
+            for free in expression.free_symbols
         }
+        return {free: partial for free, partial in found.items() if partial is not None}
 
     def meaning(self, name: str) -> sympy.Expr:
         """Return what the name of an output stands for, in fields."""
@@ -67,8 +73,7 @@ class Language:
         What comes out holds fields in the place of definitions. With `normal`, n_x, ... are the
         symbols `__normal_x`, ..., and u_n = sum_d n_d u_d. Raises `ConfigError` at `path`.
         """
-        names = {name: symbol(name) for name in (*self.coordinates, *self.named, *self.unknowns)}
-        names |= {name: exact(value) for name, value in self.constants.items()}
+        names = self._known((*self.coordinates, *self.named))
         with within(*path):
             names |= field_symbols(text, self.named, self.coordinates, normal=normal)
             if normal:
@@ -102,16 +107,17 @@ class Language:
         for name in sorted(used & set(self.defined)):
             raise ConfigError(f"'{name}' holds a field", (), "a function of the coordinates")
         functions = {name: self.definitions[name] for name in used}
-        known = {name: symbol(name) for name in (*self.coordinates, *self.unknowns)}
-        known |= {name: exact(value) for name, value in self.constants.items()}
-        return printed(parse(text, known | functions))
+        return printed(parse(text, self._known(self.coordinates) | functions))
 
     def function(self, text: str | float, path: Path, names: Sequence[str]) -> sympy.Expr:
         """Parse an expression of `names`, constants and unknowns. Raises `ConfigError`."""
-        known: dict[str, sympy.Basic] = {name: symbol(name) for name in (*names, *self.unknowns)}
-        known |= {name: exact(value) for name, value in self.constants.items()}
         with within(*path):
-            return parse(text, known)
+            return parse(text, self._known(names))
+
+    def _known(self, names: Sequence[str]) -> dict[str, sympy.Basic]:
+        """Return what names, unknowns and constants stand for in a text."""
+        known: dict[str, sympy.Basic] = {name: symbol(name) for name in (*names, *self.unknowns)}
+        return known | {name: exact(value) for name, value in self.constants.items()}
 
 
 @dataclass(frozen=True)
@@ -164,6 +170,10 @@ class Formulas:
     def names(self) -> set[str]:
         """The names of all symbols in the expressions."""
         return {str(free) for expression in self.expressions for free in expression.free_symbols}
+
+    def plan(self, dimension: int) -> Plan:
+        """Return the plan of the derivatives, of D coordinates."""
+        return plan(dimension, self.requested, self.operators)
 
 
 def make_formulas(

@@ -12,7 +12,6 @@ import sympy
 from pydantic import Field, model_validator
 
 from pdehvd.errors import ConfigError, Path, within
-from pdehvd.numerics.derivatives import partial_of
 from pdehvd.numerics.expressions import parse_number
 from pdehvd.problems.block import Language, Source, Term
 from pdehvd.problems.finite_values import finite_nowhere
@@ -122,11 +121,9 @@ class ConditionSpec(Spec):
 def _check_trained(residual: sympy.Expr, place: Path, site: Site) -> None:
     """Raise `ConfigError` at a residual that holds no field and no unknown."""
     language = site.language
-    for free in residual.free_symbols:
-        if free.name in language.unknowns or partial_of(
-            free.name, language.fields, language.coordinates
-        ):
-            return
+    unknown = any(free.name in language.unknowns for free in residual.free_symbols)
+    if unknown or language.partials(residual):
+        return
     fields = "one of " + ", ".join(language.fields)
     raise ConfigError(
         "both sides are the same" if residual == 0 else "the condition contains no field",

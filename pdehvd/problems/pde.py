@@ -11,7 +11,7 @@ import sympy
 from pydantic import Field
 
 from pdehvd.errors import ConfigError, nearest, within
-from pdehvd.numerics.derivatives import Partial, check_names, partial_of
+from pdehvd.numerics.derivatives import Partial, check_names
 from pdehvd.numerics.expressions import parse_number
 from pdehvd.problems.block import Block, Formulas, Language, Term, make_block, make_formulas
 from pdehvd.problems.condition import Site
@@ -94,11 +94,7 @@ class PDEProblem:
 
     def partials(self, expression: sympy.Expr) -> dict[sympy.Symbol, Partial]:
         """Return the symbols in an expression that are fields or derivatives, and of what."""
-        found = {
-            free: partial_of(free.name, self.fields, self.coordinates)
-            for free in expression.free_symbols
-        }
-        return {free: partial for free, partial in found.items() if partial is not None}
+        return self.language.partials(expression)
 
 
 @register("problem")
@@ -206,9 +202,7 @@ class PDESpec(Spec):
         for name, text in self.equations.items():
             with within("equations", name):
                 found += partials_in([text], self.fields, list(self.coordinates))
-            held = language.residual(text, ("equations", name)).free_symbols
-            partials = (partial_of(s.name, self.fields, language.coordinates) for s in held)
-            found += [partial for partial in partials if partial is not None]
+            found += language.partials(language.residual(text, ("equations", name))).values()
         return found
 
     def _notes(
@@ -244,9 +238,7 @@ class PDESpec(Spec):
         terms = []
         for name, text in self.equations.items():
             residual = language.residual(text, ("equations", name))
-            if not any(
-                partial_of(s.name, self.fields, language.coordinates) for s in residual.free_symbols
-            ):
+            if not language.partials(residual):
                 raise ConfigError(
                     "the equation contains no field",
                     ("equations", name),

@@ -45,8 +45,8 @@ def test_the_error_of_a_run_is_one_number(
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    told = typed("train", "small.yaml", *(["--np", processes] if processes else []))
-    printed = re.search(r"relative L2 error (\S+) of u", told)[1]
+    output = typed("train", "small.yaml", *(["--np", processes] if processes else []))
+    printed = re.search(r"relative L2 error (\S+) of u", output)[1]
     run = tmp_path / "runs" / "latest"
     summary = json.loads((run / "summary.json").read_text())["relative_l2"]["u"]
     assert digits(summary) == printed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Mapping
 
 import pytest
 import sympy
@@ -33,15 +33,14 @@ def read(text: str, more: tuple[str, ...] = ()) -> sympy.Expr:
     return parse(text, names, "expression", fields, COORDINATES, ("x",))
 
 
-def put(expression: sympy.Expr) -> sympy.Expr:
-    """Put the functions in the place of fields and their derivatives."""
+def put(expression: sympy.Expr, functions: Mapping[str, sympy.Expr] = FUNCTIONS) -> sympy.Expr:
+    """Put functions in the place of names and their derivatives."""
     values = {}
     for inner in expression.free_symbols:
-        partial = partial_of(inner.name, FIELDS, COORDINATES)
+        partial = partial_of(inner.name, tuple(functions), COORDINATES)
         if partial is not None:
-            orders = itertools.chain(*zip(COORDINATES, partial.orders, strict=True))
-            x, m, t, n = orders
-            values[inner] = FUNCTIONS[partial.field].diff(symbol(x), m).diff(symbol(t), n)
+            m, n = partial.orders
+            values[inner] = functions[partial.field].diff(X, m).diff(T, n)
     return expression.subs(values)
 
 
@@ -80,14 +79,7 @@ def test_a_definition_is_what_it_stands_for(text: str) -> None:
     ours = expand_definitions(read(text, ("s",)), {"s": meaning}, FIELDS, COORDINATES)
     assert {s.name for s in ours.free_symbols}.isdisjoint({"s", "s_x", "s_t"})
     # The definition as a field whose function is known.
-    function = put(meaning)
-    values = {}
-    for inner in read(text, ("s",)).free_symbols:
-        partial = partial_of(inner.name, ("s",), COORDINATES)
-        if partial is not None:
-            m, n = partial.orders
-            values[inner] = function.diff(X, m).diff(T, n)
-    assert close(put(ours), put(read(text, ("s",)).subs(values)))
+    assert close(put(ours), put(read(text, ("s",)), {**FUNCTIONS, "s": put(meaning)}))
 
 
 @pytest.mark.parametrize(
