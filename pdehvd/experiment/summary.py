@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -55,9 +55,7 @@ def conclude(
     if judge is None:
         return
     if math.isnan(outcome.loss) and outcome.status != "diverged":
-        # All steps had been done before: the loss is that of the last of them.
-        losses = read(place.directory).get("loss/total", [math.nan])
-        outcome = replace(outcome, loss=float(list(losses)[-1]))
+        outcome = _as_before(place, outcome)
     cautions = _judged(judge, parts, outcome)
     summary = _summary(config, parts, place, outcome) | profile
     summary["warnings"] = [caution.text for caution in cautions]
@@ -75,10 +73,38 @@ def conclude(
         + (f"; {wrong}" if wrong else ""),
         failure=outcome.status == "diverged",
     )
+    _say_residuals(place, summary["residuals"])
     _warn(place, cautions)
     for name, value in summary["unknowns"].items():
         place.say(f"discovered {name} = {value:.8g}")
     place.say(f"run: {place.directory}")
+
+
+def _as_before(place: RunLocation, outcome: Outcome) -> Outcome:
+    """Return the outcome of a run that had all steps before, with the losses of the last."""
+    rows = read(place.directory)
+    last = {} if rows.empty else rows.iloc[-1].to_dict()
+    losses = {
+        str(name).removeprefix("loss/"): float(value)
+        for name, value in last.items()
+        if str(name).startswith("loss/")
+    }
+    return replace(outcome, loss=losses.pop("total", math.nan), losses=losses)
+
+
+def _say_residuals(place: RunLocation, residuals: Mapping[str, float]) -> None:
+    """Print each term's residual, the worst first: one that is stuck hides in a sum."""
+    if len(residuals) > 1:
+        worst = sorted(residuals.items(), key=lambda pair: -pair[1])
+        listed = ", ".join(f"{value:.3e} of {name}" for name, value in worst)
+        place.say(f"root-mean-square residuals: {listed}")
+
+
+def _residuals(parts: AnyParts, outcome: Outcome) -> dict[str, float]:
+    """Return the root mean square residual of each term, without its weight; none of an energy."""
+    if parts.objective.signed or outcome.status == "diverged":
+        return {}
+    return {name: math.sqrt(loss) for name, loss in outcome.losses.items()}
 
 
 def _judged(judge: Judge[AnyObjective], parts: AnyParts, outcome: Outcome) -> list[Warned]:
@@ -116,6 +142,7 @@ def _summary(config: Config, parts: AnyParts, place: RunLocation, outcome: Outco
         "seconds_per_step": outcome.clock.per_step,
         "points_per_second": outcome.clock.points_per_second,
         "loss": outcome.loss,
+        "residuals": _residuals(parts, outcome),
         "relative_l2": outcome.errors,
         "best": {"step": state.best_step, "value": state.best},
         "unknowns": {

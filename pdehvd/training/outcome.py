@@ -17,6 +17,7 @@ class Outcome:
         reason: a sentence
         state: the last state
         loss: the last global loss
+        losses: of each term at the last step, without its weight; empty where there was no step
         errors: relative L2 errors by field
         clock: the seconds it took
     """
@@ -25,5 +26,6 @@ class Outcome:
     reason: str
     state: TrainState
     loss: float
+    losses: dict[str, float]
     errors: dict[str, float]
     clock: Clock

@@ -61,7 +61,8 @@ class Rows(Generic[Batch]):
         found = self._stepper.before_first(state, batch)
         if found is not None:
             row: dict[str, float] = {"step": 0, "seconds": 0.0, "loss/total": found[0]}
-            output.log(row | _named("loss", self._parts.objective.terms, found[1]))
+            losses = named(self._parts.objective.terms, found[1])
+            output.log(row | _columns("loss", losses))
             recent.logged = 0
 
     def append(self, state: TrainState, recent: Recent, output: Output) -> None:
@@ -72,16 +73,16 @@ class Rows(Generic[Batch]):
         rate = recent.since_log.points_per_second
         row: dict[str, float] = {"step": state.step, "seconds": state.seconds}
         row["loss/total"] = recent.loss
-        row |= _named("loss", objective.terms, recent.losses)
+        row |= _columns("loss", named(objective.terms, recent.losses))
         row |= recent.facts
         if recent.evaluated == state.step:
-            row |= {f"relative_l2/{name}": error for name, error in recent.errors.items()}
+            row |= _columns("relative_l2", recent.errors)
             row |= recent.measures
         row |= {"seconds_per_step": pace, "points_per_second": rate}
         unknowns = objective.unknowns(state.theta)
-        row |= {f"unknown/{name}": float(value) for name, value in unknowns.items()}
+        row |= _columns("unknown", {name: float(value) for name, value in unknowns.items()})
         if self._parts.weighting.every:
-            row |= _named("weight", objective.terms, state.weights.numpy())
+            row |= _columns("weight", named(objective.terms, state.weights.numpy()))
         output.log(row)
         recent.logged = state.step
         recent.since_log = Clock(calls=1)
@@ -94,6 +95,10 @@ def show(state: TrainState, recent: Recent, output: Output) -> None:
     output.progress.update(state.step, recent.loss, error, rate)
 
 
-def _named(prefix: str, terms: tuple[str, ...], values: np.ndarray) -> dict[str, float]:
-    """Return a column for each term."""
-    return {f"{prefix}/{n}": float(v) for n, v in zip(terms, values, strict=True)}
+def named(terms: tuple[str, ...], values: np.ndarray) -> dict[str, float]:
+    """Return the values [T] by term; nothing where there are none yet."""
+    return {n: float(v) for n, v in zip(terms, values, strict=True)} if values.size else {}
+
+
+def _columns(prefix: str, values: Mapping[str, float]) -> dict[str, float]:
+    return {f"{prefix}/{name}": value for name, value in values.items()}

@@ -17,7 +17,7 @@ from pdehvd.objectives.base import Batch
 from pdehvd.training.agreement import Agreement
 from pdehvd.training.outcome import Outcome
 from pdehvd.training.recent import Recent
-from pdehvd.training.rows import Output, Rows, show
+from pdehvd.training.rows import Output, Rows, named, show
 from pdehvd.training.snapshot import Snapshot
 from pdehvd.training.spec import TrainingSpec
 from pdehvd.training.state import OPTIMIZER, TrainState, check_like
@@ -105,7 +105,8 @@ class Trainer(Generic[Batch]):
         status, reason = ending or ("completed", f"{counted(self.spec.steps, 'step')} done")
         if status != "diverged":
             state = self._finish(state, recent, output)
-        return Outcome(status, reason, state, recent.loss, recent.errors, recent.total)
+        losses = named(self.parts.objective.terms, recent.losses)
+        return Outcome(status, reason, state, recent.loss, losses, recent.errors, recent.total)
 
     def _call(
         self, state: TrainState, batch: Batch, count: int, recent: Recent, started: float

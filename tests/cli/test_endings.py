@@ -114,12 +114,37 @@ def test_resuming_below_the_stored_step_leaves_the_run_alone(type_: Type, here: 
     assert json.loads((here / "runs/latest/summary.json").read_text())["steps"] == 6
 
 
+def residual_line(out: str) -> list[tuple[str, float]]:
+    """Return the terms and the residuals of the line that a run ends with."""
+    (line,) = re.findall(r"^root-mean-square residuals: (.*)$", out, re.MULTILINE)
+    pairs = (each.split(" of ") for each in line.split(", "))
+    return [(name, float(value)) for value, name in pairs]
+
+
+def test_the_end_of_a_run_tells_the_residual_of_each_term_the_worst_first(
+    type_: Type, here: Path
+) -> None:
+    (here / "small.yaml").write_text(CONFIG + "weighting: {name: fixed, terms: {walls: 1.0e-4}}\n")
+    shown = residual_line(type_("train", "small.yaml").out)
+    values = [value for _, value in shown]
+    assert len(shown) == 3 and values == sorted(values, reverse=True)
+    last = json.loads((here / "runs/latest/metrics.jsonl").read_text().splitlines()[-1])
+    stored = json.loads((here / "runs/latest/summary.json").read_text())["residuals"]
+    for name, value in shown:
+        # Without its weight: what a small one hides is shown.
+        assert stored[name] == pytest.approx(last[f"loss/{name}"] ** 0.5, rel=1e-12)
+        assert value == pytest.approx(stored[name], rel=1e-3)
+
+
 def test_a_run_that_died_while_it_drew_is_finished(type_: Type, here: Path) -> None:
     assert type_("train", "small.yaml", "--quiet").code == 0
     (here / "runs/latest/summary.json").unlink()
     done = type_("train", "small.yaml", "--resume", "latest")
     assert done.code == 0 and "completed: 4 steps done" in done.out
-    assert json.loads((here / "runs/latest/summary.json").read_text())["status"] == "completed"
+    summary = json.loads((here / "runs/latest/summary.json").read_text())
+    assert summary["status"] == "completed"
+    assert dict(residual_line(done.out)).keys() == summary["residuals"].keys()
+    assert summary["loss"] == pytest.approx(sum(r**2 for r in summary["residuals"].values()))
 
 
 VANISHING = {
