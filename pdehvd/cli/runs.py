@@ -1,4 +1,4 @@
-"""The commands about runs: `evaluate`, `plot`, `report`, `export` and `predict`."""
+"""The commands about runs: `evaluate`, `plot`, `report`, `export`, `predict` and `compare`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(report)
     app.command()(export)
     app.command()(predict)
+    app.command()(compare)
 
 
 def _found(run: Path, plugin: Sequence[Path] | None) -> Path:
@@ -109,3 +110,27 @@ def predict(
     if answer.said:
         print(answer.said, file=sys.stderr)
     print(answer.solution, answer.picture, sep="\n")
+
+
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="run directories, or folders of runs")
+    ],
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="draw losses and errors")
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Print a table of several runs and where their configs differ, and draw their curves."""
+    from pdehvd.results.comparison import compared_runs
+    from pdehvd.results.picture_file import check_picture, write_picture
+    from pdehvd.results.tables_compare import show_comparison
+
+    if output is not None:
+        check_picture(output, force, "output")
+    found = compared_runs(runs)
+    if output is not None:
+        from pdehvd.results.plots_compare import plot_comparison
+
+        write_picture(plot_comparison(found), output, "output")
+    show_comparison(found)

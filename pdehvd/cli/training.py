@@ -93,9 +93,9 @@ def check(
     from pdehvd.config.root import dump
 
     if plot is not None:
-        from pdehvd.results.domain_file import check_picture
+        from pdehvd.results.picture_file import check_picture
 
-        check_picture(plot, force)
+        check_picture(plot, force, "plot")
     loaded, cost = _examined(config, np, settings, plugin)
     if plot is not None:
         from pdehvd.results.domain_file import draw_domain

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
 from pathlib import Path
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from pdehvd.results.open_run import RunLike, opened
-from pdehvd.results.plot_style import DPI, styled
+from pdehvd.results.picture_file import png
 from pdehvd.results.plots_curves import plot_curves
 from pdehvd.training import history
 
@@ -41,12 +39,3 @@ def plot(run: RunLike) -> list[Path]:
         os.replace(temporary, path)
         paths.append(path)
     return paths
-
-
-def png(picture: Figure) -> bytes:
-    """Return a figure as the bytes of a PNG file."""
-    buffer = io.BytesIO()
-    # Axes of values up to 1e300 overflow in matplotlib's own margins.
-    with styled(), np.errstate(over="ignore"):
-        picture.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.08)
-    return buffer.getvalue()

@@ -43,7 +43,7 @@ def plot_curves(history: pd.DataFrame, unknowns: Mapping[str, float]) -> dict[st
 
 @in_style
 def _losses(history: pd.DataFrame) -> Figure | None:
-    terms = [name for name in _columns(history, "loss/") if name != "loss/total"]
+    terms = [name for name in columns_with(history, "loss/") if name != "loss/total"]
     total = "loss/total" in history and history["loss/total"].notna().any()
     if not terms and not total:
         return None
@@ -72,10 +72,10 @@ def _weighted(history: pd.DataFrame, terms: Sequence[str]) -> bool:
 
 @in_style
 def _errors(history: pd.DataFrame) -> Figure | None:
-    names = _columns(history, "relative_l2/")
+    names = columns_with(history, "relative_l2/")
     if not names:
         return None
-    others = [name for prefix in OTHER_ERRORS for name in _columns(history, prefix)]
+    others = [name for prefix in OTHER_ERRORS for name in columns_with(history, prefix)]
     picture = figure(WIDTH, HEIGHT)
     axes = picture.subplots()
     if others:
@@ -92,7 +92,7 @@ def _errors(history: pd.DataFrame) -> Figure | None:
 
 @in_style
 def _learning_rate(history: pd.DataFrame) -> Figure | None:
-    if not _columns(history, "learning_rate"):
+    if not columns_with(history, "learning_rate"):
         return None
     picture = figure(WIDTH, 2.6)
     axes = picture.subplots()
@@ -103,7 +103,7 @@ def _learning_rate(history: pd.DataFrame) -> Figure | None:
 
 @in_style
 def _method(history: pd.DataFrame) -> Figure | None:
-    names = [name for name in METHOD if _columns(history, name)]
+    names = [name for name in METHOD if columns_with(history, name)]
     if not names:
         return None
     picture = figure(WIDTH, 0.4 + 1.5 * len(names))
@@ -119,7 +119,7 @@ def _method(history: pd.DataFrame) -> Figure | None:
 
 @in_style
 def _unknowns(history: pd.DataFrame, truths: Mapping[str, float]) -> Figure | None:
-    names = _columns(history, "unknown/")
+    names = columns_with(history, "unknown/")
     if not names:
         return None
     picture = figure(WIDTH, 0.5 + 2.2 * len(names))
@@ -156,7 +156,7 @@ def _unknowns(history: pd.DataFrame, truths: Mapping[str, float]) -> Figure | No
 
 @in_style
 def _weights(history: pd.DataFrame) -> Figure | None:
-    names = [name for name in _columns(history, "weight/") if history[name].nunique() > 1]
+    names = [name for name in columns_with(history, "weight/") if history[name].nunique() > 1]
     if not names:
         return None
     picture = figure(WIDTH, HEIGHT)
@@ -166,7 +166,7 @@ def _weights(history: pd.DataFrame) -> Figure | None:
     return picture
 
 
-def _columns(history: pd.DataFrame, prefix: str) -> list[str]:
+def columns_with(history: pd.DataFrame, prefix: str) -> list[str]:
     """Return the columns with this prefix that hold at least one finite number."""
     names = [str(name) for name in history.columns if str(name).startswith(prefix)]
     return [name for name in names if np.isfinite(_values(history, name)).any()]
@@ -177,11 +177,13 @@ def _values(history: pd.DataFrame, name: str) -> np.ndarray:
     return values
 
 
-def _series(history: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return steps and values where the value is finite."""
-    values = _values(history, name)
-    finite = np.isfinite(values)
-    return _values(history, "step")[finite], values[finite]
+def series(
+    history: pd.DataFrame, name: str, against: str = "step"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return another column and the values of one, where both are finite."""
+    values, across = _values(history, name), _values(history, against)
+    finite = np.isfinite(values) & np.isfinite(across)
+    return across[finite], values[finite]
 
 
 def _lines(
@@ -204,7 +206,7 @@ def _line(
     zorder: float = 2.0,
 ) -> np.ndarray:
     """Draw a column against the step and return its values; few of them are marked one by one."""
-    steps, values = _series(history, name)
+    steps, values = series(history, name)
     marker = "o" if len(steps) <= FEW else None
     axes.plot(
         steps,

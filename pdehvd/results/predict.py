@@ -12,7 +12,7 @@ from pdehvd.assembly.trained_run import FieldAnswer
 from pdehvd.errors import ConfigError
 from pdehvd.results.export_formats import check_output
 from pdehvd.results.open_run import RunLike, opened
-from pdehvd.results.plots import png
+from pdehvd.results.picture_file import png
 from pdehvd.training.durable import write_whole
 
 

@@ -108,7 +108,8 @@ class Run:
 
     def plot(self) -> dict[str, Figure]:
         """Show the pictures in a notebook and return them as matplotlib figures by name."""
-        from pdehvd.results.plots import figures, png
+        from pdehvd.results.picture_file import png
+        from pdehvd.results.plots import figures
 
         pictures = figures(self.trained)
         if _in_notebook():

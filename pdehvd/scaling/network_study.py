@@ -89,7 +89,7 @@ def write_measurement(found: Facts, output: Path | None) -> Path:
 
     Raises `ConfigError` where that cannot be written, or holds a measurement already.
     """
-    from pdehvd.results.plots import png
+    from pdehvd.results.picture_file import png
     from pdehvd.scaling.plots_network import allreduce_times
 
     place = folder_for(output)

@@ -205,7 +205,7 @@ def _draw(
     found: Mapping[str, Sequence[Row]],
     curves: Sequence[Curve],
 ) -> None:
-    from pdehvd.results.plots import png
+    from pdehvd.results.picture_file import png
     from pdehvd.scaling import plots_scaling
 
     pictures: Facts = {}
