@@ -105,6 +105,11 @@ class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
         return {}
 
     @property
+    def labels(self) -> Mapping[str, str]:
+        """What pictures and the report call names of the problem; by default as they are."""
+        return {}
+
+    @property
     def measured_fields(self) -> tuple[str, ...]:
         """The fields of which tables hold measured values."""
         return ()

@@ -70,6 +70,7 @@ class ParametricProblem:
     resolution: int
     samples: SampleSet
     held_out: int
+    labels: Mapping[str, str]
     notes: tuple[str, ...] = ()
 
     @property

@@ -22,6 +22,7 @@ from pdehvd.problems.family import (
     Flux,
     ParametricProblem,
 )
+from pdehvd.problems.labels import Label, check_labels
 from pdehvd.problems.samples import SampleSet, SamplesSpec
 from pdehvd.problems.text import Text
 from pdehvd.spec import Section, Spec, register
@@ -78,6 +79,7 @@ class ParametricSpec(Spec):
     )
     centre: bool = Field(True, description="subtract from each feature its mean over the grid")
     reference: Annotated[Spec, Section("reference")] | None = None
+    labels: dict[str, Label] = Field({}, description="name: what pictures and the report call it")
 
     @model_validator(mode="after")
     def _one_loss(self) -> ParametricSpec:
@@ -121,6 +123,7 @@ class _ExpressionBuilder:
             check_names(names, list(self.coordinates), list(self.constants))
         except ConfigError as error:
             raise error.within("inputs" if error.path[0] in self.inputs else "field") from error
+        check_labels(spec.labels, [*self.coordinates, spec.field, *self.inputs])
 
     def build(self, seed: int, samples: SampleSet, held_out: int) -> ParametricProblem:
         spec = self.spec
@@ -145,6 +148,7 @@ class _ExpressionBuilder:
             resolution=self._resolution(),
             samples=samples,
             held_out=held_out,
+            labels=spec.labels,
         )
 
     def _interval(self, name: str) -> tuple[float, float]:

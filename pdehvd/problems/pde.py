@@ -23,6 +23,7 @@ from pdehvd.problems.coordinates import (
     partials_in,
 )
 from pdehvd.problems.geometry import Domain, build_domain
+from pdehvd.problems.labels import Label, check_labels
 from pdehvd.problems.measured import Measured
 from pdehvd.problems.regions import Region
 from pdehvd.problems.sampling import Rad, Sampler, SamplingSpec
@@ -39,7 +40,7 @@ class PDEProblem:
     """What must hold: blocks of residuals over a domain; the first holds the equations.
 
     `notes` are sentences about it that a user must read before the training, `measured` the tables
-    of its conditions on data by their names.
+    of its conditions on data by their names, `labels` what pictures call coordinates and outputs.
     """
 
     language: Language
@@ -51,6 +52,7 @@ class PDEProblem:
     period: int | None
     notes: tuple[str, ...] = ()
     measured: Mapping[str, Measured] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def adaptive(self) -> Rad | None:
@@ -123,6 +125,7 @@ class PDESpec(Spec):
     conditions: dict[str, Condition] = Field({}, description="name: what must hold where")
     hard: dict[str, Text] = Field({}, description="field: expression of `network`, its raw output")
     reference: Annotated[Spec, Section("reference")] | None = None
+    labels: dict[str, Label] = Field({}, description="name: what pictures and the report call it")
 
     def build(self, sampling: SamplingSpec, seed: int, factor: int = 1) -> PDEProblem:
         """Return the problem; `factor` multiplies the numbers of points (weak scaling).
@@ -159,6 +162,7 @@ class PDESpec(Spec):
         return PDEProblem(
             *(language, domain, tuple(blocks), unknowns, hard, interior, period, notes),
             measured=draw.measured,
+            labels=self.labels,
         )
 
     def numbers(self) -> dict[str, float]:
@@ -183,6 +187,7 @@ class PDESpec(Spec):
         except ConfigError as error:
             group = next(group for group, names in groups.items() if error.path[0] in names)
             raise error.within(group) from error
+        check_labels(self.labels, [*self.coordinates, *named, *self.unknowns])
 
     def _may_be_space(self) -> tuple[str, ...]:
         """Return all coordinates but time: which of them are parameters, the equations tell."""

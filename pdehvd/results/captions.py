@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 _CAPTIONS = {
     "error": "Relative error against the reference.",
@@ -19,18 +19,26 @@ _MEASURED = {
 }
 
 
-def caption(name: str, known: Collection[str], terms: int, measured: Collection[str] = ()) -> str:
+def caption(
+    name: str,
+    known: Collection[str],
+    terms: int,
+    measured: Collection[str] = (),
+    labels: Mapping[str, str] | None = None,
+) -> str:
     """Return the caption of a picture.
 
     `known` are the fields of which the reference knows values, `terms` counts those of the loss,
-    `measured` are the fields of which tables hold values.
+    `measured` are the fields of which tables hold values, `labels` what fields are called.
     """
     field = name.partition("_")[2]
     shown = measured if name == "solution" else {field} & set(measured)
-    return _shown(name, known, terms) + (_MEASURED.get(name.partition("_")[0], "") if shown else "")
+    return _shown(name, known, terms, labels or {}) + (
+        _MEASURED.get(name.partition("_")[0], "") if shown else ""
+    )
 
 
-def _shown(name: str, known: Collection[str], terms: int) -> str:
+def _shown(name: str, known: Collection[str], terms: int, labels: Mapping[str, str]) -> str:
     kind, _, field = name.partition("_")
     if name == "loss":
         several = "The loss, a weighted sum, and its terms without their weights."
@@ -41,10 +49,11 @@ def _shown(name: str, known: Collection[str], terms: int) -> str:
         )
     if name == "solution":
         return "The network's solution" + (", the reference, and the error." if known else ".")
+    label = labels.get(field, field)
     if kind == "solution":
         rest = ", the reference and their difference." if field in known else "."
-        return f"{field}: the network's solution{rest}"
+        return f"{label}: the network's solution{rest}"
     if kind == "slices":
         rest = ", and the reference." if field in known else "."
-        return f"{field} at several times: the network's solution{rest}"
+        return f"{label} at several times: the network's solution{rest}"
     return _CAPTIONS.get(name, name.replace("_", " "))

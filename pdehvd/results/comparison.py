@@ -20,7 +20,7 @@ from pdehvd.training import history
 from pdehvd.training.durable import read_json
 
 # What may differ between the problems of runs whose errors measure the same.
-_MEANS = ("conditions", "hard", "unknowns", "loss", "labels")
+_MEANS = ("conditions", "hard", "unknowns", "loss")
 _HEX = 12
 
 
@@ -51,8 +51,9 @@ class ComparedRun:
 
     @property
     def problem(self) -> Table:
-        """The section `problem`."""
-        return as_table(self.config.get("problem"))
+        """The section `problem` without its labels, which mean nothing."""
+        section = as_table(self.config.get("problem"))
+        return {key: value for key, value in section.items() if key != "labels"}
 
     @property
     def status(self) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
+from textwrap import fill
 from typing import ParamSpec, TypedDict, TypeVar
 
 import matplotlib as mpl
@@ -23,6 +24,8 @@ DASHES = ("-", "--", "-.", ":")
 INK, OUTSIDE = "#222222", "#E9E9E9"
 VALUES, ERRORS = "viridis", "RdBu_r"
 DPI = 150
+# Letters in a line of a label.
+_LINE = 32
 
 _SETTINGS: Facts = {
     "figure.facecolor": "white",
@@ -86,6 +89,14 @@ def figure(width: float, height: float, to_scale: bool = False) -> Figure:
     `to_scale` keeps panels whose coordinates have one scale close to each other.
     """
     return Figure(figsize=(width, height), layout="compressed" if to_scale else "constrained")
+
+
+def labelled(labels: Mapping[str, str], name: str) -> str:
+    """Return what a picture calls a name: its label in lines of a panel's width.
+
+    A dollar is a dollar, not the start of a formula.
+    """
+    return fill(labels.get(name, name), _LINE).replace("$", r"\$")
 
 
 class LineStyle(TypedDict):

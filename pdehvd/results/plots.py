@@ -18,7 +18,7 @@ FOLDER = "plots"
 def figures(run: RunLike) -> dict[str, Figure]:
     """Return the pictures of a run by name: first the solution, then what the training did."""
     trained = opened(run)
-    past = plot_curves(history.read(trained.directory), trained.true_unknowns)
+    past = plot_curves(history.read(trained.directory), trained.true_unknowns, trained.labels)
     return {**trained.figures(), **past}
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pdehvd.results.plot_style import INK, figure, in_style, line_style, log_axis
+from pdehvd.results.plot_style import INK, figure, in_style, labelled, line_style, log_axis
 
 WIDTH, HEIGHT = 7.2, 3.6
 MANY, FEW = 9, 40
@@ -24,17 +24,19 @@ ERROR_LABELS = {
 METHOD = ("damping", "step_length", "condition", "cg_iterations", "evaluations")
 
 
-def plot_curves(history: pd.DataFrame, unknowns: Mapping[str, float]) -> dict[str, Figure]:
+def plot_curves(
+    history: pd.DataFrame, unknowns: Mapping[str, float], labels: Mapping[str, str] | None = None
+) -> dict[str, Figure]:
     """Return the pictures of a history by name; those without numbers are left out.
 
-    `unknowns` holds true values, as far as they are known.
+    `unknowns` holds true values, as far as they are known, `labels` what names are called.
     """
     drawers: dict[str, Callable[[pd.DataFrame], Figure | None]] = {
         "loss": _losses,
-        "error": _errors,
+        "error": partial(_errors, labels=labels or {}),
         "learning_rate": _learning_rate,
         "method": _method,
-        "unknowns": partial(_unknowns, truths=unknowns),
+        "unknowns": partial(_unknowns, truths=unknowns, labels=labels or {}),
         "weights": _weights,
     }
     drawn = {name: draw(history) for name, draw in drawers.items()}
@@ -51,7 +53,7 @@ def _losses(history: pd.DataFrame) -> Figure | None:
     axes = picture.subplots()
     several, weighted = len(terms) > 1, _weighted(history, terms)
     if several or not total:
-        _lines(axes, history, terms, "loss/", linewidth=1.1)
+        _lines(axes, history, terms, _terms(terms), linewidth=1.1)
     if total:
         label = "total, weighted" if weighted else "total"
         _line(axes, history, "loss/total", color=INK, linewidth=1.8, label=label, zorder=1.9)
@@ -71,7 +73,7 @@ def _weighted(history: pd.DataFrame, terms: Sequence[str]) -> bool:
 
 
 @in_style
-def _errors(history: pd.DataFrame) -> Figure | None:
+def _errors(history: pd.DataFrame, labels: Mapping[str, str]) -> Figure | None:
     names = columns_with(history, "relative_l2/")
     if not names:
         return None
@@ -81,10 +83,11 @@ def _errors(history: pd.DataFrame) -> Figure | None:
     if others:
         for index, name in enumerate([*names, *others]):
             measure, field = name.split("/")
-            label = f"{field}: {ERROR_LABELS[measure]}"
+            label = f"{labelled(labels, field)}: {ERROR_LABELS[measure]}"
             _line(axes, history, name, label=label, **line_style(index))
     else:
-        _lines(axes, history, names, "relative_l2/")
+        fields = [labelled(labels, name.removeprefix("relative_l2/")) for name in names]
+        _lines(axes, history, names, fields)
     label = "relative error" if others else "relative $L^2$ error"
     _finish(axes, label, "Error against the reference")
     return picture
@@ -118,7 +121,9 @@ def _method(history: pd.DataFrame) -> Figure | None:
 
 
 @in_style
-def _unknowns(history: pd.DataFrame, truths: Mapping[str, float]) -> Figure | None:
+def _unknowns(
+    history: pd.DataFrame, truths: Mapping[str, float], labels: Mapping[str, str]
+) -> Figure | None:
     names = columns_with(history, "unknown/")
     if not names:
         return None
@@ -141,7 +146,7 @@ def _unknowns(history: pd.DataFrame, truths: Mapping[str, float]) -> Figure | No
             fontsize=8.5,
             annotation_clip=False,
         )
-        axes.set_ylabel(short)
+        axes.set_ylabel(labelled(labels, short))
         axes.grid(True)
         axes.margins(x=0.01)
     panels[0].set_title(
@@ -161,7 +166,7 @@ def _weights(history: pd.DataFrame) -> Figure | None:
         return None
     picture = figure(WIDTH, HEIGHT)
     axes = picture.subplots()
-    _lines(axes, history, names, "weight/")
+    _lines(axes, history, names, _terms(names))
     _finish(axes, "weight", "Weights of the terms of the loss")
     return picture
 
@@ -186,11 +191,19 @@ def series(
     return across[finite], values[finite]
 
 
+def _terms(names: Sequence[str]) -> list[str]:
+    """Return the names of terms, without what is logged of them, as a legend shows them."""
+    return [name.partition("/")[2].replace("/", ": ") for name in names]
+
+
 def _lines(
-    axes: Axes, history: pd.DataFrame, names: Sequence[str], prefix: str, linewidth: float = 1.5
+    axes: Axes,
+    history: pd.DataFrame,
+    names: Sequence[str],
+    labels: Sequence[str],
+    linewidth: float = 1.5,
 ) -> None:
-    for index, name in enumerate(names):
-        label = name.removeprefix(prefix).replace("/", ": ")
+    for index, (name, label) in enumerate(zip(names, labels, strict=True)):
         _line(axes, history, name, label=label, linewidth=linewidth, **line_style(index))
 
 
@@ -232,12 +245,12 @@ def _finish(
     axes: Axes, label: str, title: str, logarithmic: bool = True, legend: bool = True
 ) -> None:
     """Label a curve picture; what is not positive cannot be shown on a logarithmic axis."""
-    shown = [line.get_ydata() for line in axes.get_lines()]
-    if logarithmic and any(np.any(np.asarray(values) > 0) for values in shown):
+    drawn = [line.get_ydata() for line in axes.get_lines()]
+    if logarithmic and any(np.any(np.asarray(values) > 0) for values in drawn):
         log_axis(axes)
     else:
         axes.grid(True)
-        _scale(axes, np.concatenate([np.asarray(values, dtype=float) for values in shown]))
+        _scale(axes, np.concatenate([np.asarray(values, dtype=float) for values in drawn]))
     axes.set_xlabel("step")
     axes.set_ylabel(label)
     axes.set_title(title, loc="left")

@@ -17,7 +17,7 @@ from pdehvd.problems.block import Block
 from pdehvd.problems.geometry import Domain
 from pdehvd.problems.pde import PDEProblem
 from pdehvd.results.data_points import some_of
-from pdehvd.results.plot_style import COLOURS, INK, OUTSIDE, figure, in_style
+from pdehvd.results.plot_style import COLOURS, INK, OUTSIDE, figure, in_style, labelled
 
 # At most so many pairs of coordinates are drawn.
 _PAIRS = 6
@@ -46,7 +46,7 @@ def domain_picture(problem: PDEProblem) -> Figure:
     shown = list(_blocks(problem))
     names = problem.domain.names
     if len(names) == 1:
-        return _rows(shown, names[0])
+        return _rows(shown, labelled(problem.labels, names[0]))
     pairs = [(i, j) for j in range(1, len(names)) for i in range(j)][:_PAIRS]
     columns = min(len(pairs), 3)
     rows = -(-len(pairs) // columns)
@@ -54,6 +54,8 @@ def domain_picture(problem: PDEProblem) -> Figure:
     panels = picture.subplots(rows, columns, squeeze=False).flat
     for axes, pair in zip(panels, pairs, strict=False):
         _panel(axes, problem.domain, shown, pair)
+        axes.set_xlabel(labelled(problem.labels, names[pair[0]]))
+        axes.set_ylabel(labelled(problem.labels, names[pair[1]]))
     picture.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper")
     return picture
 
@@ -104,8 +106,6 @@ def _panel(axes: Axes, domain: Domain, shown: list[_Shown], pair: tuple[int, int
         axis.set_major_locator(MaxNLocator(5))
         margin = 0.04 * np.ptp(limits)
         axis.set_view_interval(limits[0] - margin, limits[1] + margin, ignore=True)
-    axes.set_xlabel(domain.names[across])
-    axes.set_ylabel(domain.names[up])
 
 
 def _shape(axes: Axes, domain: Domain, bounds: np.ndarray) -> None:

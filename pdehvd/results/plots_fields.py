@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from textwrap import fill
 
@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from pdehvd.problems.geometry import Domain
 from pdehvd.results.data_points import DataPoints, data_points
-from pdehvd.results.plot_style import ERRORS, OUTSIDE, VALUES, figure, in_style
+from pdehvd.results.plot_style import ERRORS, OUTSIDE, VALUES, figure, in_style, labelled
 from pdehvd.results.solution import compare_at, span
 from pdehvd.results.trained_points import TrainedAtPoints
 from pdehvd.spec.plain import Facts
@@ -153,7 +153,9 @@ def heat_maps(trained: TrainedAtPoints, sheets: list[Sheet], name: str) -> Figur
             error = shown.values[name] - shown.truths[name]
             _map(axes[1], shown, shown.truths[name], VALUES, value_scale)
             error_image = _map(axes[2], shown, error, ERRORS, error_scale)
-    _label(panels, sheets, trained.problem.domain.names, name)
+    labels = trained.problem.labels
+    names = [labelled(labels, name) for name in trained.problem.domain.names]
+    _label(panels, sheets, names, labelled(labels, name))
     bar: Facts = {
         "aspect": 22 * len(sheets),
         "pad": 0.015,
@@ -233,7 +235,7 @@ def _measured(axes: Axes, shown: Sheet, table: DataPoints, scale: Normalize) -> 
     )
 
 
-def _label(panels: np.ndarray, sheets: list[Sheet], names: tuple[str, ...], name: str) -> None:
+def _label(panels: np.ndarray, sheets: list[Sheet], names: Sequence[str], name: str) -> None:
     """Title the first row; label the outer panels, with a section's place next to its row."""
     titles = (
         f"{name}: solution",

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from pdehvd.errors import counted
 from pdehvd.results.data_points import DataPoints, data_points
-from pdehvd.results.plot_style import COLOURS, INK, figure, in_style
+from pdehvd.results.plot_style import COLOURS, INK, figure, in_style, labelled
 from pdehvd.results.solution import solution_at
 from pdehvd.results.trained_points import TrainedAtPoints
 
@@ -38,9 +38,9 @@ def _panel(axes: Axes, trained: TrainedAtPoints, name: str) -> None:
     tables = data_points(trained, name)
     predicted = [solution_at(trained, table.x)[name] for table in tables]
     for index, (table, found) in enumerate(zip(tables, predicted, strict=True)):
-        shown = DataPoints(table.table, np.stack([table.values, found], 1), found).thinned()
+        dots = DataPoints(table.table, np.stack([table.values, found], 1), found).thinned()
         axes.scatter(
-            *(*shown.x.T, 9),
+            *(*dots.x.T, 9),
             color=COLOURS[index % len(COLOURS)],
             alpha=0.5,
             linewidths=0,
@@ -51,9 +51,10 @@ def _panel(axes: Axes, trained: TrainedAtPoints, name: str) -> None:
     ends = [float(both.min()), float(both.max())]
     axes.plot(ends, ends, color=INK, linewidth=0.8, zorder=1)
     rms = math.sqrt(float(np.mean((found - measured) ** 2)))
-    axes.set_title(f"{name}: rms difference {rms:.3g} at {counted(len(measured), 'point')}")
-    axes.set_xlabel(f"{name} measured")
-    axes.set_ylabel(f"{name} predicted")
+    label = labelled(trained.problem.labels, name)
+    axes.set_title(f"{label}: rms difference {rms:.3g} at {counted(len(measured), 'point')}")
+    axes.set_xlabel(f"measured {label}")
+    axes.set_ylabel(f"predicted {label}")
     axes.set_box_aspect(1)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_locator(MaxNLocator(5))

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pdehvd.results.data_points import DataPoints, data_points
-from pdehvd.results.plot_style import COLOURS, INK, figure, in_style
+from pdehvd.results.plot_style import COLOURS, INK, figure, in_style, labelled
 from pdehvd.results.solution import compare_at, solution_at, span, truth
 from pdehvd.results.trained_points import TrainedAtPoints
 
@@ -24,6 +24,7 @@ def slices(trained: TrainedAtPoints, name: str, times: int = 4) -> Figure:
     bounds = np.asarray(domain.bounds, dtype=float)
     time = tuple(domain.names).index(domain.time)
     space = 1 - time
+    labels = trained.problem.labels
     picture = figure(WIDTH, 2.7)
     panels = picture.subplots(1, times, sharey=True)
     points = np.empty((SAMPLES, 2))
@@ -35,8 +36,8 @@ def slices(trained: TrainedAtPoints, name: str, times: int = 4) -> Figure:
             _dots(axes, table.near(bounds, {time: when}), space)
         axes.set_title(f"{domain.time} = {when:.4g}")
         axes.xaxis.set_major_locator(MaxNLocator(3))
-        axes.set_xlabel(domain.names[space])
-    panels[0].set_ylabel(name)
+        axes.set_xlabel(labelled(labels, domain.names[space]))
+    panels[0].set_ylabel(labelled(labels, name))
     _legend(picture, panels)
     return picture
 
@@ -47,7 +48,7 @@ def plot_lines(trained: TrainedAtPoints) -> Figure:
     domain = trained.problem.domain
     points = span(np.asarray(domain.bounds, dtype=float)[0], 4 * SAMPLES)[:, None]
     values, truths = solution_at(trained, points), truth(trained, points)
-    fields = trained.problem.outputs
+    fields, labels = trained.problem.outputs, trained.problem.labels
     picture = figure(7.2, 0.5 + 1.9 * len(fields) + (1.9 if truths else 0.0))
     rows = len(fields) + bool(truths)
     panels = picture.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
@@ -55,17 +56,18 @@ def plot_lines(trained: TrainedAtPoints) -> Figure:
         _pair(axes, points[:, 0], values, truths, name)
         for table in data_points(trained, name):
             _dots(axes, table, 0)
-        axes.set_ylabel(name)
+        axes.set_ylabel(labelled(labels, name))
     if truths:
         for index, name in enumerate(truths):
             error = values[name] - truths[name]
-            panels[-1].plot(points[:, 0], error, color=COLOURS[index], linewidth=1.1, label=name)
+            label = labelled(labels, name)
+            panels[-1].plot(points[:, 0], error, color=COLOURS[index], linewidth=1.1, label=label)
         panels[-1].axhline(0, color=INK, linewidth=0.6)
         panels[-1].set_ylabel("error")
         panels[-1].grid(True)
         if len(truths) > 1:
             panels[-1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
-    panels[-1].set_xlabel(domain.names[0])
+    panels[-1].set_xlabel(labelled(labels, domain.names[0]))
     panels[-1].margins(x=0.01)
     picture.align_ylabels(panels)
     _legend(picture, panels[: len(fields)])

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from pdehvd.assembly.run_directory import EVALUATION
 from pdehvd.results.evaluate_samples import truths
-from pdehvd.results.plot_style import COLOURS, ERRORS, VALUES, figure, in_style
+from pdehvd.results.plot_style import COLOURS, ERRORS, VALUES, figure, in_style, labelled
 from pdehvd.results.trained_grid import TrainedOnGrid
 from pdehvd.training.durable import read_json
 
@@ -38,7 +38,9 @@ def sample_pictures(trained: TrainedOnGrid) -> dict[str, Figure]:
     pictures = {"samples": samples(trained, inputs, solutions, known)}
     errors = read_json(Path(trained.directory) / EVALUATION).get("relative_l2_by_sample")
     if errors:
-        pictures["sample_errors"] = error_distribution(errors, trained.problem.field)
+        pictures["sample_errors"] = error_distribution(
+            errors, labelled(trained.problem.labels, trained.problem.field)
+        )
     return pictures
 
 
@@ -51,7 +53,8 @@ def samples(
     numbered: bool = True,
 ) -> Figure:
     """Draw samples in rows: inputs, solution, and reference and difference where known."""
-    field, names = trained.problem.field, trained.problem.coordinates
+    labels, names = trained.problem.labels, trained.problem.coordinates
+    field = labelled(labels, trained.problem.field)
     count, varied = len(solutions), list(inputs)
     columns = len(varied) + (1 if known is None else 3)
     picture = figure(2.75 * columns, 2.3 * count + 0.4, to_scale=len(names) > 1)
@@ -59,7 +62,7 @@ def samples(
     for row in range(count):
         u = solutions[row]
         panes: list[tuple[str, np.ndarray, str]] = [
-            (name, inputs[name][row], INPUTS) for name in varied
+            (labelled(labels, name), inputs[name][row], INPUTS) for name in varied
         ]
         panes.append((f"{field}: network", u, VALUES))
         if known is not None:
@@ -77,7 +80,7 @@ def samples(
         number = f"sample {row}\n" if numbered else ""
         panels[row][0].set_ylabel(number + _vertical(trained))
     for axes in panels[-1]:
-        axes.set_xlabel(names[0])
+        axes.set_xlabel(labelled(labels, names[0]))
     return picture
 
 
@@ -101,10 +104,11 @@ def error_distribution(errors: list[float], field: str) -> Figure:
 
 def _vertical(trained: TrainedOnGrid) -> str:
     names = trained.problem.coordinates
+    up = labelled(trained.problem.labels, names[1]) if len(names) > 1 else ""
     if len(names) < 3:
-        return names[1] if len(names) == 2 else ""
+        return up
     low, high = trained.problem.bounds[2]
-    return f"{names[1]}  ({names[2]} = {(low + high) / 2:.3g})"
+    return f"{up}  ({names[2]} = {(low + high) / 2:.3g})"
 
 
 def _scale(values: np.ndarray, colours: str) -> Normalize:

@@ -60,9 +60,9 @@ def report(run: RunLike, summary: Facts | None = None) -> Path:
     errors = evaluate(trained)
     body = [
         _title(trained, summary),
-        cards(_key_numbers(summary, errors)),
+        cards(_key_numbers(trained.labels, summary, errors)),
         html_section("Warnings", listed(summary.get("warnings", ()))),
-        html_section("Errors against the reference", _error_table(errors)),
+        html_section("Errors against the reference", _error_table(trained.labels, errors)),
         html_section("Unknowns", _unknown_table(trained)),
         html_section("Residuals", _residual_table(errors)),
         html_section("Pictures", _pictures(trained, errors)),
@@ -92,9 +92,12 @@ def _title(trained: AnyRun, summary: Facts) -> str:
     )
 
 
-def _key_numbers(summary: Facts, errors: Facts) -> list[tuple[str, str]]:
+def _key_numbers(names: Mapping[str, str], summary: Facts, errors: Facts) -> list[tuple[str, str]]:
     relative = errors.get("relative_l2") or summary.get("relative_l2") or {}
-    facts = [(f"relative L2 error of {field}", _text(value)) for field, value in relative.items()]
+    facts = [
+        (f"relative L2 error of {names.get(field, field)}", _text(value))
+        for field, value in relative.items()
+    ]
     labels = {
         "loss": "final loss",
         "steps": "steps",
@@ -110,14 +113,14 @@ def _key_numbers(summary: Facts, errors: Facts) -> list[tuple[str, str]]:
     return facts
 
 
-def _error_table(errors: Facts) -> str:
+def _error_table(names: Mapping[str, str], errors: Facts) -> str:
     if "relative_l2" not in errors:
         return note("This run has no reference solution, so its errors are not known.")
     measures = [name for name in MEASURES if name in errors]
     free = errors.get("up_to_constant", ())
     rows = [
         (
-            f"{field} (up to a constant)" if field in free else field,
+            names.get(field, field) + (" (up to a constant)" if field in free else ""),
             *(_text(errors[measure].get(field)) for measure in measures),
         )
         for field in errors["relative_l2"]
@@ -144,7 +147,7 @@ def _unknown_table(trained: AnyRun) -> str:
         true = truths.get(name)
         error = abs(value - true) / abs(true) if true else math.nan
         known = ("", "") if true is None else (f"{true:.6g}", f"{error:.2e}")
-        rows.append((name, f"{value:.6g}", *known))
+        rows.append((trained.labels.get(name, name), f"{value:.6g}", *known))
     columns = 4 if truths else 2
     heads = ("unknown", "found", "true", "relative error")
     return html_table(heads[:columns], [row[:columns] for row in rows])
@@ -166,7 +169,10 @@ def _pictures(trained: AnyRun, errors: Facts) -> str:
     losses = [name for name in read(trained.directory).columns if name.startswith("loss/")]
     terms = len(set(losses) - {"loss/total"})
     return "\n".join(
-        picture(path.read_bytes(), caption(path.stem, known, terms, trained.measured_fields))
+        picture(
+            path.read_bytes(),
+            caption(path.stem, known, terms, trained.measured_fields, trained.labels),
+        )
         for path in plot(trained)
     )
 

@@ -37,6 +37,10 @@ class TrainedOnGrid(TrainedRun[ParametricProblem, GenerativeObjective, GridRefer
         values: np.ndarray = u.numpy().astype(np.float64)
         return values
 
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return self.problem.labels
+
     def module(self) -> tf.Module:
         """Return a module whose signature `predict` maps inputs [1, *n] by name to the field."""
         module = tf.Module()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import tensorflow as tf
 
@@ -46,6 +48,10 @@ class TrainedAtPoints(TrainedRun[PDEProblem, PDEObjective, Reference]):
         ]
         values = np.concatenate(pieces)[real.ravel()].astype(np.float64)
         return {name: values[:, i] for i, name in enumerate(self.problem.outputs)}
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return self.problem.labels
 
     def module(self) -> tf.Module:
         """Return a module whose signature `predict` maps x [None, D] to the outputs by name."""

@@ -40,7 +40,12 @@ class FakeRun(PointRun):
         self.config = SimpleNamespace(name="fake", problem=SimpleNamespace(geometry=None))
         fields = tuple(functions)
         self.problem = SimpleNamespace(
-            coordinates=domain.names, fields=fields, outputs=fields, domain=domain, measured={}
+            coordinates=domain.names,
+            fields=fields,
+            outputs=fields,
+            domain=domain,
+            measured={},
+            labels={},
         )
         self.functions, self.shift = functions, shift
         self.reference = Reference(functions, free) if reference else None

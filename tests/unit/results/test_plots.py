@@ -261,3 +261,32 @@ def test_of_a_long_table_a_part_is_drawn_and_all_is_measured(fake):
 
 def test_without_tables_there_is_no_fit(fake):
     assert "fit" not in figures(fake("line"))
+
+
+LABELS = {"u": "velocity, m/s", "x": "distance, m", "t": "time, s", "nu": "viscosity ($)"}
+
+
+def texts(picture):
+    return {text.get_text() for text in picture.findobj(mpl.text.Text) if text.get_text()}
+
+
+def test_labels_take_the_place_of_names(fake):
+    run = fake("line_time")
+    run.problem.labels = LABELS
+    drawn = run.figures()
+    assert texts(drawn["solution_u"]) >= {"velocity, m/s: solution", "distance, m", "time, s"}
+    assert texts(drawn["slices_u"]) >= {"velocity, m/s", "distance, m", "t = 0"}
+    history = pd.DataFrame({"step": [0, 1], "relative_l2/u": [0.2, 0.1], "unknown/nu": [0.3, 0.2]})
+    curves = plot_curves(history, {}, LABELS)
+    assert "velocity, m/s" in texts(curves["error"])
+    (axes,) = curves["unknowns"].axes
+    assert axes.get_ylabel() == r"viscosity (\$)"
+    # Whatever a label holds can be drawn.
+    plot_curves(history, {}, {"u": r"$\x_{$", "nu": "$$"})["error"].canvas.draw()
+
+
+def test_long_labels_are_broken_into_lines(fake):
+    run = fake("line")
+    run.problem.labels = {"u": "the displacement of the upper end of the beam, in metres"}
+    (label,) = [axes.get_ylabel() for axes in run.figures()["solution"].axes[:1]]
+    assert "\n" in label and max(map(len, label.split("\n"))) <= 32
