@@ -10,7 +10,7 @@ import tensorflow as tf
 from pdehvd.models.network import Network
 from pdehvd.numerics import jets
 from pdehvd.numerics.expressions import compile_tf
-from pdehvd.objectives.batches import BlockPoints, PointBatch
+from pdehvd.objectives.batches import BlockPoints, ItemPoints, PointBatch
 from pdehvd.objectives.passes import group_passes
 from pdehvd.problems.block import Formulas
 from pdehvd.problems.pde import PDEProblem
@@ -82,6 +82,12 @@ class PointLaw:
         if k > 1:
             columns = tf.reduce_sum(tf.reshape(columns, [-1, k, columns.shape[1]]), 1)
         return data.masked(columns, 0)
+
+    def equation_residuals(self, theta: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """Return the residual of each equation at points [N, D], [N, E]."""
+        plan = self.plan_of(0)
+        channels = self.network.jet(self.network.split(theta[: self.network.size]), x, plan)
+        return self.block_residuals(0, plan, channels, ItemPoints(x, {}), self.unknowns(theta))
 
     def _names_at(
         self, x: tf.Tensor, formulas: Formulas, plan: jets.Plan, channels: list[tf.Tensor]

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 _CAPTIONS = {
     "error": "Relative error against the reference.",
+    "residuals": "The residuals of the equations; they are zero where an equation holds.",
     "learning_rate": "Learning rate of the optimizer.",
     "method": "Quantities that the optimizer logs.",
     "unknowns": "Unknowns of the inverse problem during training.",

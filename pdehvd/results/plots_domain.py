@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -17,7 +16,9 @@ from pdehvd.problems.block import Block
 from pdehvd.problems.geometry import Domain
 from pdehvd.problems.pde import PDEProblem
 from pdehvd.results.data_points import some_of
-from pdehvd.results.plot_style import COLOURS, INK, OUTSIDE, figure, in_style, labelled
+from pdehvd.results.plot_style import COLOURS, INK, figure, in_style, labelled
+from pdehvd.results.plots_maps import paint
+from pdehvd.results.sections import PlaneSection, SectionGrid
 
 # At most so many pairs of coordinates are drawn.
 _PAIRS = 6
@@ -87,7 +88,8 @@ def _panel(axes: Axes, domain: Domain, shown: list[_Shown], pair: tuple[int, int
     across, up = pair
     bounds = np.asarray(domain.bounds, dtype=float)[list(pair)]
     if len(domain.names) == 2:
-        _shape(axes, domain, bounds)
+        grid = SectionGrid(domain, PlaneSection(*pair), _PIXELS)
+        paint(axes, grid, grid.fine_inside)
     for one in shown:
         axes.scatter(
             *(one.x[:, across], one.x[:, up], one.size),
@@ -106,20 +108,6 @@ def _panel(axes: Axes, domain: Domain, shown: list[_Shown], pair: tuple[int, int
         axis.set_major_locator(MaxNLocator(5))
         margin = 0.04 * np.ptp(limits)
         axis.set_view_interval(limits[0] - margin, limits[1] + margin, ignore=True)
-
-
-def _shape(axes: Axes, domain: Domain, bounds: np.ndarray) -> None:
-    """Shade the inside of a domain of two coordinates."""
-    grid = np.meshgrid(*(np.linspace(low, high, _PIXELS) for low, high in bounds))
-    inside = domain.contains(np.stack([one.ravel() for one in grid], axis=1))
-    axes.imshow(
-        np.where(inside, 1.0, np.nan).reshape(_PIXELS, _PIXELS),
-        origin="lower",
-        extent=tuple(bounds.flat),
-        aspect="auto",
-        cmap=ListedColormap([OUTSIDE]),
-        interpolation="nearest",
-    )
 
 
 def _rows(shown: list[_Shown], name: str) -> Figure:

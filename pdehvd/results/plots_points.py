@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from pdehvd.results.plots_fields import heat_maps, sections, sheet
+from pdehvd.results.plots_fields import heat_maps, sheet
 from pdehvd.results.plots_fit import plot_fit
 from pdehvd.results.plots_lines import plot_lines, slices
+from pdehvd.results.plots_residuals import plot_residuals
+from pdehvd.results.sections import sections
 from pdehvd.results.trained_points import TrainedAtPoints
 
 
@@ -14,10 +16,11 @@ def point_pictures(trained: TrainedAtPoints) -> dict[str, Figure]:
     """Return the pictures of the solution by name, with its reference where that is known.
 
     1-D with time as a heat map and slices, 2-D as heat maps, 3-D as middle planes, one coordinate
-    as lines; measured values over the fields, and the fit of the network to them.
+    as lines; measured values over the fields, and the fit of the network to them; the residuals of
+    the equations.
     """
     fitted = {"fit": plot_fit(trained)} if trained.measured_fields else {}
-    return {**_solution(trained), **fitted}
+    return {**_solution(trained), **plot_residuals(trained), **fitted}
 
 
 def _solution(trained: TrainedAtPoints) -> dict[str, Figure]:

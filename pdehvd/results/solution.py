@@ -7,6 +7,8 @@ import numpy as np
 from pdehvd.results.trained_points import TrainedAtPoints
 
 CHUNK = 65_536
+# Derivatives need more memory.
+RESIDUALS = 16_384
 
 
 def in_chunks(trained: TrainedAtPoints, points: np.ndarray) -> dict[str, np.ndarray]:
@@ -19,6 +21,15 @@ def in_chunks(trained: TrainedAtPoints, points: np.ndarray) -> dict[str, np.ndar
         field: np.concatenate([np.asarray(part[field]) for part in parts])
         for field in trained.problem.outputs
     }
+
+
+def residuals_at(trained: TrainedAtPoints, points: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the residual of each equation, [N], at points [N, D], a chunk at a time."""
+    parts = [
+        trained.equation_residuals(points[start : start + RESIDUALS])
+        for start in range(0, max(len(points), 1), RESIDUALS)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def solution_at(trained: TrainedAtPoints, points: np.ndarray) -> dict[str, np.ndarray]:

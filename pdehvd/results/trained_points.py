@@ -28,6 +28,7 @@ class TrainedAtPoints(TrainedRun[PDEProblem, PDEObjective, Reference]):
             ],
             autograph=False,
         )
+        self._residuals = tf.function(self.objective.law.equation_residuals, autograph=False)
         self._compiled = compiled_solution(self.objective)
 
     def predict(self, points: np.ndarray) -> dict[str, np.ndarray]:
@@ -48,6 +49,13 @@ class TrainedAtPoints(TrainedRun[PDEProblem, PDEObjective, Reference]):
         ]
         values = np.concatenate(pieces)[real.ravel()].astype(np.float64)
         return {name: values[:, i] for i, name in enumerate(self.problem.outputs)}
+
+    def equation_residuals(self, points: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the residual of each equation in float64, [N], at points [N, D]."""
+        x = tf.constant(points, self.objective.dtype)
+        values = self._residuals(self._state.theta, x).numpy().astype(np.float64)
+        terms = self.problem.blocks[0].terms
+        return {term.name.partition("/")[2]: values[:, i] for i, term in enumerate(terms)}
 
     @property
     def labels(self) -> Mapping[str, str]:

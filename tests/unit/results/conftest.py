@@ -50,6 +50,7 @@ class FakeRun(PointRun):
         self.functions, self.shift = functions, shift
         self.reference = Reference(functions, free) if reference else None
         self.unknowns = {}
+        self.laws = {}
 
     @property
     def summary(self):
@@ -63,6 +64,9 @@ class FakeRun(PointRun):
         }
 
     measured = predict
+
+    def equation_residuals(self, points):
+        return {name: function(points) for name, function in self.laws.items()}
 
     def residuals(self):
         return {"equation/momentum": TermResidual(1e-3, 2e-3)}

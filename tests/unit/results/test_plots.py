@@ -10,7 +10,8 @@ from pdehvd.problems.sources import GivenSource
 from pdehvd.results.data_points import MOST
 from pdehvd.results.plots import figures, plot
 from pdehvd.results.plots_curves import plot_curves
-from pdehvd.results.plots_fields import PlaneSection, heat_maps, sections, sheet
+from pdehvd.results.plots_fields import heat_maps, sheet
+from pdehvd.results.sections import PlaneSection, sections
 
 CURVES = {"loss", "error", "learning_rate"}
 
@@ -187,7 +188,7 @@ def test_the_place_of_a_section_is_short_however_many_coordinates_are_fixed(fake
     def title(bounds):
         names = [f"x{number}" for number in range(len(bounds))]
         run.problem.domain = wide(names, bounds)
-        return sheet(run, sections(run.problem.domain)[1]).title
+        return sheet(run, sections(run.problem.domain)[1]).grid.title
 
     equal = title([[0, 1]] * 10)
     named = "x1, x3, x4, x5, x6, x7, x8, x9 all = 0.5"
@@ -290,3 +291,59 @@ def test_long_labels_are_broken_into_lines(fake):
     run.problem.labels = {"u": "the displacement of the upper end of the beam, in metres"}
     (label,) = [axes.get_ylabel() for axes in run.figures()["solution"].axes[:1]]
     assert "\n" in label and max(map(len, label.split("\n"))) <= 32
+
+
+def test_the_edge_of_a_shape_is_smooth_and_its_inside_is_left_alone(fake):
+    run = fake("plane_shape")
+    inside = lambda p: np.hypot(p[:, 0], p[:, 1]) <= 0.77  # noqa: E731
+    run.problem.domain = type(run.problem.domain)("xy", [[-1, 1], [-1, 1]], inside=inside)
+    shown = sheet(run, sections(run.problem.domain)[0])
+    fine = shown.grid.fine_inside
+    side = len(fine)
+    middles = -1 + 2 * (np.arange(side) + 0.5) / side
+    x, y = np.meshgrid(middles, middles)
+    np.testing.assert_array_equal(fine, np.hypot(x, y) <= 0.77)
+    solution, cover = heat_maps(run, [shown], "u").axes[0].get_images()
+    # Each part of a pixel in the shape has a value below it, though its node may lie outside.
+    assert np.isfinite(solution.get_array()).all()
+    np.testing.assert_array_equal(cover.get_array()[..., 3] == 0, fine)
+    np.testing.assert_array_equal(
+        solution.get_array()[shown.grid.inside], shown.values["u"][shown.grid.inside]
+    )
+    plain = fake("plane")
+    (only,) = heat_maps(plain, [sheet(plain, PlaneSection(0, 1))], "u").axes[0].get_images()
+    assert only.norm.vmax > only.norm.vmin
+
+
+def test_residuals_are_drawn_on_every_section_with_one_scale_an_equation(fake):
+    run = fake("plane_time")
+    run.laws = {
+        "first": lambda p: p[:, 2] - 1.5,
+        "second": lambda p: 0 * p[:, 0],
+        "third": lambda p: np.full(len(p), np.nan),
+    }
+    picture = run.figures()["residuals"]
+    panels = [axes for axes in picture.axes if axes.get_images()]
+    assert len(panels) == 6
+    titles = {axes.get_title() for axes in panels} - {""}
+    assert titles == {"residual of first", "residual of second"}
+    norms = [axes.get_images()[0].norm for axes in panels]
+    assert len(set(map(id, norms))) == 2 and norms[0].vmax == 1.5 and norms[0].vmin == -1.5
+    values = [axes.get_images()[0].get_array().max() for axes in panels[::2]]
+    assert values == pytest.approx([-1.5, -0.5, 0.5])
+
+
+def test_residuals_of_one_coordinate_are_lines(fake):
+    run = fake("line")
+    run.laws = {"decay": lambda p: p[:, 0] - 3}
+    (axes,) = run.figures()["residuals"].axes
+    across, values = axes.get_lines()[0].get_data()
+    np.testing.assert_allclose(values, across - 3)
+    assert axes.get_ylabel() == "decay"
+
+
+def test_a_few_large_residuals_do_not_hide_the_others(fake):
+    run = fake("plane")
+    run.laws = {"one": lambda p: np.where(np.hypot(p[:, 0], p[:, 1]) < 0.02, 1e6, p[:, 1])}
+    (panel,) = [axes for axes in run.figures()["residuals"].axes if axes.get_images()]
+    assert panel.get_images()[0].norm.vmax < 1.1
