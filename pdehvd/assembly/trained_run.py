@@ -155,6 +155,10 @@ class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
             "the values that Run(...).predict returns in Python",
         )
 
+    def columns_of_points(self) -> tuple[str, ...]:
+        """Return the coordinates of the points that `fields_at` takes. Raises `ConfigError`."""
+        raise ConfigError("this run's network takes no points", ("points",), "--field FILE")
+
     def solve_field(self, file: Path, key: str | None, range_: str | None) -> FieldAnswer:
         """Return the solution of the input fields in a file; see `read_fields_file`.
 
@@ -165,4 +169,6 @@ class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
             key: of the field in the file
             range_: `low:high`, to which values are scaled
         """
-        raise ConfigError("this run's network takes no input fields", (), "a parametric problem")
+        raise ConfigError(
+            "this run's network takes no input fields", ("field",), "--points FILE.csv"
+        )

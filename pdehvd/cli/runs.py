@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pdehvd.cli.options import Force, Plugins, RunFolder
+from pdehvd.errors import ConfigError
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -86,8 +87,12 @@ def export(
 def predict(
     run: RunFolder,
     field: Annotated[
-        Path, typer.Option("--field", metavar="FILE", help="inputs: .npz, .h5 or .png")
-    ],
+        Path | None,
+        typer.Option("--field", metavar="FILE", help="input fields: .npz, .h5 or .png"),
+    ] = None,
+    points: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="a table with the coordinates of points")
+    ] = None,
     key: Annotated[
         str | None, typer.Option(metavar="NAME", help="name of the array, if not the input's")
     ] = None,
@@ -95,21 +100,54 @@ def predict(
         str | None,
         typer.Option("--range", metavar="LOW:HIGH", help="values of black and white in an image"),
     ] = None,
+    outside: Annotated[
+        str | None,
+        typer.Option(metavar="warn|nan|error", help="points outside the domain; default: warn"),
+    ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.npz", help="where to write, instead of FILE.solution.npz"),
+        typer.Option(metavar="FILE", help="where to write, instead of NAME.solution.npz or .csv"),
     ] = None,
     force: Force = False,
     plugin: Plugins = None,
 ) -> None:
-    """Solve for your own input field with a trained generative model."""
+    """Evaluate a run at the points of a table, or solve for your own input field."""
+    _check_one_input(field, points, {"key": key, "range": range_}, {"outside": outside})
     found = _found(run, plugin)
-    from pdehvd.results.predict import predict_field
+    if points is not None:
+        from pdehvd.results.fields_at_points import check_outside
+        from pdehvd.results.predict_table import predict_table
 
-    answer = predict_field(found, field, output, key, range_, force)
-    if answer.said:
-        print(answer.said, file=sys.stderr)
-    print(answer.solution, answer.picture, sep="\n")
+        done = predict_table(found, points, output, check_outside(outside or "warn"), force)
+        for line in done.said:
+            print(line, file=sys.stderr)
+        print(done.table)
+    elif field is not None:
+        from pdehvd.results.predict import predict_field
+
+        answer = predict_field(found, field, output, key, range_, force)
+        if answer.said:
+            print(answer.said, file=sys.stderr)
+        print(answer.solution, answer.picture, sep="\n")
+
+
+def _check_one_input(
+    field: Path | None,
+    points: Path | None,
+    of_fields: Mapping[str, str | None],
+    of_points: Mapping[str, str | None],
+) -> None:
+    """Raise `ConfigError` unless there is one input, with no options but its own."""
+    if (field is None) == (points is None):
+        raise ConfigError(
+            "predict has no input" if field is None else "--field and --points are both given",
+            (),
+            "--points FILE.csv for a network of coordinates, or --field FILE for one of fields",
+        )
+    of_other, own = (of_points, "--points") if points is None else (of_fields, "--field")
+    for name, value in of_other.items():
+        if value is not None:
+            raise ConfigError(f"--{name} goes with {own} only", (name,), f"no --{name}")
 
 
 def compare(

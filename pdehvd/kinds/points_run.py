@@ -38,5 +38,5 @@ class PointRun(TrainedAtPoints):
         raise ConfigError(
             "this run's network maps points, not fields",
             (),
-            "a parametric problem; values at points are given by Run(...).predict in Python",
+            "--points FILE.csv",
         )

@@ -12,6 +12,9 @@ from pdehvd.errors import ConfigError, counted, nearest
 from pdehvd.problems.archives import MAXIMUM_BYTES, read_hdf5, read_npz, reading, real
 from pdehvd.problems.text_table import TextTable
 
+TEXT = (".csv", ".tsv", ".txt", ".dat")
+"""The endings of text tables."""
+
 
 class _Columns(Protocol):
     """The columns of a file, whatever its kind."""
@@ -79,11 +82,11 @@ class Table:
         changes = [f"'{near}' to '{name}'" for name, near in likely.items() if near]
         return f"; in the table, rename {', '.join(changes)}" if changes else ""
 
-    def columns(self, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Return columns, each a finite float64 array [N], of its own length in NPZ and HDF5.
+    def columns(self, names: Sequence[str], finite: bool = True) -> dict[str, np.ndarray]:
+        """Return columns, each a float64 array [N], of its own length in NPZ and HDF5.
 
         Raises `ConfigError` for a column that is missing, empty, or holds something that is not
-        a finite number.
+        a number, a finite one if `finite`.
         """
         for name in names:
             if name not in self.names:
@@ -95,7 +98,7 @@ class Table:
         result = self._columns.numbers(names)
         for name, values in result.items():
             bad = np.flatnonzero(~np.isfinite(values))
-            if bad.size:
+            if finite and bad.size:
                 raise ConfigError(
                     f"{self.file}: column '{name}' has {counted(bad.size, 'value')} not finite, "
                     f"the first in {self.where(int(bad[0]))}"
@@ -137,7 +140,7 @@ def open_table(path: str | Path) -> Table:
     file = Path(path)
     if not file.is_file():
         raise ConfigError(f"there is no data file {file}", (), "a CSV, NPZ or HDF5 file")
-    text = dict.fromkeys((".csv", ".tsv", ".txt", ".dat"), _read_text)
+    text = dict.fromkeys(TEXT, read_text_table)
     readers: dict[str, Callable[[Path], _Columns]] = {
         **text,
         ".npz": lambda file: _Arrays(file, read_npz(file)),
@@ -191,7 +194,8 @@ class _Arrays:
         return f"row {row + 1}"
 
 
-def _read_text(file: Path) -> TextTable:
+def read_text_table(file: Path) -> TextTable:
+    """Return the table in a text file. Raises `ConfigError` or `ValueError` where it is none."""
     size = file.stat().st_size
     if size > MAXIMUM_BYTES:
         raise ValueError(f"it has {size / 2**30:.3g} GiB; expected at most {MAXIMUM_BYTES >> 30}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -89,6 +89,18 @@ class TextTable:
     def where(self, row: int) -> str:
         """Return the number of a row, from 1, and that of its line."""
         return f"row {row + 1} (line {self._lines[row]})"
+
+    def grid(self) -> Iterator[list[str]]:
+        """Yield the names, then the units if there are some, then the cells of each row.
+
+        All are of one length, without unnamed columns at the end; row names have an empty name.
+        """
+        width = self._skip + len(self.names) - _empty_at_end(self.names)
+        yield ["", *self.names][1 - self._skip : width + 1 - self._skip]
+        if self._units:
+            yield self._units[:width]
+        for row in self._cells:
+            yield row[:width]
 
     def _take_header(self, comment: str) -> None:
         first, sample = self.rows[0], self.rows[1 : _SAMPLE + 1]

@@ -23,19 +23,26 @@ def fields_at(
     set of points, for points outside with "error", and for coordinates that are not finite with
     "warn" and "error".
     """
-    choices = get_args(Outside)
-    if outside not in choices:
-        raise ConfigError(
-            f"unknown choice {outside!r}",
-            ("outside",),
-            "one of " + ", ".join(choices),
-            nearest(str(outside), choices),
-        )
+    check_outside(outside)
     points = read_points(given, trained.problem.coordinates)
     # A point that is far away gets a sentence, not NumPy's words for large numbers.
     with np.errstate(over="ignore", invalid="ignore"):
         values, warning = _values(trained, points, outside)
     return {name: value.reshape(points.shape) for name, value in values.items()}, warning
+
+
+def check_outside(choice: str) -> Outside:
+    """Return a choice of what to do outside the domain. Raises `ConfigError` for another text."""
+    choices: tuple[Outside, ...] = get_args(Outside)
+    for known in choices:
+        if choice == known:
+            return known
+    raise ConfigError(
+        f"unknown choice {choice!r}",
+        ("outside",),
+        "one of " + ", ".join(choices),
+        nearest(str(choice), choices),
+    )
 
 
 def _values(

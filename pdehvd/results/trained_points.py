@@ -57,6 +57,9 @@ class TrainedAtPoints(TrainedRun[PDEProblem, PDEObjective, Reference]):
         terms = self.problem.blocks[0].terms
         return {term.name.partition("/")[2]: values[:, i] for i, term in enumerate(terms)}
 
+    def columns_of_points(self) -> tuple[str, ...]:
+        return self.problem.coordinates
+
     @property
     def labels(self) -> Mapping[str, str]:
         return self.problem.labels
