@@ -47,6 +47,12 @@ from pdehvd.problems.condition_data import Data
 from pdehvd.problems.condition_integral import Integral
 from pdehvd.problems.condition_on_region import OnRegion
 from pdehvd.problems.condition_periodic import Periodic
+from pdehvd.problems.monitors import (
+    IntegralMonitor,
+    MaximumMonitor,
+    MinimumMonitor,
+    ValueMonitor,
+)
 from pdehvd.problems.parametric import FluxSpec as Flux
 from pdehvd.problems.parametric import ParametricSpec as Parametric
 from pdehvd.problems.pde import PDESpec as PDE
@@ -129,11 +135,14 @@ __all__ = [
     "Halton",
     "InstanceNorm",
     "Integral",
+    "IntegralMonitor",
     "InverseTime",
     "KarhunenLoeve",
     "LatinHypercube",
     "Lion",
     "Lorenz",
+    "MaximumMonitor",
+    "MinimumMonitor",
     "Nadam",
     "NeuralTangentKernel",
     "NoNorm",
@@ -162,6 +171,7 @@ __all__ = [
     "UNet",
     "Uniform",
     "Unknown",
+    "ValueMonitor",
     "check",
     "expression",
     "load_plugins",

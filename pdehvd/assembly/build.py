@@ -98,4 +98,7 @@ def build_parts(config: Config, group: Group) -> AnyParts:
     phases = build_phases(config, objective)
     reference = build_reference(config, problem)
     evaluator = None if reference is None else kind.evaluator(objective, reference)
-    return Parts(objective, phases, config.weighting, evaluator, config.seed, problem.notes)
+    return Parts(
+        *(objective, phases, config.weighting, evaluator, config.seed, problem.notes),
+        monitors=kind.monitors(objective),
+    )

@@ -20,6 +20,7 @@ from pdehvd.errors import ConfigError
 from pdehvd.objectives.base import AnyObjective
 from pdehvd.spec import Spec
 from pdehvd.training.evaluator import Evaluator
+from pdehvd.training.monitors import Monitors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -137,6 +138,14 @@ class Kind(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
         Arguments:
             objective: what `build_objective` has returned
             reference: what `build_reference` has returned
+        """
+        return None
+
+    def monitors(self, objective: ObjectiveT) -> Monitors | None:
+        """Return what follows numbers of interest while a run trains, or None.
+
+        Arguments:
+            objective: what `build_objective` has returned
         """
         return None
 

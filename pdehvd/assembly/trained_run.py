@@ -110,6 +110,16 @@ class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
         return {}
 
     @property
+    def monitors(self) -> dict[str, float]:
+        """The values of the monitors."""
+        return {}
+
+    @property
+    def expected_monitors(self) -> dict[str, float]:
+        """The values that monitors should have, as far as they are known."""
+        return {}
+
+    @property
     def measured_fields(self) -> tuple[str, ...]:
         """The fields of which tables hold measured values."""
         return ()

@@ -22,6 +22,7 @@ from pdehvd.objectives.base import AnyObjective
 from pdehvd.spec.plain import Facts
 from pdehvd.training import durable
 from pdehvd.training.history import read
+from pdehvd.training.monitors import in_words
 from pdehvd.training.outcome import Outcome
 from pdehvd.training.stepper import AnyParts
 
@@ -77,6 +78,7 @@ def conclude(
     _warn(place, cautions)
     for name, value in summary["unknowns"].items():
         place.say(f"discovered {name} = {value:.8g}")
+    _say_monitors(place, parts, outcome)
     place.say(f"run: {place.directory}")
 
 
@@ -98,6 +100,12 @@ def _say_residuals(place: RunLocation, residuals: Mapping[str, float]) -> None:
         worst = sorted(residuals.items(), key=lambda pair: -pair[1])
         listed = ", ".join(f"{value:.3e} of {name}" for name, value in worst)
         place.say(f"root-mean-square residuals: {listed}")
+
+
+def _say_monitors(place: RunLocation, parts: AnyParts, outcome: Outcome) -> None:
+    expected = {} if parts.monitors is None else parts.monitors.expected
+    for name, value in outcome.monitors.items():
+        place.say(in_words(name, value, expected.get(name)))
 
 
 def _residuals(parts: AnyParts, outcome: Outcome) -> dict[str, float]:
@@ -144,6 +152,7 @@ def _summary(config: Config, parts: AnyParts, place: RunLocation, outcome: Outco
         "loss": outcome.loss,
         "residuals": _residuals(parts, outcome),
         "relative_l2": outcome.errors,
+        "monitors": outcome.monitors,
         "best": {"step": state.best_step, "value": state.best},
         "unknowns": {
             name: float(value) for name, value in parts.objective.unknowns(state.theta).items()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pdehvd.kinds.points_run import PointRun
     from pdehvd.objectives.objective import PDEObjective
     from pdehvd.objectives.reducer import PointReducer
+    from pdehvd.training.monitors import Monitors
     from pdehvd.training.point_evaluator import PointEvaluator
 
 _FEW_POINTS = 512
@@ -81,6 +82,11 @@ class PointKind(Kind[PDEProblem, "PDEObjective", Reference]):
         from pdehvd.training.point_evaluator import PointEvaluator
 
         return PointEvaluator(objective, reference)
+
+    def monitors(self, objective: PDEObjective) -> Monitors | None:
+        from pdehvd.training.point_monitors import PointMonitors
+
+        return PointMonitors(objective) if objective.problem.monitors else None
 
     def judge(
         self, config: Config, objective: PDEObjective, reference: Reference | None

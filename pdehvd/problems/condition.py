@@ -30,15 +30,21 @@ DrawnPoints = Annotated[
 
 
 @dataclass(frozen=True)
-class Site:
+class Setting:
+    """What texts of a problem need to know of it, and their place in the file."""
+
+    language: Language
+    domain: Domain
+    path: Path
+
+
+@dataclass(frozen=True)
+class Site(Setting):
     """What a condition needs to know of its problem.
 
     `notes` is where it says what surprises, `measured` where it leaves its table.
     """
 
-    language: Language
-    domain: Domain
-    path: Path
     region_source: Callable[[Region], RegionSource]
     notes: list[str] = field(default_factory=list)
     measured: dict[str, Measured] = field(default_factory=dict)
@@ -164,7 +170,7 @@ def sides(
     return residuals, places
 
 
-def points_at(at: Row | list[Row], site: Site, names: Sequence[str]) -> np.ndarray:
+def points_at(at: Row | list[Row], site: Setting, names: Sequence[str]) -> np.ndarray:
     """Return the points [N, len(names)] that `at` gives."""
     rows = at if isinstance(at, list) else [at]
     result = np.zeros((len(rows), len(names)))

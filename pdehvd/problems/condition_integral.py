@@ -12,7 +12,7 @@ from pdehvd.errors import ConfigError, nearest, within
 from pdehvd.numerics.compiling import compile_numpy
 from pdehvd.numerics.derivatives import internal
 from pdehvd.numerics.expressions import symbol
-from pdehvd.problems.condition import ConditionSpec, Imposed, Row, Site, points_at
+from pdehvd.problems.condition import ConditionSpec, Imposed, Row, Setting, Site, points_at
 from pdehvd.problems.integrals import IntegralSource, integral_source
 from pdehvd.problems.text import Entries, FromFunction
 
@@ -49,7 +49,7 @@ class Integral(ConditionSpec):
 
     def impose(self, site: Site) -> Imposed:
         names = list(site.domain.names)
-        over = self._over(site)
+        over = coordinates_of(self.over, self.at, site)
         if isinstance(self.equal, dict):
             raise ConfigError(
                 "'equal' of an integral is a mapping", (*site.path, "equal"), "one expression"
@@ -69,36 +69,6 @@ class Integral(ConditionSpec):
         weighted = symbol(internal("quadrature")) * integrand - value / source.points_per_item
         return Imposed(source, [weighted], [("integral",)])
 
-    def _over(self, site: Site) -> list[str]:
-        """Return the coordinates of the integral. Raises `ConfigError` where they are wrong."""
-        names = list(site.domain.names)
-        over = [self.over] if isinstance(self.over, str) else self.over or names
-        if self.at is not None and set(over) == set(names):
-            self._refuse_at(site)
-        for name in over:
-            if name not in names:
-                raise ConfigError(
-                    f"'{name}' is not a coordinate",
-                    (*site.path, "over"),
-                    "one of " + ", ".join(names),
-                    nearest(name, names),
-                )
-        if len(set(over)) < len(over):
-            message = f"over {', '.join(over)} holds a coordinate twice"
-            raise ConfigError(message, (*site.path, "over"), "each once")
-        return over
-
-    def _refuse_at(self, site: Site) -> None:
-        """Raise `ConfigError` where an integral over all coordinates is asked for at a place."""
-        rows = self.at if isinstance(self.at, list) else [self.at or {}]
-        rest = [name for name in site.domain.names if not any(name in row for row in rows)]
-        over = f"'over: {rest[0] if len(rest) == 1 else '[' + ', '.join(rest) + ']'}'"
-        raise ConfigError(
-            "'at' with an integral over all coordinates",
-            (*site.path, "at"),
-            f"no 'at', or {over}" if rest else "no 'at'",
-        )
-
     def _places(self, rest: list[str], site: Site) -> np.ndarray:
         """Return the places [N, len(rest)] of the coordinates that are not integrated over."""
         if not rest:
@@ -113,6 +83,40 @@ class Integral(ConditionSpec):
             )
         low, high = site.domain.bounds[site.domain.names.index(rest[0])]
         return np.linspace(low, high, self.points or PLACES)[:, None]
+
+
+def coordinates_of(
+    over: str | list[str] | None, at: Row | list[Row] | None, site: Setting
+) -> list[str]:
+    """Return the coordinates of an integral. Raises `ConfigError` where they are wrong."""
+    names = list(site.domain.names)
+    over = [over] if isinstance(over, str) else over or names
+    if at is not None and set(over) == set(names):
+        _refuse_at(at, site)
+    for name in over:
+        if name not in names:
+            raise ConfigError(
+                f"'{name}' is not a coordinate",
+                (*site.path, "over"),
+                "one of " + ", ".join(names),
+                nearest(name, names),
+            )
+    if len(set(over)) < len(over):
+        message = f"over {', '.join(over)} holds a coordinate twice"
+        raise ConfigError(message, (*site.path, "over"), "each once")
+    return over
+
+
+def _refuse_at(at: Row | list[Row], site: Setting) -> None:
+    """Raise `ConfigError` where an integral over all coordinates is asked for at a place."""
+    rows = at if isinstance(at, list) else [at]
+    rest = [name for name in site.domain.names if not any(name in row for row in rows)]
+    over = f"'over: {rest[0] if len(rest) == 1 else '[' + ', '.join(rest) + ']'}'"
+    raise ConfigError(
+        "'at' with an integral over all coordinates",
+        (*site.path, "at"),
+        f"no 'at', or {over}" if rest else "no 'at'",
+    )
 
 
 def _check_empty(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,18 +20,24 @@ TIMES = 16
 ATTEMPTS = 12
 
 
-def evaluation_points(domain: Domain, count: int = EVALUATION_POINTS) -> np.ndarray:
+def evaluation_points(
+    domain: Domain,
+    count: int = EVALUATION_POINTS,
+    fixed: Mapping[int, float] = MappingProxyType({}),
+) -> np.ndarray:
     """Return about `count` points of the closed domain, [N, D] float64, always the same ones.
 
     Up to three coordinates: a grid with its ends on the bounds. Beyond: a Sobol sequence, at
     sixteen equally spaced times where there is a time. Points outside a shape are left out and
-    the grid is made finer to make up for them.
+    the grid is made finer to make up for them. `fixed` holds values of coordinates by their axes.
     Raises ConfigError where no point is inside.
     """
-    bounds = np.asarray(domain.bounds, dtype=np.float64)
+    bounds = np.array(domain.bounds, dtype=np.float64)
+    for axis, value in fixed.items():
+        bounds[axis] = value
     wanted = max(count, 1)
     for _ in range(ATTEMPTS):
-        points = _cover(bounds, _time_index(domain), wanted)
+        points = cover(bounds, _time_index(domain), wanted)
         inside: np.ndarray = points[np.asarray(domain.contains(points), dtype=bool)]
         if len(inside) >= 0.5 * min(count, len(points)) or len(inside) == len(points):
             return inside
@@ -95,9 +103,22 @@ def _time_index(domain: Domain) -> int | None:
     return None if domain.time is None else tuple(domain.names).index(domain.time)
 
 
-def _cover(bounds: np.ndarray, time: int | None, count: int) -> np.ndarray:
-    """Return about `count` points that cover the box."""
+def cover(bounds: np.ndarray, time: int | None, count: int) -> np.ndarray:
+    """Return about `count` points [N, D] that cover a box [D, 2], which may be flat.
+
+    Up to three coordinates that extend: a grid with its ends. Beyond: a Sobol sequence, at
+    sixteen times where `time` is one of them.
+    """
+    free = np.flatnonzero(bounds[:, 1] > bounds[:, 0])
     dimension = len(bounds)
+    if len(free) < dimension:
+        part = np.zeros((1, 0))
+        if len(free):
+            place = None if time is None or time not in free else int(np.searchsorted(free, time))
+            part = cover(bounds[free], place, count)
+        whole = np.repeat(bounds[:, :1].T, len(part), axis=0)
+        whole[:, free] = part
+        return whole
     if dimension <= GRID_COORDINATES:
         side = max(int(count ** (1.0 / dimension) + 1e-9), 2)
         axes = [np.linspace(low, high, side) for low, high in bounds]

@@ -25,6 +25,8 @@ from pdehvd.problems.coordinates import (
 from pdehvd.problems.geometry import Domain, build_domain
 from pdehvd.problems.labels import Label, check_labels
 from pdehvd.problems.measured import Measured
+from pdehvd.problems.monitor import Monitor
+from pdehvd.problems.monitors import AnyMonitor, build_monitors
 from pdehvd.problems.regions import Region
 from pdehvd.problems.sampling import Rad, Sampler, SamplingSpec
 from pdehvd.problems.shapes import GeometrySpec
@@ -40,7 +42,8 @@ class PDEProblem:
     """What must hold: blocks of residuals over a domain; the first holds the equations.
 
     `notes` are sentences about it that a user must read before the training, `measured` the tables
-    of its conditions on data by their names, `labels` what pictures call coordinates and outputs.
+    of its conditions on data by their names, `labels` what pictures call coordinates and outputs,
+    `monitors` what a run follows besides its loss.
     """
 
     language: Language
@@ -53,6 +56,7 @@ class PDEProblem:
     notes: tuple[str, ...] = ()
     measured: Mapping[str, Measured] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    monitors: tuple[Monitor, ...] = ()
 
     @property
     def adaptive(self) -> Rad | None:
@@ -124,6 +128,9 @@ class PDESpec(Spec):
     )
     conditions: dict[str, Condition] = Field({}, description="name: what must hold where")
     hard: dict[str, Text] = Field({}, description="field: expression of `network`, its raw output")
+    monitors: dict[str, AnyMonitor] = Field(
+        {}, description="name: a number of interest, logged where errors are evaluated"
+    )
     reference: Annotated[Spec, Section("reference")] | None = None
     labels: dict[str, Label] = Field({}, description="name: what pictures and the report call it")
 
@@ -158,11 +165,13 @@ class PDESpec(Spec):
         unknowns = build_unknowns(self.unknowns, constants)
         residuals = [e for block in blocks for term in block.terms for e in term.expressions]
         check_used(unknowns, [*residuals, *hard.values()])
+        monitors = build_monitors(self.monitors, language, domain, hard, draw.notes)
         notes = (*self._notes(domain, partials, terms, unknowns), *draw.notes)
         return PDEProblem(
             *(language, domain, tuple(blocks), unknowns, hard, interior, period, notes),
             measured=draw.measured,
             labels=self.labels,
+            monitors=monitors,
         )
 
     def numbers(self) -> dict[str, float]:
@@ -187,7 +196,7 @@ class PDESpec(Spec):
         except ConfigError as error:
             group = next(group for group, names in groups.items() if error.path[0] in names)
             raise error.within(group) from error
-        check_labels(self.labels, [*self.coordinates, *named, *self.unknowns])
+        check_labels(self.labels, [*self.coordinates, *named, *self.unknowns, *self.monitors])
 
     def _may_be_space(self) -> tuple[str, ...]:
         """Return all coordinates but time: which of them are parameters, the equations tell."""

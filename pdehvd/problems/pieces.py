@@ -42,19 +42,20 @@ class Piece:
     keep: Filter | None = None
 
     @cached_property
-    def _free(self) -> list[int]:
+    def free(self) -> list[int]:
+        """Return the axes along which the box extends, without those of the surface."""
         axes = np.flatnonzero(self.box[:, 1] > self.box[:, 0])
         return [int(axis) for axis in axes if not (self.surface and axis in self.columns)]
 
     @property
     def parameters(self) -> int:
         """Return how many numbers in [0, 1) a point takes."""
-        return len(self._free) + (self.surface.parameters if self.surface else 0)
+        return len(self.free) + (self.surface.parameters if self.surface else 0)
 
     @property
     def dimension(self) -> int:
         """Return the dimension of the piece as a set; 0 for a single point."""
-        return len(self._free) + (len(self.columns) - 1 if self.surface else 0)
+        return len(self.free) + (len(self.columns) - 1 if self.surface else 0)
 
     @property
     def _flat(self) -> bool:
@@ -77,8 +78,8 @@ class Piece:
     def _mapped(self, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         x = np.repeat(self.box[:, :1].T, len(unit), axis=0)
         used = self.surface.parameters if self.surface else 0
-        low, high = self.box[self._free].T
-        x[:, self._free] = low + (high - low) * unit[:, used:]
+        low, high = self.box[self.free].T
+        x[:, self.free] = low + (high - low) * unit[:, used:]
         if self.surface is None:
             return x, None if self.normal is None else np.tile(self.normal, (len(unit), 1))
         normals = np.zeros_like(x)
@@ -89,6 +90,13 @@ class Piece:
     def _chosen(self, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """Map the unit cube; return points, normals and which of them belong to the piece."""
         x, normals = self._mapped(unit)
+        return x, normals, self.belongs(x, normals)
+
+    def belongs(self, x: np.ndarray, normals: np.ndarray | None) -> np.ndarray:
+        """Return which points [N, D] of the box or the surface belong to the piece.
+
+        Their normals [N, D] are turned outward in place.
+        """
         mask = np.ones(len(x), dtype=bool)
         columns = list(self.columns)
         if self.shape is not None and not (self.whole and self.keep is None):
@@ -102,7 +110,7 @@ class Piece:
                 normals[:, columns] = outward
         if self.keep is not None:
             mask &= self.keep(x)
-        return x, normals, mask
+        return mask
 
     @cached_property
     def share(self) -> float:
@@ -122,7 +130,7 @@ class Piece:
     @cached_property
     def measure(self) -> float:
         """Return length, area or volume; exact for boxes and whole shapes, else within 1e-3."""
-        size = float(np.prod(self.box[self._free, 1] - self.box[self._free, 0]))
+        size = float(np.prod(self.box[self.free, 1] - self.box[self.free, 0]))
         if self.surface is not None:
             size *= self.surface.measure
         if self.whole or self.parameters == 0:

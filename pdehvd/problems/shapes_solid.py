@@ -10,7 +10,8 @@ import shapely
 
 from pdehvd.errors import ConfigError
 from pdehvd.problems.shapes_csg import PROBE, TOLERANCE, Leaf
-from pdehvd.problems.shapes_surface import Cap, Sphere, Surface, Triangles, Tube
+from pdehvd.problems.shapes_surface import Surface
+from pdehvd.problems.shapes_surface_solid import Cap, Sphere, Triangles, Tube
 
 # A rotation in general position, so that rays meet no edge of a mesh made of round numbers.
 _AXES = np.linalg.qr(np.array([[0.83, 0.31, 0.47], [-0.29, 0.91, 0.37], [0.53, -0.41, 0.71]]))[0]

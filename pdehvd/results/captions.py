@@ -10,6 +10,7 @@ _CAPTIONS = {
     "learning_rate": "Learning rate of the optimizer.",
     "method": "Quantities that the optimizer logs.",
     "unknowns": "Unknowns of the inverse problem during training.",
+    "monitors": "Monitors during training.",
     "weights": "Weights of the terms of the loss.",
     "fit": "The network's values over the measured ones: on the line they are equal.",
     "sample_errors": "Relative L2 errors of the held-out samples.",

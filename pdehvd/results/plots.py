@@ -18,7 +18,9 @@ FOLDER = "plots"
 def figures(run: RunLike) -> dict[str, Figure]:
     """Return the pictures of a run by name: first the solution, then what the training did."""
     trained = opened(run)
-    past = plot_curves(history.read(trained.directory), trained.true_unknowns, trained.labels)
+    rows = history.read(trained.directory)
+    known = trained.true_unknowns, trained.expected_monitors
+    past = plot_curves(rows, *known, trained.labels)
     return {**trained.figures(), **past}
 
 
@@ -26,7 +28,7 @@ def plot(run: RunLike) -> list[Path]:
     """Write the pictures of a run to `plots/NAME.png` and return their paths.
 
     The solution and its reference, as the kind of the problem draws it; then losses, errors,
-    learning rate, unknowns.
+    learning rate, unknowns, monitors.
     """
     trained = opened(run)
     folder = Path(trained.directory) / FOLDER

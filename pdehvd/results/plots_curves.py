@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from pdehvd.results.plot_style import INK, figure, in_style, labelled, line_style, log_axis
 
 WIDTH, HEIGHT = 7.2, 3.6
-MANY, FEW = 9, 40
+MANY, FEW, FEW_PANELS = 9, 40, 3
 OTHER_ERRORS = ("worst_relative_l2/", "relative_h1/")
 ERROR_LABELS = {
     "relative_l2": "mean $L^2$",
@@ -25,11 +25,15 @@ METHOD = ("damping", "step_length", "condition", "cg_iterations", "evaluations")
 
 
 def plot_curves(
-    history: pd.DataFrame, unknowns: Mapping[str, float], labels: Mapping[str, str] | None = None
+    history: pd.DataFrame,
+    unknowns: Mapping[str, float],
+    monitors: Mapping[str, float],
+    labels: Mapping[str, str] | None = None,
 ) -> dict[str, Figure]:
     """Return the pictures of a history by name; those without numbers are left out.
 
-    `unknowns` holds true values, as far as they are known, `labels` what names are called.
+    `unknowns` holds true values, `monitors` expected ones, as far as they are known, and `labels`
+    what names are called.
     """
     drawers: dict[str, Callable[[pd.DataFrame], Figure | None]] = {
         "loss": _losses,
@@ -37,6 +41,7 @@ def plot_curves(
         "learning_rate": _learning_rate,
         "method": _method,
         "unknowns": partial(_unknowns, truths=unknowns, labels=labels or {}),
+        "monitors": partial(_monitors, expected=monitors, labels=labels or {}),
         "weights": _weights,
     }
     drawn = {name: draw(history) for name, draw in drawers.items()}
@@ -124,18 +129,41 @@ def _method(history: pd.DataFrame) -> Figure | None:
 def _unknowns(
     history: pd.DataFrame, truths: Mapping[str, float], labels: Mapping[str, str]
 ) -> Figure | None:
-    names = columns_with(history, "unknown/")
+    shown = "Unknowns, their last and (dashed) true values"
+    title = shown if truths else "Unknowns and their last values"
+    return _numbers(history, "unknown/", truths, labels, "true", title)
+
+
+@in_style
+def _monitors(
+    history: pd.DataFrame, expected: Mapping[str, float], labels: Mapping[str, str]
+) -> Figure | None:
+    shown = "Monitors, their last and (dashed) expected values"
+    title = shown if expected else "Monitors and their last values"
+    return _numbers(history, "monitor/", expected, labels, "expected", title)
+
+
+def _numbers(
+    history: pd.DataFrame,
+    prefix: str,
+    known: Mapping[str, float],
+    labels: Mapping[str, str],
+    word: str,
+    title: str,
+) -> Figure | None:
+    """Draw a panel for each column with a prefix, with its last value and the known one."""
+    names = columns_with(history, prefix)
     if not names:
         return None
-    picture = figure(WIDTH, 0.5 + 2.2 * len(names))
+    picture = figure(WIDTH, 0.5 + (2.2 if len(names) <= FEW_PANELS else 1.6) * len(names))
     panels = picture.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
     for index, (axes, name) in enumerate(zip(panels, names, strict=True)):
         values = _line(axes, history, name, **line_style(index))
-        short = name.removeprefix("unknown/")
+        short = name.removeprefix(prefix)
         note = f"{values[-1]:.6g}"
-        if short in truths:
-            axes.axhline(truths[short], color=INK, linewidth=0.9, linestyle="--", zorder=1.9)
-            note += f"\ntrue {truths[short]:.6g}"
+        if short in known:
+            axes.axhline(known[short], color=INK, linewidth=0.9, linestyle="--", zorder=1.9)
+            note += f"\n{word} {known[short]:.6g}"
         axes.annotate(
             note,
             (1, values[-1]),
@@ -146,15 +174,11 @@ def _unknowns(
             fontsize=8.5,
             annotation_clip=False,
         )
+        axes.ticklabel_format(axis="y", useOffset=False)
         axes.set_ylabel(labelled(labels, short))
         axes.grid(True)
         axes.margins(x=0.01)
-    panels[0].set_title(
-        "Unknowns, their last and (dashed) true values"
-        if truths
-        else "Unknowns and their last values",
-        loc="left",
-    )
+    panels[0].set_title(title, loc="left")
     panels[-1].set_xlabel("step")
     return picture
 

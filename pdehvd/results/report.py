@@ -64,6 +64,7 @@ def report(run: RunLike, summary: Facts | None = None) -> Path:
         html_section("Warnings", listed(summary.get("warnings", ()))),
         html_section("Errors against the reference", _error_table(trained.labels, errors)),
         html_section("Unknowns", _unknown_table(trained)),
+        html_section("Monitors", _monitor_table(trained.labels, errors)),
         html_section("Residuals", _residual_table(errors)),
         html_section("Pictures", _pictures(trained, errors)),
         html_section(
@@ -151,6 +152,22 @@ def _unknown_table(trained: AnyRun) -> str:
     columns = 4 if truths else 2
     heads = ("unknown", "found", "true", "relative error")
     return html_table(heads[:columns], [row[:columns] for row in rows])
+
+
+def _monitor_table(labels: Mapping[str, str], errors: Facts) -> str:
+    monitors = errors.get("monitors", {})
+    known = any("expected" in facts for facts in monitors.values())
+    rows = [
+        (labels.get(name, name), *(_measured(facts.get(key)) for key in ("value", "expected", "error")))
+        for name, facts in monitors.items()
+    ]
+    columns = 4 if known else 2
+    heads = ("monitor", "value", "expected", "relative error")
+    return html_table(heads[:columns], [row[:columns] for row in rows])
+
+
+def _measured(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
 
 
 def _residual_table(errors: Facts) -> str:

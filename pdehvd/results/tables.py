@@ -48,7 +48,7 @@ def print_table(
 
 
 def show_errors(errors: Facts) -> None:
-    """Print what `evaluate` returned: errors by field and of unknowns, residuals by term."""
+    """Print what `evaluate` returned: errors by field and of unknowns, monitors, residuals."""
     measures = [name for name in MEASURES if name in errors]
     fields = list(dict.fromkeys(field for name in measures for field in errors[name]))
     rows = [[field, *(_number(errors[name].get(field)) for name in measures)] for field in fields]
@@ -67,6 +67,19 @@ def show_errors(errors: Facts) -> None:
             [
                 [name, *(_number(facts.get(key), 8) for key in ("value", "true", "error"))]
                 for name, facts in unknowns.items()
+            ],
+        )
+    monitors = errors.get("monitors", {})
+    if monitors:
+        print_table(
+            ["monitor", "value", "expected", "relative error"],
+            [
+                [
+                    name,
+                    *(_number(facts.get(key), 8) for key in ("value", "expected")),
+                    _number(facts.get("error")),
+                ]
+                for name, facts in monitors.items()
             ],
         )
     if not rows:

@@ -12,6 +12,7 @@ from pdehvd.objectives.objective import PDEObjective
 from pdehvd.problems.pde import PDEProblem
 from pdehvd.reference.base import Reference
 from pdehvd.training.point_evaluator import compiled_solution
+from pdehvd.training.point_monitors import PointMonitors
 
 Parts = StoredParts[PDEProblem, PDEObjective, Reference]
 
@@ -85,6 +86,17 @@ class TrainedAtPoints(TrainedRun[PDEProblem, PDEObjective, Reference]):
     def measured_fields(self) -> tuple[str, ...]:
         tables = self.problem.measured.values()
         return tuple(f for f in self.problem.outputs if any(f in table.fields for table in tables))
+
+    @property
+    def monitors(self) -> dict[str, float]:
+        """The values of the monitors, by the program of a training."""
+        return PointMonitors(self.objective)(self._state) if self.problem.monitors else {}
+
+    @property
+    def expected_monitors(self) -> dict[str, float]:
+        """The values that monitors should have, as far as they are known."""
+        known = {monitor.name: monitor.expected for monitor in self.problem.monitors}
+        return {name: value for name, value in known.items() if value is not None}
 
     @property
     def true_unknowns(self) -> dict[str, float]:

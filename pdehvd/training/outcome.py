@@ -19,6 +19,7 @@ class Outcome:
         loss: the last global loss
         losses: of each term at the last step, without its weight; empty where there was no step
         errors: relative L2 errors by field
+        monitors: the last values of monitors by name
         clock: the seconds it took
     """
 
@@ -28,4 +29,5 @@ class Outcome:
     loss: float
     losses: dict[str, float]
     errors: dict[str, float]
+    monitors: dict[str, float]
     clock: Clock

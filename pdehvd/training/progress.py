@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
-from types import TracebackType
+from collections.abc import Callable, Mapping
+from types import MappingProxyType, TracebackType
 
 from rich.console import Console
 from rich.progress import (
@@ -77,8 +77,12 @@ class Progress:
         loss: float,
         error: float | None = None,
         points_per_second: float | None = None,
+        monitors: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
-        """Show global numbers at `step`: the loss, a relative error if one is known, the speed."""
+        """Show global numbers at `step`: the loss, a relative error if one is known, the speed.
+
+        Monitors stand in lines; a bar has no room for them.
+        """
         if self.quiet:
             return
         facts = _facts(loss, error, points_per_second)
@@ -87,7 +91,8 @@ class Progress:
             self._bar.update(self._task, completed=step, facts=" ".join(facts), left=left)
             return
         counted = f"{self.description} {step}/{self.total}"
-        self._last = "  ".join([counted, *facts, f"{left} left"])
+        more = [f"{name} {value:.4g}" for name, value in monitors.items()]
+        self._last = "  ".join([counted, *facts, *more, f"{left} left"])
         now = self._clock()
         if now >= self._next_line:
             self._next_line = now + self.every

@@ -44,6 +44,8 @@ class Recent:
     measures: dict[str, float] = field(default_factory=dict)
     logged: int = -1
     evaluated: int = -1
+    monitors: dict[str, float] = field(default_factory=dict)
+    monitored: int = -1
     since_log: Clock = field(default_factory=Clock)
     total: Clock = field(default_factory=Clock)
 

@@ -78,6 +78,8 @@ class Rows(Generic[Batch]):
         if recent.evaluated == state.step:
             row |= _columns("relative_l2", recent.errors)
             row |= recent.measures
+        if recent.monitored == state.step:
+            row |= _columns("monitor", recent.monitors)
         row |= {"seconds_per_step": pace, "points_per_second": rate}
         unknowns = objective.unknowns(state.theta)
         row |= _columns("unknown", {name: float(value) for name, value in unknowns.items()})
@@ -92,7 +94,7 @@ def show(state: TrainState, recent: Recent, output: Output) -> None:
     """Move the progress bar."""
     error = recent.worst if math.isfinite(recent.worst) else None
     rate = recent.total.points_per_second
-    output.progress.update(state.step, recent.loss, error, rate)
+    output.progress.update(state.step, recent.loss, error, rate, recent.monitors)
 
 
 def named(terms: tuple[str, ...], values: np.ndarray) -> dict[str, float]:

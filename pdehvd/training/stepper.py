@@ -22,13 +22,17 @@ from pdehvd.optimizers.base import (
 from pdehvd.training.ahead import Ahead
 from pdehvd.training.evaluator import AnyEvaluator
 from pdehvd.training.loop import Looped, StepLoop
+from pdehvd.training.monitors import Monitors
 from pdehvd.training.phases import Phase, phase_at
 from pdehvd.training.state import TrainState
 
 
 @dataclass(frozen=True)
 class Parts(Generic[Batch]):
-    """What a trainer is made of; `notes` are what a user must read before the training."""
+    """What a trainer is made of; `notes` are what a user must read before the training.
+
+    `monitors` are measured when errors are, or would be.
+    """
 
     objective: Objective[Batch]
     phases: Sequence[Phase]
@@ -36,6 +40,7 @@ class Parts(Generic[Batch]):
     evaluator: AnyEvaluator | None
     seed: int
     notes: Sequence[str] = ()
+    monitors: Monitors | None = None
 
 
 AnyParts: TypeAlias = "Parts[Any]"

@@ -106,7 +106,8 @@ class Trainer(Generic[Batch]):
         if status != "diverged":
             state = self._finish(state, recent, output)
         losses = named(self.parts.objective.terms, recent.losses)
-        return Outcome(status, reason, state, recent.loss, losses, recent.errors, recent.total)
+        measured = recent.errors, recent.monitors
+        return Outcome(status, reason, state, recent.loss, losses, *measured, recent.total)
 
     def _call(
         self, state: TrainState, batch: Batch, count: int, recent: Recent, started: float
@@ -149,7 +150,7 @@ class Trainer(Generic[Batch]):
         """Return the number of steps to the next thing that is due."""
         spec = self.spec
         periods = [spec.steps_per_call, self._rows.period(step), spec.checkpoint_every]
-        periods += [spec.evaluate_every] if self.parts.evaluator else []
+        periods += [spec.evaluate_every] if self._measures else []
         verify = spec.verify_every if self.stepper.group.size > 1 else None
         periods += [p for p in (self._resampling, self.parts.weighting.every, verify) if p]
         # The first loss is logged by itself.
@@ -159,6 +160,11 @@ class Trainer(Generic[Batch]):
     @property
     def _resampling(self) -> int | None:
         return self.parts.objective.period
+
+    @property
+    def _measures(self) -> bool:
+        """Whether there is something to measure besides the loss."""
+        return self.parts.evaluator is not None or self.parts.monitors is not None
 
     def _due(
         self, state: TrainState, batch: Batch, recent: Recent, output: Output
@@ -174,7 +180,7 @@ class Trainer(Generic[Batch]):
         if recent.loss < state.lowest_loss * (1 - (patience.minimum_change if patience else 0)):
             state = replace(state, lowest_loss=recent.loss, lowest_step=state.step)
         last = state.step >= self.spec.steps
-        evaluated = self.parts.evaluator is not None and (last or due(self.spec.evaluate_every))
+        evaluated = self._measures and (last or due(self.spec.evaluate_every))
         if evaluated:
             self._evaluate(state, recent)
         if evaluated or self._rows.due(state.step):
@@ -212,6 +218,9 @@ class Trainer(Generic[Batch]):
             measured = self.parts.evaluator(state)
             recent.errors, recent.measures = measured.relative_l2, measured.others
             recent.evaluated = state.step
+        if self.parts.monitors is not None and recent.monitored != state.step:
+            recent.monitors = self.parts.monitors(state)
+            recent.monitored = state.step
 
     def _save(self, state: TrainState, recent: Recent, output: Output, due: bool) -> TrainState:
         """Write a checkpoint where one is due, or where the error is the best so far."""

@@ -47,6 +47,7 @@ class FakeRun(PointRun):
             measured={},
             labels={},
         )
+        self.problem.monitors = ()
         self.functions, self.shift = functions, shift
         self.reference = Reference(functions, free) if reference else None
         self.unknowns = {}

@@ -47,14 +47,14 @@ def test_unknowns_and_changing_weights_are_drawn(fake, fill, tmp_path):
 
 def test_a_single_logged_step_can_be_seen():
     history = pd.DataFrame([{"step": 100, "loss/total": 0.5, "relative_l2/u": 0.1}])
-    for picture in plot_curves(history, {}).values():
+    for picture in plot_curves(history, {}, {}).values():
         (line,) = picture.axes[0].get_lines()
         assert line.get_marker() == "o"
 
 
 def test_unknowns_stand_beside_their_true_values():
     history = pd.DataFrame({"step": [0, 1, 2], "unknown/nu": [0.3, 0.2, 0.15]})
-    (axes,) = plot_curves(history, {"nu": 0.125})["unknowns"].axes
+    (axes,) = plot_curves(history, {"nu": 0.125}, {})["unknowns"].axes
     assert [text.get_text() for text in axes.texts] == ["0.15\ntrue 0.125"]
     assert axes.get_lines()[1].get_ydata()[0] == 0.125
 
@@ -70,7 +70,7 @@ def test_a_weighted_total_is_told_from_its_terms(weight, title, label):
     terms = {"loss/equation/a": np.array([2.0, 1.0]), "loss/condition/b": np.array([1.0, 0.5])}
     total = terms["loss/equation/a"] + weight * terms["loss/condition/b"]
     history = pd.DataFrame({"step": [0, 1], "loss/total": total, **terms})
-    (axes,) = plot_curves(history, {})["loss"].axes
+    (axes,) = plot_curves(history, {}, {})["loss"].axes
     assert axes.get_title(loc="left") == title
     assert axes.get_lines()[-1].get_label() == label
 
@@ -80,7 +80,7 @@ def test_a_weighted_total_is_told_from_its_terms(weight, title, label):
 def test_labels_of_a_short_logarithmic_axis_do_not_overlap(low, factor):
     values = np.geomspace(low, low * factor, 7)
     history = pd.DataFrame({"step": range(7), "step_length": values, "evaluations": 1.0})
-    picture = plot_curves(history, {})["method"]
+    picture = plot_curves(history, {}, {})["method"]
     picture.draw_without_rendering()
     labels = [*picture.axes[0].get_yticklabels(), *picture.axes[0].get_yticklabels(minor=True)]
     boxes = [label.get_window_extent() for label in labels if label.get_text()]
@@ -94,14 +94,14 @@ def test_labels_of_a_short_logarithmic_axis_do_not_overlap(low, factor):
 
 def test_a_constant_does_not_look_like_noise():
     history = pd.DataFrame({"step": range(3), "step_length": [0.5, 0.7, 0.6], "evaluations": 1.0})
-    axes = plot_curves(history, {})["method"].axes[1]
+    axes = plot_curves(history, {}, {})["method"].axes[1]
     assert axes.get_ylim() == (0, 2)
     np.testing.assert_array_equal(axes.get_yticks(), np.round(axes.get_yticks()))
 
 
 def test_a_loss_that_is_nowhere_positive_is_drawn():
     history = pd.DataFrame({"step": [0, 1], "loss/total": [0.0, np.inf], "loss/a": [0.0, np.nan]})
-    assert plot_curves(history, {})["loss"].axes[0].get_yscale() == "linear"
+    assert plot_curves(history, {}, {})["loss"].axes[0].get_yscale() == "linear"
 
 
 def test_what_is_outside_a_shape_is_blank(fake):
@@ -176,7 +176,7 @@ def test_a_legend_explains_the_lines_of_all_fields(fake):
 def test_steps_are_whole_numbers():
     history = pd.DataFrame({"step": [1, 2, 3], "loss/total": [3.0, 2, 1], "unknown/a": [1.0, 2, 3]})
     for logged in (history, history[:1]):
-        for picture in plot_curves(logged, {}).values():
+        for picture in plot_curves(logged, {}, {}).values():
             ticks = picture.axes[0].get_xticks()
             np.testing.assert_array_equal(ticks, np.round(ticks))
 
@@ -278,12 +278,12 @@ def test_labels_take_the_place_of_names(fake):
     assert texts(drawn["solution_u"]) >= {"velocity, m/s: solution", "distance, m", "time, s"}
     assert texts(drawn["slices_u"]) >= {"velocity, m/s", "distance, m", "t = 0"}
     history = pd.DataFrame({"step": [0, 1], "relative_l2/u": [0.2, 0.1], "unknown/nu": [0.3, 0.2]})
-    curves = plot_curves(history, {}, LABELS)
+    curves = plot_curves(history, {}, {}, LABELS)
     assert "velocity, m/s" in texts(curves["error"])
     (axes,) = curves["unknowns"].axes
     assert axes.get_ylabel() == r"viscosity (\$)"
     # Whatever a label holds can be drawn.
-    plot_curves(history, {}, {"u": r"$\x_{$", "nu": "$$"})["error"].canvas.draw()
+    plot_curves(history, {}, {}, {"u": r"$\x_{$", "nu": "$$"})["error"].canvas.draw()
 
 
 def test_long_labels_are_broken_into_lines(fake):
