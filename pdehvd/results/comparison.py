@@ -21,6 +21,8 @@ from pdehvd.training.durable import read_json
 
 # What may differ between the problems of runs whose errors measure the same.
 _MEANS = ("conditions", "hard", "unknowns", "loss")
+# What is part of a problem and changes no result.
+_BESIDES = ("labels", "monitors")
 _HEX = 12
 
 
@@ -51,9 +53,9 @@ class ComparedRun:
 
     @property
     def problem(self) -> Table:
-        """The section `problem` without its labels, which mean nothing."""
+        """The section `problem` without labels and monitors, which change nothing."""
         section = as_table(self.config.get("problem"))
-        return {key: value for key, value in section.items() if key != "labels"}
+        return {key: value for key, value in section.items() if key not in _BESIDES}
 
     @property
     def status(self) -> str:
@@ -101,7 +103,20 @@ class ComparedRun:
     @property
     def unknown_errors(self) -> dict[str, float]:
         """The relative errors of unknowns, as far as their true values are known."""
-        measured = read_json(self.directory / EVALUATION).get("unknowns", {})
+        return self._measured("unknowns")
+
+    @property
+    def monitors(self) -> dict[str, float]:
+        """The last values of monitors."""
+        return self._named("monitors", "monitor/")
+
+    @property
+    def monitor_errors(self) -> dict[str, float]:
+        """The errors of monitors, as far as their values are expected."""
+        return self._measured("monitors")
+
+    def _measured(self, key: str) -> dict[str, float]:
+        measured = read_json(self.directory / EVALUATION).get(key, {})
         found = {name: facts.get("error") for name, facts in measured.items()}
         return {name: float(error) for name, error in found.items() if error is not None}
 

@@ -158,7 +158,10 @@ def _monitor_table(labels: Mapping[str, str], errors: Facts) -> str:
     monitors = errors.get("monitors", {})
     known = any("expected" in facts for facts in monitors.values())
     rows = [
-        (labels.get(name, name), *(_measured(facts.get(key)) for key in ("value", "expected", "error")))
+        (
+            labels.get(name, name),
+            *(_measured(facts.get(key)) for key in ("value", "expected", "error")),
+        )
         for name, facts in monitors.items()
     ]
     columns = 4 if known else 2

@@ -27,7 +27,7 @@ def show_comparison(runs: Sequence[ComparedRun]) -> None:
     columns = _columns(runs)
     print_table(list(columns), list(zip(*columns.values(), strict=True)))
     if any(BEST in cell for cells in columns.values() for cell in cells):
-        print(f"{BEST} the least; of an unknown, the closest to its true value")
+        print(f"{BEST} the least; of an unknown or a monitor, the closest to its known value")
     if not same_errors(runs):
         print("the runs have different problems: their losses and errors are not compared")
     elif not same_losses(runs):
@@ -56,6 +56,10 @@ def _columns(runs: Sequence[ComparedRun]) -> dict[str, list[str]]:
         values = [run.unknowns.get(name, math.nan) for run in runs]
         errors = [run.unknown_errors.get(name, math.nan) for run in runs]
         columns[name] = _marked(values, "{:.6g}", errors, comparable)
+    for name in names_of(run.monitors for run in runs):
+        values = [run.monitors.get(name, math.nan) for run in runs]
+        errors = [run.monitor_errors.get(name, math.nan) for run in runs]
+        columns[f"monitor {name}"] = _marked(values, "{:.6g}", errors, comparable)
     return columns
 
 

@@ -87,6 +87,23 @@ def test_other_weights_have_other_losses(type_: Type, runs: Path) -> None:
     assert "weighting.terms" in answer.out
 
 
+def test_monitors_are_columns_and_make_no_other_problem(type_: Type, runs: Path) -> None:
+    first, second = sorted((runs / "small").iterdir())
+    config = (second / "config.yaml").read_text()
+    assert "monitors: {}" in config
+    more = config.replace("monitors: {}", "monitors: {drag: {integral: u, expected: 3}}")
+    (second / "config.yaml").write_text(more)
+    for run, drag in ((first, 3.5), (second, 2.9)):
+        for name, facts in (("summary", drag), ("evaluation", {"error": abs(drag - 3) / 3})):
+            stored = json.loads((run / f"{name}.json").read_text())
+            stored["monitors"] = {"drag": facts}
+            (run / f"{name}.json").write_text(json.dumps(stored))
+    answer = type_("compare", first, second)
+    head, one, two, *_ = answer.out.splitlines()
+    assert head.endswith("monitor drag") and one.split()[-1] == "3.5"
+    assert two.split()[-2:] == ["2.9", "*"] and "different" not in answer.out
+
+
 def test_a_run_that_has_not_ended(type_: Type, runs: Path) -> None:
     first, second = sorted((runs / "small").iterdir())
     (second / "summary.json").unlink()
