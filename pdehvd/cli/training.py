@@ -1,4 +1,4 @@
-"""The commands about configs: `train` and `check`."""
+"""The commands about configs: `init`, `train` and `check`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,25 @@ if TYPE_CHECKING:
 
 def add_commands(app: typer.Typer) -> None:
     """Register these commands."""
+    app.command()(init)
     app.command()(train)
     app.command()(check)
+
+
+def init(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="of the config: NAME.yaml")],
+    kind: Annotated[
+        str,
+        typer.Option(metavar="KIND", help="steady, time, inverse, ode, shape or generative"),
+    ] = "time",
+) -> None:
+    """Write a commented config to begin with, which trains in less than a minute."""
+    from pdehvd.config.template import write_template
+
+    files = write_template(name, kind)
+    for file in files:
+        print(file)
+    print(f"next: pdehvd check {files[0]}; pdehvd train {files[0]}")
 
 
 def train(
