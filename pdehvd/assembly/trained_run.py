@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
+from typing_extensions import Self
 
 from pdehvd.assembly import run_directory as folder
 from pdehvd.config.root import Config
@@ -124,6 +125,27 @@ class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
         """The fields of which tables hold measured values."""
         return ()
 
+    @property
+    def place(self) -> str:
+        """The values that `at` has chosen, as a part of a file's name; empty without any."""
+        return ""
+
+    def at(self, given: Mapping[str, float]) -> Self:
+        """Return the same run, looked at where some coordinates have chosen values.
+
+        Raises `ConfigError` where the network has no such coordinates.
+
+        Arguments:
+            given: values by the names of coordinates and parameters
+        """
+        if given:
+            raise ConfigError(
+                f"'{next(iter(given))}': this run's network maps fields, not points",
+                ("at",),
+                "no 'at'",
+            )
+        return self
+
     @abstractmethod
     def fields_at(self, given: object, outside: Outside) -> tuple[dict[str, np.ndarray], str]:
         """Return every field at given points, or of given inputs, by name, and a warning or "".
@@ -151,13 +173,12 @@ class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
         """Return pictures of the solution by name; those of the history are the same for all."""
         return {}
 
-    def exporter(self, format: str, resolution: int | None, time: float | None) -> Export:
+    def exporter(self, format: str, resolution: int | None) -> Export:
         """Return the export of the run in a format. Raises `ConfigError` if it has none.
 
         Arguments:
             format: `vtk`, `npz`, `savedmodel`
             resolution: nodes along each coordinate; None: a default
-            time: of the export; None: all times
         """
         raise ConfigError(
             f"the problem {self.config.problem.name} cannot be exported",

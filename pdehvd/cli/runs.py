@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pdehvd.cli.options import Force, Plugins, RunFolder
+from pdehvd.cli.options import At, Force, Plugins, RunFolder, chosen_values
 from pdehvd.errors import ConfigError
 
 
@@ -35,21 +35,23 @@ def _found(run: Path, plugin: Sequence[Path] | None) -> Path:
     return found
 
 
-def evaluate(run: RunFolder, plugin: Plugins = None) -> None:
+def evaluate(run: RunFolder, at: At = None, plugin: Plugins = None) -> None:
     """Print a run's errors against its reference solution, and its residuals on fresh points."""
+    places = chosen_values(at)
     found = _found(run, plugin)
     from pdehvd.results.evaluate import evaluate as measure
     from pdehvd.results.tables import show_errors
 
-    show_errors(measure(found))
+    show_errors(measure(found, at=places))
 
 
-def plot(run: RunFolder, plugin: Plugins = None) -> None:
+def plot(run: RunFolder, at: At = None, plugin: Plugins = None) -> None:
     """Plot a run's solution, reference, error and losses; replaces its earlier plots."""
+    places = chosen_values(at)
     found = _found(run, plugin)
     from pdehvd.results.plots import plot as draw
 
-    for path in draw(found):
+    for path in draw(found, places):
         print(path)
 
 
@@ -67,7 +69,7 @@ def export(
     resolution: Annotated[
         int | None, typer.Option(min=2, help="grid points along each coordinate")
     ] = None,
-    time: Annotated[float | None, typer.Option(help="one time instead of all")] = None,
+    at: At = None,
     output: Annotated[
         Path | None, typer.Option(metavar="PATH", help="where to write, instead of RUN/exports")
     ] = None,
@@ -78,10 +80,11 @@ def export(
     from pdehvd.results.export_formats import check_format
 
     check_format(form)
+    places = chosen_values(at)
     found = _found(run, plugin)
     from pdehvd.results.export import export as write
 
-    print(write(found, form, output, resolution, time, force))
+    print(write(found, form, output, resolution, places, force))
 
 
 def predict(

@@ -31,8 +31,8 @@ class GridRun(TrainedOnGrid):
     def figures(self) -> dict[str, Figure]:
         return sample_pictures(self)
 
-    def exporter(self, format: str, resolution: int | None, time: float | None) -> Export:
-        return sample_export(self, format, resolution, time)
+    def exporter(self, format: str, resolution: int | None) -> Export:
+        return sample_export(self, format, resolution)
 
     def solve_field(self, file: Path, key: str | None, range_: str | None) -> FieldAnswer:
         return solve_field(self, file, key, range_)

@@ -51,14 +51,20 @@ class PointKind(Kind[PDEProblem, "PDEObjective", Reference]):
         return hook.chunks(items)
 
     def build_objective(self, config: Config, problem: PDEProblem, group: Group) -> PDEObjective:
+        from pdehvd.models.log_inputs import LogInputs
         from pdehvd.objectives.exact_sums import ExactPointSums
         from pdehvd.objectives.local_sums import LocalPointSums
         from pdehvd.objectives.objective import PDEObjective
 
+        logs = [a for a, one in problem.domain.distributions.items() if one.logarithmic]
+        bounds = problem.domain.bounds.copy()
+        bounds[logs] = np.log(bounds[logs])
         with within("model"):
             network = config.model.build(
-                problem.domain.bounds, len(problem.fields), config.precision, problem.coordinates
+                bounds, len(problem.fields), config.precision, problem.coordinates
             )
+        if logs:
+            network = LogInputs(network, logs)
         hook = config.aggregation
         reducer: PointReducer
         if hook.exact:

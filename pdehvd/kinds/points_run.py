@@ -31,8 +31,8 @@ class PointRun(TrainedAtPoints):
     def figures(self) -> dict[str, Figure]:
         return point_pictures(self)
 
-    def exporter(self, format: str, resolution: int | None, time: float | None) -> Export:
-        return point_export(self, format, resolution, time)
+    def exporter(self, format: str, resolution: int | None) -> Export:
+        return point_export(self, format, resolution)
 
     def solve_field(self, file: Path, key: str | None, range_: str | None) -> FieldAnswer:
         raise ConfigError(

@@ -31,13 +31,17 @@ from pdehvd.numerics.syntax import names_in
 
 @dataclass(frozen=True)
 class Language:
-    """The names that a problem's texts may use, and what they mean."""
+    """The names that a problem's texts may use, and what they mean.
+
+    `held` are coordinates with respect to which no derivative is taken.
+    """
 
     coordinates: tuple[str, ...]
     fields: tuple[str, ...]
     constants: Mapping[str, float]
     unknowns: tuple[str, ...]
     space: tuple[str, ...]
+    held: tuple[str, ...] = ()
     definitions: Mapping[str, sympy.Expr] = field(default_factory=dict)
 
     @property
@@ -81,7 +85,21 @@ class Language:
             expression = parse(text, names, "expression", self.named, self.coordinates, self.space)
             if normal:
                 (expression,) = expand_normals([expression], self.named, self.space)
-            return expand_definitions(expression, self.definitions, self.fields, self.coordinates)
+            result = expand_definitions(expression, self.definitions, self.fields, self.coordinates)
+            self._check_held(result)
+            return result
+
+    def _check_held(self, expression: sympy.Expr) -> None:
+        """Raise `ConfigError` at a derivative with respect to a coordinate of `held`."""
+        for free, partial in self.partials(expression).items():
+            orders = zip(self.coordinates, partial.orders, strict=True)
+            wrong = [name for name, order in orders if order and name in self.held]
+            if wrong:
+                raise ConfigError(
+                    f"'{free.name}' is a derivative with respect to the parameter {wrong[0]}",
+                    (),
+                    f"derivatives by coordinates, or 'derivatives: true' in parameters.{wrong[0]}",
+                )
 
     def normals_in(self, text: str | float) -> list[str]:
         """Return the names such as `u_n` and `n_x` in a text that need an outward normal."""

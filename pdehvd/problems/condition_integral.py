@@ -31,7 +31,7 @@ class Integral(ConditionSpec):
 
     integral: Annotated[str, FromFunction] = Field(description="the integrand")
     over: str | list[str] | None = Field(
-        None, description="the coordinates of the integral; all by default"
+        None, description="the coordinates of the integral; all by default, without parameters"
     )
     at: Row | list[Row] | None = Field(None, description="places of the other coordinates")
     equal: Entries = Field(description="the value, an expression")
@@ -70,28 +70,53 @@ class Integral(ConditionSpec):
         return Imposed(source, [weighted], [("integral",)])
 
     def _places(self, rest: list[str], site: Site) -> np.ndarray:
-        """Return the places [N, len(rest)] of the coordinates that are not integrated over."""
-        if not rest:
-            return np.zeros((1, 0))
+        """Return the places [N, len(rest)] of the coordinates that are not integrated over.
+
+        Parameters that no point names take values all over their distributions.
+        """
+        free = [name for name in rest if name in site.domain.declared]
+        if self.at is not None and at_parameters(self.at, site):
+            free = []
+        fixed = [name for name in rest if name not in free]
         if self.at is not None:
-            return points_at(self.at, site, rest)
-        if len(rest) > 1:
+            places = points_at(self.at, site, fixed)
+        elif len(fixed) > 1:
             raise ConfigError(
-                "the integral leaves the coordinates " + ", ".join(rest),
+                "the integral leaves the coordinates " + ", ".join(fixed),
                 site.path,
                 "points with their values under 'at'",
             )
-        low, high = site.domain.bounds[site.domain.names.index(rest[0])]
-        return np.linspace(low, high, self.points or PLACES)[:, None]
+        elif fixed:
+            low, high = site.domain.bounds[site.domain.names.index(fixed[0])]
+            places = np.linspace(low, high, self.points or PLACES)[:, None]
+        else:
+            places = np.zeros((1, 0))
+        return _joined(places, site.domain.covered(free, self.points or PLACES))
+
+
+def at_parameters(at: Row | list[Row], site: Setting) -> bool:
+    """Return whether a point under `at` names a parameter."""
+    rows = at if isinstance(at, list) else [at]
+    return any(name in row for name in site.domain.declared for row in rows)
+
+
+def _joined(places: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return each row of `places` [N, a] with each of `others` [M, b], [N * M, a + b]."""
+    rows = np.repeat(places, len(others), axis=0)
+    return np.concatenate([rows, np.tile(others, (len(places), 1))], axis=1)
 
 
 def coordinates_of(
     over: str | list[str] | None, at: Row | list[Row] | None, site: Setting
 ) -> list[str]:
-    """Return the coordinates of an integral. Raises `ConfigError` where they are wrong."""
+    """Return the coordinates of an integral: by default all, without parameters.
+
+    Raises `ConfigError` where they are wrong.
+    """
     names = list(site.domain.names)
-    over = [over] if isinstance(over, str) else over or names
-    if at is not None and set(over) == set(names):
+    inner = [name for name in names if name not in site.domain.declared]
+    over = [over] if isinstance(over, str) else over or inner
+    if at is not None and set(inner) <= set(over) and not at_parameters(at, site):
         _refuse_at(at, site)
     for name in over:
         if name not in names:

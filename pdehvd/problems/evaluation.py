@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -27,17 +27,20 @@ def evaluation_points(
 ) -> np.ndarray:
     """Return about `count` points of the closed domain, [N, D] float64, always the same ones.
 
-    Up to three coordinates: a grid with its ends on the bounds. Beyond: a Sobol sequence, at
-    sixteen equally spaced times where there is a time. Points outside a shape are left out and
-    the grid is made finer to make up for them. `fixed` holds values of coordinates by their axes.
+    `fixed` holds values of coordinates by their axes. Up to three others: a grid with its ends on
+    the bounds. Beyond: a Sobol sequence, at some values of the time and the parameters, if there
+    are such. Parameters have their distributions. Points outside a shape are left out and the
+    number is raised to make up for them.
     Raises ConfigError where no point is inside.
     """
     bounds = np.array(domain.bounds, dtype=np.float64)
     for axis, value in fixed.items():
         bounds[axis] = value
+    free = [axis for axis in range(len(bounds)) if axis not in fixed]
     wanted = max(count, 1)
     for _ in range(ATTEMPTS):
-        points = cover(bounds, _time_index(domain), wanted)
+        points = cover(bounds, _slicing(domain), wanted)
+        domain.spread(points, free)
         inside: np.ndarray = points[np.asarray(domain.contains(points), dtype=bool)]
         if len(inside) >= 0.5 * min(count, len(points)) or len(inside) == len(points):
             return inside
@@ -51,15 +54,15 @@ def evaluation_points(
 
 
 def time_slices(domain: Domain, points: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return for each point the number of its time, [N] int, and how many times there are.
+    """Return for each point the number of its time and parameters, [N] int, and their count.
 
-    Without a time coordinate all points have the number 0.
+    Without such coordinates all points have the number 0.
     """
-    index = _time_index(domain)
-    if index is None:
+    axes = _slicing(domain)
+    if not axes:
         return np.zeros(len(points), dtype=np.int64), 1
-    times, numbers = np.unique(points[:, index], return_inverse=True)
-    return numbers.reshape(-1), len(times)
+    places, numbers = np.unique(points[:, axes], axis=0, return_inverse=True)
+    return numbers.reshape(-1), len(places)
 
 
 def error_sums(
@@ -99,40 +102,47 @@ def relative_l2(sums: np.ndarray) -> float:
     return math.sqrt(squares / total) if total > 0.0 else math.nan
 
 
-def _time_index(domain: Domain) -> int | None:
-    return None if domain.time is None else tuple(domain.names).index(domain.time)
+def _slicing(domain: Domain) -> list[int]:
+    """Return the columns of the time and of the parameters."""
+    return [
+        axis
+        for axis, name in enumerate(domain.names)
+        if name == domain.time or name in domain.parameters
+    ]
 
 
-def cover(bounds: np.ndarray, time: int | None, count: int) -> np.ndarray:
+def cover(bounds: np.ndarray, sliced: Sequence[int], count: int) -> np.ndarray:
     """Return about `count` points [N, D] that cover a box [D, 2], which may be flat.
 
-    Up to three coordinates that extend: a grid with its ends. Beyond: a Sobol sequence, at
-    sixteen times where `time` is one of them.
+    Up to three coordinates that extend: a grid with its ends. Beyond: a Sobol sequence, at some
+    values of those that are `sliced`.
     """
-    free = np.flatnonzero(bounds[:, 1] > bounds[:, 0])
-    dimension = len(bounds)
-    if len(free) < dimension:
-        part = np.zeros((1, 0))
-        if len(free):
-            place = None if time is None or time not in free else int(np.searchsorted(free, time))
-            part = cover(bounds[free], place, count)
-        whole = np.repeat(bounds[:, :1].T, len(part), axis=0)
-        whole[:, free] = part
-        return whole
+    free = [int(axis) for axis in np.flatnonzero(bounds[:, 1] > bounds[:, 0])]
+    unit = _unit_cover(len(free), [free.index(axis) for axis in sliced if axis in free], count)
+    points = np.repeat(bounds[:, :1].T, len(unit), axis=0)
+    low, high = bounds[free].T
+    # Rounding must not move an end of the grid.
+    points[:, free] = np.where(unit == 1.0, high, low + unit * (high - low))
+    return points
+
+
+def _unit_cover(dimension: int, sliced: Sequence[int], count: int) -> np.ndarray:
+    """Return about `count` points [n, dimension] of the closed unit cube."""
     if dimension <= GRID_COORDINATES:
-        side = max(int(count ** (1.0 / dimension) + 1e-9), 2)
-        axes = [np.linspace(low, high, side) for low, high in bounds]
+        side = max(int(count ** (1.0 / max(dimension, 1)) + 1e-9), 2)
+        axes = [np.linspace(0.0, 1.0, side)] * dimension
+        if not axes:
+            return np.zeros((1, 0))
         return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, dimension)
-    if time is None:
-        values: np.ndarray = bounds[:, 0] + _sobol(count, dimension) * (bounds[:, 1] - bounds[:, 0])
-        return values
-    times = np.linspace(bounds[time, 0], bounds[time, 1], TIMES)
-    space = [index for index in range(dimension) if index != time]
-    low, high = bounds[space].T
-    places = low + _sobol(math.ceil(count / TIMES), dimension - 1) * (high - low)
-    points = np.empty((TIMES, len(places), dimension))
-    points[:, :, space] = places
-    points[:, :, time] = times[:, None]
+    if not sliced:
+        return _sobol(count, dimension)
+    one = len(sliced) == 1
+    slices = np.linspace(0.0, 1.0, TIMES)[:, None] if one else _sobol(4 * TIMES, len(sliced))
+    others = [axis for axis in range(dimension) if axis not in sliced]
+    places = _sobol(math.ceil(count / len(slices)), len(others))
+    points = np.empty((len(slices), len(places), dimension))
+    points[:, :, others] = places
+    points[:, :, list(sliced)] = slices[:, None]
     return points.reshape(-1, dimension)
 
 
@@ -140,6 +150,8 @@ def _sobol(count: int, dimension: int) -> np.ndarray:
     """Return the first points of the Sobol sequence, moved to the middle of their cells."""
     from scipy.stats import qmc  # late: it takes half a second
 
+    if not dimension:
+        return np.zeros((1, 0))
     power = max(math.ceil(math.log2(count)), 0)
     points = qmc.Sobol(dimension, scramble=False).random_base2(power)[:count]
     values: np.ndarray = points + 0.5 / 2**power

@@ -51,7 +51,7 @@ def points_of_region(region: Region, domain: Domain, count: int = EVALUATION_POI
 def _spread(piece: Piece, count: int, domain: Domain) -> Points:
     """Return about `count` points of a piece; with its ends, where it is a part of a box."""
     if piece.surface is None:
-        x = cover(piece.box, None, count)
+        x = cover(piece.box, (), count)
         x = x[domain.contains(x)]
         x = x if piece.keep is None else x[piece.keep(x)]
         if len(x):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pdehvd.problems.parameters import Spread
 from pdehvd.problems.shapes_csg import Shape
 
 CLOSE = 1e-9  # relative to the extent of a coordinate
@@ -14,7 +15,10 @@ CLOSE = 1e-9  # relative to the extent of a coordinate
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Coordinates with bounds [D, 2]: time, parameters, the others space; a shape over some."""
+    """Coordinates with bounds [D, 2]: time, parameters, the others space; a shape over some.
+
+    `spread` holds the distributions of parameters, if some have one.
+    """
 
     names: tuple[str, ...]
     bounds: np.ndarray
@@ -23,6 +27,7 @@ class Frame:
     columns: tuple[int, ...] = ()
     constants: Mapping[str, float] = field(default_factory=dict)
     parameters: tuple[str, ...] = ()
+    spread: Spread = field(default_factory=Spread)
 
     @property
     def space(self) -> tuple[str, ...]:

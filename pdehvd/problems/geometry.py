@@ -11,9 +11,10 @@ from pdehvd.errors import ConfigError, counted, within
 from pdehvd.numerics.expressions import parse_number
 from pdehvd.problems.coordinates import find_parameters, find_time
 from pdehvd.problems.frame import Frame
+from pdehvd.problems.parameters import Distribution, Spread
 from pdehvd.problems.pieces import Points
 from pdehvd.problems.regions import Region, parse_region
-from pdehvd.problems.sequences import Key, Sampler, Uniform
+from pdehvd.problems.sequences import Key, Sampler, Sobol, Uniform
 from pdehvd.problems.shapes import ShapeSpec
 from pdehvd.problems.shapes_csg import Leaf, Shape
 
@@ -50,6 +51,38 @@ class Domain:
     def parameters(self) -> tuple[str, ...]:
         """Names of the coordinates that are neither time nor space."""
         return self.frame.parameters
+
+    @property
+    def declared(self) -> tuple[str, ...]:
+        """Names of the parameters that the file declares as such."""
+        return tuple(self.names[axis] for axis in self.distributions)
+
+    def covered(self, names: Sequence[str], count: int) -> np.ndarray:
+        """Return about `count` values of declared parameters, [N, len(names)], by their shares."""
+        if not names:
+            return np.zeros((1, 0))
+        axes = [self.names.index(name) for name in names]
+        unit = np.linspace(0.0, 1.0, max(count, 2))[:, None]
+        if len(axes) > 1:
+            unit = Sobol(0).points(len(axes), count, 0, count, ())
+        return self.at_shares(names, np.broadcast_to(unit, (len(unit), len(axes))))
+
+    def at_shares(self, names: Sequence[str], shares: np.ndarray) -> np.ndarray:
+        """Return the values [N, len(names)] of parameters below which shares [N, .] of them lie."""
+        axes = [self.names.index(name) for name in names]
+        x = np.repeat(self.bounds[:, :1].T, len(shares), axis=0)
+        x[:, axes] += np.ptp(self.bounds[axes], axis=1) * shares
+        self.frame.spread.apply(x, axes)
+        return x[:, axes]
+
+    @property
+    def distributions(self) -> Mapping[int, Distribution]:
+        """The distributions of the declared parameters, by their columns in points [N, D]."""
+        return self.frame.spread.distributions
+
+    def spread(self, x: np.ndarray, axes: Collection[int]) -> None:
+        """Give columns of points [N, D], which fill the bounds evenly, their distributions."""
+        self.frame.spread.apply(x, axes)
 
     @property
     def boundaries(self) -> tuple[str, ...]:
@@ -145,23 +178,27 @@ def build_domain(
     constants: Mapping[str, float] | None = None,
     time: str | None = None,
     differentiated: Collection[str] = (),
+    parameters: Mapping[str, Distribution] | None = None,
 ) -> Domain:
     """Return the domain of the sections `coordinates:` and `geometry:`.
 
     A shape of dimension k takes the first k coordinates that are not time; their bounds are its
     bounding box, and may be left out. `time` names the time if it has an unusual name,
     `differentiated` the coordinates by which equations differentiate; see `find_parameters`.
-    Raises ConfigError.
+    `parameters` come after the coordinates. Raises ConfigError.
     """
-    constants = constants or {}
-    names = tuple(coordinates)
-    if not names:
+    constants, parameters = constants or {}, parameters or {}
+    given_names = tuple(coordinates)
+    if not given_names:
         raise ConfigError("there are no coordinates", ("coordinates",), "x: [low, high]")
-    time = find_time(names, time)
-    shape, columns = _placed(names, time, geometry)
-    _check_axes(names, time, columns, differentiated)
+    time = find_time(given_names, time)
+    shape, columns = _placed(given_names, time, geometry)
+    _check_axes(given_names, time, columns, differentiated)
+    names = (*given_names, *parameters)
     bounds = np.zeros((len(names), 2))
-    for axis, name in enumerate(names):
+    for axis, distribution in enumerate(parameters.values(), len(given_names)):
+        bounds[axis] = distribution.low, distribution.high
+    for axis, name in enumerate(given_names):
         given = coordinates[name]
         if axis in columns and shape is not None:
             bounds[axis] = shape.bounds[columns.index(axis)]
@@ -175,11 +212,13 @@ def build_domain(
             bounds[axis] = _interval(name, given, constants)
     bounds.flags.writeable = False
     of_shape = [names[axis] for axis in columns]
-    parameters = find_parameters(names, time, of_shape, differentiated)
+    found = find_parameters(given_names, time, of_shape, differentiated)
     if isinstance(shape, Leaf) and shape.is_box and not shape.names:
         # An upright box by itself needs no tests of containment.
         shape, columns = None, ()
-    domain = Domain(Frame(names, bounds, time, shape, columns, constants, parameters))
+    spread = Spread(bounds, dict(enumerate(parameters.values(), len(given_names))))
+    frame = Frame(names, bounds, time, shape, columns, constants, (*found, *parameters), spread)
+    domain = Domain(frame)
     if shape is not None:
         _substantial(domain)
     return domain

@@ -27,6 +27,7 @@ from pdehvd.problems.labels import Label, check_labels
 from pdehvd.problems.measured import Measured
 from pdehvd.problems.monitor import Monitor
 from pdehvd.problems.monitors import AnyMonitor, build_monitors
+from pdehvd.problems.parameters import Parameter, build_parameters
 from pdehvd.problems.regions import Region
 from pdehvd.problems.sampling import Rad, Sampler, SamplingSpec
 from pdehvd.problems.shapes import GeometrySpec
@@ -113,6 +114,9 @@ class PDESpec(Spec):
         None, description="the coordinate that is time; null: `t` or `time`, if there is one"
     )
     geometry: GeometrySpec | None = Field(None, description="a shape over some of the coordinates")
+    parameters: dict[str, Parameter] = Field(
+        {}, description="name: [low, high], or a distribution, of a further input of the network"
+    )
     fields: list[str] = Field(min_length=1, description="the unknown functions")
     constants: dict[str, Text] = Field(
         {}, description="numbers in the equations; may use earlier ones"
@@ -150,9 +154,12 @@ class PDESpec(Spec):
     ) -> PDEProblem:
         constants = self.numbers()
         self._check_names()
+        parameters = build_parameters(self.parameters, constants)
         partials = self._partials(self._language(constants, self._may_be_space()))
-        differentiated = differentiated_by(partials, list(self.coordinates))
-        domain = build_domain(self.coordinates, self.geometry, constants, self.time, differentiated)
+        differentiated = differentiated_by(partials, self._names)
+        domain = build_domain(
+            *(self.coordinates, self.geometry, constants, self.time, differentiated, parameters)
+        )
         language = self._language(constants, domain.space)
         hard = self._hard(language)
         sampler = sampling.build(seed)
@@ -185,6 +192,7 @@ class PDESpec(Spec):
     def _check_names(self) -> None:
         groups: dict[str, Collection[str]] = {
             "definitions": self.definitions,
+            "parameters": self.parameters,
             "coordinates": self.coordinates,
             "fields": self.fields,
             "constants": self.constants,
@@ -192,11 +200,16 @@ class PDESpec(Spec):
         }
         named = [*self.fields, *self.definitions]
         try:
-            check_names(named, list(self.coordinates), [*self.constants, *self.unknowns])
+            check_names(named, self._names, [*self.constants, *self.unknowns])
         except ConfigError as error:
             group = next(group for group, names in groups.items() if error.path[0] in names)
             raise error.within(group) from error
         check_labels(self.labels, [*self.coordinates, *named, *self.unknowns, *self.monitors])
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """The coordinates, then the parameters: the inputs of the network."""
+        return (*self.coordinates, *self.parameters)
 
     def _may_be_space(self) -> tuple[str, ...]:
         """Return all coordinates but time: which of them are parameters, the equations tell."""
@@ -205,8 +218,9 @@ class PDESpec(Spec):
 
     def _language(self, constants: Mapping[str, float], space: tuple[str, ...]) -> Language:
         """Return the language of the texts, with definitions."""
+        held = tuple(name for name, spec in self.parameters.items() if not spec.derivatives)
         language = Language(
-            tuple(self.coordinates), tuple(self.fields), constants, tuple(self.unknowns), space
+            *(self._names, tuple(self.fields), constants, tuple(self.unknowns), space, held)
         )
         return language.defining(self.definitions, ("definitions",))
 
@@ -215,7 +229,7 @@ class PDESpec(Spec):
         found = []
         for name, text in self.equations.items():
             with within("equations", name):
-                found += partials_in([text], self.fields, list(self.coordinates))
+                found += partials_in([text], self.fields, self._names)
             found += language.partials(language.residual(text, ("equations", name))).values()
         return found
 
@@ -231,7 +245,8 @@ class PDESpec(Spec):
         equations = dict(zip(self.equations, (term.expressions[0] for term in terms), strict=True))
         guesses = {unknown.name: unknown.initial for unknown in unknowns}
         doubts = TimeDoubts(domain, tuple(self.fields), partials, equations, texts, guesses)
-        return (*parameter_notes(domain.parameters), *doubts.notes())
+        found = [name for name in domain.parameters if name not in self.parameters]
+        return (*parameter_notes(found), *doubts.notes())
 
     def _hard(self, language: Language) -> dict[str, sympy.Expr]:
         result = {}

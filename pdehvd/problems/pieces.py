@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import numpy as np
 
+from pdehvd.problems.parameters import Spread
 from pdehvd.problems.sequences import Key, Lattice, Sampler, Sobol, Uniform
 from pdehvd.problems.shapes_csg import Leaf, Shape
 from pdehvd.problems.shapes_surface import Surface
@@ -30,7 +31,7 @@ class Piece:
     """A box [D, 2], flat where a coordinate is fixed, times a part of a shape over `columns`.
 
     With `surface` (of `leaf`) it is that part of the shape's boundary, otherwise of its inside.
-    `keep` says which points belong to it.
+    `keep` says which points belong to it, `spread` how its parameters are distributed.
     """
 
     box: np.ndarray
@@ -40,6 +41,23 @@ class Piece:
     surface: Surface | None = None
     normal: np.ndarray | None = None
     keep: Filter | None = None
+    spread: Spread = field(default_factory=Spread)
+
+    @cached_property
+    def _range(self) -> np.ndarray:
+        """The intervals [D, 2] that are mapped to: all values of a distribution, then a part stays.
+
+        A part of a distribution would have to know its shares.
+        """
+        result: np.ndarray = self.box.copy()
+        axes = [axis for axis in self.spread.axes if axis in self.free]
+        result[axes] = self.spread.bounds[axes]
+        return result
+
+    @cached_property
+    def _narrowed(self) -> list[int]:
+        """The coordinates of whose values only those in the box stay."""
+        return [int(axis) for axis in np.flatnonzero((self._range != self.box).any(axis=1))]
 
     @cached_property
     def free(self) -> list[int]:
@@ -69,7 +87,7 @@ class Piece:
     @property
     def whole(self) -> bool:
         """Return whether every mapped point belongs to the piece."""
-        if self.keep is not None:
+        if self.keep is not None or self._narrowed:
             return False
         if self.surface is not None:
             return self.shape is self.leaf
@@ -78,8 +96,9 @@ class Piece:
     def _mapped(self, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         x = np.repeat(self.box[:, :1].T, len(unit), axis=0)
         used = self.surface.parameters if self.surface else 0
-        low, high = self.box[self.free].T
+        low, high = self._range[self.free].T
         x[:, self.free] = low + (high - low) * unit[:, used:]
+        self.spread.apply(x, self.free)
         if self.surface is None:
             return x, None if self.normal is None else np.tile(self.normal, (len(unit), 1))
         normals = np.zeros_like(x)
@@ -99,7 +118,7 @@ class Piece:
         """
         mask = np.ones(len(x), dtype=bool)
         columns = list(self.columns)
-        if self.shape is not None and not (self.whole and self.keep is None):
+        if self.shape is not None and not self.whole:
             if self.surface is None:
                 # In a slice that runs along an edge, every point lies on the boundary.
                 test = self.shape.contains if self._flat else self.shape.inside
@@ -108,6 +127,8 @@ class Piece:
                 seen, outward = self.shape.exposed(self.leaf, x[:, columns], normals[:, columns])
                 mask &= seen
                 normals[:, columns] = outward
+        for axis in self._narrowed:
+            mask &= (x[:, axis] >= self.box[axis, 0]) & (x[:, axis] <= self.box[axis, 1])
         if self.keep is not None:
             mask &= self.keep(x)
         return mask
@@ -130,12 +151,12 @@ class Piece:
     @cached_property
     def measure(self) -> float:
         """Return length, area or volume; exact for boxes and whole shapes, else within 1e-3."""
-        size = float(np.prod(self.box[self.free, 1] - self.box[self.free, 0]))
+        size = float(np.prod(np.ptp(self._range[self.free], axis=1)))
         if self.surface is not None:
             size *= self.surface.measure
         if self.whole or self.parameters == 0:
             return size
-        if self.surface is None and self.keep is None and self.shape is not None:
+        if self.surface is None and self.shape is not None and not (self.keep or self._narrowed):
             around = self.box[list(self.columns)]
             if self.shape.volume is not None and np.array_equal(around, self.shape.bounds):
                 return size * self.shape.volume / float(np.prod(around[:, 1] - around[:, 0]))

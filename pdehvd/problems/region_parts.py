@@ -26,7 +26,8 @@ def inside(frame: Frame, limits: Limits) -> list[Piece]:
     if relation == sympy.false:
         return []
     keep = make_filter(frame, relation)
-    return [Piece(limits.box, frame.shape, frame.columns, normal=_normal(frame, limits), keep=keep)]
+    normal = _normal(frame, limits)
+    return [Piece(limits.box, frame.shape, frame.columns, None, None, normal, keep, frame.spread)]
 
 
 def _normal(frame: Frame, limits: Limits) -> np.ndarray | None:
@@ -80,4 +81,6 @@ def _surfaces(frame: Frame, limits: Limits, name: str) -> Iterator[Piece]:
             column = frame.columns.index(axis)
             part = part.on_plane(column, value, frame.reach(axis)) if part else None
         if part is not None:
-            yield Piece(limits.box, frame.shape, frame.columns, owner, part, None, keep)
+            yield Piece(
+                limits.box, frame.shape, frame.columns, owner, part, None, keep, frame.spread
+            )

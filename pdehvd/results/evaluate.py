@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pdehvd.assembly.run_directory import EVALUATION
@@ -12,22 +13,30 @@ from pdehvd.training.durable import write_json
 from pdehvd.training.monitors import deviation
 
 
-def evaluate(run: RunLike, count: int = EVALUATION_POINTS) -> Facts:
+def evaluate(
+    run: RunLike, count: int = EVALUATION_POINTS, at: Mapping[str, float] | None = None
+) -> Facts:
     """Measure a run on the points of its training's errors, write `evaluation.json`, return it.
 
     `residuals`: of each term the root mean square on the `trained` points, and on as many `fresh`
     ones; of an energy its mean. `monitors`: their values, and errors where values are expected.
     With a reference also errors by field, as the kind of the problem measures them: see
     `evaluate_points`, and `evaluate_samples` for a generative model.
+
+    `at` are values of some coordinates: then there are the errors there, in a file of their own.
     """
-    trained = opened(run)
+    trained = opened(run).at(at or {})
     result = trained.evaluate(count)
-    expected = trained.expected_monitors
-    result["monitors"] = {
-        name: _compared(value, expected.get(name)) for name, value in trained.monitors.items()
-    }
-    result["residuals"] = {name: pair._asdict() for name, pair in trained.residuals().items()}
-    write_json(Path(trained.directory) / EVALUATION, result)
+    path = Path(trained.directory) / EVALUATION
+    if trained.place:
+        path = path.with_name(f"{path.stem}_{trained.place}{path.suffix}")
+    else:
+        expected = trained.expected_monitors
+        result["monitors"] = {
+            name: _compared(value, expected.get(name)) for name, value in trained.monitors.items()
+        }
+        result["residuals"] = {name: pair._asdict() for name, pair in trained.residuals().items()}
+    write_json(path, result)
     return result
 
 

@@ -24,9 +24,12 @@ def evaluate_points(trained: TrainedAtPoints, count: int) -> Facts:
 
     For each field: relative_l2 = sqrt(sum (u - ref)^2) / sqrt(sum ref^2), maximum_error =
     max |u - ref|, rmse = sqrt(mean (u - ref)^2). A field that is determined up to a constant is
-    first moved by the mean difference at each time. Of an unknown: |value - true| / |true|.
+    first moved by the mean difference at each time and parameter. Of an unknown:
+    |value - true| / |true|.
     """
-    points = evaluation_points(trained.problem.domain, count)
+    names = trained.problem.domain.names
+    fixed = {names.index(name): value for name, value in trained.fixed.items()}
+    points = evaluation_points(trained.problem.domain, count, fixed)
     slices, slice_count = time_slices(trained.problem.domain, points)
     values, truths = trained.measured(points), truth(trained, points)
     free = free_constants(trained)
@@ -34,7 +37,8 @@ def evaluate_points(trained: TrainedAtPoints, count: int) -> Facts:
         field: _errors(values[field], truths[field], slices, slice_count, field in free)
         for field in truths
     }
-    result: Facts = {"points": len(points)}
+    result: Facts = {"at": dict(trained.fixed)} if trained.fixed else {}
+    result["points"] = len(points)
     for measure in ("relative_l2", "maximum_error", "rmse"):
         result[measure] = {field: errors[measure] for field, errors in fields.items()}
     result["points_without_reference"] = int(

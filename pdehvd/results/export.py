@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pdehvd.errors import ConfigError
@@ -19,19 +19,20 @@ def export(
     format: str,
     output: Path | str | None = None,
     resolution: int | None = None,
-    time: float | None = None,
+    at: Mapping[str, float] | None = None,
     force: bool = False,
 ) -> Path:
     """Write a run as `vtk`, `npz` or `savedmodel` and return the path of what was written.
 
     What a format holds depends on the kind of the problem: see `point_export`, and
     `sample_export` for a generative model. Without `output` it goes to `exports/` in the run
-    directory, over an earlier export; any other file is written over only with `force`.
+    directory, over an earlier export;
+    any other file is written over only with `force`. `at` are values of some coordinates.
     Raises ConfigError for an unknown format, an existing output, or a domain the format lacks.
     """
     check_format(format)
-    trained = opened(run)
-    name, write = trained.exporter(format, resolution, time)
+    trained = opened(run).at(at or {})
+    name, write = trained.exporter(format, resolution)
     return _write(_target(trained.directory, output, name, force), write)
 
 

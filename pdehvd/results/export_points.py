@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,54 +18,51 @@ from pdehvd.spec.plain import Facts
 TIMES = 21
 
 
-def point_export(
-    trained: TrainedAtPoints, format: str, resolution: int | None, time: float | None
-) -> Export:
-    """Return what writes a run.
+def point_export(trained: TrainedAtPoints, format: str, resolution: int | None) -> Export:
+    """Return what writes a run, at the coordinates that it has fixed.
 
     vtk: a grid as .vtu, the time of a 1-D problem as second axis; with two or three space
-    coordinates and time a folder of .vtu files and the .pvd that lists them, or one .vtu at
-    `time`. npz: axes, fields and `inside` on the whole grid. savedmodel: see `save_model`.
+    coordinates and time a folder of .vtu files and the .pvd that lists them, or one .vtu where the
+    time is fixed. npz: axes, fields and `inside` on the whole grid. savedmodel: see `save_model`.
     `resolution` is the number of points a coordinate. Raises ConfigError for a domain that the
     format lacks.
     """
     if format == "savedmodel":
+        _refuse_place(trained)
         return Export("savedmodel", lambda path: save_model(trained, path))
-    running = _running_time(trained, time)
+    name = f"fields_{trained.place}" if trained.place else "fields"
+    running = _running_time(trained)
     if format == "vtk" and running is not None:
-        return Export("fields", lambda path: _series(trained, running, resolution, path))
-    fixed = _at(trained, time)
+        return Export(name, lambda path: _series(trained, running, resolution, path))
     if format == "npz":
-        return Export("fields.npz", lambda path: _npz(sample(trained, resolution, fixed), path))
-    _check_vtk(trained, fixed)
-    return Export("fields.vtu", lambda path: _vtu(sample(trained, resolution, fixed), path))
+        return Export(f"{name}.npz", lambda path: _npz(sample(trained, resolution), path))
+    _check_vtk(trained)
+    return Export(f"{name}.vtu", lambda path: _vtu(sample(trained, resolution), path))
 
 
-def _at(trained: TrainedAtPoints, time: float | None) -> dict[str, float]:
-    """Return the coordinate that a chosen time fixes."""
-    if time is None:
-        return {}
-    domain = trained.problem.domain
-    if domain.time is None or len(domain.names) == 1:
-        raise ConfigError("a time was given, but this problem has no time to select", ("time",))
-    low, high = domain.bounds[domain.names.index(domain.time)]
-    if not low <= time <= high:
-        message = f"{domain.time} = {time:g} is outside the domain"
-        raise ConfigError(message, ("time",), f"{domain.time} in [{low:g}, {high:g}]")
-    return {domain.time: float(time)}
+def _refuse_place(trained: TrainedAtPoints) -> None:
+    if trained.place:
+        raise ConfigError(
+            f"a SavedModel takes every coordinate, so none can be fixed ({trained.place})",
+            ("at",),
+            "no 'at'",
+        )
 
 
-def _running_time(trained: TrainedAtPoints, time: float | None) -> str | None:
+def _running_time(trained: TrainedAtPoints) -> str | None:
     """Return the coordinate that a series of files runs along, None where one file is enough."""
     domain = trained.problem.domain
-    return domain.time if time is None and len(domain.names) in (3, 4) else None
+    running = len(domain.names) - len(trained.fixed)
+    return domain.time if domain.time not in trained.fixed and running in (3, 4) else None
 
 
-def _check_vtk(trained: TrainedAtPoints, fixed: Mapping[str, float]) -> None:
-    running = len(trained.problem.domain.names) - len(fixed)
-    if running > 3:
+def _check_vtk(trained: TrainedAtPoints) -> None:
+    running = [name for name in trained.problem.domain.names if name not in trained.fixed]
+    if len(running) > 3:
         raise ConfigError(
-            f"VTK has three coordinates, this domain {running}", ("format",), "the format npz"
+            f"VTK has three coordinates, this domain {len(running)}",
+            ("format",),
+            f"the format npz, or values for some of {', '.join(running)} in --at",
         )
 
 
@@ -94,11 +90,12 @@ def _series(trained: TrainedAtPoints, time: str, resolution: int | None, folder:
     domain = trained.problem.domain
     folder.mkdir()
     bounds = np.asarray(domain.bounds, dtype=float)[tuple(domain.names).index(time)]
-    side = side_in_series(len(domain.names) - 1, TIMES) if resolution is None else resolution
+    running = len(domain.names) - len(trained.fixed) - 1
+    side = side_in_series(running, TIMES) if resolution is None else resolution
     entries = []
     for number, when in enumerate(span(bounds, TIMES)):
         name = f"fields_{number:04d}.vtu"
-        _vtu(sample(trained, side, {time: float(when)}), folder / name)
+        _vtu(sample(trained.at({time: float(when)}), side), folder / name)
         entries.append(f'    <DataSet timestep="{float(when)!r}" part="0" file="{name}"/>')
     (folder / SERIES).write_text(
         '<?xml version="1.0"?>\n<VTKFile type="Collection" version="0.1">\n  <Collection>\n'

@@ -18,19 +18,17 @@ from pdehvd.spec.plain import Facts
 MOST = 16
 
 
-def sample_export(
-    trained: TrainedOnGrid, format: str, resolution: int | None, time: float | None
-) -> Export:
+def sample_export(trained: TrainedOnGrid, format: str, resolution: int | None) -> Export:
     """Return what writes held-out samples, or the network.
 
     npz: axes, inputs and solutions [B, *n] of up to 16 held-out samples, with references where
     they are known. vtk: the same as point data of one grid, a field `u_3` for sample 3.
     savedmodel: `predict`, inputs [1, *n] by name -> the field [1, *n].
-    Raises ConfigError for a resolution or a time.
+    Raises ConfigError for a resolution.
     """
-    if resolution is not None or time is not None:
+    if resolution is not None:
         message = "a generative model has its own grid"
-        raise ConfigError(message, ("resolution",), "no resolution and no time")
+        raise ConfigError(message, ("resolution",), "no resolution")
     if format == "savedmodel":
         return Export("savedmodel", lambda path: _savedmodel(trained, path))
     if format == "npz":

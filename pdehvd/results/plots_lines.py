@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from pdehvd.problems.geometry import Domain
 from pdehvd.results.data_points import DataPoints, data_points
 from pdehvd.results.plot_style import COLOURS, INK, figure, in_style, labelled
-from pdehvd.results.solution import compare_at, solution_at, span, truth
+from pdehvd.results.solution import compare_at, line, line_along, solution_at, span, truth
 from pdehvd.results.trained_points import TrainedAtPoints
 
 SAMPLES = 401
@@ -18,56 +19,72 @@ WIDTH = 9.6
 
 
 @in_style
-def slices(trained: TrainedAtPoints, name: str, times: int = 4) -> Figure:
-    """Draw u(x) of a 1-D problem at several times, over its reference."""
+def slices(trained: TrainedAtPoints, name: str, count: int = 4) -> Figure:
+    """Draw u over one of two coordinates at several values of the other, over its reference.
+
+    The other is the time, or a parameter.
+    """
     domain = trained.problem.domain
     bounds = np.asarray(domain.bounds, dtype=float)
-    time = tuple(domain.names).index(domain.time)
-    space = 1 - time
+    free = [axis for axis, one in enumerate(domain.names) if one not in trained.fixed]
+    sliced = next(a for a in free if domain.names[a] in (domain.time, *domain.parameters))
+    (along,) = (axis for axis in free if axis != sliced)
     labels = trained.problem.labels
     picture = figure(WIDTH, 2.7)
-    panels = picture.subplots(1, times, sharey=True)
-    points = np.empty((SAMPLES, 2))
-    points[:, space] = span(bounds[space], SAMPLES)
-    for axes, when in zip(panels, span(bounds[time], times), strict=True):
-        points[:, time] = when
-        _pair(axes, points[:, space], *compare_at(trained, points), name)
+    panels = picture.subplots(1, count, sharey=True)
+    points = line_along(trained, along, SAMPLES)
+    for axes, at in zip(panels, _values(domain, sliced, count), strict=True):
+        points[:, sliced] = at
+        _pair(axes, points[:, along], *compare_at(trained, points), name)
+        place = {axis: float(points[0, axis]) for axis in range(len(bounds)) if axis != along}
         for table in data_points(trained, name):
-            _dots(axes, table.near(bounds, {time: when}), space)
-        axes.set_title(f"{domain.time} = {when:.4g}")
+            _dots(axes, table.near(bounds, place), along)
+        axes.set_title(f"{domain.names[sliced]} = {at:.4g}")
         axes.xaxis.set_major_locator(MaxNLocator(3))
-        axes.set_xlabel(labelled(labels, domain.names[space]))
+        axes.set_xlabel(labelled(labels, domain.names[along]))
     panels[0].set_ylabel(labelled(labels, name))
     _legend(picture, panels)
     return picture
 
 
+def _values(domain: Domain, axis: int, count: int) -> np.ndarray:
+    """Return values from the lowest to the highest; of a parameter by its shares."""
+    if domain.names[axis] not in domain.parameters:
+        return span(np.asarray(domain.bounds, dtype=float)[axis], count)
+    shares = np.linspace(0.0, 1.0, count)[:, None]
+    values: np.ndarray = domain.at_shares([domain.names[axis]], shares)[:, 0]
+    return values
+
+
 @in_style
 def plot_lines(trained: TrainedAtPoints) -> Figure:
-    """Draw every field of a problem with one coordinate, and its error below where it is known."""
+    """Draw every field over the one coordinate that is not fixed, its error below where known."""
     domain = trained.problem.domain
-    points = span(np.asarray(domain.bounds, dtype=float)[0], 4 * SAMPLES)[:, None]
+    along, points = line(trained, 4 * SAMPLES)
+    place = {domain.names.index(name): at for name, at in trained.fixed.items()}
+    bounds = np.asarray(domain.bounds, dtype=float)
     values, truths = solution_at(trained, points), truth(trained, points)
     fields, labels = trained.problem.outputs, trained.problem.labels
     picture = figure(7.2, 0.5 + 1.9 * len(fields) + (1.9 if truths else 0.0))
     rows = len(fields) + bool(truths)
     panels = picture.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
     for axes, name in zip(panels, fields, strict=False):
-        _pair(axes, points[:, 0], values, truths, name)
+        _pair(axes, points[:, along], values, truths, name)
         for table in data_points(trained, name):
-            _dots(axes, table, 0)
+            _dots(axes, table.near(bounds, place), along)
         axes.set_ylabel(labelled(labels, name))
     if truths:
+        across = points[:, along]
         for index, name in enumerate(truths):
             error = values[name] - truths[name]
             label = labelled(labels, name)
-            panels[-1].plot(points[:, 0], error, color=COLOURS[index], linewidth=1.1, label=label)
+            panels[-1].plot(across, error, color=COLOURS[index], linewidth=1.1, label=label)
         panels[-1].axhline(0, color=INK, linewidth=0.6)
         panels[-1].set_ylabel("error")
         panels[-1].grid(True)
         if len(truths) > 1:
             panels[-1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
-    panels[-1].set_xlabel(labelled(labels, domain.names[0]))
+    panels[-1].set_xlabel(labelled(labels, domain.names[along]))
     panels[-1].margins(x=0.01)
     picture.align_ylabels(panels)
     _legend(picture, panels[: len(fields)])

@@ -16,8 +16,8 @@ def point_pictures(trained: TrainedAtPoints) -> dict[str, Figure]:
     """Return the pictures of the solution by name, with its reference where that is known.
 
     1-D with time as a heat map and slices, 2-D as heat maps, 3-D as middle planes, one coordinate
-    as lines; measured values over the fields, and the fit of the network to them; the residuals of
-    the equations.
+    as lines, at the coordinates that the run has fixed; measured values over the fields, and the
+    fit of the network to them; the residuals of the equations.
     """
     fitted = {"fit": plot_fit(trained)} if trained.measured_fields else {}
     return {**_solution(trained), **plot_residuals(trained), **fitted}
@@ -25,13 +25,15 @@ def point_pictures(trained: TrainedAtPoints) -> dict[str, Figure]:
 
 def _solution(trained: TrainedAtPoints) -> dict[str, Figure]:
     domain = trained.problem.domain
-    if len(domain.names) == 1:
+    running = [name for name in domain.names if name not in trained.fixed]
+    if len(running) == 1:
         return {"solution": plot_lines(trained)}
-    sheets = [shown for shown in (sheet(trained, part) for part in sections(domain)) if shown]
+    parts = sections(domain, trained.fixed)
+    sheets = [shown for shown in (sheet(trained, part) for part in parts) if shown]
     pictures: dict[str, Figure] = {}
     for name in trained.problem.outputs:
         if sheets:
             pictures[f"solution_{name}"] = heat_maps(trained, sheets, name)
-        if len(domain.names) == 2 and domain.time is not None:
+        if len(running) == 2 and {domain.time, *domain.parameters} & set(running):
             pictures[f"slices_{name}"] = slices(trained, name)
     return pictures

@@ -29,11 +29,11 @@ def plot_residuals(trained: TrainedAtPoints) -> dict[str, Figure]:
     Nothing where no section meets the domain, or no residual is finite.
     """
     domain = trained.problem.domain
-    if len(domain.names) == 1:
-        points = span(np.asarray(domain.bounds, dtype=float)[0], SAMPLES)[:, None]
+    if len(domain.names) - len(trained.fixed) == 1:
+        along, points = line(trained, SAMPLES)
         found = _finite(residuals_at(trained, points))
-        return {"residuals": _lines(trained, points[:, 0], found)} if found else {}
-    grids = [SectionGrid(domain, section, PIXELS) for section in sections(domain)]
+        return {"residuals": _lines(trained, along, points[:, along], found)} if found else {}
+    grids = [SectionGrid(domain, section, PIXELS) for section in sections(domain, trained.fixed)]
     grids = [grid for grid in grids if grid.inside.any()]
     values = [grid.filled(residuals_at(trained, grid.points)) for grid in grids]
     names = list(_finite(values[0])) if values else []
@@ -46,9 +46,9 @@ def _finite(residuals: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 @in_style
 def _lines(
-    trained: TrainedAtPoints, across: np.ndarray, residuals: dict[str, np.ndarray]
+    trained: TrainedAtPoints, along: int, across: np.ndarray, residuals: dict[str, np.ndarray]
 ) -> Figure:
-    """Draw the residual of each equation of a problem with one coordinate."""
+    """Draw the residual of each equation over the one coordinate that is not fixed."""
     picture = figure(7.2, 0.6 + 1.5 * len(residuals))
     panels = picture.subplots(len(residuals), 1, sharex=True, squeeze=False)[:, 0]
     for number, (axes, (name, values)) in enumerate(zip(panels, residuals.items(), strict=True)):
@@ -58,7 +58,7 @@ def _lines(
         axes.grid(True)
         axes.margins(x=0.01)
     panels[0].set_title("Residuals of the equations", loc="left")
-    panels[-1].set_xlabel(labelled(trained.problem.labels, trained.problem.domain.names[0]))
+    panels[-1].set_xlabel(labelled(trained.problem.labels, trained.problem.domain.names[along]))
     picture.align_ylabels(panels)
     return picture
 

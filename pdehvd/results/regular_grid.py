@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,27 +23,13 @@ class RegularGrid:
     values: dict[str, np.ndarray]
 
 
-def sample(
-    trained: TrainedAtPoints,
-    resolution: int | None = None,
-    fixed: Mapping[str, float] | None = None,
-) -> RegularGrid:
-    """Return the fields on a grid of `resolution` points a coordinate, some coordinates fixed.
+def sample(trained: TrainedAtPoints, resolution: int | None = None) -> RegularGrid:
+    """Return the fields on a grid of `resolution` points a coordinate, those that are fixed apart.
 
     With each field u come u_reference and u_error = u - u_reference where they are known.
-    Raises ConfigError where a fixed coordinate is outside the domain.
     """
-    domain = trained.problem.domain
-    fixed = dict(fixed or {})
+    domain, fixed = trained.problem.domain, trained.fixed
     bounds = dict(zip(domain.names, np.asarray(domain.bounds, dtype=float), strict=True))
-    for name, at in fixed.items():
-        low, high = bounds[name]
-        if not low <= at <= high:
-            raise ConfigError(
-                f"{name} = {at:g} is outside the domain",
-                (name,),
-                f"a number in [{low:g}, {high:g}]",
-            )
     running = [name for name in domain.names if name not in fixed]
     side = _side(resolution, len(running))
     axes = {name: span(bounds[name], side) for name in running}

@@ -17,6 +17,8 @@ from pdehvd.results.solution import span
 _PLACE, _APART, _NAMED = 32, 3, 8
 # Into so many parts along each coordinate a pixel is divided on the edge of a domain.
 _FINER = 4
+# Of its values, where pictures show a parameter: the lowest, the middle one, the highest.
+SHARES = (0.0, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
@@ -28,28 +30,48 @@ class PlaneSection:
     fixed: dict[int, float] = field(default_factory=dict)
 
 
-def sections(domain: Domain) -> list[PlaneSection]:
-    """Return the sections that show a domain of two or more coordinates.
+def sections(domain: Domain, fixed: Mapping[str, float] | None = None) -> list[PlaneSection]:
+    """Return the sections that show a domain of two or more coordinates that are not fixed.
 
     1-D + t: the one of space and time. 2-D: the plane. 2-D + t: the plane at three times. 3-D and
-    more: the middle planes, at the final time where there is one.
+    more: the middle planes, at the final time where there is one. With parameters: one of these
+    planes at their lowest, middle and highest values.
     """
+    names = domain.names
+    given = {names.index(name): value for name, value in (fixed or {}).items()}
+    free = [name for name in names if name not in (fixed or {})]
+    held = [name for name in domain.parameters if name in free]
+    # Two coordinates run: where there are fewer, also the first parameters.
+    held = held[max(2 - (len(free) - len(held)), 0) :]
+    if not held:
+        return _planes(domain, given)
+    axes = [names.index(name) for name in held]
+    shares = np.broadcast_to(np.array(SHARES)[:, None], (len(SHARES), len(held)))
+    places = domain.at_shares(held, shares)
+    planes = [
+        _planes(domain, given | dict(zip(axes, values.tolist(), strict=True))) for values in places
+    ]
+    # Of the planes at several times the last; else the first.
+    timed = domain.time in free and len(free) - len(held) == 3
+    return [several[-1 if timed else 0] for several in planes]
+
+
+def _planes(domain: Domain, given: Mapping[int, float]) -> list[PlaneSection]:
     bounds = np.asarray(domain.bounds, dtype=float)
-    names = tuple(domain.names)
-    time = None if domain.time is None else names.index(domain.time)
-    space = [index for index in range(len(names)) if index != time]
-    if len(space) == 1 and time is not None:
-        return [PlaneSection(space[0], time)]
+    space = [a for a, name in enumerate(domain.names) if a not in given and name != domain.time]
+    time = -1 if domain.time is None else domain.names.index(domain.time)
+    timed = time >= 0 and time not in given
+    if len(space) == 1:
+        return [PlaneSection(space[0], time, dict(given))]
     if len(space) == 2:
-        if time is None:
-            return [PlaneSection(space[0], space[1])]
-        return [PlaneSection(space[0], space[1], {time: when}) for when in span(bounds[time], 3)]
-    middle = {index: float(bounds[index].mean()) for index in space}
-    if time is not None:
+        times = [{time: when} for when in span(bounds[time], 3)] if timed else [{}]
+        return [PlaneSection(space[0], space[1], {**given, **at}) for at in times]
+    middle = {**given, **{axis: float(bounds[axis].mean()) for axis in space}}
+    if timed:
         middle[time] = float(bounds[time, 1])
     planes = [(space[0], space[1]), (space[0], space[2]), (space[1], space[2])]
     return [
-        PlaneSection(*plane, {index: at for index, at in middle.items() if index not in plane})
+        PlaneSection(*plane, {axis: at for axis, at in middle.items() if axis not in plane})
         for plane in planes
     ]
 

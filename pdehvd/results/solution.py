@@ -74,3 +74,22 @@ def compare_at(
 def span(bounds: np.ndarray, count: int) -> np.ndarray:
     """Return `count` equally spaced numbers from the lower bound to the upper."""
     return np.linspace(float(bounds[0]), float(bounds[1]), count)
+
+
+def line(trained: TrainedAtPoints, count: int) -> tuple[int, np.ndarray]:
+    """Return the axis of the one coordinate that is not fixed, and points [N, D] along it."""
+    domain = trained.problem.domain
+    (along,) = (axis for axis, name in enumerate(domain.names) if name not in trained.fixed)
+    points = line_along(trained, along, count)
+    return along, points[np.asarray(domain.contains(points), dtype=bool)]
+
+
+def line_along(trained: TrainedAtPoints, along: int, count: int) -> np.ndarray:
+    """Return points [count, D] along a coordinate, at the values of those that are fixed."""
+    domain = trained.problem.domain
+    bounds = np.asarray(domain.bounds, dtype=float)
+    points = np.zeros((count, len(bounds)))
+    for name, at in trained.fixed.items():
+        points[:, domain.names.index(name)] = at
+    points[:, along] = span(bounds[along], count)
+    return points

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -97,21 +97,29 @@ class Run:
             warnings.warn(said, OutsideDomainWarning, stacklevel=2)
         return values
 
-    def evaluate(self) -> Facts:
+    def evaluate(self, at: Mapping[str, float] | None = None) -> Facts:
         """Measure the run as `pdehvd evaluate` does: errors by field, and residuals by term.
 
-        The numbers are also written to `evaluation.json` in its directory.
+        The numbers are also written to `evaluation.json` in its directory. With `at`, such as
+        `{"nu": 0.01}`, errors are measured where coordinates or parameters have these values.
+
+        Arguments:
+            at: values by the names of coordinates and parameters
         """
         from pdehvd.results.evaluate import evaluate
 
-        return evaluate(self.trained)
+        return evaluate(self.trained, at=at)
 
-    def plot(self) -> dict[str, Figure]:
-        """Show the pictures in a notebook and return them as matplotlib figures by name."""
+    def plot(self, at: Mapping[str, float] | None = None) -> dict[str, Figure]:
+        """Show the pictures in a notebook and return them as matplotlib figures by name.
+
+        Arguments:
+            at: values by the names of coordinates and parameters, where the solution is drawn
+        """
         from pdehvd.results.picture_file import png
         from pdehvd.results.plots import figures
 
-        pictures = figures(self.trained)
+        pictures = figures(self.trained, at)
         if _in_notebook():
             from IPython.display import Image, display
 

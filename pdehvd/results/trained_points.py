@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 
 import numpy as np
 import tensorflow as tf
+from typing_extensions import Self
 
 from pdehvd.assembly.trained_run import StoredParts, TrainedRun
 from pdehvd.objectives.objective import PDEObjective
 from pdehvd.problems.pde import PDEProblem
 from pdehvd.reference.base import Reference
+from pdehvd.results.fixed_coordinates import fixed_coordinates, place_name
 from pdehvd.training.point_evaluator import compiled_solution
 from pdehvd.training.point_monitors import PointMonitors
 
@@ -18,7 +21,12 @@ Parts = StoredParts[PDEProblem, PDEObjective, Reference]
 
 
 class TrainedAtPoints(TrainedRun[PDEProblem, PDEObjective, Reference]):
-    """The solution of a run, its fields at points."""
+    """The solution of a run, its fields at points.
+
+    `fixed` holds the values of the coordinates that `at` has chosen.
+    """
+
+    fixed: Mapping[str, float] = {}
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
@@ -31,6 +39,15 @@ class TrainedAtPoints(TrainedRun[PDEProblem, PDEObjective, Reference]):
         )
         self._residuals = tf.function(self.objective.law.equation_residuals, autograph=False)
         self._compiled = compiled_solution(self.objective)
+
+    @property
+    def place(self) -> str:
+        return place_name(self.fixed)
+
+    def at(self, given: Mapping[str, float]) -> Self:
+        run = copy(self)
+        run.fixed = fixed_coordinates(self.problem.domain, {**self.fixed, **given})
+        return run
 
     def predict(self, points: np.ndarray) -> dict[str, np.ndarray]:
         """Return every field and definition [N] at points [N, D]."""

@@ -525,7 +525,10 @@ def test_plugins_that_fail(here: Path, type_: Type) -> None:
         (["train", "small.yaml", "--np", "two"], "--np: got 'two'; expected a whole number (see"),
         (["check", "small.yaml", "--np", "1.5"], "--np: got '1.5'; expected a whole number (see"),
         (["doctor", "--np", "0"], "--np: got '0'; expected a number of at least 1 (see pdehvd d"),
-        (["export", ".", "--format", "npz", "--time", "x"], "--time: got 'x'; expected a number"),
+        (
+            ["export", ".", "--format", "npz", "--at", "t"],
+            "--at: got 't'; expected a name and a number, s",
+        ),
         (["scale", "small.yaml", "--repeats", "0"], "--repeats: got '0'; expected a number of at"),
         (["train", "smal.yaml"], "there is no file smal.yaml; did you mean 'small.yaml'?"),
         (["train", "."], ". is a folder; expected a YAML file"),

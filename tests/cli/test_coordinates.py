@@ -43,7 +43,7 @@ def test_a_time_by_another_name_goes_through_all_commands(type_: Type, config: P
     series = type_("export", run, "--format", "vtk", "--output", "all")
     assert series.code == 0, series.err
     assert 'timestep="1.0"' in (Path("all") / "fields.pvd").read_text()
-    once = type_("export", run, "--format", "vtk", "--time", "0.5", "--output", "one.vtu")
+    once = type_("export", run, "--format", "vtk", "--at", "tau=0.5", "--output", "one.vtu")
     assert once.code == 0 and Path("one.vtu").is_file()
     again = type_("train", config, "--resume", run, "--set", "training.steps=6")
     assert again.code == 0, again.err

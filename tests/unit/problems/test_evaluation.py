@@ -16,12 +16,19 @@ from pdehvd.problems.evaluation import (
 
 def box(*bounds, time=None, inside=None):
     bounds = np.array(bounds, dtype=float)
-    names = tuple("xyzt"[: len(bounds)]) if time is None else (*"xyz"[: len(bounds) - 1], "t")
+    names = tuple("xyztab"[: len(bounds)]) if time is None else (*"xyz"[: len(bounds) - 1], "t")
 
     def everywhere(x):
         return np.ones(len(x), dtype=bool)
 
-    return SimpleNamespace(names=names, bounds=bounds, time=time, contains=inside or everywhere)
+    return SimpleNamespace(
+        names=names,
+        bounds=bounds,
+        time=time,
+        parameters=(),
+        contains=inside or everywhere,
+        spread=lambda points, axes: None,
+    )
 
 
 def test_a_box_gets_a_closed_grid():

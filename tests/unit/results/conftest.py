@@ -15,7 +15,11 @@ EXTRA = 0.02
 class Domain:
     def __init__(self, names, bounds, time=None, inside=None):
         self.names, self.bounds, self.time = tuple(names), np.array(bounds, dtype=float), time
+        self.parameters = ()
         self._inside = inside
+
+    def spread(self, points, axes):
+        pass
 
     def contains(self, points):
         return np.ones(len(points), bool) if self._inside is None else self._inside(points)

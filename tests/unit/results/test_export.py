@@ -35,7 +35,7 @@ def test_npz_holds_axes_and_fields_on_the_grid(fake, tmp_path):
 )
 def test_vtu_has_the_cells_of_the_grid_and_the_values_at_its_points(fake, shape, kind, count, time):
     run = fake(shape)
-    mesh = meshio.read(export(run, "vtk", resolution=5, time=time))
+    mesh = meshio.read(export(run, "vtk", resolution=5, at={} if time is None else {"t": time}))
     (block,) = mesh.cells
     assert block.type == kind and len(block.data) == count
     points = np.pad(mesh.points, ((0, 0), (0, 1)))[:, : len(run.problem.coordinates)]
@@ -144,8 +144,16 @@ def test_an_output_that_cannot_be_written_is_one_message(fake, tmp_path):
     ("shape", "arguments", "match"),
     [
         ("plane", {"format": "vkt"}, "did you mean 'vtk'"),
-        ("plane", {"format": "vtk", "time": 1.0}, "no time to select"),
-        ("plane_time", {"format": "vtk", "time": 7.0}, r"time: t = 7 is outside .* in \[0, 2\]"),
+        (
+            "plane",
+            {"format": "vtk", "at": {"t": 1.0}},
+            "'t' is not a coordinate; expected one of x, y",
+        ),
+        (
+            "plane_time",
+            {"format": "vtk", "at": {"t": 7.0}},
+            r"at.t: t = 7 is outside .* in \[0, 2\]",
+        ),
         ("plane", {"format": "npz", "resolution": 1}, "2 or more"),
         ("plane_shape", {"format": "vtk", "resolution": 2}, "too coarse"),
     ],
