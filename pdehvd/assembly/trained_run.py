@@ -52,6 +52,13 @@ class Export(NamedTuple):
     write: Callable[[Path], None]
 
 
+class Frame(NamedTuple):
+    """A picture of a series, and where it was taken."""
+
+    label: str
+    picture: Figure
+
+
 class FieldAnswer(NamedTuple):
     """The solution of a given field: arrays by name, its picture, and how the input was read."""
 
@@ -171,6 +178,10 @@ class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
 
     def figures(self) -> dict[str, Figure]:
         """Return pictures of the solution by name; those of the history are the same for all."""
+        return {}
+
+    def series(self) -> dict[str, list[Frame]]:
+        """Return series of pictures by the name of what varies in them, for the report."""
         return {}
 
     def exporter(self, format: str, resolution: int | None) -> Export:

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from pdehvd.assembly.trained_run import Export, FieldAnswer, Outside
+from pdehvd.assembly.trained_run import Export, FieldAnswer, Frame, Outside
 from pdehvd.errors import ConfigError
 from pdehvd.results.evaluate_points import evaluate_points
 from pdehvd.results.export_points import point_export
 from pdehvd.results.fields_at_points import fields_at
 from pdehvd.results.plots_points import point_pictures
+from pdehvd.results.plots_series import point_series
 from pdehvd.results.trained_points import TrainedAtPoints
 from pdehvd.spec.plain import Facts
 
@@ -30,6 +31,9 @@ class PointRun(TrainedAtPoints):
 
     def figures(self) -> dict[str, Figure]:
         return point_pictures(self)
+
+    def series(self) -> dict[str, list[Frame]]:
+        return point_series(self)
 
     def exporter(self, format: str, resolution: int | None) -> Export:
         return point_export(self, format, resolution)

@@ -29,6 +29,7 @@ h2 { font-size: 1.15rem; margin: 2.2rem 0 .8rem; }
 .box { padding: .3rem .9rem; overflow-x: auto; }
 figure { margin: 0 0 .9rem; padding: .9rem; text-align: center; }
 figure img { max-width: 100%; height: auto; }
+.slider input { width: 60%; vertical-align: middle; }
 figcaption { color: #667; font-size: .85rem; margin-top: .4rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .35rem 1.2rem .35rem 0; border-top: 1px solid #eceef1;
@@ -42,6 +43,17 @@ details summary { cursor: pointer; padding: .4rem 0; }
 @media print { body { background: #fff; } figure, .card { break-inside: avoid; } }
 """
 
+# A slider shows the picture of its number, with the picture's text.
+SCRIPT = """
+for (const slider of document.querySelectorAll(".slider")) {
+  const pictures = slider.querySelectorAll("img");
+  slider.querySelector("input").addEventListener("input", event => {
+    pictures.forEach((one, number) => { one.hidden = number != event.target.value; });
+    slider.querySelector("output").textContent = pictures[event.target.value].alt;
+  });
+}
+"""
+
 
 def page(title: str, body: Iterable[str]) -> str:
     """Return a whole page; `body` is HTML, `title` is text."""
@@ -50,7 +62,7 @@ def page(title: str, body: Iterable[str]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
         + "\n".join(body)
-        + "\n</main>\n</body>\n</html>\n"
+        + f"\n</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
     )
 
 
@@ -106,12 +118,33 @@ def collapsible(label: str, content: str) -> str:
     return f"<details><summary>{escape(label)}</summary>{content}</details>" if content else ""
 
 
+def slider(name: str, frames: Sequence[tuple[str, bytes]]) -> str:
+    """Return pictures in one place, of which a slider shows one; without scripts the first."""
+    shown = [
+        f'<img alt="{escape(label, quote=True)}" width="{_width(png)}"'
+        f'{" hidden" * bool(number)} src="{_embedded(png)}">'
+        for number, (label, png) in enumerate(frames)
+    ]
+    labels = [escape(label) for label, _ in frames]
+    return (
+        f'<figure class="slider">{"".join(shown)}<figcaption><input type="range" min="0" '
+        f'max="{len(frames) - 1}" value="0" aria-label="{escape(name, quote=True)}"> '
+        f"<output>{labels[0]}</output></figcaption></figure>"
+    )
+
+
 def picture(png: bytes, caption: str) -> str:
     """Return a picture inside the page, as wide as its pixels say, so that all texts look alike."""
-    data = base64.b64encode(png).decode("ascii")
     text = escape(caption, quote=True)
-    width = int.from_bytes(png[16:20], "big") * 96 // DPI
     return (
-        f'<figure><img alt="{text}" width="{width}" src="data:image/png;base64,{data}">'
+        f'<figure><img alt="{text}" width="{_width(png)}" src="{_embedded(png)}">'
         f"<figcaption>{text}</figcaption></figure>"
     )
+
+
+def _embedded(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def _width(png: bytes) -> int:
+    return int.from_bytes(png[16:20], "big") * 96 // DPI

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from pdehvd.results.data_points import DataPoints, data_points
 from pdehvd.results.plot_style import ERRORS, VALUES, figure, in_style, labelled
-from pdehvd.results.plots_maps import draw_map, finite_range, row_height
+from pdehvd.results.plots_maps import colour_scale, draw_map, finite_range, row_height
 from pdehvd.results.sections import PlaneSection, SectionGrid
 from pdehvd.results.solution import compare_at
 from pdehvd.results.trained_points import TrainedAtPoints
@@ -80,11 +80,8 @@ def _scales(sheets: list[Sheet], name: str) -> tuple[Normalize, Normalize]:
     """Return the colour scales of values (the reference's range where known) and of errors."""
     shown = [each.truths.get(name, each.values[name]) for each in sheets]
     errors = [each.values[name] - each.truths[name] for each in sheets if name in each.truths]
-    low, high = finite_range(shown)
-    if low == high:
-        low, high = low - 0.5, high + 0.5
     size = max(map(abs, finite_range(errors))) or 1.0 if errors else 1.0
-    return Normalize(low, high), Normalize(-size, size)
+    return colour_scale(shown), Normalize(-size, size)
 
 
 def _extend(sheets: list[Sheet], name: str, scale: Normalize) -> str:

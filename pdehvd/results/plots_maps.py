@@ -70,6 +70,12 @@ def finite_range(arrays: Sequence[np.ndarray]) -> tuple[float, float]:
     return (float(joined.min()), float(joined.max())) if joined.size else (0.0, 0.0)
 
 
+def colour_scale(arrays: Sequence[np.ndarray]) -> Normalize:
+    """Return the colour scale from the least finite value of some arrays to the greatest."""
+    low, high = finite_range(arrays)
+    return Normalize(low - 0.5, high + 0.5) if low == high else Normalize(low, high)
+
+
 def row_height(grid: SectionGrid, width: float) -> float:
     """Return the height of a row of panels of this width, in inches."""
     if not grid.to_scale:

@@ -24,9 +24,10 @@ from pdehvd.results.html_page import (
     note,
     page,
     picture,
+    slider,
 )
 from pdehvd.results.open_run import RunLike, opened
-from pdehvd.results.plots import plot
+from pdehvd.results.plots import plot, png
 from pdehvd.results.reproduce_commands import NOTE, commands
 from pdehvd.results.tables import MEASURES
 from pdehvd.spec.plain import Facts
@@ -67,6 +68,7 @@ def report(run: RunLike, summary: Facts | None = None) -> Path:
         html_section("Monitors", _monitor_table(trained.labels, errors)),
         html_section("Residuals", _residual_table(errors)),
         html_section("Pictures", _pictures(trained, errors)),
+        html_section("Other values", _series(trained)),
         html_section(
             "How to reproduce", code(commands(directory, summary, environment)) + note(NOTE)
         ),
@@ -194,6 +196,14 @@ def _pictures(trained: AnyRun, errors: Facts) -> str:
             caption(path.stem, known, terms, trained.measured_fields, trained.labels),
         )
         for path in plot(trained)
+    )
+
+
+def _series(trained: AnyRun) -> str:
+    """Return a slider for each parameter, and for the time where it is not an axis."""
+    return "\n".join(
+        slider(name, [(frame.label, png(frame.picture)) for frame in frames])
+        for name, frames in trained.series().items()
     )
 
 
