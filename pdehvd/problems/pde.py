@@ -204,7 +204,7 @@ class PDESpec(Spec):
         except ConfigError as error:
             group = next(group for group, names in groups.items() if error.path[0] in names)
             raise error.within(group) from error
-        check_labels(self.labels, [*self.coordinates, *named, *self.unknowns, *self.monitors])
+        check_labels(self.labels, [*self._names, *named, *self.unknowns, *self.monitors])
 
     @property
     def _names(self) -> tuple[str, ...]:

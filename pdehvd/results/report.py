@@ -27,7 +27,8 @@ from pdehvd.results.html_page import (
     slider,
 )
 from pdehvd.results.open_run import RunLike, opened
-from pdehvd.results.plots import plot, png
+from pdehvd.results.picture_file import png
+from pdehvd.results.plots import plot
 from pdehvd.results.reproduce_commands import NOTE, commands
 from pdehvd.results.tables import MEASURES
 from pdehvd.spec.plain import Facts
