@@ -53,6 +53,7 @@ from pdehvd.problems.monitors import (
     MinimumMonitor,
     ValueMonitor,
 )
+from pdehvd.problems.parameters import Column, LogUniform, Normal, UniformParameter, Values
 from pdehvd.problems.parametric import FluxSpec as Flux
 from pdehvd.problems.parametric import ParametricSpec as Parametric
 from pdehvd.problems.pde import PDESpec as PDE
@@ -106,6 +107,7 @@ __all__ = [
     "BurgersGrid",
     "Callback",
     "CallbackSpec",
+    "Column",
     "ConfigError",
     "ConstantCoefficient",
     "ConstantRate",
@@ -140,12 +142,14 @@ __all__ = [
     "KarhunenLoeve",
     "LatinHypercube",
     "Lion",
+    "LogUniform",
     "Lorenz",
     "MaximumMonitor",
     "MinimumMonitor",
     "Nadam",
     "NeuralTangentKernel",
     "NoNorm",
+    "Normal",
     "OnRegion",
     "OutsideDomainWarning",
     "Parametric",
@@ -170,8 +174,10 @@ __all__ = [
     "TwoPhase",
     "UNet",
     "Uniform",
+    "UniformParameter",
     "Unknown",
     "ValueMonitor",
+    "Values",
     "check",
     "expression",
     "load_plugins",

@@ -1,4 +1,4 @@
-"""Parameters: inputs of the network that are no coordinates, each with its distribution."""
+"""Parameters: inputs of the network besides the coordinates, each with its distribution."""
 
 from __future__ import annotations
 
