@@ -8,7 +8,10 @@ from html import escape
 
 from pdehvd.results.plot_style import DPI
 
-STYLE = """
+# Pictures that a slider may hold.
+FRAMES = 9
+STYLE = (
+    """
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
 body { margin: 0; background: #f4f5f7; color: #222;
@@ -29,7 +32,9 @@ h2 { font-size: 1.15rem; margin: 2.2rem 0 .8rem; }
 .box { padding: .3rem .9rem; overflow-x: auto; }
 figure { margin: 0 0 .9rem; padding: .9rem; text-align: center; }
 figure img { max-width: 100%; height: auto; }
-.slider input { width: 60%; vertical-align: middle; }
+.slider img { display: none; }
+.slider input { margin: 0 .3rem 0 .8rem; vertical-align: middle; }
+.slider label { font-size: .85rem; font-variant-numeric: tabular-nums; }
 figcaption { color: #667; font-size: .85rem; margin-top: .4rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .35rem 1.2rem .35rem 0; border-top: 1px solid #eceef1;
@@ -40,19 +45,14 @@ tbody th { font-weight: 500; }
 pre { margin: .6rem 0; font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace;
   white-space: pre-wrap; overflow-wrap: anywhere; }
 details summary { cursor: pointer; padding: .4rem 0; }
-@media print { body { background: #fff; } figure, .card { break-inside: avoid; } }
 """
-
-# A slider shows the picture of its number, with the picture's text.
-SCRIPT = """
-for (const slider of document.querySelectorAll(".slider")) {
-  const pictures = slider.querySelectorAll("img");
-  slider.querySelector("input").addEventListener("input", event => {
-    pictures.forEach((one, number) => { one.hidden = number != event.target.value; });
-    slider.querySelector("output").textContent = pictures[event.target.value].alt;
-  });
-}
+    + "".join(
+        f".slider input:nth-of-type({n}):checked ~ img:nth-of-type({n}) {{ display: inline; }}\n"
+        for n in range(1, FRAMES + 1)
+    )
+    + """@media print { body { background: #fff; } figure, .card { break-inside: avoid; } }
 """
+)
 
 
 def page(title: str, body: Iterable[str]) -> str:
@@ -62,7 +62,7 @@ def page(title: str, body: Iterable[str]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
         + "\n".join(body)
-        + f"\n</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
+        + "\n</main>\n</body>\n</html>\n"
     )
 
 
@@ -119,18 +119,21 @@ def collapsible(label: str, content: str) -> str:
 
 
 def slider(name: str, frames: Sequence[tuple[str, bytes]]) -> str:
-    """Return pictures in one place, of which a slider shows one; without scripts the first."""
-    shown = [
-        f'<img alt="{escape(label, quote=True)}" width="{_width(png)}"'
-        f'{" hidden" * bool(number)} src="{_embedded(png)}">'
-        for number, (label, png) in enumerate(frames)
-    ]
-    labels = [escape(label) for label, _ in frames]
-    return (
-        f'<figure class="slider">{"".join(shown)}<figcaption><input type="range" min="0" '
-        f'max="{len(frames) - 1}" value="0" aria-label="{escape(name, quote=True)}"> '
-        f"<output>{labels[0]}</output></figcaption></figure>"
+    """Return pictures in one place, with a row of buttons that chooses one of at most `FRAMES`.
+
+    It needs no script: the style sheet shows the picture whose button is chosen.
+    """
+    group = escape(name, quote=True)
+    buttons = "".join(
+        f'<input type="radio" name="{group}" id="{group}-{number}"{" checked" * (not number)}>'
+        f'<label for="{group}-{number}">{escape(label)}</label>'
+        for number, (label, _) in enumerate(frames)
     )
+    pictures = "".join(
+        f'<img alt="{escape(label, quote=True)}" width="{_width(png)}" src="{_embedded(png)}">'
+        for label, png in frames
+    )
+    return f'<figure class="slider">{buttons}<br>{pictures}</figure>'
 
 
 def picture(png: bytes, caption: str) -> str:

@@ -13,7 +13,7 @@ from pdehvd.problems.geometry import Domain
 from pdehvd.results.plot_style import COLOURS, ERRORS, INK, figure, in_style, labelled
 from pdehvd.results.plots_maps import draw_map, row_height
 from pdehvd.results.sections import SectionGrid, sections
-from pdehvd.results.solution import residuals_at, span
+from pdehvd.results.solution import line, residuals_at
 from pdehvd.results.trained_points import TrainedAtPoints
 
 PIXELS, SAMPLES = 161, 1201

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from pdehvd.assembly.trained_run import Frame
 from pdehvd.problems.geometry import Domain
+from pdehvd.results.html_page import FRAMES
 from pdehvd.results.plot_style import VALUES, figure, in_style, labelled
 from pdehvd.results.plots_fields import Sheet, sheet
 from pdehvd.results.plots_maps import colour_scale, draw_map
@@ -17,7 +18,6 @@ from pdehvd.results.sections import sections
 from pdehvd.results.solution import span
 from pdehvd.results.trained_points import TrainedAtPoints
 
-FRAMES = 9
 # Panels side by side, and the width of one.
 _ACROSS, _WIDTH = 3, 3.4
 
