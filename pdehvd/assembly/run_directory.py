@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import time
 from pathlib import Path
 
@@ -68,6 +69,10 @@ def find(run: Path, output: Path = Path("runs")) -> Path:
     path = output / "latest" if newest else run
     if (path / CONFIG).is_file():
         return path.resolve()
+    if run.suffix == ".zip" and run.is_file():
+        raise ConfigError(
+            f"{run} is a packed run", (), f"the folder that `unzip {shlex.quote(str(run))}` makes"
+        )
     if run.exists():
         raise ConfigError(
             f"{run} is not a run directory: it holds no {CONFIG}",

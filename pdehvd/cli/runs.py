@@ -1,4 +1,4 @@
-"""The commands about runs: `evaluate`, `plot`, `report`, `export`, `predict` and `compare`."""
+"""The commands about runs, from `evaluate` to `pack`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(export)
     app.command()(predict)
     app.command()(compare)
+    app.command()(pack)
 
 
 def _found(run: Path, plugin: Sequence[Path] | None) -> Path:
@@ -175,3 +176,21 @@ def compare(
 
         write_picture(plot_comparison(found), output, "output")
     show_comparison(found)
+
+
+def pack(
+    run: RunFolder,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE.zip", help="where to write; default: NAME-TIME.zip")
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Write a run as one file that can be unpacked and used anywhere."""
+    from pdehvd.assembly.run_directory import find
+    from pdehvd.errors import counted
+    from pdehvd.results.pack import pack as write
+
+    packed = write(find(run), output, force)
+    for line in packed.said:
+        print(f"warning: {line}", file=sys.stderr)
+    print(f"{packed.file}: {packed.size / 2**20:.1f} MiB, {counted(packed.files, 'file')}")

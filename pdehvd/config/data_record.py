@@ -13,6 +13,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -99,6 +100,39 @@ def copies(directory: Path) -> dict[str, str]:
         for file in read_record(directory).files
         if (copy := _copy(directory, file)) and not _is_there(directory, file)
     }
+
+
+class Completed(NamedTuple):
+    """A record in which each file that can be found has a copy.
+
+    `added` are the files to copy, by the path of the copy in the run; `lost` those not found.
+    """
+
+    record: DataRecord
+    added: dict[str, Path]
+    lost: list[str]
+
+
+def completed(directory: Path) -> Completed:
+    """Return the record of a run with copies of files that were too large to be kept.
+
+    A file is taken from where `config.yaml` says, or from where it was, if it has not changed.
+    """
+    record, added, lost = read_record(directory), dict[str, Path](), list[str]()
+    files = []
+    for file in record.files:
+        if _copy(directory, file) is None:
+            places = (_place(directory, file), Path(file.original))
+            found = next((one for one in places if one and _is_same(one, file)), None)
+            kept = None
+            if found is None:
+                lost.append(file.original)
+            else:
+                kept = f"{FOLDER}/{file.sha256[:8]}-{found.name}"
+                added[kept] = found
+            file = file.model_copy(update={"kept": kept})
+        files.append(file)
+    return Completed(record.model_copy(update={"files": tuple(files)}), added, lost)
 
 
 def _is_there(directory: Path, file: DataFileRecord) -> bool:

@@ -99,7 +99,12 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
     """Write a JSON file in one piece; NaN and infinities become null."""
-    write_text(path, json.dumps(_plain(content), indent=2) + "\n")
+    write_text(path, json_text(content))
+
+
+def json_text(content: Mapping[str, object]) -> str:
+    """Return the text of a JSON file; NaN and infinities become null."""
+    return json.dumps(_plain(content), indent=2) + "\n"
 
 
 def _plain(value: object) -> object:
