@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import sympy
@@ -57,8 +57,7 @@ def find_limits(frame: Frame, text: str, conjunction: Sequence[sympy.Basic]) -> 
     where they never hold together.
     """
     limits = Limits(frame.bounds.copy(), np.zeros((len(frame.names), 2), dtype=bool))
-    for relation in conjunction:
-        bound = solve_relation(frame, relation) if relation.is_Relational else None
+    for relation, bound in _bounds(frame, conjunction):
         if bound is not None and bound.fixes:
             _fix(frame, limits, bound)
         elif bound is not None and bound.direction:
@@ -72,6 +71,34 @@ def find_limits(frame: Frame, text: str, conjunction: Sequence[sympy.Basic]) -> 
         else:
             limits.rest.append(relation)
     return _closed(frame, limits, text)
+
+
+def _bounds(
+    frame: Frame, conjunction: Sequence[sympy.Basic]
+) -> Iterator[tuple[sympy.Basic, Bound | None]]:
+    """Yield each relation with its bound; values of one coordinate that differ by rounding are one.
+
+    The value of an equation is the one that stays, since a face may have it.
+    """
+    solved = [
+        solve_relation(frame, relation) if relation.is_Relational else None
+        for relation in conjunction
+    ]
+    known: list[Bound] = []
+    first = sorted((one for one in solved if one), key=lambda one: not one.fixes)
+    for bound in first:
+        if not any(_same(frame, bound, other) for other in known):
+            known.append(bound)
+    for relation, bound in zip(conjunction, solved, strict=True):
+        if bound is None:
+            yield relation, None
+        else:
+            same = next(other for other in known if _same(frame, bound, other))
+            yield relation, replace(bound, value=same.value)
+
+
+def _same(frame: Frame, one: Bound, other: Bound) -> bool:
+    return one.axis == other.axis and abs(one.value - other.value) <= frame.reach(one.axis)
 
 
 def _closed(frame: Frame, limits: Limits, text: str) -> Limits:

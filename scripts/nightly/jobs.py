@@ -19,6 +19,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = ROOT / "docs" / "benchmarks.md"
 CASES = ROOT / "tests" / "cases"
+# The outputs of jobs that have failed.
+OUTPUTS = ROOT / "build" / "nightly"
 # A config has reached its stated error below so many times of it: machines round otherwise.
 FACTOR = 2.0
 # Of an unknown, against the value that is stated.
@@ -48,6 +50,12 @@ class Job:
     cores: int
     judge: Callable[[int, str, Path], Outcome]
 
+    def _keep(self, output: str) -> None:
+        """Write the output of a failed job where somebody can look at it."""
+        path = OUTPUTS / f"{self.part}_{re.sub('[^A-Za-z0-9_]+', '_', self.name)}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(output, encoding="utf-8")
+
     def run(self) -> tuple[Outcome, float]:
         """Run it in a folder of its own; return its outcome, and the seconds."""
         start = time.monotonic()
@@ -57,7 +65,10 @@ class Job:
                 done = subprocess.run(
                     command, cwd=ROOT, capture_output=True, text=True, timeout=_PATIENCE
                 )
-                outcome = self.judge(done.returncode, done.stdout + done.stderr, Path(folder))
+                output = done.stdout + done.stderr
+                outcome = self.judge(done.returncode, output, Path(folder))
+                if not outcome.good:
+                    self._keep(output)
             except subprocess.TimeoutExpired:
                 outcome = Outcome(f"no end within {_PATIENCE:g} s", False)
         return outcome, time.monotonic() - start

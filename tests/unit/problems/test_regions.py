@@ -144,6 +144,24 @@ def test_a_bound_is_met_despite_rounding():
     assert draw(domain, "x = 0.1 + 0.2").x.tolist() == [[0.3]]
 
 
+@pytest.mark.parametrize("signs", ["y < 0.3", "not (y >= 0.3)"])
+def test_values_of_one_coordinate_that_differ_by_rounding_are_one(signs):
+    # The face of a part of a union, which is no bound of the domain.
+    union = {
+        "union": [
+            {"rectangle": {"from": [0, 0.1 + 0.2], "to": [2, 1]}},
+            {"rectangle": {"from": [0, 0], "to": [1, 1]}},
+        ]
+    }
+    shape = TypeAdapter(GeometrySpec).validate_python(union)
+    domain = build_domain({"x": None, "y": None}, shape)
+    face = 0.1 + 0.2
+    with pytest.raises(ConfigError, match="never holds"):
+        domain.region(f"y = {face!r} and {signs}")
+    region = domain.region(f"y = {face!r} and ({signs} or x > 1.5)")
+    assert region.oriented and region.measure == pytest.approx(0.5, rel=1e-2)
+
+
 def test_named_curve_has_exact_points_and_normals():
     points = draw(CHANNEL, "obstacle")
     away = points.x[:, :2] - [1, 0.5]

@@ -90,12 +90,15 @@ def test_what_this_version_has_done_is_not_done_again(
     ]
     monkeypatch.setattr(nightly, "STORE", tmp_path / "results" / "nightly.json")
     monkeypatch.setattr(nightly, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr("scripts.nightly.jobs.OUTPUTS", tmp_path / "outputs")
     monkeypatch.setattr(nightly, "all_jobs", lambda: jobs)
     page = "a\n<!-- nightly: begin -->\nold\n<!-- nightly: end -->\nb\n"
     (tmp_path / "page.md").write_text(page)
     monkeypatch.setattr("sys.argv", ["nightly"])
     assert nightly.main() == 1
     assert "FAILED: two" in capsys.readouterr().out
+    (kept,) = (tmp_path / "outputs").iterdir()
+    assert kept.name == "part_two.txt" and kept.read_text() == "two\n"
     rows = (tmp_path / "page.md").read_text().splitlines()
     assert rows[0] == "a" and rows[-1] == "b" and "old" not in rows
     assert [row.split(" | ")[:4] for row in rows if row.startswith("| part |")][1:] == [
