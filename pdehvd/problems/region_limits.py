@@ -85,10 +85,9 @@ def _bounds(
         for relation in conjunction
     ]
     known: list[Bound] = []
-    first = sorted((one for one in solved if one), key=lambda one: not one.fixes)
-    for bound in first:
-        if not any(_same(frame, bound, other) for other in known):
-            known.append(bound)
+    for one in sorted((one for one in solved if one), key=lambda one: not one.fixes):
+        if not any(_same(frame, one, other) for other in known):
+            known.append(one)
     for relation, bound in zip(conjunction, solved, strict=True):
         if bound is None:
             yield relation, None
