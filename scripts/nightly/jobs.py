@@ -51,7 +51,7 @@ class Job:
     judge: Callable[[int, str, Path], Outcome]
 
     def _keep(self, output: str) -> None:
-        """Write the output of a failed job where somebody can look at it."""
+        """Write the output of a failed job to a file."""
         path = OUTPUTS / f"{self.part}_{re.sub('[^A-Za-z0-9_]+', '_', self.name)}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(output, encoding="utf-8")
