@@ -27,7 +27,7 @@ Mask = Callable[[np.ndarray, np.ndarray], np.ndarray]
 # Numbers of charts, places in them, and weights.
 _Nodes = tuple[np.ndarray, np.ndarray, np.ndarray]
 
-MOST_NODES = 100_000
+MOST_NODES = 40_000
 EQUAL_POINTS = 2**13
 _NODES = 32
 _NODES_OF_MANY = 12  # along each of three coordinates or more

@@ -163,7 +163,8 @@ def _monitor_table(labels: Mapping[str, str], errors: Facts) -> str:
     rows = [
         (
             labels.get(name, name),
-            *(_measured(facts.get(key)) for key in ("value", "expected", "error")),
+            *(_measured(facts.get(key), ".6g") for key in ("value", "expected")),
+            _measured(facts.get("error"), ".2e"),
         )
         for name, facts in monitors.items()
     ]
@@ -172,8 +173,8 @@ def _monitor_table(labels: Mapping[str, str], errors: Facts) -> str:
     return html_table(heads[:columns], [row[:columns] for row in rows])
 
 
-def _measured(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"
+def _measured(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
 
 
 def _residual_table(errors: Facts) -> str:

@@ -10,6 +10,7 @@ from pdehvd.assembly.build import build_parts
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import load_config
 from pdehvd.errors import ConfigError
+from pdehvd.training import point_monitors
 from pdehvd.training.checkpoint import Checkpoints
 from pdehvd.training.history import History
 from pdehvd.training.monitors import deviation, in_words
@@ -109,6 +110,15 @@ def test_chunks_of_an_exact_sum_give_the_same_values(tmp_path):
     chunked, _ = values(tmp_path, DISK, monitors, aggregation={"name": "exact", "chunk": 4})
     assert list(chunked) == list(plain)
     np.testing.assert_allclose(list(chunked.values()), list(plain.values()), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("most", [7000, 1000])
+def test_parts_that_fit_into_memory_give_the_same_values(tmp_path, monkeypatch, most):
+    monitors = {name: monitor for name, (monitor, _) in ON_THE_DISK.items()}
+    whole, _ = values(tmp_path, DISK, monitors)
+    monkeypatch.setattr(point_monitors, "_AT_ONCE", most)
+    cut, _ = values(tmp_path, DISK, monitors)
+    np.testing.assert_allclose(list(cut.values()), list(whole.values()), rtol=1e-12, atol=1e-13)
 
 
 def test_a_mean_over_points_is_announced(tmp_path):
