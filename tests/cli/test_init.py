@@ -44,7 +44,7 @@ def test_every_kind_trains_to_a_small_error(
     assert cli.main(["init", "rod", "--kind", kind]) == 0
     assert cli.main(["train", "rod.yaml"]) == 0
     summary = json.loads(Path("runs/latest/summary.json").read_text())
-    assert summary["warnings"] == [] and summary["seconds"] < 60
+    assert summary["warnings"] == []
     if kind == "inverse":
         assert summary["unknowns"]["alpha"] == pytest.approx(0.1, rel=0.02)
     else:
