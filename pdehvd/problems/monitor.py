@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import sympy
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pdehvd.errors import ConfigError, Path, within
 from pdehvd.numerics.derivatives import internal
@@ -81,6 +81,18 @@ class MonitorSpec(Spec):
     expected: Text | None = Field(
         None, description="the known value, an expression of constants, to compare with"
     )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> MonitorSpec:
+        """Refuse a region and coordinates that both say where, and keys that say nothing."""
+        given = {key: getattr(self, key, None) for key in ("on", "at", "over")}
+        for key in ("at", "over"):
+            if given["on"] is not None and given[key] is not None:
+                right = "one of both, such as 'on: boundary and t = 1'"
+                raise ConfigError(f"'{key}' and 'on' together", (key,), right)
+            if given[key] in ([], {}, ""):
+                raise ConfigError(f"'{key}' is empty", (key,), f"a coordinate, or no '{key}'")
+        return self
 
     @property
     @abstractmethod

@@ -210,7 +210,6 @@ def _one_kind(value: object) -> object:
     foreign = sorted(key for key in given if key not in own and key in _KEYS)
     if foreign:
         raise ConfigError(f"'{foreign[0]}' does not go with '{kinds[0]}'", (foreign[0],))
-    _refuse_two_places(given)
     return given
 
 
@@ -219,16 +218,6 @@ def _refuse_no_kind(given: Mapping[str, object]) -> None:
         if key not in _KEYS:
             raise ConfigError(f"unknown key '{key}'", (key,), _ONE, nearest(str(key), list(KINDS)))
     raise ConfigError("the monitor does not say what it measures", (), _ONE)
-
-
-def _refuse_two_places(given: Mapping[str, object]) -> None:
-    """Raise `ConfigError` where a region and coordinates say where, or nothing does."""
-    for key in ("at", "over"):
-        if "on" in given and key in given:
-            right = "one of both, such as 'on: boundary and t = 1'"
-            raise ConfigError(f"'{key}' and 'on' together", (key,), right)
-        if given.get(key) in ([], {}, ""):
-            raise ConfigError(f"'{key}' is empty", (key,), f"a coordinate, or no '{key}'")
 
 
 def _name(value: object) -> str | None:

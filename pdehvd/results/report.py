@@ -182,9 +182,10 @@ def _residual_table(errors: Facts) -> str:
     residuals = errors.get("residuals", {})
     rows = [
         (name.replace("/", ": "), _text(at["trained"]), _text(at["fresh"]))
-        for name, at in residuals.items()
+        for name, at in sorted(residuals.items(), key=lambda pair: -pair[1]["trained"])
     ]
-    said = note("Root mean square of each term; of an energy, its mean.") if rows else ""
+    words = "Root mean square of each term, the worst first; of an energy, its mean."
+    said = note(words) if rows else ""
     return said + html_table(("term", "on the trained points", "on as many fresh points"), rows)
 
 

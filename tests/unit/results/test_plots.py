@@ -59,6 +59,17 @@ def test_unknowns_stand_beside_their_true_values():
     assert axes.get_lines()[1].get_ydata()[0] == 0.125
 
 
+def test_monitors_have_a_panel_each_with_the_expected_value():
+    values = {"monitor/drag": [None, 2.0, 3.25], "monitor/sum $": [None, 1.0, 1.0]}
+    history = pd.DataFrame({"step": [1, 10, 20], **values})
+    drag, total = plot_curves(history, {}, {"drag": 3.0}, {"drag": "drag, N"})["monitors"].axes
+    assert drag.get_ylabel() == "drag, N" and total.get_ylabel() == r"sum \$"
+    assert [list(line.get_ydata()) for line in drag.get_lines()] == [[2.0, 3.25], [3.0, 3.0]]
+    assert drag.texts[0].get_text() == "3.25\nexpected 3" and total.texts[0].get_text() == "1"
+    assert len(total.get_lines()) == 1
+    assert "monitors" not in plot_curves(history[["step"]], {}, {})
+
+
 @pytest.mark.parametrize(
     ("weight", "title", "label"),
     [

@@ -10,6 +10,7 @@ from pdehvd.assembly.build import build_parts
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import load_config
 from pdehvd.errors import ConfigError
+from pdehvd.problems.monitors import IntegralMonitor
 from pdehvd.training import point_monitors
 from pdehvd.training.checkpoint import Checkpoints
 from pdehvd.training.history import History
@@ -176,6 +177,12 @@ def test_mistakes_are_named(tmp_path, case):
         build_parts(written(tmp_path, BOX, {"m": monitor}), Solo())
     path = ".".join(part for part in ("problem.monitors.m", key) if part)
     assert f"{path}: " in str(caught.value) and message in str(caught.value)
+
+
+def test_objects_of_python_are_checked_at_once():
+    with pytest.raises(ConfigError, match="at: 'at' and 'on' together"):
+        IntegralMonitor(integral="u", on="boundary", at={"t": 1})
+    assert IntegralMonitor(integral=lambda u, x: u * x).integral == "u*x"
 
 
 def test_monitors_are_logged_where_errors_are_and_change_nothing(tmp_path):
