@@ -49,8 +49,11 @@ def points_of_region(region: Region, domain: Domain, count: int = EVALUATION_POI
 
 
 def _spread(piece: Piece, count: int, domain: Domain) -> Points:
-    """Return about `count` points of a piece; with its ends, where it is a part of a box."""
-    if piece.surface is None:
+    """Return about `count` points of a piece; with its ends, where it is a part of a box.
+
+    Parameters with a distribution take its values.
+    """
+    if piece.surface is None and not set(piece.spread.axes) & set(piece.free):
         x = cover(piece.box, (), count)
         x = x[domain.contains(x)]
         x = x if piece.keep is None else x[piece.keep(x)]

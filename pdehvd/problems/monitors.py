@@ -52,7 +52,9 @@ class IntegralMonitor(MonitorSpec):
 
     def measured_at(self, setting: Setting) -> MeasuredAt:
         if self.on is not None:
-            return _of_rule(region_rule(_region(self.on, setting)))
+            region = _region(self.on, setting)
+            _refuse_parameters(region, setting)
+            return _of_rule(region_rule(region))
         domain = setting.domain
         names = domain.names
         over = coordinates_of(self.over, self.at, setting)
@@ -174,6 +176,21 @@ def build_monitors(
 def _region(on: str | list[str], setting: Setting) -> Region:
     with within(*setting.path, "on"):
         return setting.domain.region(on)
+
+
+def _refuse_parameters(region: Region, setting: Setting) -> None:
+    """Raise `ConfigError` where a region extends along a parameter: integrals run over none."""
+    names, declared = setting.domain.names, setting.domain.declared
+    extended = {names[axis] for piece in region.pieces for axis in piece.free}
+    left = [name for name in declared if name in extended]
+    if left:
+        word = "parameter" if len(left) == 1 else "parameters"
+        raise ConfigError(
+            f"the integral leaves the {word} {', '.join(left)}",
+            (*setting.path, "on"),
+            f"a region with a value of each, such as '{region.text} and {left[0]} = "
+            f"{setting.domain.bounds[names.index(left[0]), 0]:g}'",
+        )
 
 
 def _coordinates(names: Sequence[str]) -> str:

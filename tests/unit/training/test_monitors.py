@@ -179,6 +179,34 @@ def test_mistakes_are_named(tmp_path, case):
     assert f"{path}: " in str(caught.value) and message in str(caught.value)
 
 
+RODS = {
+    "coordinates": {"x": [0, 1], "y": [0, 2], "t": [0, 1]},
+    "parameters": {
+        "k": {"name": "values", "values": [1, 2, 5]},
+        "b": {"name": "log_uniform", "range": [0.1, 10]},
+    },
+    "constants": {},
+    "unknowns": {"a": 0.5},
+}
+
+
+def test_parameters_have_values_in_integrals_and_their_distributions_in_extremes(tmp_path):
+    monitors = {
+        "at": {"integral": "k*u*b", "over": ["x", "y"], "at": {"t": 0, "k": 2, "b": 5}},
+        "on": {"integral": "k*u_n", "on": "x = 1 and k = 5 and b = 1"},
+        "least": {"minimum": "u + (k - 4)^2"},
+        "face": {"minimum": "u + (k - 4)^2", "on": "x = 0"},
+        "most": {"maximum": "u*b", "on": "x = 1 and y = 2 and t = 0"},
+    }
+    found, _ = values(tmp_path, RODS, monitors)
+    wanted = {"at": 20 / 3, "on": 20.0, "least": 1.0, "face": 1.0, "most": 20.0}
+    assert found == pytest.approx(wanted, rel=3e-2)
+    with pytest.raises(ConfigError, match=r"monitors.m.on: the integral leaves the parameter b"):
+        values(tmp_path, RODS, {"m": {"integral": "u", "on": "x = 1 and k = 2"}})
+    with pytest.raises(ConfigError, match=r"monitors.m: the integral leaves the .* k, b"):
+        values(tmp_path, RODS, {"m": {"integral": "u"}})
+
+
 def test_objects_of_python_are_checked_at_once():
     with pytest.raises(ConfigError, match="at: 'at' and 'on' together"):
         IntegralMonitor(integral="u", on="boundary", at={"t": 1})
