@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from pdehvd.assembly.trust.judge import PointJudge
     from pdehvd.kinds.points_run import PointRun
+    from pdehvd.models.network import Network
     from pdehvd.objectives.objective import PDEObjective
     from pdehvd.objectives.reducer import PointReducer
     from pdehvd.training.monitors import Monitors
@@ -51,20 +52,11 @@ class PointKind(Kind[PDEProblem, "PDEObjective", Reference]):
         return hook.chunks(items)
 
     def build_objective(self, config: Config, problem: PDEProblem, group: Group) -> PDEObjective:
-        from pdehvd.models.log_inputs import LogInputs
         from pdehvd.objectives.exact_sums import ExactPointSums
         from pdehvd.objectives.local_sums import LocalPointSums
         from pdehvd.objectives.objective import PDEObjective
 
-        logs = [a for a, one in problem.domain.distributions.items() if one.logarithmic]
-        bounds = problem.domain.bounds.copy()
-        bounds[logs] = np.log(bounds[logs])
-        with within("model"):
-            network = config.model.build(
-                bounds, len(problem.fields), config.precision, problem.coordinates
-            )
-        if logs:
-            network = LogInputs(network, logs)
+        network = self._network(config, problem)
         hook = config.aggregation
         reducer: PointReducer
         if hook.exact:
@@ -73,6 +65,34 @@ class PointKind(Kind[PDEProblem, "PDEObjective", Reference]):
             reducer = LocalPointSums(hook, group)
         parts = config.training.micro_batches
         return PDEObjective(problem, network, reducer, config.precision, parts)
+
+    def _network(self, config: Config, problem: PDEProblem) -> Network:
+        """Return the network of all fields: those that depend on the same coordinates share one."""
+        from pdehvd.models.fewer_inputs import FewerInputs
+        from pdehvd.models.fields import FieldNetworks
+        from pdehvd.models.log_inputs import LogInputs
+
+        logs = [a for a, one in problem.domain.distributions.items() if one.logarithmic]
+        bounds = problem.domain.bounds.copy()
+        bounds[logs] = np.log(bounds[logs])
+        middle = bounds.mean(axis=1)
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for number, field in enumerate(problem.fields):
+            groups.setdefault(problem.arguments(field), []).append(number)
+        networks: list[Network] = []
+        for names, members in groups.items():
+            columns = [problem.coordinates.index(name) for name in names]
+            own = np.repeat(middle[:, None], 2, axis=1)
+            own[columns] = bounds[columns]
+            with within("model"):
+                network = config.model.build(
+                    own, len(members), config.precision, problem.coordinates
+                )
+            whole = len(columns) == len(bounds)
+            networks.append(network if whole else FewerInputs(network, columns, middle))
+        order = np.argsort([number for members in groups.values() for number in members])
+        joined = networks[0] if len(networks) == 1 else FieldNetworks(networks, order.tolist())
+        return LogInputs(joined, logs) if logs else joined
 
     def build_reference(self, config: Config, problem: PDEProblem) -> Reference | None:
         spec = config.problem.reference

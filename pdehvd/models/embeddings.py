@@ -42,6 +42,7 @@ class Embedding:
     ) -> Embedding:
         """Return the embedding of a domain with `bounds` [D, 2]; see `MLP` for the options.
 
+        A coordinate without extent is constant, and gives no feature.
         Raises ConfigError for an unknown coordinate or a period that is not a positive number.
         """
         lengths = bounds[:, 1] - bounds[:, 0]
@@ -50,7 +51,8 @@ class Embedding:
             shift = bounds.mean(axis=1)
             scale = 2 / np.where(lengths > 0, lengths, 2.0)
         waves = _waves(periodic or {}, coordinates, lengths)
-        plain = tuple(a for a in range(len(bounds)) if a not in {axis for axis, _ in waves})
+        wavy = {axis for axis, _ in waves}
+        plain = tuple(a for a in range(len(bounds)) if lengths[a] > 0 and a not in wavy)
         embedding = cls(len(bounds), tuple(shift), tuple(scale), plain, tuple(waves))
         if not fourier:
             return embedding
@@ -68,17 +70,17 @@ class Embedding:
 
     def jet(self, x: Tensor, plan: jets.Plan) -> jets.Jet:
         """Return the jet of the features at x [N, D]; entries [N, width], [1, width] or None."""
-        if not self.waves:
+        if len(self.plain) == self.inputs:
             scale, shift = tf.constant(self.scale, x.dtype), tf.constant(self.shift, x.dtype)
             jet = jets.inputs(plan, x, scale, shift)
         else:
-            jet = self._periodic(x, plan)
+            jet = self._selected(x, plan)
         if self.frequencies is None:
             return jet
         angles = jets.linear(jet, tf.constant(2 * math.pi * self.frequencies, x.dtype))
         return _cosine_and_sine(plan, angles)
 
-    def _periodic(self, x: Tensor, plan: jets.Plan) -> jets.Jet:
+    def _selected(self, x: Tensor, plan: jets.Plan) -> jets.Jet:
         plain = np.zeros((self.inputs, len(self.plain)))
         angular = np.zeros((self.inputs, len(self.waves)))
         for column, axis in enumerate(self.plain):
@@ -86,11 +88,13 @@ class Embedding:
         for wave, (axis, frequency) in enumerate(self.waves):
             angular[axis, wave] = frequency
         raw = jets.inputs(plan, x)
-        waves = _cosine_and_sine(plan, jets.linear(raw, tf.constant(angular, x.dtype)))
-        if not self.plain:
-            return waves
-        offset = tf.constant(-np.array(self.shift) @ plain, x.dtype)
-        return jets.concatenate([jets.linear(raw, tf.constant(plain, x.dtype), offset), waves])
+        parts = []
+        if self.plain:
+            offset = tf.constant(-np.array(self.shift) @ plain, x.dtype)
+            parts.append(jets.linear(raw, tf.constant(plain, x.dtype), offset))
+        if self.waves:
+            parts.append(_cosine_and_sine(plan, jets.linear(raw, tf.constant(angular, x.dtype))))
+        return parts[0] if len(parts) == 1 else jets.concatenate(parts)
 
 
 def _cosine(z: Tensor, order: int) -> list[Tensor]:
@@ -118,6 +122,8 @@ def _waves(
                 nearest(name, coordinates),
             )
         axis = coordinates.index(name)
+        if not lengths[axis] > 0:
+            continue
         entry = value if isinstance(value, PeriodicFeatures) else PeriodicFeatures(period=value)
         period = float(lengths[axis]) if entry.period is True else _number(entry.period, name)
         if not period > 0:

@@ -13,9 +13,12 @@ from pdehvd.numerics.jets import Plan
 
 
 class FieldNetworks(Network):
-    """Networks with the same coordinates, their outputs joined in order: F = F_1 + F_2 + ..."""
+    """Networks with the same coordinates, their outputs joined: F = F_1 + F_2 + ...
 
-    def __init__(self, networks: Sequence[Network]) -> None:
+    `order` [F] says which of the joined outputs comes first, second, ...; None: as they are.
+    """
+
+    def __init__(self, networks: Sequence[Network], order: Sequence[int] | None = None) -> None:
         first = networks[0]
         if any((net.inputs, net.dtype) != (first.inputs, first.dtype) for net in networks):
             raise ValueError("joined networks need the same coordinates and the same dtype")
@@ -23,6 +26,11 @@ class FieldNetworks(Network):
         self.inputs = first.inputs
         self.outputs = sum(network.outputs for network in networks)
         self.dtype = first.dtype
+        self._order = None if order is None else list(order)
+
+    def _joined(self, outputs: Sequence[Tensor]) -> Tensor:
+        joined = tf.concat(outputs, axis=-1)
+        return joined if self._order is None else tf.gather(joined, self._order, axis=-1)
 
     @property
     def layout(self) -> Layout:
@@ -45,13 +53,13 @@ class FieldNetworks(Network):
     def apply(self, parameters: Sequence[Tensor], x: Tensor) -> Tensor:
         """Return the outputs [N, F] at x [N, D]."""
         parts = zip(self.networks, self._parts(parameters), strict=True)
-        return tf.concat([network.apply(part, x) for network, part in parts], axis=-1)
+        return self._joined([network.apply(part, x) for network, part in parts])
 
     def jet(self, parameters: Sequence[Tensor], x: Tensor, plan: Plan) -> list[Tensor]:
         """Return the channels of `plan` at x [N, D], each [N, F]."""
         parts = zip(self.networks, self._parts(parameters), strict=True)
         channels = zip(*(network.jet(part, x, plan) for network, part in parts), strict=True)
-        return [tf.concat(entries, axis=-1) for entries in channels]
+        return [self._joined(entries) for entries in channels]
 
     def recorded(
         self, parameters: Sequence[Tensor], x: Tensor, plan: Plan
@@ -65,7 +73,7 @@ class FieldNetworks(Network):
             channels.append(ran[0])
             records += [record._replace(start=start + record.start) for record in ran[1]]
             start += network.size
-        return [tf.concat(entries, axis=-1) for entries in zip(*channels, strict=True)], records
+        return [self._joined(entries) for entries in zip(*channels, strict=True)], records
 
     def _parts(self, parameters: Sequence[Tensor]) -> list[Sequence[Tensor]]:
         parts, start = [], 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
@@ -33,7 +33,8 @@ from pdehvd.numerics.syntax import names_in
 class Language:
     """The names that a problem's texts may use, and what they mean.
 
-    `held` are coordinates with respect to which no derivative is taken.
+    `held` are coordinates with respect to which no derivative is taken, `arguments` the
+    coordinates of fields that do not depend on all.
     """
 
     coordinates: tuple[str, ...]
@@ -42,6 +43,7 @@ class Language:
     unknowns: tuple[str, ...]
     space: tuple[str, ...]
     held: tuple[str, ...] = ()
+    arguments: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     definitions: Mapping[str, sympy.Expr] = field(default_factory=dict)
 
     @property
@@ -79,7 +81,9 @@ class Language:
         """
         names = self._known((*self.coordinates, *self.named))
         with within(*path):
-            names |= field_symbols(text, self.named, self.coordinates, normal=normal)
+            derivatives = field_symbols(text, self.named, self.coordinates, normal=normal)
+            self._check_arguments(derivatives)
+            names |= derivatives
             if normal:
                 names = normal_components(self.space) | names
             expression = parse(text, names, "expression", self.named, self.coordinates, self.space)
@@ -87,7 +91,40 @@ class Language:
                 (expression,) = expand_normals([expression], self.named, self.space)
             result = expand_definitions(expression, self.definitions, self.fields, self.coordinates)
             self._check_held(result)
-            return result
+            return result.subs({free: 0 for free in self._constant(result)})
+
+    def depends(self, output: str) -> tuple[str, ...]:
+        """Return the coordinates that a field or a definition depends on."""
+        if output in self.fields:
+            return self.arguments.get(output, self.coordinates)
+        meaning = self.definitions[output]
+        used = {free.name for free in meaning.free_symbols}
+        for partial in self.partials(meaning).values():
+            used |= set(self.depends(partial.field))
+        return tuple(name for name in self.coordinates if name in used)
+
+    def missing(self, partial: Partial) -> list[str]:
+        """Return the coordinates of a derivative that its field does not depend on."""
+        own = self.depends(partial.field)
+        orders = zip(self.coordinates, partial.orders, strict=True)
+        return [name for name, order in orders if order and name not in own]
+
+    def _constant(self, expression: sympy.Expr) -> list[sympy.Symbol]:
+        """Return the derivatives in an expression that are zero."""
+        return [free for free, one in self.partials(expression).items() if self.missing(one)]
+
+    def _check_arguments(self, names: Iterable[str]) -> None:
+        """Raise `ConfigError` at a derivative with respect to what its field does not depend on."""
+        for name in names:
+            partial = partial_of(name, self.fields, self.coordinates)
+            missing = self.missing(partial) if partial is not None else []
+            if partial is not None and missing:
+                own = ", ".join(self.arguments[partial.field])
+                raise ConfigError(
+                    f"'{name}': {partial.field} does not depend on {missing[0]}",
+                    (),
+                    f"derivatives by {own}, or {missing[0]} in fields.{partial.field}",
+                )
 
     def _check_held(self, expression: sympy.Expr) -> None:
         """Raise `ConfigError` at a derivative with respect to a coordinate of `held`."""

@@ -31,9 +31,12 @@ class Data(ConditionSpec):
 
     def impose(self, site: Site) -> Imposed:
         with within(*site.path):
-            table = read_measured(self.data, self.fields, site.language.outputs, site.domain)
+            language = site.language
+            table = read_measured(
+                *(self.data, self.fields, language.outputs, site.domain, language.depends)
+            )
         site.notes.extend(table.notes)
         site.measured[str(site.path[-1])] = table
-        meaning = site.language.meaning
+        meaning = language.meaning
         residuals = [meaning(name) - symbol(internal(f"measured_{name}")) for name in table.fields]
         return Imposed(table.source, residuals, [("fields",)] * len(residuals))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,10 +34,16 @@ class Measured:
 
 
 def read_measured(
-    file: str, wanted: Sequence[str] | None, fields: Sequence[str], domain: Domain
+    file: str,
+    wanted: Sequence[str] | None,
+    fields: Sequence[str],
+    domain: Domain,
+    arguments: Callable[[str], Collection[str]],
 ) -> Measured:
     """Return the values of a file for the `wanted` fields, by default all that it has.
 
+    A coordinate on which none of them depends, as `arguments` says, may be missing: it is in the
+    middle of its bounds.
     Points outside the domain by the rounding of their numbers are moved onto it.
     Raises `ConfigError` at `data` or `fields`.
     """
@@ -52,8 +58,13 @@ def read_measured(
     with within("data"):
         table = open_table(file)
         measured = tuple(wanted or _held(table, fields, domain.names))
-        columns = table.rows([*domain.names, *measured])
-        points = fit_into_domain(domain, np.stack([columns[name] for name in domain.names], 1))
+        needed = {name for field in measured for name in arguments(field)}
+        given = [name for name in domain.names if name in needed or name in table.names]
+        columns = table.rows([*given, *measured])
+        x = np.repeat(domain.bounds.mean(axis=1)[None], len(columns[measured[0]]), axis=0)
+        for name in given:
+            x[:, domain.names.index(name)] = columns[name]
+        points = fit_into_domain(domain, x)
         _check_inside(table, points)
     source = GivenSource(
         points.x, {internal(f"measured_{field}"): columns[field] for field in measured}

@@ -99,6 +99,10 @@ class PDEProblem:
         """Global number of points at which the network is evaluated in a step."""
         return sum(block.count * block.source.points_per_item for block in self.blocks)
 
+    def arguments(self, output: str) -> tuple[str, ...]:
+        """Return the coordinates that a field or a definition depends on."""
+        return self.language.depends(output)
+
     def partials(self, expression: sympy.Expr) -> dict[sympy.Symbol, Partial]:
         """Return the symbols in an expression that are fields or derivatives, and of what."""
         return self.language.partials(expression)
@@ -117,7 +121,9 @@ class PDESpec(Spec):
     parameters: dict[str, Parameter] = Field(
         {}, description="name: [low, high], or a distribution, of a further input of the network"
     )
-    fields: list[str] = Field(min_length=1, description="the unknown functions")
+    fields: list[str] | dict[str, list[str]] = Field(
+        min_length=1, description="the unknown functions; as a mapping, with their coordinates"
+    )
     constants: dict[str, Text] = Field(
         {}, description="numbers in the equations; may use earlier ones"
     )
@@ -220,16 +226,44 @@ class PDESpec(Spec):
         """Return the language of the texts, with definitions."""
         held = tuple(name for name, spec in self.parameters.items() if not spec.derivatives)
         language = Language(
-            *(self._names, tuple(self.fields), constants, tuple(self.unknowns), space, held)
+            *(self._names, tuple(self.fields), constants, tuple(self.unknowns), space, held),
+            arguments=self._arguments(),
         )
         return language.defining(self.definitions, ("definitions",))
+
+    def _arguments(self) -> dict[str, tuple[str, ...]]:
+        """Return the coordinates of the fields that do not depend on all, in the problem's order.
+
+        Raises `ConfigError` where a field lists others.
+        """
+        given = self.fields if isinstance(self.fields, dict) else {}
+        for field_name, names in given.items():
+            for index, name in enumerate(names):
+                if name not in self._names:
+                    raise ConfigError(
+                        f"'{name}' is not a coordinate",
+                        ("fields", field_name, index),
+                        "one of " + ", ".join(self._names),
+                        nearest(name, self._names),
+                    )
+            if not names:
+                raise ConfigError(
+                    f"{field_name} depends on nothing",
+                    ("fields", field_name),
+                    f"a coordinate, or {field_name} under unknowns",
+                )
+        return {
+            field_name: tuple(name for name in self._names if name in names)
+            for field_name, names in given.items()
+            if set(names) != set(self._names)
+        }
 
     def _partials(self, language: Language) -> list[Partial]:
         """Return the derivatives that the equations hold, or name with a factor that is zero."""
         found = []
         for name, text in self.equations.items():
             with within("equations", name):
-                found += partials_in([text], self.fields, self._names)
+                found += partials_in([text], tuple(self.fields), self._names)
             found += language.partials(language.residual(text, ("equations", name))).values()
         return found
 
@@ -258,9 +292,8 @@ class PDESpec(Spec):
                     "one of " + ", ".join(language.fields),
                     nearest(name, language.fields),
                 )
-            result[name] = language.function(
-                text, ("hard", name), (*language.coordinates, "network")
-            )
+            own = language.arguments.get(name, language.coordinates)
+            result[name] = language.function(text, ("hard", name), (*own, "network"))
         return result
 
     def _equations(self, language: Language) -> list[Term]:

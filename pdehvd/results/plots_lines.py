@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -57,14 +59,15 @@ def _values(domain: Domain, axis: int, count: int) -> np.ndarray:
 
 
 @in_style
-def plot_lines(trained: TrainedAtPoints) -> Figure:
-    """Draw every field over the one coordinate that is not fixed, its error below where known."""
+def plot_lines(trained: TrainedAtPoints, fields: Sequence[str]) -> Figure:
+    """Draw fields over the one coordinate that is not fixed, their errors below where known."""
     domain = trained.problem.domain
     along, points = line(trained, 4 * SAMPLES)
     place = {domain.names.index(name): at for name, at in trained.fixed.items()}
     bounds = np.asarray(domain.bounds, dtype=float)
-    values, truths = solution_at(trained, points), truth(trained, points)
-    fields, labels = trained.problem.outputs, trained.problem.labels
+    values, known = solution_at(trained, points), truth(trained, points)
+    truths = {name: known[name] for name in fields if name in known}
+    labels = trained.problem.labels
     picture = figure(7.2, 0.5 + 1.9 * len(fields) + (1.9 if truths else 0.0))
     rows = len(fields) + bool(truths)
     panels = picture.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]

@@ -24,14 +24,32 @@ def point_pictures(trained: TrainedAtPoints) -> dict[str, Figure]:
 
 
 def _solution(trained: TrainedAtPoints) -> dict[str, Figure]:
+    """Return the pictures of all outputs, each in the coordinates that it depends on."""
+    domain = trained.problem.domain
+    running = [name for name in domain.names if name not in trained.fixed]
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for output in trained.problem.outputs:
+        own = tuple(name for name in trained.problem.arguments(output) if name in running)
+        groups.setdefault(own or tuple(running), []).append(output)
+    pictures: dict[str, Figure] = {}
+    for own, outputs in groups.items():
+        others = [name for name in running if name not in own]
+        middle = {name: float(domain.bounds[domain.names.index(name)].mean()) for name in others}
+        pictures |= _pictures(trained.at(middle), outputs, len(running) == 1)
+    return pictures
+
+
+def _pictures(trained: TrainedAtPoints, outputs: list[str], together: bool) -> dict[str, Figure]:
+    """Return pictures over the coordinates that are not fixed; `together`: lines in one picture."""
     domain = trained.problem.domain
     running = [name for name in domain.names if name not in trained.fixed]
     if len(running) == 1:
-        return {"solution": plot_lines(trained)}
-    parts = sections(domain, trained.fixed)
-    sheets = [shown for shown in (sheet(trained, part) for part in parts) if shown]
+        parts = {"solution": outputs} if together else {f"solution_{n}": [n] for n in outputs}
+        return {name: plot_lines(trained, shown) for name, shown in parts.items()}
+    places = sections(domain, trained.fixed)
+    sheets = [shown for shown in (sheet(trained, place) for place in places) if shown]
     pictures: dict[str, Figure] = {}
-    for name in trained.problem.outputs:
+    for name in outputs:
         if sheets:
             pictures[f"solution_{name}"] = heat_maps(trained, sheets, name)
         if len(running) == 2 and {domain.time, *domain.parameters} & set(running):

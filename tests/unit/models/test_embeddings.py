@@ -24,9 +24,9 @@ def test_coordinates_are_scaled_to_the_unit_box():
     assert embedding.width == plain.width == 2
 
 
-def test_a_coordinate_of_no_length_stays_finite():
+def test_a_coordinate_of_no_length_gives_no_feature():
     embedding = Embedding.build(np.array([[1.0, 1.0], [0.0, 2.0]]), ("x", "y"))
-    np.testing.assert_allclose(features(embedding, np.array([[1.0, 2.0]])), [[0, 1]])
+    np.testing.assert_allclose(features(embedding, np.array([[1.0, 2.0]])), [[1]])
 
 
 def test_periodic_features():

@@ -128,12 +128,12 @@ def test_a_table_with_units_in_its_names_is_told_what_to_rename(tmp_path: Path) 
     file = tmp_path / "table.csv"
     file.write_text("t (s);u (mg/l)\n0;1\n")
     with pytest.raises(ConfigError, match=r"expected one of u; in the table, rename ") as caught:
-        read_measured(str(file), None, ["u"], interval(0, 1))
+        read_measured(str(file), None, ["u"], interval(0, 1), lambda _: ["t"])
     assert str(caught.value).endswith("'t (s)' to 't', 'u (mg/l)' to 'u'")
 
 
 def read(file: Path):
-    return read_measured(str(file), None, ["u"], interval(0, "pi/2"))
+    return read_measured(str(file), None, ["u"], interval(0, "pi/2"), lambda _: ["t"])
 
 
 def test_tables_in_single_precision(tmp_path: Path) -> None:

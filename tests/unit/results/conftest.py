@@ -47,6 +47,7 @@ class FakeRun(PointRun):
             coordinates=domain.names,
             fields=fields,
             outputs=fields,
+            arguments=lambda _: domain.names,
             domain=domain,
             measured={},
             labels={},
