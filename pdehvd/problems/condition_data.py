@@ -29,14 +29,26 @@ class Data(ConditionSpec):
         None, description="the measured fields; those in the file by default"
     )
 
+    deviations: str | dict[str, str] | None = Field(
+        None, description="the column of standard deviations, or field: column"
+    )
+    missing: bool = Field(False, description="whether measured values may be missing (NaN, NA)")
+
     def impose(self, site: Site) -> Imposed:
         with within(*site.path):
             language = site.language
             table = read_measured(
-                *(self.data, self.fields, language.outputs, site.domain, language.depends)
+                *(self.data, self.fields, language.outputs, site.domain, language.depends),
+                deviations=self.deviations,
+                missing=self.missing,
             )
         site.notes.extend(table.notes)
         site.measured[str(site.path[-1])] = table
         meaning = language.meaning
-        residuals = [meaning(name) - symbol(internal(f"measured_{name}")) for name in table.fields]
+        residuals = []
+        for name in table.fields:
+            residual = meaning(name) - symbol(internal(f"measured_{name}"))
+            if table.factors(name) is not None:
+                residual = symbol(internal(f"factor_{name}")) * residual
+            residuals.append(residual)
         return Imposed(table.source, residuals, [("fields",)] * len(residuals))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -23,8 +23,8 @@ class _Columns(Protocol):
     def names(self) -> tuple[str, ...]:
         """Names in the order of the file."""
 
-    def numbers(self, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Return columns in float64."""
+    def numbers(self, names: Sequence[str], missing: Collection[str] = ()) -> dict[str, np.ndarray]:
+        """Return columns in float64; NaN for missing values in columns of `missing`."""
         ...
 
     def shape(self, name: str) -> tuple[int, ...]:
@@ -82,11 +82,13 @@ class Table:
         changes = [f"'{near}' to '{name}'" for name, near in likely.items() if near]
         return f"; in the table, rename {', '.join(changes)}" if changes else ""
 
-    def columns(self, names: Sequence[str], finite: bool = True) -> dict[str, np.ndarray]:
+    def columns(
+        self, names: Sequence[str], finite: bool = True, missing: Collection[str] = ()
+    ) -> dict[str, np.ndarray]:
         """Return columns, each a float64 array [N], of its own length in NPZ and HDF5.
 
         Raises `ConfigError` for a column that is missing, empty, or holds something that is not
-        a number, a finite one if `finite`.
+        a number, a finite one if `finite`; in columns of `missing` NaN stands for no value.
         """
         for name in names:
             if name not in self.names:
@@ -95,9 +97,9 @@ class Table:
                     (),
                     f"columns {', '.join(names)}{self.renaming(names)}",
                 )
-        result = self._columns.numbers(names)
+        result = self._columns.numbers(names, missing)
         for name, values in result.items():
-            bad = np.flatnonzero(~np.isfinite(values))
+            bad = np.flatnonzero(~np.isfinite(values) & ~(np.isnan(values) & (name in missing)))
             if finite and bad.size:
                 raise ConfigError(
                     f"{self.file}: column '{name}' has {counted(bad.size, 'value')} not finite, "
@@ -111,13 +113,13 @@ class Table:
         """Return the lengths of a column's axes in its file, without those of length 1."""
         return self._columns.shape(name)
 
-    def rows(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+    def rows(self, names: Sequence[str], missing: Collection[str] = ()) -> dict[str, np.ndarray]:
         """Return columns of one length. Raises `ConfigError` as `columns`, or where they differ.
 
         Arrays with several axes must have the same ones: a grid and its transpose hold their
         values in different orders.
         """
-        result = self.columns(names)
+        result = self.columns(names, missing=missing)
         lengths = {name: len(values) for name, values in result.items()}
         if len(set(lengths.values())) > 1:
             raise ConfigError(f"{self.file}: the columns differ in length: {lengths}")
@@ -173,7 +175,7 @@ class _Arrays:
         if not arrays:
             raise ConfigError(f"{file} holds no arrays at its top level")
 
-    def numbers(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+    def numbers(self, names: Sequence[str], missing: Collection[str] = ()) -> dict[str, np.ndarray]:
         """Return arrays in float64, flattened."""
         result = {}
         for name in names:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,11 @@ from pdehvd.problems.sources import GivenSource
 
 @dataclass(frozen=True)
 class Measured:
-    """Points with columns `__measured_FIELD`, the fields, and what a user must know of them."""
+    """Points with columns `__measured_FIELD`, the fields, and what a user must know of them.
+
+    Where rows do not count alike, the columns `__factor_FIELD` hold what residuals are multiplied
+    by: 0 for a missing value, else sqrt(w) with the mean of all w at 1.
+    """
 
     source: GivenSource
     fields: tuple[str, ...]
@@ -29,8 +33,14 @@ class Measured:
         return self.source.x
 
     def values(self, field: str) -> np.ndarray:
-        """Return what was measured of a field, [N]."""
-        return self.source.columns[internal(f"measured_{field}")]
+        """Return what was measured of a field, [N]; NaN for missing values."""
+        values = self.source.columns[internal(f"measured_{field}")]
+        factors = self.factors(field)
+        return values if factors is None else np.where(factors > 0, values, np.nan)
+
+    def factors(self, field: str) -> np.ndarray | None:
+        """Return what residuals of a field are multiplied by, [N]; None where all count alike."""
+        return self.source.columns.get(internal(f"factor_{field}"))
 
 
 def read_measured(
@@ -39,13 +49,16 @@ def read_measured(
     fields: Sequence[str],
     domain: Domain,
     arguments: Callable[[str], Collection[str]],
+    deviations: Mapping[str, str] | str | None = None,
+    missing: bool = False,
 ) -> Measured:
     """Return the values of a file for the `wanted` fields, by default all that it has.
 
+    `deviations` are the columns of their standard deviations; with `missing`, values may be NaN.
     A coordinate on which none of them depends, as `arguments` says, may be missing: it is in the
     middle of its bounds.
     Points outside the domain by the rounding of their numbers are moved onto it.
-    Raises `ConfigError` at `data` or `fields`.
+    Raises `ConfigError` at `data`, `fields` or `deviations`.
     """
     for i, field in enumerate(wanted or ()):
         if field not in fields:
@@ -60,16 +73,64 @@ def read_measured(
         measured = tuple(wanted or _held(table, fields, domain.names))
         needed = {name for field in measured for name in arguments(field)}
         given = [name for name in domain.names if name in needed or name in table.names]
-        columns = table.rows([*given, *measured])
+        columns = table.rows([*given, *measured], measured if missing else ())
         x = np.repeat(domain.bounds.mean(axis=1)[None], len(columns[measured[0]]), axis=0)
         for name in given:
             x[:, domain.names.index(name)] = columns[name]
         points = fit_into_domain(domain, x)
         _check_inside(table, points)
-    source = GivenSource(
-        points.x, {internal(f"measured_{field}"): columns[field] for field in measured}
-    )
-    return Measured(source, measured, _notes(table, points))
+    spread = _deviations(table, measured, deviations)
+    held: dict[str, np.ndarray] = {}
+    notes = list(_notes(table, points))
+    for field in measured:
+        known = ~np.isnan(columns[field])
+        if not known.any():
+            raise ConfigError(f"{table.file}: all values of {field} are missing", ("data",))
+        held[internal(f"measured_{field}")] = np.where(known, columns[field], 0.0)
+        if not known.all() or field in spread:
+            held[internal(f"factor_{field}")] = _factors(known, spread.get(field))
+        if not known.all():
+            count = int((~known).sum())
+            notes.append(
+                f"{table.file.name}: {count} of {len(known)} values of {field} are missing"
+            )
+    return Measured(GivenSource(points.x, held), measured, tuple(notes))
+
+
+def _factors(known: np.ndarray, deviation: np.ndarray | None) -> np.ndarray:
+    """Return sqrt(w) of each row, w ~ 1/deviation^2 where a value is known, with mean(w) = 1."""
+    # Relative to the smallest, so that no square overflows.
+    relative = 1.0 if deviation is None else deviation.min() / deviation
+    weights = np.where(known, relative, 0.0) ** 2
+    factors: np.ndarray = np.sqrt(weights / weights.mean())
+    return factors
+
+
+def _deviations(
+    table: Table, measured: Sequence[str], given: Mapping[str, str] | str | None
+) -> dict[str, np.ndarray]:
+    """Return the standard deviations of fields, [N] each. Raises `ConfigError` at `deviations`."""
+    named = dict.fromkeys(measured, given) if isinstance(given, str) else dict(given or {})
+    result = {}
+    for field, column in named.items():
+        with within("deviations", *(() if isinstance(given, str) else (field,))):
+            if field not in measured:
+                raise ConfigError(
+                    f"'{field}' is not measured here",
+                    (),
+                    "one of " + ", ".join(measured),
+                    nearest(field, measured),
+                )
+            result[field] = table.rows([column])[column]
+            low = np.flatnonzero(~(result[field] > 0))
+            if low.size:
+                raise ConfigError(
+                    f"{table.file}: the deviation '{column}' is {result[field][low[0]]:g} in "
+                    f"{table.where(int(low[0]))}",
+                    (),
+                    "numbers above 0",
+                )
+    return result
 
 
 def _held(table: Table, fields: Sequence[str], coordinates: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -61,15 +61,23 @@ def is_units(row: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     return any(i < len(other) and is_number(other[i]) for other in below for i in letters)
 
 
-def parse_columns(columns: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
-    """Return cells as float64, [N] each. Raises `BadCellError` for the first other cell."""
+def parse_columns(
+    columns: Mapping[str, Sequence[str]], missing: Collection[str] = ()
+) -> dict[str, np.ndarray]:
+    """Return cells as float64, [N] each; in the columns of `missing`, NaN for cells without value.
+
+    Raises `BadCellError` for the first other cell.
+    """
     point = _decimal_point(columns)
-    return {name: _column(name, cells, point) for name, cells in columns.items()}
+    return {name: _column(name, cells, point, name in missing) for name, cells in columns.items()}
 
 
-def _column(name: str, cells: Sequence[str], point: str) -> np.ndarray:
+def _column(name: str, cells: Sequence[str], point: str, missing_allowed: bool) -> np.ndarray:
     result = np.empty(len(cells))
     for row, cell in enumerate(cells):
+        if missing_allowed and cell.lower() in _MISSING:
+            result[row] = np.nan
+            continue
         text = cell.replace(point, ".")
         if _PLAIN.fullmatch(text) is None:
             missing = cell.lower() in _MISSING or cell.startswith("#")

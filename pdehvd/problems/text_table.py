@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -50,8 +50,11 @@ class TextTable:
         """Where the names of the columns stand."""
         return f"line {self._header}"
 
-    def numbers(self, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Return columns in float64, [N] each. Raises `ConfigError` for what is not a number."""
+    def numbers(self, names: Sequence[str], missing: Collection[str] = ()) -> dict[str, np.ndarray]:
+        """Return columns in float64, [N] each; NaN for missing values in columns of `missing`.
+
+        Raises `ConfigError` for what is not a number.
+        """
         for name in names:
             if self.names.count(name) > 1:
                 raise ConfigError(
@@ -73,7 +76,8 @@ class TextTable:
         table = self._cells
         try:
             columns = zip(names, places, strict=True)
-            return parse_columns({name: [row[place] for row in table] for name, place in columns})
+            cells = {name: [row[place] for row in table] for name, place in columns}
+            return parse_columns(cells, missing)
         except BadCellError as error:
             raise ConfigError(
                 f"{self.file}: column '{error.column}' {error} in {self.where(error.row)}"

@@ -50,8 +50,10 @@ def some_of(count: int) -> np.ndarray:
 
 def data_points(trained: TrainedAtPoints, field: str) -> list[DataPoints]:
     """Return the points of every table that holds a field."""
-    return [
-        DataPoints(name, table.x, table.values(field))
-        for name, table in trained.problem.measured.items()
-        if field in table.fields
-    ]
+    found = []
+    for name, table in trained.problem.measured.items():
+        if field in table.fields:
+            values = table.values(field)
+            known = np.isfinite(values)
+            found.append(DataPoints(name, table.x[known], values[known]))
+    return found
