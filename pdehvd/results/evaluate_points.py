@@ -14,6 +14,7 @@ from pdehvd.problems.evaluation import (
     relative_l2,
     time_slices,
 )
+from pdehvd.results.sections import SHARES
 from pdehvd.results.solution import free_constants, truth
 from pdehvd.results.trained_points import TrainedAtPoints
 from pdehvd.spec.plain import Facts
@@ -25,7 +26,7 @@ def evaluate_points(trained: TrainedAtPoints, count: int) -> Facts:
     For each field: relative_l2 = sqrt(sum (u - ref)^2) / sqrt(sum ref^2), maximum_error =
     max |u - ref|, rmse = sqrt(mean (u - ref)^2). A field that is determined up to a constant is
     first moved by the mean difference at each time and parameter. Of an unknown:
-    |value - true| / |true|.
+    |value - true| / |true|. `at_values`: the relative errors at single values of parameters.
     """
     names = trained.problem.domain.names
     fixed = {names.index(name): value for name, value in trained.fixed.items()}
@@ -53,7 +54,32 @@ def evaluate_points(trained: TrainedAtPoints, count: int) -> Facts:
         }
         for name, true in trained.true_unknowns.items()
     }
+    places = _places(trained)
+    if places:
+        errors = [evaluate_points(trained.at(place), count)["relative_l2"] for place in places]
+        result["at_values"] = [
+            {"at": place, "relative_l2": error} for place, error in zip(places, errors, strict=True)
+        ]
     return result
+
+
+def _places(trained: TrainedAtPoints) -> list[dict[str, float]]:
+    """Return the lowest, middle and highest value of each parameter, the others in the middle.
+
+    An error over all values hides where a solution is bad.
+    """
+    domain = trained.problem.domain
+    names = [name for name in domain.parameters if name not in trained.fixed]
+    if not names:
+        return []
+    middle, places = np.full(len(names), 0.5), []
+    for number in range(len(names)):
+        for share in SHARES:
+            shares = middle.copy()
+            shares[number] = share
+            values = domain.at_shares(names, shares[None])[0].tolist()
+            places.append(dict(zip(names, values, strict=True)))
+    return [place for number, place in enumerate(places) if place not in places[:number]]
 
 
 def _errors(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -141,7 +141,22 @@ def _error_table(names: Mapping[str, str], errors: Facts) -> str:
             f"One sample takes {network:.3g} s by the network and {solver:.3g} s by the solver of "
             f"the reference, {solver / network:.3g} times as long."
         )
-    return notes + html_table(("field", *(_HEADS[name] for name in measures)), rows)
+    table = html_table(("field", *(_HEADS[name] for name in measures)), rows)
+    return notes + table + _table_of_places(names, errors.get("at_values", []))
+
+
+def _table_of_places(names: Mapping[str, str], places: Sequence[Facts]) -> str:
+    """Return the relative errors at single values of parameters."""
+    if not places:
+        return ""
+    parameters, fields = list(places[0]["at"]), list(places[0]["relative_l2"])
+    rows = [
+        [*(f"{one['at'][name]:.4g}" for name in parameters)]
+        + [_text(one["relative_l2"][field]) for field in fields]
+        for one in places
+    ]
+    heads = [*parameters, *(f"relative L2 of {names.get(field, field)}" for field in fields)]
+    return note("At single values of the parameters:") + html_table(heads, rows)
 
 
 def _unknown_table(trained: AnyRun) -> str:

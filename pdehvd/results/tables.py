@@ -54,6 +54,7 @@ def show_errors(errors: Facts) -> None:
     rows = [[field, *(_number(errors[name].get(field)) for name in measures)] for field in fields]
     if rows:
         print_table(["field", *(name.replace("_", " ") for name in measures)], rows)
+    show_places(errors.get("at_values", []))
     seconds = errors.get("seconds")
     if seconds:
         print(
@@ -84,7 +85,20 @@ def show_errors(errors: Facts) -> None:
         )
     if not rows:
         print("there is no reference to compare with")
-    show_residuals(errors.get("residuals", {}))
+    if "residuals" in errors:
+        show_residuals(errors["residuals"])
+
+
+def show_places(places: Sequence[Facts]) -> None:
+    """Print the relative errors at single values of parameters."""
+    if places:
+        names, fields = list(places[0]["at"]), list(places[0]["relative_l2"])
+        rows = [
+            [*(f"{one['at'][name]:.4g}" for name in names)]
+            + [_number(one["relative_l2"][field]) for field in fields]
+            for one in places
+        ]
+        print_table([*names, *(f"relative l2 of {field}" for field in fields)], rows)
 
 
 def show_residuals(residuals: Mapping[str, Mapping[str, float]]) -> None:

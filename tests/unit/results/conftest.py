@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from pdehvd.kinds.points_run import PointRun
+from pdehvd.problems.geometry import build_domain
+from pdehvd.problems.parameters import LogUniform
 from pdehvd.training.fresh_residuals import TermResidual
 
 EXTRA = 0.02
@@ -88,7 +90,15 @@ class FakeRun(PointRun):
         return Module()
 
 
+def with_parameter():
+    """Return a domain of x, t and a log-uniform parameter."""
+    given = {"a": LogUniform(range=[0.01, 1]).build("a", {})}
+    box = {"x": [-1, 1], "t": [0, 1]}
+    return build_domain(box, differentiated=("x", "t"), parameters=given)
+
+
 SHAPES = {
+    "parameter": with_parameter(),
     "line": Domain("t", [[0, 10]], time="t"),
     "line_time": Domain("xt", [[-1, 1], [0, 1]], time="t"),
     "plane": Domain("xy", [[0, 2], [0, 1]]),

@@ -73,3 +73,16 @@ def test_unknowns_are_compared_with_their_true_values(fake):
     found = evaluate(run, count=100)["unknowns"]
     assert set(found) == {"nu"}
     assert found["nu"]["error"] == pytest.approx(0.1)
+
+
+def test_errors_at_single_values_of_a_parameter_show_where_a_solution_is_bad(fake, capsys):
+    run = fake("parameter")
+    result = evaluate(run, count=1000)
+    places = result["at_values"]
+    assert [round(one["at"]["a"], 9) for one in places] == [0.01, 0.1, 1.0]
+    for one in places:
+        chosen = evaluate(run, count=1000, at=one["at"])
+        assert chosen["relative_l2"] == one["relative_l2"] and "at_values" not in chosen
+        assert chosen["at"] == one["at"] and "residuals" not in chosen
+    show_errors(result)
+    assert re.search(r"a +relative l2 of u\n0\.01 ", capsys.readouterr().out)
