@@ -26,18 +26,18 @@ problem:
 sampling: {name: sobol, equations: 101, conditions: 41, resample_every: 7}
 model: {name: mlp, width: 8, depth: 2}
 optimizer: OPTIMIZER
-training: {steps: 20, evaluate_every: 20}
+training: {steps: 8, evaluate_every: 8}
 """
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "gauss_newton"])
-def test_a_solution_for_all_parameters_does_not_depend_on_the_processes(tmp_path, optimizer):
+@pytest.mark.parametrize(("optimizer", "sizes"), [("adam", "123"), ("gauss_newton", "13")])
+def test_a_solution_for_all_parameters_does_not_depend_on_the_processes(tmp_path, optimizer, sizes):
     text = RODS.replace("OPTIMIZER", optimizer)
     if optimizer == "gauss_newton":
         text = text.replace(", resample_every: 7", "")
     (tmp_path / "rods.yaml").write_text(text)
     losses = {}
-    for np_ in ("1", "2", "3"):
+    for np_ in sizes:
         done = pdehvd("train", "rods.yaml", "--np", np_, "--output", np_, cwd=tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
         losses[np_] = json.loads((tmp_path / np_ / "latest" / "summary.json").read_text())["loss"]
