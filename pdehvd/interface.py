@@ -47,6 +47,7 @@ from pdehvd.problems.condition_data import Data
 from pdehvd.problems.condition_integral import Integral
 from pdehvd.problems.condition_on_region import OnRegion
 from pdehvd.problems.condition_periodic import Periodic
+from pdehvd.problems.hard import HardOn
 from pdehvd.problems.monitors import (
     IntegralMonitor,
     MaximumMonitor,
@@ -135,6 +136,7 @@ __all__ = [
     "GroupNorm",
     "HalfPrecision",
     "Halton",
+    "HardOn",
     "InstanceNorm",
     "Integral",
     "IntegralMonitor",

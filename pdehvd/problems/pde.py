@@ -23,6 +23,7 @@ from pdehvd.problems.coordinates import (
     partials_in,
 )
 from pdehvd.problems.geometry import Domain, build_domain
+from pdehvd.problems.hard import HardOn, build_hard
 from pdehvd.problems.labels import Label, check_labels
 from pdehvd.problems.measured import Measured
 from pdehvd.problems.monitor import Monitor
@@ -137,7 +138,9 @@ class PDESpec(Spec):
         min_length=1, description="name: expression that must vanish"
     )
     conditions: dict[str, Condition] = Field({}, description="name: what must hold where")
-    hard: dict[str, Text] = Field({}, description="field: expression of `network`, its raw output")
+    hard: dict[str, HardOn | Text] = Field(
+        {}, description="field: expression of `network`, its raw output, or values on regions"
+    )
     monitors: dict[str, AnyMonitor] = Field(
         {}, description="name: a number of interest, logged where errors are evaluated"
     )
@@ -167,7 +170,7 @@ class PDESpec(Spec):
             *(self.coordinates, self.geometry, constants, self.time, differentiated, parameters)
         )
         language = self._language(constants, domain.space)
-        hard = self._hard(language)
+        hard = build_hard(self.hard, language, domain)
         sampler = sampling.build(seed)
         draw = _Draw(domain, sampler, factor)
         interior = draw.source(domain.region("interior"), sampling.equations, 0)
@@ -281,20 +284,6 @@ class PDESpec(Spec):
         doubts = TimeDoubts(domain, tuple(self.fields), partials, equations, texts, guesses)
         found = [name for name in domain.parameters if name not in self.parameters]
         return (*parameter_notes(found), *doubts.notes())
-
-    def _hard(self, language: Language) -> dict[str, sympy.Expr]:
-        result = {}
-        for name, text in self.hard.items():
-            if name not in language.fields:
-                raise ConfigError(
-                    f"'{name}' is not a field",
-                    ("hard", name),
-                    "one of " + ", ".join(language.fields),
-                    nearest(name, language.fields),
-                )
-            own = language.arguments.get(name, language.coordinates)
-            result[name] = language.function(text, ("hard", name), (*own, "network"))
-        return result
 
     def _equations(self, language: Language) -> list[Term]:
         terms = []

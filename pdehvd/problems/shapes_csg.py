@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from functools import cached_property, reduce
 
 import numpy as np
+import sympy
 from shapely import Geometry
 
 from pdehvd.errors import ConfigError
+from pdehvd.problems.r_functions import all_of, any_of, bounded
 from pdehvd.problems.shapes_surface import Surface
 
 # Distances as fractions of a shape's diagonal: what counts as on the boundary, and how far from
@@ -44,6 +46,18 @@ class Shape(ABC):
     @abstractmethod
     def leaves(self) -> tuple[Leaf, ...]:
         """Return the elementary shapes that this one is made of."""
+
+    @abstractmethod
+    def factors(self, x: Sequence[sympy.Expr]) -> list[sympy.Expr]:
+        """Return functions of coordinates [k], all positive inside and only there.
+
+        Their product is smooth inside, and zero on the boundary. Raises `ConfigError` for a shape
+        without such functions.
+        """
+
+    def level(self, x: Sequence[sympy.Expr]) -> sympy.Expr:
+        """Return one function of coordinates [k]: positive inside, negative outside."""
+        return all_of(self.factors(x))
 
     @property
     @abstractmethod
@@ -183,6 +197,10 @@ class Union(Compound):
     def _join_bounds(self, bounds: np.ndarray) -> np.ndarray:
         return np.stack([bounds[:, :, 0].min(axis=0), bounds[:, :, 1].max(axis=0)], axis=1)
 
+    def factors(self, x: Sequence[sympy.Expr]) -> list[sympy.Expr]:
+        """Return one function; it is not smooth where boundaries of two parts meet."""
+        return [any_of([part.level(x) for part in self.parts])]
+
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, k] are inside."""
         values: np.ndarray = np.logical_or.reduce([part.inside(x) for part in self.parts])
@@ -211,6 +229,10 @@ class Intersection(Compound):
 
     def _join_bounds(self, bounds: np.ndarray) -> np.ndarray:
         return np.stack([bounds[:, :, 0].max(axis=0), bounds[:, :, 1].min(axis=0)], axis=1)
+
+    def factors(self, x: Sequence[sympy.Expr]) -> list[sympy.Expr]:
+        """Return the functions of all parts."""
+        return [factor for part in self.parts for factor in part.factors(x)]
 
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, k] are inside."""
@@ -243,6 +265,11 @@ class Difference(Compound):
     def _without(self, body: np.ndarray, holes: list[np.ndarray]) -> np.ndarray:
         values: np.ndarray = body & ~np.logical_or.reduce(holes)
         return values
+
+    def factors(self, x: Sequence[sympy.Expr]) -> list[sympy.Expr]:
+        """Return the functions of the first part, and what is positive outside the others."""
+        first, *others = self.parts
+        return [*first.factors(x), *(-bounded(part.level(x)) for part in others)]
 
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, k] are inside."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 import shapely
+import sympy
 from shapely import Geometry
 
 from pdehvd.errors import ConfigError
+from pdehvd.problems.r_functions import strip
 from pdehvd.problems.shapes_csg import TOLERANCE, Leaf
 from pdehvd.problems.shapes_surface import EllipseArc, Segments, Surface
 
@@ -55,6 +58,11 @@ class Rectangle(Leaf):
         values: np.ndarray = np.minimum(x - self._bounds[:, 0], self._bounds[:, 1] - x).min(axis=1)
         return values
 
+    def factors(self, x: Sequence[sympy.Expr]) -> list[sympy.Expr]:
+        """Return a function for each pair of opposite edges."""
+        ends = zip(x, self._bounds.tolist(), strict=True)
+        return [strip(one, low, high) for one, (low, high) in ends]
+
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, 2] are inside."""
         return self._depth(x) > 0
@@ -97,6 +105,13 @@ class Ellipse(Leaf):
     def _level(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         scaled = (x - self._arc.center) @ self._arc.rotation / self._arc.radii
         return np.linalg.norm(scaled, axis=1), scaled
+
+    def factors(self, x: Sequence[sympy.Expr]) -> list[sympy.Expr]:
+        """Return a function of the distance from the centre, in radii."""
+        away = [one - at for one, at in zip(x, self._arc.center.tolist(), strict=True)]
+        turned = (self._arc.rotation / self._arc.radii).T.tolist()
+        scaled = [row[0] * away[0] + row[1] * away[1] for row in turned]
+        return [1 - scaled[0] ** 2 - scaled[1] ** 2]
 
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, 2] are inside."""
@@ -153,6 +168,21 @@ class Polygon(Leaf):
     def outline(self) -> Geometry:
         """Return the shapely polygon."""
         return self._polygon
+
+    def factors(self, x: Sequence[sympy.Expr]) -> list[sympy.Expr]:
+        """Return a function for each edge. Raises `ConfigError` where it is not convex."""
+        if self._polygon.convex_hull.area > (1 + 1e-9) * self._polygon.area:
+            raise ConfigError(
+                "no function that is positive inside is known for a polygon that is not convex",
+                expected="a union or difference of convex ones",
+            )
+        result = []
+        for start, stop in zip(self._corners, np.roll(self._corners, -1, axis=0), strict=True):
+            along = (stop - start) / np.linalg.norm(stop - start)
+            inward = (-along[1], along[0])
+            depth = sum(n * (one - at) for n, one, at in zip(inward, x, start, strict=True))
+            result.append(2 * depth / self.diagonal)
+        return result
 
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, 2] are inside."""

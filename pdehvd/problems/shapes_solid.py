@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import shapely
+import sympy
 
 from pdehvd.errors import ConfigError
+from pdehvd.problems.r_functions import strip
 from pdehvd.problems.shapes_csg import PROBE, TOLERANCE, Leaf
 from pdehvd.problems.shapes_surface import Surface
 from pdehvd.problems.shapes_surface_solid import Cap, Sphere, Triangles, Tube
@@ -48,6 +51,11 @@ class Ball(Leaf):
     def _depth(self, x: np.ndarray) -> np.ndarray:
         values: np.ndarray = self.radius - np.linalg.norm(x - self.center, axis=1)
         return values
+
+    def factors(self, x: Sequence[sympy.Expr]) -> list[sympy.Expr]:
+        """Return a function of the distance from the centre, in radii."""
+        away = zip(x, self.center.tolist(), strict=True)
+        return [1 - sum((one - at) ** 2 for one, at in away) / self.radius**2]
 
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, 3] are inside."""
@@ -97,6 +105,13 @@ class Cylinder(Leaf):
             self.radius - away, np.minimum(height, self.length - height)
         )
         return values
+
+    def factors(self, x: Sequence[sympy.Expr]) -> list[sympy.Expr]:
+        """Return a function of the distance from the axis, and one for the ends."""
+        away = [one - at for one, at in zip(x, self.start.tolist(), strict=True)]
+        height = sum(n * one for n, one in zip(self.axis.tolist(), away, strict=True))
+        across = sum(one**2 for one in away) - height**2
+        return [1 - across / self.radius**2, strip(height, 0, self.length)]
 
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, 3] are inside."""
@@ -151,6 +166,13 @@ class Mesh(Leaf):
         boxes = shapely.box(low[:, 0], low[:, 1], high[:, 0], high[:, 1])
         point, triangle = self._tree.query(boxes)
         return turned, point, triangle
+
+    def factors(self, x: Sequence[sympy.Expr]) -> list[sympy.Expr]:
+        """Raise `ConfigError`: a mesh is not described by smooth functions."""
+        raise ConfigError(
+            "no function that is positive inside is known for a mesh",
+            expected="balls, cylinders and cuboids, or the condition under conditions",
+        )
 
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, 3] are inside: the ray upwards leaves the body an odd number."""
@@ -236,6 +258,11 @@ class Cuboid(Mesh):
     def _depth(self, x: np.ndarray) -> np.ndarray:
         values: np.ndarray = np.minimum(x - self._box[:, 0], self._box[:, 1] - x).min(axis=1)
         return values
+
+    def factors(self, x: Sequence[sympy.Expr]) -> list[sympy.Expr]:
+        """Return a function for each pair of opposite faces."""
+        ends = zip(x, self._box.tolist(), strict=True)
+        return [strip(one, low, high) for one, (low, high) in ends]
 
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, 3] are inside."""

@@ -53,11 +53,14 @@ def _named(name: str, terms: Mapping[str, float]) -> bool:
 
 def hard(config: Config, fields: Mapping[str, str]) -> Lines:
     """Return the entry `problem.hard` with these texts for the network's raw output by field."""
-    given = dict(config.problem.hard)
+    given = dict(config.problem.plain()["hard"])
     for field, output in fields.items():
-        text = str(given.get(field, "network"))
+        own = given.get(field, "network")
+        on_regions = isinstance(own, dict)
+        text = str(own["network"] if on_regions else own)
         inner = output if text.strip() == "network" else f"({output})"
-        given[field] = re.sub(r"\bnetwork\b", inner, text)
+        text = re.sub(r"\bnetwork\b", inner, text)
+        given[field] = {**own, "network": text} if on_regions else text
     return {"problem": {"hard": given}}
 
 
