@@ -14,6 +14,7 @@ from pdehvd.config.yaml_source import read_source
 from pdehvd.numerics.expressions import compile_numpy, partial_of
 from pdehvd.problems.pde import PDEProblem, PDESpec
 from pdehvd.problems.sampling import SamplingSpec
+from pdehvd.problems.sequences import Sobol
 from pdehvd.reference import Reference
 from pdehvd.reference.base import ReferenceSpec
 from pdehvd.reference.exact import ExactReference
@@ -169,6 +170,10 @@ def test_hard_conditions_hold_for_the_reference(name: str) -> None:
             )
             x[:, axis] = end
             faces.append(x[problem.domain.contains(x)])
+    if problem.domain.frame.shape is not None:
+        region = problem.domain.region("boundary")
+        count = problem.domain.count(region, 64)
+        faces.append(problem.domain.sample(region, Sobol(0), count, 0, count, ()).x)
     for field, form in problem.hard.items():
         network = sympy.Symbol("network", real=True)
         function = compile_numpy(
