@@ -31,7 +31,9 @@ def main() -> int:
     if options.markdown:
         options.markdown.parent.mkdir(parents=True, exist_ok=True)
         options.markdown.write_text(markdown(results), encoding="utf-8")
-    return int(any(result.problems for result in results))
+    failed = sum(bool(result.problems) for result in results)
+    print(f"{len(results) - failed} of {len(results)} cases survived")
+    return int(failed > 0)
 
 
 if __name__ == "__main__":
