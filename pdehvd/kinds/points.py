@@ -68,9 +68,8 @@ class PointKind(Kind[PDEProblem, "PDEObjective", Reference]):
 
     def _network(self, config: Config, problem: PDEProblem) -> Network:
         """Return the network of all fields: those that depend on the same coordinates share one."""
-        from pdehvd.models.fewer_inputs import FewerInputs
         from pdehvd.models.fields import FieldNetworks
-        from pdehvd.models.log_inputs import LogInputs
+        from pdehvd.models.seen_inputs import FewerInputs, LogInputs
 
         logs = [a for a, one in problem.domain.distributions.items() if one.logarithmic]
         bounds = problem.domain.bounds.copy()

@@ -26,7 +26,9 @@ class FieldNetworks(Network):
         self.inputs = first.inputs
         self.outputs = sum(network.outputs for network in networks)
         self.dtype = first.dtype
-        self._order = None if order is None else list(order)
+        # What is in order already needs no pass over the points.
+        as_it_is = order is None or list(order) == list(range(self.outputs))
+        self._order = None if as_it_is else order
 
     def _joined(self, outputs: Sequence[Tensor]) -> Tensor:
         joined = tf.concat(outputs, axis=-1)

@@ -113,8 +113,7 @@ def _vanishing(text: str, domain: Domain) -> list[sympy.Expr]:
 
 def _largest(phi: sympy.Expr, domain: Domain) -> float:
     """Return the largest size of a function in the domain."""
-    (function,) = [compile_numpy([phi], domain.names)]
     x = evaluation_points(domain, _POINTS)
-    (values,) = function(dict(zip(domain.names, x.T, strict=True)))
+    (values,) = compile_numpy([phi], domain.names)(dict(zip(domain.names, x.T, strict=True)))
     largest = float(np.abs(values).max())
     return largest if math.isfinite(largest) and largest > 0 else 1.0

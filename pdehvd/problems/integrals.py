@@ -11,10 +11,7 @@ from pdehvd.errors import ConfigError
 from pdehvd.numerics.derivatives import internal
 from pdehvd.problems.block import Items
 from pdehvd.problems.geometry import Domain
-from pdehvd.problems.quadrature import Rule, box_rule, product, shape_rule
-
-_NODES = 32
-_NODES_OF_MANY = 12  # along each of three coordinates or more
+from pdehvd.problems.quadrature import Rule, box_order, box_rule, product, shape_rule
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ def integral_source(
         _contained(domain, axes, others)
     inner = [axis for axis in axes if axis in columns]
     beside = [axis for axis in axes if axis not in columns]
-    box = box_rule(domain.bounds[beside], _NODES if len(axes) < 3 else _NODES_OF_MANY)
+    box = box_rule(domain.bounds[beside], box_order(len(axes)))
     if shape is None or not inner:
         rules = [box] * len(others)
     else:

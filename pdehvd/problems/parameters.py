@@ -34,7 +34,6 @@ class Distribution:
     quantile: Callable[[np.ndarray], np.ndarray] | None = None
     logarithmic: bool = False
     table: str = ""
-    differentiable: bool = False
 
 
 class DistributionSpec(Spec):
@@ -80,7 +79,7 @@ class UniformParameter(DistributionSpec):
     range: Range
 
     def build(self, name: str, constants: Numbers) -> Distribution:
-        return Distribution(*_interval(self.range, constants), differentiable=self.derivatives)
+        return Distribution(*_interval(self.range, constants))
 
 
 @register("distribution")
@@ -131,7 +130,7 @@ class Normal(DistributionSpec):
             return values
 
         low, high = mean - CUT * deviation, mean + CUT * deviation
-        return Distribution(low, high, quantile, differentiable=self.derivatives)
+        return Distribution(low, high, quantile)
 
 
 @register("distribution")
@@ -146,7 +145,7 @@ class Values(DistributionSpec):
         for index, text in enumerate(self.values):
             with within("values", index):
                 numbers.append(parse_number(text, constants))
-        return _listed(np.array(numbers), name, "values", differentiable=self.derivatives)
+        return _listed(np.array(numbers), name, "values")
 
 
 @register("distribution")
@@ -164,12 +163,10 @@ class Column(DistributionSpec):
         column = self.column or name
         with within("path"):
             values = read_table(self.path, [column])[column]
-        return _listed(values, name, "path", self.path, self.derivatives)
+        return _listed(values, name, "path", self.path)
 
 
-def _listed(
-    values: np.ndarray, name: str, key: str, table: str = "", differentiable: bool = False
-) -> Distribution:
+def _listed(values: np.ndarray, name: str, key: str, table: str = "") -> Distribution:
     """Return the distribution that takes each of the values [n] equally often."""
     low, high = float(values.min()), float(values.max())
     if low == high:
@@ -182,7 +179,7 @@ def _listed(
         picked: np.ndarray = values[rows]
         return picked
 
-    return Distribution(low, high, quantile, False, table, differentiable)
+    return Distribution(low, high, quantile, table=table)
 
 
 def _as_mapping(value: object) -> object:

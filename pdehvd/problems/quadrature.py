@@ -19,6 +19,11 @@ _MOST_IN_PLANE = 6000
 _POLES = 8
 
 
+def box_order(count: int) -> int:
+    """Return the Gauss-Legendre nodes along each of `count` coordinates."""
+    return 32 if count < 3 else 12
+
+
 def box_rule(bounds: np.ndarray, order: int) -> Rule:
     """Return the product of Gauss-Legendre rules over a box [D, 2]: nodes [order^D, D]."""
     rule = Rule(np.zeros((1, 0)), np.ones(1))

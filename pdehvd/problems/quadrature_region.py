@@ -14,7 +14,7 @@ import numpy as np
 
 from pdehvd.problems.charts import Charts
 from pdehvd.problems.pieces import Piece
-from pdehvd.problems.quadrature import Rule, box_rule, product, shape_rule
+from pdehvd.problems.quadrature import Rule, box_order, box_rule, product, shape_rule
 from pdehvd.problems.quadrature_plane import gauss
 from pdehvd.problems.regions import Region
 from pdehvd.problems.sequences import Sobol
@@ -29,8 +29,6 @@ _Nodes = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 MOST_NODES = 40_000
 EQUAL_POINTS = 2**13
-_NODES = 32
-_NODES_OF_MANY = 12  # along each of three coordinates or more
 # Nodes along a curve in so many parts, and along each side of a chart in so many.
 _ON_CURVES = ((4, 32), (32, 16), (10**9, 4))
 _ON_SURFACES = ((4, 16), (12, 12), (100, 5), (1000, 3))
@@ -53,7 +51,7 @@ class RegionRule:
 
 def nodes_along(count: int) -> int | None:
     """Return the Gauss-Legendre nodes for each of `count` coordinates; None where too many."""
-    order = _NODES if count < 3 else _NODES_OF_MANY
+    order = box_order(count)
     return order if order**count <= MOST_NODES else None
 
 
@@ -91,12 +89,12 @@ def _inside(piece: Piece) -> RegionRule | None:
     inner = [axis for axis in piece.free if axis in piece.columns]
     if order is None:
         return None
-    beside = [axis for axis in piece.free if axis not in inner]
-    rule = box_rule(piece.box[beside], order)
+    outer = [axis for axis in piece.free if axis not in inner]
+    rule = box_rule(piece.box[outer], order)
     if piece.shape is not None and inner:
         rule = product(_of_shape(piece, piece.shape, inner), rule)
     x = np.repeat(piece.box[:, :1].T, len(rule.weights), axis=0)
-    x[:, [*inner, *beside]] = rule.nodes
+    x[:, [*inner, *outer]] = rule.nodes
     normals = None if piece.normal is None else np.tile(piece.normal, (len(x), 1))
     return RegionRule(x, rule.weights, normals)
 
@@ -206,14 +204,12 @@ def _cut(piece: Piece, charts: Charts) -> _Nodes | None:
 def _whole(piece: Piece, charts: Charts) -> _Nodes | None:
     """Return nodes on the charts of a surface; None where a part of it is not in the piece."""
     order = next((order for most, order in _ON_SURFACES if charts.count <= most), None)
-    if order is None:
+    if order is None or piece.keep is not None or piece.share < 1.0:
         return None
     s, ds = gauss(order)
     square = np.stack(np.meshgrid(s, s, indexing="ij"), axis=-1).reshape(-1, 2)
     weights = np.tile(np.multiply.outer(ds, ds).ravel(), charts.count)
     which = np.repeat(np.arange(charts.count), len(square))
-    if piece.keep is not None or piece.share < 1.0:
-        return None
     return which, np.tile(square, (charts.count, 1)), weights
 
 

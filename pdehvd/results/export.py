@@ -26,8 +26,8 @@ def export(
 
     What a format holds depends on the kind of the problem: see `point_export`, and
     `sample_export` for a generative model. Without `output` it goes to `exports/` in the run
-    directory, over an earlier export;
-    any other file is written over only with `force`. `at` are values of some coordinates.
+    directory, over an earlier export; any other file is written over only with `force`. `at` are
+    values of some coordinates.
     Raises ConfigError for an unknown format, an existing output, or a domain the format lacks.
     """
     check_format(format)

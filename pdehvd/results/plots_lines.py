@@ -10,10 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pdehvd.problems.geometry import Domain
 from pdehvd.results.data_points import DataPoints, data_points
 from pdehvd.results.plot_style import COLOURS, INK, figure, in_style, labelled
-from pdehvd.results.solution import compare_at, line, line_along, solution_at, span, truth
+from pdehvd.results.solution import compare_at, line, line_along, solution_at, truth, values_along
 from pdehvd.results.trained_points import TrainedAtPoints
 
 SAMPLES = 401
@@ -35,7 +34,7 @@ def slices(trained: TrainedAtPoints, name: str, count: int = 4) -> Figure:
     picture = figure(WIDTH, 2.7)
     panels = picture.subplots(1, count, sharey=True)
     points = line_along(trained, along, SAMPLES)
-    for axes, at in zip(panels, _values(domain, sliced, count), strict=True):
+    for axes, at in zip(panels, values_along(domain, domain.names[sliced], count), strict=True):
         points[:, sliced] = at
         _pair(axes, points[:, along], *compare_at(trained, points), name)
         place = {axis: float(points[0, axis]) for axis in range(len(bounds)) if axis != along}
@@ -47,15 +46,6 @@ def slices(trained: TrainedAtPoints, name: str, count: int = 4) -> Figure:
     panels[0].set_ylabel(labelled(labels, name))
     _legend(picture, panels)
     return picture
-
-
-def _values(domain: Domain, axis: int, count: int) -> np.ndarray:
-    """Return values from the lowest to the highest; of a parameter by its shares."""
-    if domain.names[axis] not in domain.parameters:
-        return span(np.asarray(domain.bounds, dtype=float)[axis], count)
-    shares = np.linspace(0.0, 1.0, count)[:, None]
-    values: np.ndarray = domain.at_shares([domain.names[axis]], shares)[:, 0]
-    return values
 
 
 @in_style

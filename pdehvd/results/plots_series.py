@@ -15,7 +15,7 @@ from pdehvd.results.plot_style import VALUES, figure, in_style, labelled
 from pdehvd.results.plots_fields import Sheet, sheet
 from pdehvd.results.plots_maps import colour_scale, draw_map
 from pdehvd.results.sections import sections
-from pdehvd.results.solution import span
+from pdehvd.results.solution import values_along
 from pdehvd.results.trained_points import TrainedAtPoints
 
 # Panels side by side, and the width of one.
@@ -36,17 +36,8 @@ def _varying(domain: Domain) -> list[str]:
     """Return what may vary while a plane is drawn."""
     if len(domain.names) - len(domain.parameters) < 2:
         return []
-    flat = len(domain.space) < 2 or domain.time is None
-    return [*domain.parameters, *([] if flat or domain.time is None else [domain.time])]
-
-
-def _values(domain: Domain, name: str, count: int) -> np.ndarray:
-    """Return values of what varies, of a parameter by their shares."""
-    if name == domain.time:
-        return span(np.asarray(domain.bounds, dtype=float)[domain.names.index(name)], count)
-    shares = np.linspace(0.0, 1.0, count)[:, None]
-    values: np.ndarray = np.unique(domain.at_shares([name], shares)[:, 0])
-    return values
+    times = [] if domain.time is None or len(domain.space) < 2 else [domain.time]
+    return [*domain.parameters, *times]
 
 
 def _frames(trained: TrainedAtPoints, name: str) -> Iterator[Frame]:
@@ -55,7 +46,7 @@ def _frames(trained: TrainedAtPoints, name: str) -> Iterator[Frame]:
     middle = domain.at_shares(others, np.full((1, len(others)), 0.5))[0].tolist()
     place = dict(zip(others, middle, strict=True))
     sheets: dict[float, Sheet] = {}
-    for value in _values(domain, name, FRAMES).tolist():
+    for value in np.unique(values_along(domain, name, FRAMES)).tolist():
         shown = sheet(trained, sections(domain, {**place, name: value})[-1])
         if shown is not None:
             sheets[value] = shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pdehvd.problems.geometry import Domain
 from pdehvd.results.trained_points import TrainedAtPoints
 
 CHUNK = 65_536
@@ -93,3 +94,11 @@ def line_along(trained: TrainedAtPoints, along: int, count: int) -> np.ndarray:
         points[:, domain.names.index(name)] = at
     points[:, along] = span(bounds[along], count)
     return points
+
+
+def values_along(domain: Domain, name: str, count: int) -> np.ndarray:
+    """Return values from the lowest to the highest; of a parameter by their shares."""
+    if name not in domain.parameters:
+        return span(np.asarray(domain.bounds, dtype=float)[domain.names.index(name)], count)
+    values: np.ndarray = domain.at_shares([name], np.linspace(0.0, 1.0, count)[:, None])[:, 0]
+    return values

@@ -6,9 +6,9 @@ import tensorflow as tf
 
 from pdehvd.config.root import load_config
 from pdehvd.errors import ConfigError
-from pdehvd.models.fewer_inputs import FewerInputs
 from pdehvd.models.fields import FieldNetworks
 from pdehvd.models.mlp import MLP
+from pdehvd.models.seen_inputs import FewerInputs
 from pdehvd.numerics.plans import plan
 from pdehvd.problems.pde import PDESpec
 from pdehvd.problems.sampling import SobolSpec
