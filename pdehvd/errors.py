@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from pdehvd.synonyms import SYNONYMS, fold_name
@@ -99,6 +99,16 @@ class OutsideDomainWarning(UserWarning):
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", OutsideDomainWarning)  # now an exception
     """
+
+
+def unknown(name: str, kind: str, valid: Sequence[str], path: Path = ()) -> ConfigError:
+    """Return the error for a name that is not a coordinate, a field, ... among the valid ones.
+
+    >>> print(unknown("tua", "a coordinate", ["x", "tau"], ("time",)))
+    time: 'tua' is not a coordinate; expected one of x, tau; did you mean 'tau'?
+    """
+    text = f"'{name}' is not {kind}"
+    return ConfigError(text, path, "one of " + ", ".join(valid), nearest(name, valid))
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

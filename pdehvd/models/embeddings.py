@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
-from pdehvd.errors import ConfigError, nearest, within
+from pdehvd.errors import ConfigError, unknown, within
 from pdehvd.models.activations import Activation, sin
 from pdehvd.models.features import FourierFeatures, PeriodicFeatures
 from pdehvd.numerics import jets
@@ -115,12 +115,7 @@ def _waves(
     waves = []
     for name, value in periodic.items():
         if name not in coordinates:
-            raise ConfigError(
-                f"'{name}' is not a coordinate",
-                ("periodic", name),
-                "one of " + ", ".join(coordinates),
-                nearest(name, coordinates),
-            )
+            raise unknown(name, "a coordinate", coordinates, ("periodic", name))
         axis = coordinates.index(name)
         if not lengths[axis] > 0:
             continue

@@ -26,6 +26,10 @@ class Partial(NamedTuple):
     field: str
     orders: tuple[int, ...]
 
+    def along(self, coordinates: Sequence[str]) -> list[str]:
+        """Return the coordinates by which it is taken, each once."""
+        return [name for name, order in zip(coordinates, self.orders, strict=True) if order]
+
 
 def _split(suffix: str, coordinates: Sequence[str]) -> list[str] | None:
     """Split `xxt` into coordinate names, longest first; None where that is impossible."""

@@ -90,8 +90,10 @@ class Language:
             if normal:
                 (expression,) = expand_normals([expression], self.named, self.space)
             result = expand_definitions(expression, self.definitions, self.fields, self.coordinates)
-            self._check_held(result)
-            return result.subs({free: 0 for free in self._constant(result)})
+            partials = self.partials(result)
+            for free, partial in partials.items():
+                self._check_held(free.name, partial)
+            return result.subs({free: 0 for free, one in partials.items() if self.missing(one)})
 
     def depends(self, output: str) -> tuple[str, ...]:
         """Return the coordinates that a field or a definition depends on."""
@@ -106,12 +108,7 @@ class Language:
     def missing(self, partial: Partial) -> list[str]:
         """Return the coordinates of a derivative that its field does not depend on."""
         own = self.depends(partial.field)
-        orders = zip(self.coordinates, partial.orders, strict=True)
-        return [name for name, order in orders if order and name not in own]
-
-    def _constant(self, expression: sympy.Expr) -> list[sympy.Symbol]:
-        """Return the derivatives in an expression that are zero."""
-        return [free for free, one in self.partials(expression).items() if self.missing(one)]
+        return [name for name in partial.along(self.coordinates) if name not in own]
 
     def _check_arguments(self, names: Iterable[str]) -> None:
         """Raise `ConfigError` at a derivative with respect to what its field does not depend on."""
@@ -126,17 +123,15 @@ class Language:
                     f"derivatives by {own}, or {missing[0]} in fields.{partial.field}",
                 )
 
-    def _check_held(self, expression: sympy.Expr) -> None:
+    def _check_held(self, name: str, partial: Partial) -> None:
         """Raise `ConfigError` at a derivative with respect to a coordinate of `held`."""
-        for free, partial in self.partials(expression).items():
-            orders = zip(self.coordinates, partial.orders, strict=True)
-            wrong = [name for name, order in orders if order and name in self.held]
-            if wrong:
-                raise ConfigError(
-                    f"'{free.name}' is a derivative with respect to the parameter {wrong[0]}",
-                    (),
-                    f"derivatives by coordinates, or 'derivatives: true' in parameters.{wrong[0]}",
-                )
+        wrong = [along for along in partial.along(self.coordinates) if along in self.held]
+        if wrong:
+            raise ConfigError(
+                f"'{name}' is a derivative with respect to the parameter {wrong[0]}",
+                (),
+                f"derivatives by coordinates, or 'derivatives: true' in parameters.{wrong[0]}",
+            )
 
     def normals_in(self, text: str | float) -> list[str]:
         """Return the names such as `u_n` and `n_x` in a text that need an outward normal."""

@@ -10,7 +10,7 @@ from zlib import crc32
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from pdehvd.errors import ConfigError, nearest
+from pdehvd.errors import ConfigError, unknown
 from pdehvd.numerics.expressions import parse_number
 from pdehvd.problems.coefficients_random import Draws
 from pdehvd.spec import Spec
@@ -104,12 +104,7 @@ class CoefficientSpec(Spec):
             return tuple(range(len(coordinates)))
         for number, name in enumerate(self.coordinates):
             if name not in coordinates:
-                raise ConfigError(
-                    f"'{name}' is not a coordinate",
-                    ("coordinates", number),
-                    "one of " + ", ".join(coordinates),
-                    nearest(name, coordinates),
-                )
+                raise unknown(name, "a coordinate", coordinates, ("coordinates", number))
             if name in self.coordinates[:number]:
                 raise ConfigError(f"'{name}' is named twice", ("coordinates", number))
         if len(self.coordinates) < least:

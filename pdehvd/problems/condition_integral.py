@@ -8,7 +8,7 @@ import numpy as np
 import sympy
 from pydantic import Field
 
-from pdehvd.errors import ConfigError, nearest, within
+from pdehvd.errors import ConfigError, unknown, within
 from pdehvd.numerics.compiling import compile_numpy
 from pdehvd.numerics.derivatives import internal
 from pdehvd.numerics.expressions import symbol
@@ -120,12 +120,7 @@ def coordinates_of(
         _refuse_at(at, site)
     for name in over:
         if name not in names:
-            raise ConfigError(
-                f"'{name}' is not a coordinate",
-                (*site.path, "over"),
-                "one of " + ", ".join(names),
-                nearest(name, names),
-            )
+            raise unknown(name, "a coordinate", names, (*site.path, "over"))
     if len(set(over)) < len(over):
         message = f"over {', '.join(over)} holds a coordinate twice"
         raise ConfigError(message, (*site.path, "over"), "each once")

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from pdehvd.errors import ConfigError, nearest, within
+from pdehvd.errors import unknown, within
 from pdehvd.numerics.derivatives import internal
 from pdehvd.numerics.expressions import symbol
 from pdehvd.problems.condition import ConditionSpec, DrawnPoints, Imposed, Site
@@ -43,12 +43,7 @@ class Periodic(ConditionSpec):
     def impose(self, site: Site) -> Imposed:
         names = site.domain.names
         if self.periodic not in names:
-            raise ConfigError(
-                f"'{self.periodic}' is not a coordinate",
-                (*site.path, "periodic"),
-                "one of " + ", ".join(names),
-                nearest(self.periodic, names),
-            )
+            raise unknown(self.periodic, "a coordinate", names, (*site.path, "periodic"))
         with within(*site.path, "periodic"):
             source = join_faces(site.domain, names.index(self.periodic), site.region_source)
         side = symbol(internal("side"))

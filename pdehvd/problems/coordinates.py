@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from pdehvd.errors import ConfigError, nearest
+from pdehvd.errors import ConfigError, unknown
 from pdehvd.numerics.expressions import Partial, field_symbols, partial_of
 
 TIME_NAMES = ("t", "time")
@@ -17,12 +17,7 @@ def find_time(names: Sequence[str], given: str | None = None) -> str | None:
     """
     if given is not None:
         if given not in names:
-            raise ConfigError(
-                f"'{given}' is not a coordinate",
-                ("time",),
-                "one of " + ", ".join(names),
-                nearest(given, names),
-            )
+            raise unknown(given, "a coordinate", names, ("time",))
         return given
     found = [name for name in names if name in TIME_NAMES]
     if len(found) > 1:
@@ -59,12 +54,31 @@ def partials_in(
 
 def differentiated_by(partials: Iterable[Partial], names: Sequence[str]) -> frozenset[str]:
     """Return the coordinates by which derivatives are taken."""
-    return frozenset(
-        name
-        for partial in partials
-        for name, order in zip(names, partial.orders, strict=True)
-        if order
-    )
+    return frozenset(name for partial in partials for name in partial.along(names))
+
+
+def field_arguments(
+    fields: Sequence[str] | Mapping[str, Sequence[str]], names: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return the coordinates of the fields that do not depend on all `names`, in their order.
+
+    Fields of which only the names are given depend on all.
+    Raises ConfigError at a field that lists others, or none.
+    """
+    given = fields if isinstance(fields, Mapping) else {}
+    for field, listed in given.items():
+        for index, name in enumerate(listed):
+            if name not in names:
+                raise unknown(name, "a coordinate", names, (field, index))
+        if not listed:
+            raise ConfigError(
+                f"{field} depends on nothing", (field,), f"a coordinate, or {field} under unknowns"
+            )
+    return {
+        field: tuple(name for name in names if name in listed)
+        for field, listed in given.items()
+        if set(listed) != set(names)
+    }
 
 
 def parameter_notes(parameters: Sequence[str]) -> tuple[str, ...]:

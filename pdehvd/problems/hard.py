@@ -10,7 +10,7 @@ import numpy as np
 import sympy
 from pydantic import Field
 
-from pdehvd.errors import ConfigError, nearest, within
+from pdehvd.errors import ConfigError, unknown, within
 from pdehvd.numerics.compiling import compile_numpy
 from pdehvd.numerics.derivatives import NETWORK
 from pdehvd.numerics.expressions import parse_number, symbol
@@ -48,12 +48,7 @@ def build_hard(
     result = {}
     for name, one in given.items():
         if name not in language.fields:
-            raise ConfigError(
-                f"'{name}' is not a field",
-                ("hard", name),
-                "one of " + ", ".join(language.fields),
-                nearest(name, language.fields),
-            )
+            raise unknown(name, "a field", language.fields, ("hard", name))
         own = language.depends(name)
         if isinstance(one, HardOn):
             result[name] = _on_regions(one, language, domain, name)

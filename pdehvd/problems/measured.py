@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pdehvd.errors import ConfigError, counted, nearest, within
+from pdehvd.errors import ConfigError, counted, unknown, within
 from pdehvd.numerics.derivatives import internal
 from pdehvd.problems.data import Table, open_table
 from pdehvd.problems.geometry import Domain
@@ -62,12 +62,7 @@ def read_measured(
     """
     for i, field in enumerate(wanted or ()):
         if field not in fields:
-            raise ConfigError(
-                f"'{field}' is not a field",
-                ("fields", i),
-                "one of " + ", ".join(fields),
-                nearest(field, fields),
-            )
+            raise unknown(field, "a field", fields, ("fields", i))
     with within("data"):
         table = open_table(file)
         measured = tuple(wanted or _held(table, fields, domain.names))
@@ -115,12 +110,7 @@ def _deviations(
     for field, column in named.items():
         with within("deviations", *(() if isinstance(given, str) else (field,))):
             if field not in measured:
-                raise ConfigError(
-                    f"'{field}' is not measured here",
-                    (),
-                    "one of " + ", ".join(measured),
-                    nearest(field, measured),
-                )
+                raise unknown(field, "measured here", measured)
             result[field] = table.rows([column])[column]
             low = np.flatnonzero(~(result[field] > 0))
             if low.size:

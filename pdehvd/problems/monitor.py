@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import sympy
@@ -78,6 +78,10 @@ class MonitorSetting(Setting):
 class MonitorSpec(Spec):
     """Base of the monitors: each is one entry of `monitors.KINDS`."""
 
+    # The key that holds the expression, and how weighted values become one number.
+    key: ClassVar[str]
+    join: ClassVar[Join]
+
     expected: Text | None = Field(
         None, description="the known value, an expression of constants, to compare with"
     )
@@ -95,14 +99,10 @@ class MonitorSpec(Spec):
         return self
 
     @property
-    @abstractmethod
-    def text(self) -> tuple[str, Text]:
-        """The key that holds the expression, and the expression."""
-
-    @property
-    @abstractmethod
-    def join(self) -> Join:
-        """How weighted values become one number."""
+    def text(self) -> Text:
+        """The expression."""
+        expression: Text = getattr(self, self.key)
+        return expression
 
     @abstractmethod
     def measured_at(self, setting: Setting) -> MeasuredAt:
@@ -122,19 +122,18 @@ class MonitorSpec(Spec):
         return Monitor(name, block, at.weights, self.join, self._known(setting))
 
     def _path(self, setting: Setting) -> Path:
-        return (*setting.path, self.text[0])
+        return (*setting.path, self.key)
 
     def _expression(self, setting: Setting, at: MeasuredAt) -> sympy.Expr:
         language, path = setting.language, self._path(setting)
-        _, text = self.text
-        normals = language.normals_in(text)
+        normals = language.normals_in(self.text)
         if normals and at.normals is None:
             raise ConfigError(
                 f"'{normals[0]}' where there is no outward normal in space",
                 path,
                 "'on' with a part of the boundary in space",
             )
-        expression = language.residual(text, path, normal=at.normals is not None)
+        expression = language.residual(self.text, path, normal=at.normals is not None)
         names = {free.name for free in expression.free_symbols}
         if not language.partials(expression) and not names & set(language.unknowns):
             raise ConfigError(

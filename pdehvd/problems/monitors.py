@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import sympy
@@ -33,6 +33,9 @@ from pdehvd.problems.text import Text
 class IntegralMonitor(MonitorSpec):
     """`{integral: p*n_x, on: hole}`: an integral over coordinates, or over a region."""
 
+    key: ClassVar[str] = "integral"
+    join: ClassVar[Join] = SUM
+
     integral: Text = Field(description="the integrand")
     over: str | list[str] | None = Field(
         None, description="the coordinates of the integral; all by default"
@@ -41,14 +44,6 @@ class IntegralMonitor(MonitorSpec):
     on: str | list[str] | None = Field(
         None, description="regions to integrate over, by length or area: 'boundary', 'x = 1'"
     )
-
-    @property
-    def text(self) -> tuple[str, Text]:
-        return "integral", self.integral
-
-    @property
-    def join(self) -> Join:
-        return SUM
 
     def measured_at(self, setting: Setting) -> MeasuredAt:
         if self.on is not None:
@@ -79,16 +74,11 @@ class IntegralMonitor(MonitorSpec):
 class ValueMonitor(MonitorSpec):
     """`{value: u, at: {x: 0.5, t: 1}}`: the value of an expression at a point."""
 
+    key: ClassVar[str] = "value"
+    join: ClassVar[Join] = SUM
+
     value: Text = Field(description="the expression")
     at: Row = Field(description="the point, by coordinate")
-
-    @property
-    def text(self) -> tuple[str, Text]:
-        return "value", self.value
-
-    @property
-    def join(self) -> Join:
-        return SUM
 
     def measured_at(self, setting: Setting) -> MeasuredAt:
         x = points_at(self.at, setting, setting.domain.names)
@@ -134,29 +124,19 @@ class _ExtremeMonitor(MonitorSpec):
 class MaximumMonitor(_ExtremeMonitor):
     """`{maximum: u, at: {t: 1}}`: the largest value at fixed points."""
 
+    key: ClassVar[str] = "maximum"
+    join: ClassVar[Join] = LARGEST
+
     maximum: Text = Field(description="the expression")
-
-    @property
-    def text(self) -> tuple[str, Text]:
-        return "maximum", self.maximum
-
-    @property
-    def join(self) -> Join:
-        return LARGEST
 
 
 class MinimumMonitor(_ExtremeMonitor):
     """`{minimum: u, on: boundary}`: the smallest value at fixed points."""
 
+    key: ClassVar[str] = "minimum"
+    join: ClassVar[Join] = SMALLEST
+
     minimum: Text = Field(description="the expression")
-
-    @property
-    def text(self) -> tuple[str, Text]:
-        return "minimum", self.minimum
-
-    @property
-    def join(self) -> Join:
-        return SMALLEST
 
 
 def build_monitors(
@@ -204,10 +184,7 @@ def _of_rule(rule: RegionRule) -> MeasuredAt:
 
 # By the key that says it.
 KINDS: dict[str, type[MonitorSpec]] = {
-    "integral": IntegralMonitor,
-    "value": ValueMonitor,
-    "maximum": MaximumMonitor,
-    "minimum": MinimumMonitor,
+    spec.key: spec for spec in (IntegralMonitor, ValueMonitor, MaximumMonitor, MinimumMonitor)
 }
 _ONE = "one of " + ", ".join(KINDS)
 _KEYS = {key for spec in KINDS.values() for key in spec.model_fields}

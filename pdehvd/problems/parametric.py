@@ -9,7 +9,7 @@ import numpy as np
 import sympy
 from pydantic import Field, PositiveInt, model_validator
 
-from pdehvd.errors import ConfigError, nearest, within
+from pdehvd.errors import ConfigError, unknown, within
 from pdehvd.numerics.derivatives import NETWORK, check_names, field_symbols, partial_of
 from pdehvd.numerics.expressions import parse, parse_number, parse_relation, symbol
 from pdehvd.numerics.functions import exact
@@ -220,12 +220,7 @@ class _ExpressionBuilder:
 
     def _axis(self, name: str, path: Sequence[str]) -> int:
         if name not in self.coordinates:
-            raise ConfigError(
-                f"'{name}' is not a coordinate",
-                tuple(path),
-                "one of " + ", ".join(self.coordinates),
-                nearest(name, self.coordinates),
-            )
+            raise unknown(name, "a coordinate", self.coordinates, tuple(path))
         return self.coordinates.index(name)
 
     def _features(self, families: Mapping[str, Family]) -> tuple[sympy.Expr, ...]:

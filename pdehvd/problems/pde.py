@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import sympy
 from pydantic import Field
 
-from pdehvd.errors import ConfigError, nearest, within
+from pdehvd.errors import ConfigError, within
 from pdehvd.numerics.derivatives import Partial, check_names
 from pdehvd.numerics.expressions import parse_number
 from pdehvd.problems.block import Block, Formulas, Language, Term, make_block, make_formulas
@@ -18,10 +18,12 @@ from pdehvd.problems.condition import Site
 from pdehvd.problems.conditions import Condition
 from pdehvd.problems.coordinates import (
     differentiated_by,
+    field_arguments,
     find_time,
     parameter_notes,
     partials_in,
 )
+from pdehvd.problems.draw import Draw
 from pdehvd.problems.geometry import Domain, build_domain
 from pdehvd.problems.hard import HardOn, build_hard
 from pdehvd.problems.labels import Label, check_labels
@@ -29,8 +31,7 @@ from pdehvd.problems.measured import Measured
 from pdehvd.problems.monitor import Monitor
 from pdehvd.problems.monitors import AnyMonitor, build_monitors
 from pdehvd.problems.parameters import Parameter, build_parameters
-from pdehvd.problems.regions import Region
-from pdehvd.problems.sampling import Rad, Sampler, SamplingSpec
+from pdehvd.problems.sampling import Rad, SamplingSpec
 from pdehvd.problems.shapes import GeometrySpec
 from pdehvd.problems.sources import RegionSource
 from pdehvd.problems.text import Text
@@ -172,7 +173,7 @@ class PDESpec(Spec):
         language = self._language(constants, domain.space)
         hard = build_hard(self.hard, language, domain)
         sampler = sampling.build(seed)
-        draw = _Draw(domain, sampler, factor)
+        draw = Draw(domain, sampler, factor)
         interior = draw.source(domain.region("interior"), sampling.equations, 0)
         terms = self._equations(language)
         blocks = [make_block("equations", interior, terms, language, hard)]
@@ -227,39 +228,14 @@ class PDESpec(Spec):
 
     def _language(self, constants: Mapping[str, float], space: tuple[str, ...]) -> Language:
         """Return the language of the texts, with definitions."""
+        with within("fields"):
+            arguments = field_arguments(self.fields, self._names)
         held = tuple(name for name, spec in self.parameters.items() if not spec.derivatives)
         language = Language(
             *(self._names, tuple(self.fields), constants, tuple(self.unknowns), space, held),
-            arguments=self._arguments(),
+            arguments=arguments,
         )
         return language.defining(self.definitions, ("definitions",))
-
-    def _arguments(self) -> dict[str, tuple[str, ...]]:
-        """Return the coordinates of the fields that do not depend on all, in the problem's order.
-
-        Raises `ConfigError` where a field lists others.
-        """
-        given = self.fields if isinstance(self.fields, dict) else {}
-        for field_name, names in given.items():
-            for index, name in enumerate(names):
-                if name not in self._names:
-                    raise ConfigError(
-                        f"'{name}' is not a coordinate",
-                        ("fields", field_name, index),
-                        "one of " + ", ".join(self._names),
-                        nearest(name, self._names),
-                    )
-            if not names:
-                raise ConfigError(
-                    f"{field_name} depends on nothing",
-                    ("fields", field_name),
-                    f"a coordinate, or {field_name} under unknowns",
-                )
-        return {
-            field_name: tuple(name for name in self._names if name in names)
-            for field_name, names in given.items()
-            if set(names) != set(self._names)
-        }
 
     def _partials(self, language: Language) -> list[Partial]:
         """Return the derivatives that the equations hold, or name with a factor that is zero."""
@@ -302,7 +278,7 @@ class PDESpec(Spec):
         self,
         language: Language,
         hard: Mapping[str, sympy.Expr],
-        draw: _Draw,
+        draw: Draw,
         wanted: Mapping[str, int],
     ) -> list[Block]:
         blocks = []
@@ -319,25 +295,3 @@ class PDESpec(Spec):
             source, term = spec.build(name, site)
             blocks.append(make_block(name, source, [term], language, hard))
         return blocks
-
-
-@dataclass(frozen=True)
-class _Draw:
-    """Draws points of regions; `factor` multiplies all numbers of points.
-
-    `notes` collects what conditions have to say, `measured` their tables.
-    """
-
-    domain: Domain
-    sampler: Sampler
-    factor: int
-    notes: list[str] = field(default_factory=list)
-    measured: dict[str, Measured] = field(default_factory=dict)
-
-    def source(self, region: Region, count: int, stream: int) -> RegionSource:
-        """Return the source of `count` points; each stream has random numbers of its own."""
-        total = self.domain.count(region, count * self.factor, self.sampler)
-        candidates = 0
-        if stream == 0 and isinstance(self.sampler, Rad):
-            candidates = self.sampler.candidates * self.factor
-        return RegionSource(self.domain, region, self.sampler, total, stream, candidates)

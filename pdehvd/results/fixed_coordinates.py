@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pdehvd.errors import ConfigError, nearest
+from pdehvd.errors import ConfigError, unknown
 from pdehvd.problems.frame import CLOSE
 from pdehvd.problems.geometry import Domain
 
@@ -17,12 +17,7 @@ def fixed_coordinates(domain: Domain, given: Mapping[str, float]) -> dict[str, f
     """
     for name, value in given.items():
         if name not in domain.names:
-            raise ConfigError(
-                f"'{name}' is not a coordinate",
-                ("at",),
-                "one of " + ", ".join(domain.names),
-                nearest(name, domain.names),
-            )
+            raise unknown(name, "a coordinate", domain.names, ("at",))
         low, high = domain.bounds[domain.names.index(name)]
         close = CLOSE * (high - low)
         if not low - close <= value <= high + close:

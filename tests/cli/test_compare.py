@@ -119,7 +119,7 @@ def test_a_run_that_has_not_ended(type_: Type, runs: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["runs/samples"], "only one run to compare"),
         (["latest", "latest"], "only one run to compare"),
@@ -130,10 +130,10 @@ def test_a_run_that_has_not_ended(type_: Type, runs: Path) -> None:
         (["latest", "runs/small", "--output", "no/curves.png"], "cannot write no/curves.png"),
     ],
 )
-def test_bad_input(type_: Type, runs: Path, words: list[str], told: str) -> None:
+def test_bad_input(type_: Type, runs: Path, words: list[str], message: str) -> None:
     Path("empty").mkdir()
     answer = type_("compare", *words)
-    assert answer.code == 2 and told in answer.err, answer.err
+    assert answer.code == 2 and message in answer.err, answer.err
     assert len(answer.err.splitlines()) == 1 and not Path("curves.pdf").exists()
 
 

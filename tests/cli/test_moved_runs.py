@@ -7,7 +7,6 @@ import shlex
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import trimesh
 import yaml
@@ -16,6 +15,7 @@ from pdehvd.config import data_record
 from pdehvd.config.root import load_config
 from pdehvd.spec import data_files
 from tests.support.commands import CONFIG, Answer, Type
+from tests.support.run_files import write_tables
 
 LOOKS = (
     ("export", "--format", "npz"),
@@ -50,11 +50,7 @@ training: {steps: 2}
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lone: None) -> Path:
     """A folder with configs and all the files that they name."""
     folder = tmp_path / "project"
-    (folder / "tables").mkdir(parents=True)
-    (folder / "tables" / "probes.csv").write_text("x,t,u\n0.5,0.1,-0.9\n-0.5,0.2,0.8\n")
-    x, t = np.linspace(-1, 1, 11), np.linspace(0, 1, 7)
-    exact = -np.sin(np.pi * x)[:, None] * np.exp(-0.1 * np.pi**2 * t)
-    np.savez(folder / "u.npz", x=x, t=t, u=exact)
+    write_tables(folder)
     trimesh.creation.box((0.5, 0.5, 0.5)).export(folder / "part.stl")
     for name, text in {"measured": MEASURED, "compared": COMPARED, "solid": SOLID}.items():
         (folder / f"{name}.yaml").write_text(text)

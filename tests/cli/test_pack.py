@@ -10,12 +10,12 @@ import subprocess
 from pathlib import Path
 from zipfile import ZipFile
 
-import numpy as np
 import pytest
 
 from pdehvd.config import data_record
 from pdehvd.results import pack as module
 from tests.support.commands import CONFIG, Type
+from tests.support.run_files import write_tables
 
 INITIAL = "    initial: {on: t = 0, equal: {u: -sin(pi*x)}}\n"
 TEXT = CONFIG.replace(INITIAL, INITIAL + "    measured: {data: tables/probes.csv}\n").replace(
@@ -27,11 +27,7 @@ TEXT = CONFIG.replace(INITIAL, INITIAL + "    measured: {data: tables/probes.csv
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a config and two data files, of which the runs keep no copies."""
     folder = tmp_path / "project"
-    (folder / "tables").mkdir(parents=True)
-    (folder / "tables" / "probes.csv").write_text("x,t,u\n0.5,0.1,-0.9\n-0.5,0.2,0.8\n")
-    x, t = np.linspace(-1, 1, 11), np.linspace(0, 1, 7)
-    exact = -np.sin(np.pi * x)[:, None] * np.exp(-0.1 * np.pi**2 * t)
-    np.savez(folder / "u.npz", x=x, t=t, u=exact)
+    write_tables(folder)
     (folder / "small.yaml").write_text(TEXT)
     monkeypatch.setattr(data_record, "LARGEST_COPY", 10)
     monkeypatch.chdir(folder)
