@@ -17,6 +17,7 @@ from pdehvd.problems.condition_data import Data
 from pdehvd.problems.condition_integral import Integral
 from pdehvd.problems.condition_on_region import OnRegion
 from pdehvd.problems.condition_periodic import Periodic
+from pdehvd.problems.keyed import check_one_kind
 
 # By the key that says it. An integral may have `at` too, so that key comes last.
 KINDS: dict[str, type[ConditionSpec]] = {
@@ -39,13 +40,8 @@ def _one_kind(value: object) -> object:
         message = "the condition does not say where it holds"
         raise ConfigError(message, (), _ONE)
     several = [key for key in KINDS if key in given and key != "at"]
-    if len(several) > 1:
-        message = "the condition is of several kinds: " + ", ".join(several)
-        raise ConfigError(message, (), _ONE)
+    check_one_kind("condition", given, KINDS, several, kind, _ONE)
     own = KINDS[kind].model_fields
-    foreign = sorted(key for key in given if key not in own and key in _KEYS)
-    if foreign:
-        raise ConfigError(f"'{foreign[0]}' does not go with '{kind}'", (foreign[0],))
     # An unknown key is perhaps the one that is missing: validation names it.
     if "equal" in own and "equal" not in given and set(given) <= set(own):
         raise ConfigError("the condition does not say what must hold", (), "equal: {u: 0}")
@@ -64,8 +60,6 @@ def _name(value: object) -> str | None:
     key = _key(value) if isinstance(value, Mapping) else None
     return KINDS[key].__name__ if key is not None else OnRegion.__name__
 
-
-_KEYS = {key for spec in KINDS.values() for key in spec.model_fields}
 
 Condition = Annotated[
     Annotated[OnRegion, Tag("OnRegion")]

@@ -16,6 +16,7 @@ from pdehvd.problems.condition_integral import coordinates_of
 from pdehvd.problems.extreme_points import points_of_domain, points_of_region
 from pdehvd.problems.geometry import Domain, Region
 from pdehvd.problems.integrals import integral_source
+from pdehvd.problems.keyed import check_one_kind
 from pdehvd.problems.monitor import (
     LARGEST,
     SMALLEST,
@@ -198,12 +199,7 @@ def _one_kind(value: object) -> object:
     kinds = [key for key in KINDS if key in given]
     if not kinds:
         _refuse_no_kind(given)
-    if len(kinds) > 1:
-        raise ConfigError("the monitor is of several kinds: " + ", ".join(kinds), (), _ONE)
-    own = KINDS[kinds[0]].model_fields
-    foreign = sorted(key for key in given if key not in own and key in _KEYS)
-    if foreign:
-        raise ConfigError(f"'{foreign[0]}' does not go with '{kinds[0]}'", (foreign[0],))
+    check_one_kind("monitor", given, KINDS, kinds, kinds[0], _ONE)
     return given
 
 

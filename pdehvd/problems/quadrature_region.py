@@ -19,8 +19,8 @@ from pdehvd.problems.quadrature_plane import gauss
 from pdehvd.problems.regions import Region
 from pdehvd.problems.sequences import Sobol
 from pdehvd.problems.shapes_csg import Intersection, Shape
+from pdehvd.problems.shapes_mesh import Cuboid
 from pdehvd.problems.shapes_plane import Rectangle
-from pdehvd.problems.shapes_solid import Cuboid
 
 # Which of points, by the numbers of intervals and places in them, belong to a piece.
 Mask = Callable[[np.ndarray, np.ndarray], np.ndarray]

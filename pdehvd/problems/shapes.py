@@ -25,8 +25,9 @@ from pdehvd.problems.shapes_arguments import (
 )
 from pdehvd.problems.shapes_csg import Difference, Intersection, Shape
 from pdehvd.problems.shapes_csg import Union as Joined
+from pdehvd.problems.shapes_mesh import Cuboid, read_mesh
 from pdehvd.problems.shapes_plane import Ellipse, Polygon, Rectangle
-from pdehvd.problems.shapes_solid import Ball, Cuboid, Cylinder, read_mesh
+from pdehvd.problems.shapes_solid import Ball, Cylinder
 from pdehvd.spec import DataFile, Spec
 from pdehvd.synonyms import fold_name
 

@@ -18,7 +18,7 @@ from pdehvd.config.yaml_source import read_source
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.expressions import ExpressionError, parse, symbol
 from pdehvd.problems.data import read_table
-from pdehvd.problems.shapes_solid import read_mesh
+from pdehvd.problems.shapes_mesh import read_mesh
 from pdehvd.reference import cache
 from pdehvd.results.field_files import read_fields_file
 from pdehvd.training.checkpoint_index import Counters, read_index

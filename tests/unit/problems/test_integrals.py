@@ -430,7 +430,7 @@ def test_the_rule_does_not_depend_on_the_number_of_threads():
     text = (
         "import numpy as np\n"
         "from pdehvd.problems.quadrature import shape_rule\n"
-        "from pdehvd.problems.shapes_solid import Mesh\n"
+        "from pdehvd.problems.shapes_mesh import Mesh\n"
         "import trimesh\n"
         "body = Mesh(np.asarray(trimesh.creation.torus(1.0, 0.4).triangles))\n"
         "rule = shape_rule(body, {})\n"

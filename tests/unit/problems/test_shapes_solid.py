@@ -5,7 +5,7 @@ import trimesh
 from pdehvd.errors import ConfigError
 from pdehvd.problems.sampling import Uniform
 from pdehvd.problems.shapes import MeshSpec, StlSpec
-from pdehvd.problems.shapes_solid import Cuboid, Mesh, read_mesh
+from pdehvd.problems.shapes_mesh import Cuboid, Mesh, read_mesh
 
 
 def on_surface(body, count=500):
