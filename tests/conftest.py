@@ -1,8 +1,23 @@
 """What the tests of several folders use."""
 
+import sys
+
 import pytest
 
+from pdehvd.config import plugins
 from tests.support.pictures import hide_pictures
+
+
+def forget_plugins():
+    """Plug-ins that a test loads are forgotten, or the runs of the next tests would name them."""
+    before = plugins.loaded_modules()
+    yield
+    for name in set(plugins.loaded_modules()) - set(before):
+        del sys.modules[name]
+
+
+plugins_of_module = pytest.fixture(scope="module", autouse=True)(forget_plugins)
+plugins_of_test = pytest.fixture(autouse=True)(forget_plugins)
 
 
 @pytest.fixture

@@ -29,8 +29,12 @@ def load_plugins(files: Sequence[str | Path]) -> None:
 
 def loaded() -> list[Path]:
     """Return the plug-in files that this process has imported, in order."""
-    modules = [module for name, module in sys.modules.items() if name.startswith(_PREFIX)]
-    return [Path(str(module.__file__)) for module in modules]
+    return [Path(str(sys.modules[name].__file__)) for name in loaded_modules()]
+
+
+def loaded_modules() -> list[str]:
+    """Return the names of their modules, which hold a digest of the content of each file."""
+    return [name for name in sys.modules if name.startswith(_PREFIX)]
 
 
 def _load(file: Path) -> None:

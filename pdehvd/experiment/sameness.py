@@ -6,7 +6,6 @@ import difflib
 import hashlib
 import json
 import platform
-import sys
 from pathlib import Path
 
 import pdehvd
@@ -14,6 +13,7 @@ from pdehvd.assembly.environment_record import package_version
 from pdehvd.comm.agreement import differing, gather_texts
 from pdehvd.comm.group import Group
 from pdehvd.config.data_record import digests
+from pdehvd.config.plugins import loaded_modules
 from pdehvd.config.root import Config, dump
 from pdehvd.errors import DisagreementError, counted
 
@@ -42,7 +42,7 @@ def check_same(group: Group, config: Config) -> None:
 
 def _facts(config: Config) -> dict[str, str]:
     """Return what decides the numbers of a run, by name; where runs are written does not."""
-    plugins = sorted(name for name in sys.modules if name.startswith("pdehvd_plugin_"))
+    plugins = sorted(loaded_modules())
     facts = {
         "config": dump(config.model_copy(update={"output": None})),
         "data file": digests(config) or "none",
