@@ -144,7 +144,9 @@ class Conditions:
         normals = {axis.name: sympy.Integer(0) for axis in self._space}
         value, parts = left.of(self.exact), region.parts
         if len(parts) != 1 or parts[0].rim is not None:
-            size = functions.size_of(self.exact[field]) / functions.short(self._space[0].length)
+            # By the longest extent: a flux must not drown what the field adds along any of them.
+            longest = max(axis.length for axis in self._space)
+            size = functions.size_of(self.exact[field]) / functions.short(longest)
             return size * self._space[0].unit, False
         for axis in parts[0].fixed:
             normals[self.place.names[axis]] = sympy.Integer(int(parts[0].sign))
