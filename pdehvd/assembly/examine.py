@@ -7,7 +7,13 @@ from dataclasses import replace
 from pdehvd.assembly.cost import Cost
 from pdehvd.assembly.kind import Problem
 from pdehvd.assembly.kind_registry import kind_of
-from pdehvd.assembly.problem import build_problem, build_reference, check_stop
+from pdehvd.assembly.problem import (
+    build_problem,
+    build_reference,
+    check_stop,
+    resolve,
+    with_entries,
+)
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import Config
 from pdehvd.config.yaml_source import YamlSource
@@ -35,8 +41,8 @@ def examine_problem(config: Config, source: YamlSource, processes: int = 1) -> P
     return problem
 
 
-def examine(config: Config, source: YamlSource, processes: int = 1) -> Cost:
-    """Build a run's parts without running anything, and estimate what it will cost.
+def examine(config: Config, source: YamlSource, processes: int = 1) -> tuple[Config, Cost]:
+    """Build a run's parts without running anything; return the resolved config and its cost.
 
     Raises `ConfigError` with file, line and path for all that only shows when parts are built.
     """
@@ -47,6 +53,8 @@ def examine(config: Config, source: YamlSource, processes: int = 1) -> Cost:
         reference = build_reference(config, problem)
         # What is refused without TensorFlow is refused at once.
         import_tensorflow()
+        config = with_entries(config, resolve(config))
+        problem = build_problem(config, processes)
         from pdehvd.assembly.build import build_objective, build_phases, check_weights
 
         objective = build_objective(config, problem, Solo())
@@ -55,4 +63,4 @@ def examine(config: Config, source: YamlSource, processes: int = 1) -> Cost:
         build_phases(config, objective)
     warnings = tuple(one.text for one in kind.judge(config, objective, reference).before)
     cost = kind.cost(config, objective, processes)
-    return replace(cost, notes=problem.notes, warnings=warnings)
+    return config, replace(cost, notes=problem.notes, warnings=warnings)

@@ -19,6 +19,7 @@ from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError
 from pdehvd.objectives.base import AnyObjective
 from pdehvd.spec import Spec
+from pdehvd.spec.plain import Facts
 from pdehvd.training.evaluator import Evaluator
 from pdehvd.training.monitors import Monitors
 
@@ -77,6 +78,15 @@ class Kind(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
         Arguments:
             config: the whole config
         """
+
+    def resolved(self, config: Config, stored: Facts | None = None) -> Facts:
+        """Return entries of the section `problem` that are found before training.
+
+        Arguments:
+            config: the whole config
+            stored: that section of the run that is resumed
+        """
+        return {}
 
     @abstractmethod
     def build_problem(self, config: Config, factor: int) -> ProblemT:

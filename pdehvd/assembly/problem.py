@@ -8,6 +8,7 @@ from pdehvd.assembly.needs import check_items
 from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError, within
 from pdehvd.spec import Spec, registered
+from pdehvd.spec.plain import Facts
 
 
 def check_kinds(config: Config) -> None:
@@ -39,6 +40,22 @@ def build_problem(config: Config, processes: int) -> Problem:
     """
     result: Problem = problem_of(kind_of(config), config, processes)
     return result
+
+
+def resolve(config: Config, stored: Facts | None = None) -> Facts:
+    """Return entries of the section `problem` that are found before training.
+
+    `stored` is that section of the run that is resumed.
+    """
+    return kind_of(config).resolved(config, stored)
+
+
+def with_entries(config: Config, entries: Facts) -> Config:
+    """Return a config with these entries of the section `problem`."""
+    if not entries:
+        return config
+    problem = type(config.problem).model_validate({**config.problem.plain(), **entries})
+    return config.model_copy(update={"problem": problem})
 
 
 def problem_of(

@@ -127,10 +127,10 @@ def check(
 def _examined(
     config: Path, np: int | None, settings: Settings, plugin: Plugins
 ) -> tuple[Config, Cost]:
-    """Return the config and what it will cost; raise all that only shows when parts are built."""
+    """Return the resolved config and its cost; raise what only shows when parts are built."""
     from pdehvd.config.root import load_config
 
     loaded, source = load_config(config, settings or (), plugin or ())
     from pdehvd.assembly.examine import examine
 
-    return loaded, examine(loaded, source, np or loaded.processes.np or 1)
+    return examine(loaded, source, np or loaded.processes.np or 1)

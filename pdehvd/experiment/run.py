@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -12,20 +13,22 @@ from pdehvd.assembly import environment_record
 from pdehvd.assembly import run_directory as folder
 from pdehvd.assembly.build import build_parts
 from pdehvd.assembly.kind_registry import kind_of
+from pdehvd.assembly.problem import resolve, with_entries
 from pdehvd.comm import backend
 from pdehvd.comm.agreement import from_rank_0
 from pdehvd.comm.group import Group
 from pdehvd.comm.timed_group import TimedGroup
 from pdehvd.comm.watchdog import Watchdog
-from pdehvd.config.data_record import changes, write_config
+from pdehvd.config.data_record import CONFIG, changes, write_config
 from pdehvd.config.root import Config
-from pdehvd.config.yaml_source import YamlSource
+from pdehvd.config.yaml_source import YamlSource, read_source
 from pdehvd.errors import ConfigError, DisagreementError, counted
 from pdehvd.experiment.failures import message_and_code
 from pdehvd.experiment.run_context import RunLocation
 from pdehvd.experiment.sameness import check_same
 from pdehvd.experiment.summary import begin, conclude, peak_memory
 from pdehvd.launch import process_setup, rendezvous, restarts
+from pdehvd.spec.plain import Facts
 from pdehvd.training import durable
 from pdehvd.training.callback import Callback
 from pdehvd.training.checkpoint import (
@@ -88,6 +91,7 @@ def _train(
             watchdog.introduce(group)
             check_same(group, config)
             with source.locating():
+                config = with_entries(config, _resolved(config, group, resume))
                 parts = build_parts(config, group)
             directory = _directory(config, group, resume, output, lock)
             place = RunLocation(group, directory, count, quiet, watchdog)
@@ -174,6 +178,21 @@ def _cost(parts: AnyParts, place: RunLocation) -> str:
     size, points = parts.objective.size, parts.objective.points
     processes = f"{counted(place.group.size, 'process')} x {counted(place.threads, 'thread')}"
     return f"{counted(size, 'parameter')}, {counted(points, 'point')}, {processes}"
+
+
+def _resolved(config: Config, group: Group, resume: Path | None) -> Facts:
+    """Return what is found of the problem before training: rank 0 finds it, alike for all."""
+
+    def find() -> bytes:
+        stored = None
+        if resume is not None:
+            file = folder.find(resume) / CONFIG
+            section = read_source(file).data.get("problem") if file.is_file() else {}
+            stored = section if isinstance(section, dict) else {}
+        return json.dumps(resolve(config, stored)).encode()
+
+    entries: Facts = json.loads(from_rank_0(group, find))
+    return entries
 
 
 def _directory(

@@ -18,8 +18,10 @@ from pdehvd.errors import ConfigError, within
 from pdehvd.numerics.plans import Plan
 from pdehvd.problems.evaluation import EVALUATION_POINTS, evaluation_points
 from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.scale import spec_of
 from pdehvd.reference.base import Reference
 from pdehvd.spec import data_files
+from pdehvd.spec.plain import Facts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,6 +45,15 @@ class PointKind(Kind[PDEProblem, "PDEObjective", Reference]):
     items = "collocation points"
     items_key = "equations"
     micro_batched = True
+
+    def resolved(self, config: Config, stored: Facts | None = None) -> Facts:
+        from pdehvd.assembly.trust.automatic_scale import scaled
+
+        if not spec_of(config.problem.scale).open:
+            return {}
+        if stored is not None:
+            return {"scale": stored.get("scale", "none")}
+        return {"scale": scaled(config).problem.plain()["scale"]}
 
     def build_problem(self, config: Config, factor: int) -> PDEProblem:
         problem: PDEProblem = config.problem.build(config.sampling, config.seed, factor)

@@ -27,7 +27,8 @@ class PDEObjective(Objective[PointBatch]):
     """Loss of a PDE problem: L = sum_k w_k L_k, L_k = (sum of squared residuals of term k) / N_k.
 
     N_k is the global number of items. Ranks add sums and never average averages. The parameters
-    theta [P] are the network's, then the unknowns (positive ones by their logarithm).
+    theta [P] are the network's, then the unknowns: positive ones by their logarithm, others in
+    units of their size.
     """
 
     def __init__(
@@ -75,7 +76,8 @@ class PDEObjective(Objective[PointBatch]):
     def initial(self, seed: int) -> np.ndarray:
         """Return theta [P] at the start; the same on every rank."""
         parts = [part.reshape(-1) for part in self.network.initial(seed)]
-        raw = [np.log(u.initial) if u.positive else u.initial for u in self.problem.unknowns]
+        unknowns = self.problem.unknowns
+        raw = [np.log(u.initial) if u.positive else u.initial / u.size for u in unknowns]
         return np.concatenate([*parts, np.asarray(raw, dtype=np.float64)]).astype(
             self.dtype.as_numpy_dtype
         )

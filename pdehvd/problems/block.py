@@ -203,6 +203,11 @@ class Term:
     name: str
     expressions: tuple[sympy.Expr, ...]
 
+    @property
+    def short(self) -> str:
+        """Its name without the section of the loss that it belongs to."""
+        return self.name.split("/")[-1]
+
 
 @dataclass(frozen=True)
 class Formulas:

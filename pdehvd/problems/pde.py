@@ -13,7 +13,15 @@ from pydantic import Field
 from pdehvd.errors import ConfigError, within
 from pdehvd.numerics.derivatives import Partial, check_names
 from pdehvd.numerics.expressions import parse_number
-from pdehvd.problems.block import Block, Formulas, Language, Term, make_block, make_formulas
+from pdehvd.problems.block import (
+    Block,
+    Formulas,
+    Language,
+    Source,
+    Term,
+    make_block,
+    make_formulas,
+)
 from pdehvd.problems.condition import Site
 from pdehvd.problems.conditions import Condition
 from pdehvd.problems.coordinates import (
@@ -32,6 +40,7 @@ from pdehvd.problems.monitor import Monitor
 from pdehvd.problems.monitors import AnyMonitor, build_monitors
 from pdehvd.problems.parameters import Parameter, build_parameters
 from pdehvd.problems.sampling import Rad, SamplingSpec
+from pdehvd.problems.scale import Scale, spec_of
 from pdehvd.problems.shapes import GeometrySpec
 from pdehvd.problems.sources import RegionSource
 from pdehvd.problems.text import Text
@@ -145,6 +154,9 @@ class PDESpec(Spec):
     monitors: dict[str, AnyMonitor] = Field(
         {}, description="name: a number of interest, logged where errors are evaluated"
     )
+    scale: Scale = Field(
+        "auto", description="sizes of fields, terms and unknowns; none: as the file has them"
+    )
     reference: Annotated[Spec, Section("reference")] | None = None
     labels: dict[str, Label] = Field({}, description="name: what pictures and the report call it")
 
@@ -171,19 +183,24 @@ class PDESpec(Spec):
             *(self.coordinates, self.geometry, constants, self.time, differentiated, parameters)
         )
         language = self._language(constants, domain.space)
-        hard = build_hard(self.hard, language, domain)
+        scale = spec_of(self.scale)
+        hard = scale.hard(build_hard(self.hard, language, domain), language.fields)
         sampler = sampling.build(seed)
         draw = Draw(domain, sampler, factor)
         interior = draw.source(domain.region("interior"), sampling.equations, 0)
         terms = self._equations(language)
-        blocks = [make_block("equations", interior, terms, language, hard)]
-        blocks += self._conditions(language, hard, draw, wanted)
+        parts = [("equations", interior, terms), *self._conditions(language, draw, wanted)]
+        scale.check_terms([term for _, _, own in parts for term in own])
+        blocks = [
+            make_block(name, source, [scale.divided(term) for term in own], language, hard)
+            for name, source, own in parts
+        ]
         period = sampler.every if isinstance(sampler, Rad) else sampling.resample_every
-        unknowns = build_unknowns(self.unknowns, constants)
+        unknowns = build_unknowns(self.unknowns, constants, scale.unknowns or {})
         residuals = [e for block in blocks for term in block.terms for e in term.expressions]
         check_used(unknowns, [*residuals, *hard.values()])
         monitors = build_monitors(self.monitors, language, domain, hard, draw.notes)
-        notes = (*self._notes(domain, partials, terms, unknowns), *draw.notes)
+        notes = (*self._notes(domain, partials, terms, unknowns), *draw.notes, *scale.notes())
         return PDEProblem(
             *(language, domain, tuple(blocks), unknowns, hard, interior, period, notes),
             measured=draw.measured,
@@ -277,11 +294,11 @@ class PDESpec(Spec):
     def _conditions(
         self,
         language: Language,
-        hard: Mapping[str, sympy.Expr],
         draw: Draw,
         wanted: Mapping[str, int],
-    ) -> list[Block]:
-        blocks = []
+    ) -> list[tuple[str, Source, list[Term]]]:
+        """Return the name, the points and the term of each condition."""
+        parts: list[tuple[str, Source, list[Term]]] = []
         for index, (name, spec) in enumerate(self.conditions.items()):
             count = spec.count or wanted.get(name, 0)
             site = Site(
@@ -293,5 +310,5 @@ class PDESpec(Spec):
                 draw.measured,
             )
             source, term = spec.build(name, site)
-            blocks.append(make_block(name, source, [term], language, hard))
-        return blocks
+            parts.append((name, source, [term]))
+        return parts

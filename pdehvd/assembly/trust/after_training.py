@@ -208,7 +208,7 @@ def varying_constants(result: Result) -> Iterator[Caution]:
             along = problem.coordinates[partial.orders.index(1)]
             varies = result.along(partial.field, along)
             if varies > VARIES:
-                short = term.name.split("/")[-1]
+                short = term.short
                 cause = (
                     f"{partial.field} must not depend on {along} (`{short}`), but varies along it "
                     f"by {varies:.0%} of its size"

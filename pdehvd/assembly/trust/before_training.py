@@ -12,7 +12,7 @@ from pdehvd.assembly.trust.free_factors import unfixed_factors
 from pdehvd.assembly.trust.initial_guesses import first_guesses
 from pdehvd.assembly.trust.missing_conditions import missing_conditions
 from pdehvd.assembly.trust.problem_scales import Scales
-from pdehvd.assembly.trust.residual_sizes import residual_sizes, short_name
+from pdehvd.assembly.trust.residual_sizes import residual_sizes
 from pdehvd.assembly.trust.small_starts import small_starts
 from pdehvd.problems.finite_values import first_items, not_finite
 
@@ -44,7 +44,7 @@ def zero_solution(scales: Scales) -> Iterator[Caution]:
 
 
 def _weight(scales: Scales, name: str) -> float:
-    return next((term.weight for term in scales.terms if short_name(term) == name), 1.0)
+    return next((term.weight for term in scales.terms if term.short == name), 1.0)
 
 
 def unidentified(scales: Scales) -> Iterator[Caution]:
@@ -104,7 +104,7 @@ def infinite_values(scales: Scales) -> Iterator[Caution]:
             every = (not_finite(problem.language, e, items) for e in term.expressions)
             found = next((one for one in every if one is not None), None)
             if found is not None:
-                name, share = term.name.split("/")[-1], f"{100 * found.share:.2g}%"
+                name, share = term.short, f"{100 * found.share:.2g}%"
                 cause = (
                     f"`{name}` is not finite at {share} of its points, such as "
                     f"{found.place}, where {found.part} is {found.value:g}: the loss is "

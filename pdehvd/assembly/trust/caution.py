@@ -57,13 +57,18 @@ def laid_over(data: object, lines: object) -> object:
 
 def rounded_number(value: float, digits: int = 1) -> str:
     """Return a number rounded to so many digits, as an expression of the config may hold it."""
-    rounded = float(f"{value:.{digits - 1}e}")
+    rounded = round_to(value, digits)
     return f"{rounded:.0e}" if abs(rounded) >= 1e6 or 0 < abs(rounded) < 1e-3 else f"{rounded:g}"
 
 
-def shift(value: float, spread: float) -> str:
+def round_to(value: float, digits: int = 1) -> float:
+    """Return a number rounded to so many digits."""
+    return float(f"{value:.{digits - 1}e}")
+
+
+def shift(value: float, spread: float) -> float:
     """Return a number rounded to the leading digit of a spread: 101300 of 101325 and 300."""
-    return f"{round(value, -math.floor(math.log10(spread))):.12g}"
+    return round(value, -math.floor(math.log10(spread)))
 
 
 def list_in_words(names: Sequence[str]) -> str:

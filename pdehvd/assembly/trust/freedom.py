@@ -50,7 +50,7 @@ def freedom(problem: PDEProblem, names: Plausible, coefficients: Collection[str]
     inside = {str(s) for own in problem.hard.values() for s in own.free_symbols}
     free = [u.name for u in problem.unknowns if u.name not in inside] + sorted(coefficients)
     laws = [
-        _Law(term.name.split("/")[-1], expression, factors)
+        _Law(term.short, expression, factors)
         for block in problem.blocks
         for term in block.terms
         for expression in term.expressions

@@ -61,7 +61,7 @@ def _balanced(scales: Scales, unknown: Unknown) -> tuple[float, str]:
             except ConfigError:
                 continue
             if others > 0 and own > 0 and not 1 / _FROM_OTHERS < others / own < _FROM_OTHERS:
-                return unknown.initial * others / own, term.name.split("/")[-1]
+                return unknown.initial * others / own, term.short
     return 0.0, ""
 
 

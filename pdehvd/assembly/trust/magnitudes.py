@@ -121,7 +121,7 @@ def _driven(names: Plausible, field: str, open_fields: Set[str]) -> FieldSize | 
             for expression in term.expressions:
                 share = _share(names, block, expression, field, open_fields)
                 if share > 0:
-                    found.append((share, term.name.split("/")[-1]))
+                    found.append((share, term.short))
     if not found:
         return None
     size, origin = max(found)
@@ -192,6 +192,11 @@ class TermSize:
     name: str
     size: float
     weight: float
+
+    @property
+    def short(self) -> str:
+        """The name of the term without its section."""
+        return self.name.split("/")[-1]
 
 
 def term_sizes(problem: PDEProblem, names: Plausible, weights: np.ndarray) -> tuple[TermSize, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from pdehvd.assembly.trust import suggested_fixes
-from pdehvd.assembly.trust.caution import Caution, Lines, rounded_number, shift
+from pdehvd.assembly.trust.caution import Caution, Lines, round_to, rounded_number, shift
 from pdehvd.assembly.trust.field_ranges import FieldSize
 from pdehvd.assembly.trust.magnitudes import TermSize
 from pdehvd.assembly.trust.problem_scales import Scales, gather_scales
@@ -55,19 +55,19 @@ def _mended(scales: Scales, lines: Lines) -> Scales:
 def field_values(scales: Scales) -> Iterator[Caution]:
     """Values of a size that a fresh network does not give."""
     output, hard = symbol("network"), scales.problem.hard
-    unlike = [
+    found = [
         size
         for size in scales.fields.values()
-        if _unlike(size) and hard.get(size.name, output).has(output)
+        if unlike(size) and hard.get(size.name, output).has(output)
     ]
-    if unlike:
-        sizes = ", ".join(_size_text(size) for size in unlike)
-        within = " within `hard`" if any(size.hard for size in unlike) else ""
+    if found:
+        sizes = ", ".join(_size_text(size) for size in found)
+        within = " within `hard`" if any(size.hard for size in found) else ""
         cause = (
             f"{sizes}, and a fresh network gives values of about 1{within}, from which training "
             "gets there slowly or not at all"
         )
-        outputs = {size.name: _output(size) for size in unlike}
+        outputs = {size.name: _output(size) for size in found}
         yield Caution("field_size", cause, suggested_fixes.hard(scales.config, outputs))
 
 
@@ -79,7 +79,7 @@ def _size_text(size: FieldSize) -> str:
     return f"{size.name} {values} ({size.origin})"
 
 
-def _unlike(size: FieldSize) -> bool:
+def unlike(size: FieldSize) -> bool:
     # Values that a construction scales up are small by it, and not by their unit.
     scaled = size.hard and size.estimated
     small = 0 < size.needed < SMALL and (scaled or size.largest < SMALL)
@@ -88,15 +88,21 @@ def _unlike(size: FieldSize) -> bool:
 
 def _output(size: FieldSize) -> str:
     """Return the network's raw output in the units of a field: `300 + 700*network`."""
+    offset, scale = needed_output(size)
+    return (f"{offset:.12g} + " if offset else "") + f"{rounded_number(scale)}*network"
+
+
+def needed_output(size: FieldSize) -> tuple[float, float]:
+    """Return offset and size of the raw output that gives a field its values."""
     if size.hard:
-        return f"{rounded_number(size.needed)}*network"
+        return 0.0, round_to(size.needed)
     low, high = size.low, size.high
     # Where all values have one sign, the network need not learn the one nearest to zero.
     nearest = low if low > 0.1 * high else high if high < 0.1 * low else 0.0
     scale = (high - low) if nearest and high > low else max(abs(low), abs(high))
     # Of a single value nobody knows how far the field goes from it; less than it is most likely.
     scale *= _AROUND if low == high else 1
-    return (f"{shift(nearest, scale)} + " if nearest else "") + f"{rounded_number(scale)}*network"
+    return shift(nearest, scale) if nearest else 0.0, round_to(scale)
 
 
 def extreme_terms(scales: Scales) -> Iterator[Caution]:
@@ -104,10 +110,8 @@ def extreme_terms(scales: Scales) -> Iterator[Caution]:
     extreme = [term for term in scales.terms if _extreme(scales, term)]
     if extreme:
         precision = scales.config.precision
-        sizes = ", ".join(f"`{short_name(term)}` about {term.size:.1g}" for term in extreme)
-        factors = ", ".join(
-            f"`{short_name(term)}` by {rounded_number(term.size)}" for term in extreme
-        )
+        sizes = ", ".join(f"`{term.short}` about {term.size:.1g}" for term in extreme)
+        factors = ", ".join(f"`{term.short}` by {rounded_number(term.size)}" for term in extreme)
         cause = (
             f"the loss is a sum of squares, which are 0 or infinite in {precision} for residuals "
             f"of these sizes: {sizes}"
@@ -126,19 +130,19 @@ def term_balance(scales: Scales) -> Iterator[Caution]:
     terms = _weighed(scales)
     if not terms or any(_extreme(scales, term) for term in scales.terms):
         return
-    small, large = min(terms, key=_weighted), max(terms, key=_weighted)
-    if _weighted(large) > APART * _weighted(small):
+    small, large = min(terms, key=weighted), max(terms, key=weighted)
+    if weighted(large) > APART * weighted(small):
         cause = (
             "the residuals have sizes far apart: "
-            f"`{short_name(large)}` about {_weighted(large):.1g}, "
-            f"`{short_name(small)}` about {_weighted(small):.1g}, so `{short_name(small)}` "
+            f"`{large.short}` about {weighted(large):.1g}, "
+            f"`{small.short}` about {weighted(small):.1g}, so `{small.short}` "
             "hardly contributes to the loss"
         )
         yield Caution("term_sizes", cause, balancing(scales))
-    elif _weighted(large) < 1 / APART:
+    elif weighted(large) < 1 / APART:
         cause = (
-            f"all residuals are small because of their units, `{short_name(large)}` about "
-            f"{_weighted(large):.1g}, so a small loss says nothing"
+            f"all residuals are small because of their units, `{large.short}` about "
+            f"{weighted(large):.1g}, so a small loss says nothing"
         )
         yield Caution("term_sizes", cause, balancing(scales))
 
@@ -157,13 +161,8 @@ def _weighed(scales: Scales) -> list[TermSize]:
     return [term for term in terms if not _extreme(scales, term)]
 
 
-def _weighted(term: TermSize) -> float:
+def weighted(term: TermSize) -> float:
     return float(term.size * term.weight**0.5)
-
-
-def short_name(term: TermSize) -> str:
-    """Return the name of a term without its section."""
-    return term.name.split("/")[-1]
 
 
 def coordinate_extents(scales: Scales) -> Iterator[Caution]:
@@ -172,7 +171,7 @@ def coordinate_extents(scales: Scales) -> Iterator[Caution]:
     short, long = min(lengths, key=lengths.__getitem__), max(lengths, key=lengths.__getitem__)
     scaled = getattr(scales.config.model, "scale_inputs", True)
     apart = lengths[long] > APART * lengths[short]
-    sizes = [_weighted(term) for term in scales.terms if term.size > 0 and term.weight > 0]
+    sizes = [weighted(term) for term in scales.terms if term.size > 0 and term.weight > 0]
     uneven = len(sizes) > 1 and max(sizes) > BALANCED * min(sizes)
     spans = f"{short} spans {lengths[short]:.3g} and {long} spans {lengths[long]:.3g}"
     if not scaled and (apart or lengths[long] > APART or lengths[short] < 1 / APART):

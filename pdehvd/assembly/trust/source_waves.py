@@ -70,7 +70,7 @@ def source_waves(problem: PDEProblem, columns: Columns) -> SourceWaves | None:
             count = float(numbers[axis] * lengths[axis] / (2 * np.pi))
             if count >= _FEW and _singular(problem, expression.subs(fields), axis):
                 continue
-            found.append((count, term.name.split("/")[-1], problem.coordinates[axis]))
+            found.append((count, term.short, problem.coordinates[axis]))
     count, equation, along = max(found, default=(0.0, "", ""))
     return SourceWaves(equation, along, count) if count > 0 else None
 

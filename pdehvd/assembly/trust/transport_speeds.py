@@ -51,7 +51,7 @@ def motions(problem: PDEProblem, names: Plausible, known: Collection[str]) -> tu
                 effects = names.effects(block, expression)
             except ConfigError:
                 continue
-            equation = _Equation(problem, term.name.split("/")[-1], expression, effects, names)
+            equation = _Equation(problem, term.short, expression, effects, names)
             for motion in equation.motions(known):
                 key = motion.kind, motion.along
                 if key not in found or found[key].crossings < motion.crossings:

@@ -1,0 +1,165 @@
+"""`scale: auto`: sizes of fields, terms and unknowns from the problem itself, before training.
+
+A reference has no part in it: its values are not known to somebody who solves the problem.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import sympy
+
+from pdehvd.assembly.trust.caution import round_to
+from pdehvd.assembly.trust.field_ranges import FieldSize, plausible
+from pdehvd.assembly.trust.magnitudes import field_sizes, imposed_values, term_sizes
+from pdehvd.assembly.trust.ode_growth import grown
+from pdehvd.assembly.trust.plausible_values import Plausible, evaluated, rms
+from pdehvd.assembly.trust.residual_sizes import (
+    APART,
+    BALANCED,
+    LARGE,
+    SMALL,
+    needed_output,
+    unlike,
+    weighted,
+)
+from pdehvd.config.root import Config
+from pdehvd.errors import ConfigError
+from pdehvd.numerics.expressions import symbol
+from pdehvd.problems.block import Block
+from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.scale import FieldScale, ScaleSpec, spec_of
+from pdehvd.problems.unknowns import Unknown
+
+
+def scaled(config: Config) -> Config:
+    """Return a config whose `problem.scale` has no open parts.
+
+    What has a usual size is left as it is. Sizes depend on the config only, and not on the number
+    of processes. Raises `ConfigError` where the problem cannot be built.
+    """
+    spec = spec_of(config.problem.scale)
+    if not spec.open:
+        return config
+    # Estimates may overflow; what is not finite is left out of them.
+    with np.errstate(all="ignore"):
+        known = _Known(config, spec)
+        spec = spec.completed(fields=known.fields(), unknowns=known.unknowns())
+        return _with(config, spec.completed(terms=_Known(config, spec).terms()))
+
+
+def _with(config: Config, spec: ScaleSpec) -> Config:
+    scale = spec if spec.notes() else "none"
+    problem = config.problem.model_copy(update={"scale": scale})
+    return config.model_copy(update={"problem": problem})
+
+
+class _Known:
+    """What is known of a problem with the sizes that it has so far."""
+
+    def __init__(self, config: Config, spec: ScaleSpec) -> None:
+        own = config.problem.model_copy(update={"scale": spec})
+        self.problem: PDEProblem = own.build(config.sampling, config.seed)
+        self.weights = config.weighting.initial(self.problem.terms)
+        imposed = imposed_values(self.problem, None)
+        self.sizes = field_sizes(self.problem, imposed + grown(self.problem, imposed))
+        self.names: Plausible = plausible(self.problem, self.sizes)
+
+    def fields(self) -> dict[str, float | FieldScale]:
+        """Return the scales of fields whose network would have to give unusual values."""
+        found: dict[str, float | FieldScale] = {}
+        for field in self.problem.fields:
+            size = self.sizes.get(field)
+            if not self.problem.hard.get(field, _OUTPUT).has(_OUTPUT):
+                continue
+            if size is not None and size.needed > 0:
+                if unlike(size):
+                    found[field] = _field_scale(size)
+            elif field not in self.problem.hard:
+                balanced = self._balanced(field)
+                if balanced and not SMALL <= balanced <= LARGE:
+                    found[field] = round_to(balanced)
+        return found
+
+    def _balanced(self, field: str) -> float:
+        """Return the size at which what holds a field is as large as all else, 0 if unknown."""
+        found = []
+        for block, expression in self._residuals():
+            partials = self.problem.partials(expression)
+            own = {one: 0 for one, partial in partials.items() if partial.field == field}
+            others = {p.field for p in partials.values()} - {field}
+            if not own or any(not self._is_known(other) for other in others):
+                continue
+            try:
+                rest = expression.subs(own)
+                whole = self.names.term_size(block, rest) if rest != 0 else 0.0
+                effects = self.names.effects(block, expression)
+            except ConfigError:
+                continue
+            added = max(abs(effects[one.name]) for one in own)
+            if whole > 0 and added > 0:
+                found.append(whole / added)
+        return max(found, default=0.0)
+
+    def _is_known(self, field: str) -> bool:
+        size = self.sizes.get(field)
+        return size is not None and size.largest > 0
+
+    def _residuals(self) -> Iterator[tuple[Block, sympy.Expr]]:
+        for block in self.problem.blocks:
+            for term in block.terms:
+                for expression in term.expressions:
+                    yield block, expression
+
+    def unknowns(self) -> dict[str, float]:
+        """Return the sizes of unknowns that are far from 1."""
+        found = {}
+        for unknown in self.problem.unknowns:
+            size = 0.0 if unknown.positive else abs(unknown.initial) or self._step(unknown)
+            if size and not 1 / APART <= size <= APART:
+                found[unknown.name] = round_to(size)
+        return found
+
+    def _step(self, unknown: Unknown) -> float:
+        """Return the size at which an unknown that starts at 0 counts, 0 where that is open."""
+        found = []
+        name = symbol(unknown.name)
+        for block, expression in self._residuals():
+            if name not in expression.free_symbols:
+                continue
+            try:
+                columns = self.names.columns(block, [expression])
+                rest = self.names.term_size(block, expression.subs(name, 0))
+                one = expression.subs(name, 1) - expression.subs(name, 0)
+                added = rms(evaluated([one], columns)[0])
+            except ConfigError:
+                continue
+            if rest > 0 and added > 0:
+                found.append(rest / added)
+        return min(found, default=0.0)
+
+    def terms(self) -> dict[str, float]:
+        """Return the sizes of all terms where they are far apart, or all far from 1."""
+        terms = [
+            term
+            for term in term_sizes(self.problem, self.names, self.weights)
+            if 0 < term.size < math.inf and term.weight > 0
+        ]
+        own = [weighted(term) for term in terms]
+        if not own or (max(own) <= BALANCED * min(own) and 1 / APART <= max(own) <= APART):
+            return {}
+        short = [term.short for term in terms]
+        return {
+            term.short if short.count(term.short) == 1 else term.name: round_to(term.size)
+            for term in terms
+        }
+
+
+_OUTPUT = symbol("network")
+
+
+def _field_scale(size: FieldSize) -> float | FieldScale:
+    offset, own = needed_output(size)
+    return FieldScale(offset=offset, size=own) if offset else own
