@@ -90,3 +90,13 @@ def test_times_before_the_start_are_refused() -> None:
     reference = BurgersColeHopf(nu=0.1).build(("x", "t"), ("u",), {})
     with pytest.raises(ConfigError, match="evaluated for t"):
         reference(np.array([[0.0, -0.5]]))
+
+
+def test_viscosities_of_any_size_take_few_nodes() -> None:
+    """Almost none: a shock between straight lines, u = -+1 beside it; a lot: nothing is left."""
+    x, t = np.linspace(-0.9, 0.9, 10_000), np.full(10_000, 50.0)
+    for nu in (5e-324, 1e-14, 1e-9):
+        found = cole_hopf(x, t, nu)
+        # Far from the wave's start u = (x -+ 1) / t but for its curvature, which is of order t^-2.
+        assert np.abs(found - (x - np.sign(x)) / t).max() < 3e-3
+    assert not cole_hopf(x, t, 1e300).any()
