@@ -34,7 +34,8 @@ def cole_hopf(x: np.ndarray, t: np.ndarray, nu: float) -> np.ndarray:
     Source: Cole, Quart. Appl. Math. 9 (1951); Basdevant et al., Comput. Fluids 14 (1986).
     """
     result = np.where(t > 0, 0.0, -np.sin(np.pi * x))
-    # Smaller viscosities give the same numbers, but for rounding, and later u is exp(-pi^2 nu t), which is 0.
+    # Smaller viscosities give the same numbers, but for rounding; later u is below
+    # exp(-pi^2 nu t), which is 0.
     nu = max(nu, 1e-14)
     later = np.flatnonzero((t > 0) & (nu * t < 70))
     for rows in np.array_split(later, 1 + later.size // _ROWS):
