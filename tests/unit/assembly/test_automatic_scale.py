@@ -1,0 +1,196 @@
+"""`scale: auto`: sizes from a problem in any units, and what they change of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pdehvd.assembly.build import build_objective
+from pdehvd.assembly.problem import build_problem, resolve, with_entries
+from pdehvd.assembly.trust.automatic_scale import scaled
+from pdehvd.comm.group import Solo
+from pdehvd.config.root import dump, validate
+from pdehvd.config.yaml_source import parse_source, read_source, to_yaml
+from pdehvd.errors import ConfigError
+from tests.support.units import Units, in_units
+from tests.support.warnings_before import config_of, warnings_of
+
+ROD = """
+coordinates: {x: [0, 0.04], t: [0, 30]}
+fields: [T]
+constants: {alpha: 5.0e-5}
+equations: {heat: T_t - alpha*T_xx}
+conditions:
+  ends: {on: [x = 0, x = 0.04], equal: {T: 300}}
+  start: {on: t = 0, equal: {T: 300 + 700*sin(pi*x/0.04)}}
+"""
+USUAL = """
+coordinates: {x: [0, 1], t: [0, 1]}
+fields: [u]
+equations: {heat: u_t - u_xx/10}
+conditions:
+  ends: {on: boundary, equal: {u: 0}}
+  start: {on: t = 0, equal: {u: sin(pi*x)}}
+"""
+DISCOVERY = """
+coordinates: {t: [0, 1]}
+fields: [u]
+unknowns: {a: FIRST}
+equations: {decay: u_t + a*u/5000}
+conditions:
+  start: {at: {t: 0}, equal: {u: 1}}
+  later: {at: [{t: 0.5}, {t: 1}], equal: {u: exp(-t)}}
+"""
+FLOW = read_source("configs/kovasznay_gauss_newton.yaml").data
+
+
+def scale_of(config):
+    return scaled(config).problem.plain()["scale"]
+
+
+def test_fields_in_their_units():
+    found = scale_of(config_of(ROD))
+    assert found["fields"] == {"T": {"offset": 300.0, "size": 700.0}}
+    assert found["unknowns"] == {}
+
+
+def test_usual_sizes_are_left_alone():
+    config = config_of(USUAL)
+    assert scale_of(config) == "none"
+    assert dump(scaled(config)) == dump(config).replace("scale: auto", "scale: none")
+
+
+def test_none_is_none_and_found_sizes_stay():
+    assert scale_of(config_of(ROD + "scale: none")) == "none"
+    once = scaled(config_of(ROD))
+    assert scaled(once) == once
+    assert validate(parse_source(dump(once), "again")) == once
+
+
+def test_a_reference_has_no_part_in_it():
+    other = ROD + "reference: {name: exact, T: 1.0e9*x*t}\n"
+    assert scale_of(config_of(other)) == scale_of(config_of(ROD))
+
+
+def test_given_sizes_are_kept_and_others_found():
+    given = config_of(ROD.replace("T: 300 + 700", "T: 300 + 7.0e5") + "scale: {fields: {T: 1.0e5}}")
+    found = scale_of(given)
+    assert found["fields"] == {"T": 100000.0}
+    assert set(found["terms"]) in (set(), {"heat", "ends", "start"})
+
+
+def rewritten(text, units):
+    problem = {**parse_source(text, "usual").data, "reference": {"name": "exact", "u": "0"}}
+    return config_of(to_yaml(in_units({"problem": problem}, units)["problem"]))
+
+
+@pytest.mark.parametrize("residual", [1e-9, 1e9])
+@pytest.mark.parametrize("size", [1e-6, 1e6])
+def test_terms_of_sizes_far_apart_become_one(size, residual):
+    units = Units({"x": 1e3, "t": 1e-3}, {"u": size}, residual=residual)
+    found = scale_of(rewritten(USUAL, units))
+    assert found["fields"] == {"u": size}
+    assert found["terms"]["heat"] == pytest.approx(1.1 * residual, rel=0.3)
+    assert found["terms"]["start"] == pytest.approx(0.7 * size, rel=0.1)
+
+
+def test_an_offset_of_a_thousand_sizes():
+    found = scale_of(rewritten(USUAL, Units(offsets={"u": 1e3})))
+    assert found == {"fields": {"u": {"offset": 1000.0, "size": 1.0}}, "terms": {}, "unknowns": {}}
+
+
+def test_an_equation_in_other_units():
+    """rho c T_t - k T_xx + ...: 3e6 T_t beside values of 1."""
+    text = USUAL.replace("u_t - u_xx/10", "3.0e6*u_t - 3.0e5*u_xx")
+    terms = scale_of(config_of(text))["terms"]
+    assert terms["heat"] == pytest.approx(3e6, rel=0.6) and terms["start"] < 2
+    assert not {"term_sizes", "field_size"} & set(warnings_of(scaled(config_of(text))))
+
+
+def test_a_pressure_that_no_condition_contains():
+    """1e-6 m/s: the pressure is 1e-12 of its unit, by the momentum equations alone."""
+    slow = in_units(FLOW, Units(sizes={"u": 1e-6, "v": 1e-6, "p": 1e-12}))
+    config = validate(parse_source(to_yaml(slow), "slow"))
+    fields = scale_of(config)["fields"]
+    assert 3e-13 < fields["p"] < 3e-11
+    assert set(fields) == {"u", "v", "p"}
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"),
+    [("5000", {"a": 5000.0}), ("-2.0e-5", {"a": 2e-5}), ("1", {}), ("0", {"a": 3000.0})],
+)
+def test_unknowns_of_unusual_sizes(first, expected):
+    found = scale_of(config_of(DISCOVERY.replace("FIRST", first)))
+    found = {} if found == "none" else found["unknowns"]
+    assert found == {name: pytest.approx(value, rel=0.7) for name, value in expected.items()}
+
+
+def test_unknowns_that_are_positive_need_none():
+    found = scale_of(config_of(DISCOVERY.replace("FIRST", "{initial: 5000, positive: true}")))
+    assert found == "none"
+
+
+@pytest.mark.parametrize(
+    ("scale", "path"),
+    [
+        ("{fields: {S: 3}}", "scale.fields.S: 'S' is not a field"),
+        ("{terms: {haet: 3}}", "scale.terms.haet: 'haet' is not a term of the loss"),
+        ("{unknowns: {a: 3}}", "scale.unknowns.a: 'a' is not an unknown"),
+        ("{fields: {T: -3}}", "scale"),
+        ("automatic", "scale"),
+    ],
+)
+def test_bad_sizes_are_refused(scale, path):
+    with pytest.raises(ConfigError) as caught:
+        build_problem(config_of(ROD + f"scale: {scale}\n"), 1)
+    assert path in str(caught.value)
+
+
+def test_the_size_of_a_positive_unknown_is_refused():
+    text = DISCOVERY.replace("FIRST", "{initial: 1, positive: true}") + "scale: {unknowns: {a: 2}}"
+    with pytest.raises(ConfigError, match="its logarithm is trained"):
+        build_problem(config_of(text), 1)
+
+
+def residuals(text, unknown=None):
+    config = config_of(text)
+    problem = build_problem(config, 1)
+    objective = build_objective(config, problem, Solo())
+    theta = objective.initial(seed=3)
+    if unknown is not None:
+        theta[-1] = unknown
+    values = objective.residuals(theta, objective.batch(0))
+    return [value.numpy() for value in values], objective, theta
+
+
+def test_sizes_are_hard_forms_and_divisors():
+    """Residuals are those of the typed form over the sizes of their terms."""
+    typed, _, _ = residuals(ROD + "hard: {T: 300 + 700*network}\nscale: none\n")
+    sizes = "{fields: {T: {offset: 300, size: 700}}, terms: {heat: 50, ends: 700}, unknowns: {}}"
+    found, _, _ = residuals(ROD + f"scale: {sizes}\n")
+    for one, other, size in zip(typed, found, (50, 700, 1), strict=True):
+        np.testing.assert_allclose(other, one / size, rtol=1e-12, atol=1e-12)
+
+
+def test_unknowns_are_trained_in_units_of_their_size():
+    text = DISCOVERY.replace("FIRST", "5000")
+    plain, objective, theta = residuals(text + "scale: none\n", 4000.0)
+    assert objective.initial(seed=3)[-1] == 5000
+    sizes = "{fields: {}, terms: {}, unknowns: {a: 2000}}"
+    found, objective, theta = residuals(text + f"scale: {sizes}\n", 2.0)
+    assert objective.initial(seed=3)[-1] == 2.5
+    assert float(objective.unknowns(theta)["a"]) == 4000
+    for one, other in zip(plain, found, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-12)
+
+
+def test_a_resumed_run_keeps_its_sizes():
+    config = config_of(ROD)
+    kept = {"scale": {"fields": {"T": 100.0}, "terms": {}, "unknowns": {}}}
+    assert resolve(config, kept) == kept
+    assert resolve(config, {}) == {"scale": "none"}
+    given = with_entries(config, kept)
+    assert given.problem.plain()["scale"]["fields"] == {"T": 100.0}
+    # What the file says itself stands.
+    assert resolve(given, {}) == {}
