@@ -77,7 +77,7 @@ def test_a_term_that_is_not_finite_is_named(
     type_: Type, here: Path, case: str, optimizer: str
 ) -> None:
     equation, hard, expected = NOT_FINITE[case]
-    write(here, equation, optimizer, hard={"u": hard})
+    write(here, equation, optimizer, hard={"u": hard}, scale="none")
     done = type_("train", "small.yaml")
     assert done.code == 4
     summary = json.loads((here / "runs/latest/summary.json").read_text())

@@ -1,6 +1,6 @@
 """`scale: auto`: sizes of fields, terms and unknowns from the problem itself, before training.
 
-A reference has no part in it: its values are not known to somebody who solves the problem.
+A reference has no part in it: its values are not known before the problem is solved.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pdehvd.assembly.trust.residual_sizes import (
     weighted,
 )
 from pdehvd.config.root import Config
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, within
 from pdehvd.numerics.expressions import symbol
 from pdehvd.problems.block import Block
 from pdehvd.problems.pde import PDEProblem
@@ -43,11 +43,17 @@ def scaled(config: Config) -> Config:
     spec = spec_of(config.problem.scale)
     if not spec.open:
         return config
-    # Estimates may overflow; what is not finite is left out of them.
-    with np.errstate(all="ignore"):
-        known = _Known(config, spec)
-        spec = spec.completed(fields=known.fields(), unknowns=known.unknowns())
-        return _with(config, spec.completed(terms=_Known(config, spec).terms()))
+    try:
+        # Estimates may overflow; what is not finite is left out of them.
+        with np.errstate(all="ignore"):
+            known = _Known(config, spec)
+            spec = spec.completed(fields=known.fields(), unknowns=known.unknowns())
+            return _with(config, spec.completed(terms=_Known(config, spec).terms()))
+    except ConfigError:
+        raise
+    except Exception:
+        # The warnings, which use the same estimates, then say that they cannot be made.
+        return _with(config, spec.completed(fields={}, terms={}, unknowns={}))
 
 
 def _with(config: Config, spec: ScaleSpec) -> Config:
@@ -62,7 +68,8 @@ class _Known:
     def __init__(self, config: Config, spec: ScaleSpec) -> None:
         own = config.problem.model_copy(update={"scale": spec})
         self.problem: PDEProblem = own.build(config.sampling, config.seed)
-        self.weights = config.weighting.initial(self.problem.terms)
+        with within("weighting"):
+            self.weights = config.weighting.initial(self.problem.terms)
         imposed = imposed_values(self.problem, None)
         self.sizes = field_sizes(self.problem, imposed + grown(self.problem, imposed))
         self.names: Plausible = plausible(self.problem, self.sizes)

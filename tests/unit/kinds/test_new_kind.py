@@ -67,7 +67,7 @@ def refusal(*settings):
 
 def test_it_is_checked(patched):
     config, source = load_config(CONFIG, plugins=[PLUGIN])
-    cost = examine(config, source, 2)
+    _, cost = examine(config, source, 2)
     assert cost.parameters == 3 * 16 + 17 * 16 + 17 == 337
     assert (cost.points, cost.processes, cost.warnings) == (48, 2, ())
 
