@@ -77,11 +77,15 @@ class ScaleSpec(Spec):
             result[name] = hard.get(name, output).xreplace({output: scaled})
         return result
 
+    def divisor(self, term: Term) -> float:
+        """Return the size of a term, 1 where it has none."""
+        sizes = self.terms or {}
+        return sizes.get(term.name, sizes.get(term.short, 1.0))
+
     def divided(self, term: Term) -> Term:
         """Return a term whose residuals are divided by its size."""
-        sizes = self.terms or {}
-        size = sizes.get(term.name, sizes.get(term.short))
-        if size is None:
+        size = self.divisor(term)
+        if size == 1:
             return term
         return Term(term.name, tuple(one / exact(size) for one in term.expressions))
 

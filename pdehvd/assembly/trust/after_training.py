@@ -12,6 +12,7 @@ from pdehvd.assembly.trust.field_ranges import FieldSize
 from pdehvd.assembly.trust.free_factors import unfixed_factors
 from pdehvd.assembly.trust.residual_sizes import balancing
 from pdehvd.assembly.trust.trained_state import WRONG, Result, error_measure
+from pdehvd.assembly.trust.weak_terms import STRONG
 from pdehvd.numerics.expressions import partial_of
 
 # Relative residuals that look right, and that are on their way.
@@ -33,8 +34,6 @@ EVERYWHERE = 0.8
 VARIES, FADED = 0.05, 0.5
 # Residual of a condition over its size, and of the equations close to it over theirs.
 VIOLATED, LAYER = 0.3, 3.0
-# Weight of what must not be given up.
-STRONG = 100.0
 
 
 def after_training(result: Result) -> list[Caution]:

@@ -25,12 +25,14 @@ from pdehvd.assembly.trust.residual_sizes import (
     unlike,
     weighted,
 )
+from pdehvd.assembly.trust.weak_terms import STRONG, weak_data, weak_norms
+from pdehvd.assembly.trust.well_posedness import determined
 from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError, within
 from pdehvd.numerics.expressions import symbol
 from pdehvd.problems.block import Block
 from pdehvd.problems.pde import PDEProblem
-from pdehvd.problems.scale import FieldScale, ScaleSpec, spec_of
+from pdehvd.problems.scale import UNSCALED, FieldScale, ScaleSpec, spec_of
 from pdehvd.problems.unknowns import Unknown
 
 
@@ -68,6 +70,7 @@ class _Known:
     def __init__(self, config: Config, spec: ScaleSpec) -> None:
         own = config.problem.model_copy(update={"scale": spec})
         self.problem: PDEProblem = own.build(config.sampling, config.seed)
+        self.conditions = own.conditions
         with within("weighting"):
             self.weights = config.weighting.initial(self.problem.terms)
         imposed = imposed_values(self.problem, None)
@@ -148,19 +151,23 @@ class _Known:
         return min(found, default=0.0)
 
     def terms(self) -> dict[str, float]:
-        """Return the sizes of all terms where they are far apart, or all far from 1."""
-        terms = [
-            term
-            for term in term_sizes(self.problem, self.names, self.weights)
-            if 0 < term.size < math.inf and term.weight > 0
-        ]
+        """Return the sizes of all terms where they are far apart, or all far from 1.
+
+        Terms that must not be given up are made larger, also where all others stay as they are.
+        """
+        every = term_sizes(self.problem, self.names, self.weights, UNSCALED)
+        terms = [term for term in every if 0 < term.size < math.inf and term.weight > 0]
         own = [weighted(term) for term in terms]
-        if not own or (max(own) <= BALANCED * min(own) and 1 / APART <= max(own) <= APART):
-            return {}
+        uneven = own and (max(own) > BALANCED * min(own) or not 1 / APART <= max(own) <= APART)
+        left = determined(self.problem)
+        weak = weak_norms(self.problem, self.conditions, left, terms) + weak_data(left, terms)
+        found = {term: term.size if uneven else 1.0 for term in terms if uneven or term in weak}
         short = [term.short for term in terms]
         return {
-            term.short if short.count(term.short) == 1 else term.name: round_to(term.size)
-            for term in terms
+            term.short if short.count(term.short) == 1 else term.name: round_to(
+                size / STRONG**0.5 if term in weak else size
+            )
+            for term, size in found.items()
         }
 
 

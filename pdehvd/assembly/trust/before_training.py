@@ -14,10 +14,8 @@ from pdehvd.assembly.trust.missing_conditions import missing_conditions
 from pdehvd.assembly.trust.problem_scales import Scales
 from pdehvd.assembly.trust.residual_sizes import residual_sizes
 from pdehvd.assembly.trust.small_starts import small_starts
+from pdehvd.assembly.trust.weak_terms import STRONG, weak_data, weak_norms
 from pdehvd.problems.finite_values import first_items, not_finite
-
-# Weight of terms that must not be given up.
-STRONG = 100.0
 
 
 def before_training(scales: Scales) -> list[Caution]:
@@ -34,17 +32,13 @@ def zero_solution(scales: Scales) -> Iterator[Caution]:
         cause = "zero solves the equations and all conditions, whatever the unknowns are"
         integral = {"integral": f"{scales.problem.fields[0]}^2", "equal": 1}
         yield Caution("zero", cause, suggested_fixes.condition("norm", **integral))
-    elif all(given[name].averaged for name in against):
-        weak = [name for name in against if _weight(scales, name) < STRONG]
-        if weak:
-            named = ", ".join(f"`{name}`" for name in weak)
-            cause = f"zero solves the equations, and only {named} excludes that"
-            weights = {name: STRONG for name in weak}
-            yield Caution("zero", cause, suggested_fixes.weights(scales.config, weights))
-
-
-def _weight(scales: Scales, name: str) -> float:
-    return next((term.weight for term in scales.terms if term.short == name), 1.0)
+        return
+    weak = weak_norms(scales.problem, given, scales.open, scales.terms)
+    if weak:
+        named = ", ".join(f"`{term.short}`" for term in weak)
+        cause = f"zero solves the equations, and only {named} excludes that"
+        weights = {term.short: STRONG for term in weak}
+        yield Caution("zero", cause, suggested_fixes.weights(scales.config, weights))
 
 
 def unidentified(scales: Scales) -> Iterator[Caution]:
@@ -62,9 +56,8 @@ def unidentified(scales: Scales) -> Iterator[Caution]:
 
 def open_coefficients(scales: Scales) -> Iterator[Caution]:
     """Fields in no condition that the equations hold as factors only."""
-    terms = [term for term in scales.terms if not term.name.startswith("equation/")]
-    weak = {term.name: STRONG for term in terms if term.weight < STRONG / 3}
-    if not scales.open.coefficients or not weak:
+    weak = {term.name: STRONG for term in weak_data(scales.open, scales.terms)}
+    if not weak:
         return
     field, equation = next(iter(scales.open.coefficients.items()))
     cause = (

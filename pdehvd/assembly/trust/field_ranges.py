@@ -23,7 +23,8 @@ class FieldSize:
 
     `needed` is the size that the network's raw output must have for them; a fresh network gives
     about 1. It is 0 where only zeros are known. `largest` is the largest |value| of the field.
-    What is `estimated` is an order of magnitude, from a source or a flux.
+    What is `estimated` is an order of magnitude, from a source or a flux; such is the `deviation`
+    of a field from its only known value, 0 where nothing is known of it.
     """
 
     name: str
@@ -34,6 +35,12 @@ class FieldSize:
     origin: str
     hard: bool
     estimated: bool = False
+    deviation: float = 0.0
+
+    @property
+    def single(self) -> bool:
+        """Whether one value is known, other than 0."""
+        return self.low == self.high != 0
 
 
 def raw_range(problem: PDEProblem, field: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import sympy
@@ -22,6 +22,7 @@ from pdehvd.numerics.expressions import partial_of, symbol
 from pdehvd.problems.block import Block
 from pdehvd.problems.evaluation import evaluation_points
 from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.scale import ScaleSpec
 from pdehvd.reference.base import Reference
 
 # Share of the largest effect on a residual that a field must have to be driven by its source.
@@ -103,9 +104,16 @@ def field_sizes(problem: PDEProblem, imposed: list[ImposedValues]) -> dict[str, 
             sizes[field] = _field_size(problem, field, own)
     open_fields = {f for f in problem.fields if f not in sizes or sizes[f].largest == 0}
     names = plausible(problem, sizes)
-    driven = {field: _driven(names, field, open_fields) for field in problem.fields}
-    known = {f: size for f, size in driven.items() if size is not None and f in open_fields}
-    return sizes | known
+    known = {f: _driven(names, f, open_fields) for f in problem.fields if f in open_fields}
+    single = {f: size for f, size in sizes.items() if size.single and f not in problem.hard}
+    if single:
+        names = plausible(problem, {f: size for f, size in sizes.items() if f not in single})
+    around = {f: _driven(names, f, open_fields | single.keys()) for f in single}
+    return (
+        sizes
+        | {f: size for f, size in known.items() if size is not None}
+        | {f: replace(single[f], deviation=own.high) for f, own in around.items() if own}
+    )
 
 
 def _driven(names: Plausible, field: str, open_fields: Set[str]) -> FieldSize | None:
@@ -187,19 +195,32 @@ def _field_size(problem: PDEProblem, field: str, own: list[ImposedValues]) -> Fi
 
 @dataclass(frozen=True)
 class TermSize:
-    """The root mean square residual that a term would have if nothing cancelled, and its weight."""
+    """The root mean square residual that a term would have if nothing cancelled, and its weight.
+
+    `divisor` is the number that `scale` divides its residuals by.
+    """
 
     name: str
     size: float
     weight: float
+    divisor: float = 1.0
 
     @property
     def short(self) -> str:
         """The name of the term without its section."""
         return self.name.split("/")[-1]
 
+    @property
+    def strength(self) -> float:
+        """The weight with what `scale` adds to it."""
+        if self.divisor == 1:
+            return self.weight
+        return self.weight * max(self.size, 1 / self.divisor) ** 2
 
-def term_sizes(problem: PDEProblem, names: Plausible, weights: np.ndarray) -> tuple[TermSize, ...]:
+
+def term_sizes(
+    problem: PDEProblem, names: Plausible, weights: np.ndarray, scale: ScaleSpec
+) -> tuple[TermSize, ...]:
     """Return the sizes of all terms, without those that cannot be determined."""
     sizes = []
     weight = iter(weights)
@@ -210,5 +231,5 @@ def term_sizes(problem: PDEProblem, names: Plausible, weights: np.ndarray) -> tu
                 size = max(names.term_size(block, expression) for expression in term.expressions)
             except ConfigError:
                 continue
-            sizes.append(TermSize(term.name, size, own))
+            sizes.append(TermSize(term.name, size, own, scale.divisor(term)))
     return tuple(sizes)

@@ -20,6 +20,7 @@ from pdehvd.assembly.trust.well_posedness import Determined, determined
 from pdehvd.config.root import Config
 from pdehvd.problems.evaluation import evaluation_points
 from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.scale import spec_of
 from pdehvd.reference.base import Reference
 
 _POINTS = 512
@@ -58,7 +59,7 @@ def gather_scales(config: Config, problem: PDEProblem, reference: Reference | No
     fields = field_sizes(problem, imposed)
     names = plausible(problem, fields)
     weights = config.weighting.initial(problem.terms)
-    terms = term_sizes(problem, names, weights)
+    terms = term_sizes(problem, names, weights, spec_of(config.problem.scale))
     known = [name for name, size in fields.items() if size.largest > 0]
     moves = motions(problem, names, known)
     interior = columns_of(problem, items_of(problem.blocks[0]))

@@ -100,8 +100,9 @@ def needed_output(size: FieldSize) -> tuple[float, float]:
     # Where all values have one sign, the network need not learn the one nearest to zero.
     nearest = low if low > 0.1 * high else high if high < 0.1 * low else 0.0
     scale = (high - low) if nearest and high > low else max(abs(low), abs(high))
-    # Of a single value nobody knows how far the field goes from it; less than it is most likely.
-    scale *= _AROUND if low == high else 1
+    if size.single:
+        # Without a source it is open how far the field goes from there; less than it, most likely.
+        scale = size.deviation or _AROUND * scale
     return shift(nearest, scale) if nearest else 0.0, round_to(scale)
 
 
