@@ -127,6 +127,9 @@ def _driven(names: Plausible, field: str, open_fields: Set[str]) -> FieldSize | 
     for block in problem.blocks:
         for term in block.terms:
             for expression in term.expressions:
+                if solve_for_value(problem, expression)[0] == field:
+                    # It gives the value itself.
+                    continue
                 share = _share(names, block, expression, field, open_fields)
                 if share > 0:
                     found.append((share, term.short))

@@ -194,3 +194,48 @@ def test_a_resumed_run_keeps_its_sizes():
     assert given.problem.plain()["scale"]["fields"] == {"T": 100.0}
     # What the file says itself stands.
     assert resolve(given, {}) == {}
+
+
+MODE = """
+coordinates: {x: [0, 1]}
+fields: [u]
+unknowns: {lam: {initial: 5, positive: true}}
+equations: {mode: u_xx + lam*u}
+conditions: {norm: {integral: u^2, equal: 1}}
+hard: {u: x*(1 - x)*exp(network)}
+"""
+COEFFICIENT = """
+coordinates: {x: [0, 1], t: [0, 1]}
+fields: [u, k]
+equations: {flux: u_t - k_x*u_x - k*u_xx + exp(-t)*sin(pi*x), steady: k_t}
+conditions:
+  ends: {on: [x = 0, x = 1], equal: {u: 0}}
+  seen: {on: interior, equal: {u: exp(-t)*sin(pi*x)}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "warning"),
+    [(MODE, {"norm": 0.1}, "zero"), (COEFFICIENT, {"ends": 0.1, "seen": 0.1}, "coefficient")],
+)
+def test_terms_that_must_not_be_given_up(text, expected, warning):
+    """A hundredfold weight; with it, or with that of the user, there is no warning."""
+    config = config_of(text)
+    assert scale_of(config) == {"fields": {}, "terms": expected, "unknowns": {}}
+    assert warning in warnings_of(config) and warning not in warnings_of(scaled(config))
+    weights = {"name": "fixed", "terms": dict.fromkeys(expected, 100.0)}
+    assert scale_of(config_of(text, weighting=weights)) == "none"
+
+
+def test_a_source_says_how_far_a_field_goes_from_its_only_value():
+    """u_xx + u_yy = -20 sin(pi x) sin(pi y), 1000 all round: 1000 to 1001, and not 900 to 1100."""
+    text = """
+coordinates: {x: [0, 1], y: [0, 1]}
+fields: [u]
+equations: {balance: u_xx + u_yy + 20*sin(pi*x)*sin(pi*y)}
+conditions: {rim: {on: boundary, equal: {u: 1000}}}
+"""
+    one = scale_of(config_of(text))["fields"]["u"]
+    assert one["offset"] == 1000 and 0.3 < one["size"] < 3
+    without = scale_of(config_of(text.replace("20*sin(pi*x)*sin(pi*y)", "0")))["fields"]["u"]
+    assert without == {"offset": 1000.0, "size": 100.0}
