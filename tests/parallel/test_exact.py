@@ -55,6 +55,7 @@ def test_chunks_and_exact_sums_mean_what_plain_sums_mean(one):
 
 
 def test_training_got_somewhere(one):
+    assert len(one["phases/monitors"]) == 4
     assert one["phases/loss"] < 0.05 * one["start/loss"]
     assert one["normal/loss"] < 0.2 * one["start/loss"]
     assert len(np.unique(one["phases/selection"])) == 101

@@ -1,4 +1,7 @@
-"""Fields of fewer coordinates: the same on any number of processes, with every kind of step."""
+"""Fields of fewer coordinates, compiled: the same on any number of processes.
+
+test_problems.py trains the same without a compiler.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,9 @@ from tests.support.launcher import pdehvd
 STEFAN = Path(__file__).parents[2] / "configs" / "stefan.yaml"
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
-    ("optimizer", "sizes"),
-    [
-        ("adam", "123"),
-        ("gauss_newton", "13"),
-        pytest.param("kfac", "123", marks=pytest.mark.nightly),
-    ],
+    ("optimizer", "sizes"), [("adam", "123"), ("gauss_newton", "13"), ("kfac", "123")]
 )
 def test_a_moving_front_does_not_depend_on_the_processes(tmp_path, optimizer, sizes):
     losses = {}

@@ -1,4 +1,7 @@
-"""A constant that only an integral over a disk fixes is found on one process and on two."""
+"""A constant that only an integral over a disk fixes is found, compiled, on one process and two.
+
+test_problems.py trains the same without a compiler.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import pytest
 from tests.support.launcher import CONFIGS, pdehvd
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("processes", ["1", "2"])
 def test_neumann_conditions_and_an_integral(processes, tmp_path):
     done = pdehvd("train", str(CONFIGS / "disk.yaml"), "--np", processes, cwd=tmp_path)

@@ -69,6 +69,7 @@ def _kept(outcome: Outcome) -> Arrays:
         "weights": outcome.state.weights.numpy(),
         "moments": outcome.state.moments.numpy(),
         "errors": np.array(list(outcome.errors.values())),
+        "monitors": np.array(list(outcome.monitors.values())),
         "selection": np.array([]) if outcome.state.selection is None else outcome.state.selection,
     }
 

@@ -1,8 +1,10 @@
-"""Optimizers beyond plain first order as the `optimizer` of a config, by the name of their test."""
+"""What the workers train, by the name of its test: optimizers of a problem, and problems."""
 
 from pdehvd.config.root import register_builtin
 from pdehvd.spec import registered
+from tests.support.launcher import CONFIGS, ROOT
 
+# Optimizers beyond plain first order as the `optimizer` of a config.
 SECOND_ORDER = {
     "lbfgs": "{name: lbfgs, memory: 10}",
     "bfgs": "bfgs",
@@ -18,6 +20,24 @@ SECOND_ORDER = {
     "lamb": "{name: lamb, clip_norm: 0.5, weight_decay: 1.0e-3, learning_rate: {name: constant, "
     "value: 1.0e-2, scaling: {rule: sqrt, reference_batch: 50}, warmup: 10}}",
     "phases": "[{name: adam, steps: 10, learning_rate: 1e-2}, {name: lbfgs}]",
+}
+_STEFAN = ROOT / "configs" / "stefan.yaml"
+# 101 points: unequal shards.
+_FRONT = ["sampling.equations=101", "sampling.conditions=31", "model.width=6"]
+_FRONT += ["training.steps=4", "training.evaluate_every=4"]
+_FIXED = ["optimizer=gauss_newton", "sampling.resample_every=null"]
+# Files and settings.
+PROBLEMS = {
+    "front/adam": (_STEFAN, [*_FRONT, "optimizer=adam"]),
+    "front/gauss_newton": (_STEFAN, [*_FRONT, "optimizer=gauss_newton"]),
+    "front/kfac": (_STEFAN, [*_FRONT, "optimizer=kfac"]),
+    "rods/adam": (CONFIGS / "rods.yaml", []),
+    "rods/gauss_newton": (CONFIGS / "rods.yaml", _FIXED),
+    "bar": (CONFIGS / "bar.yaml", []),
+    "watched": (CONFIGS / "watched.yaml", []),
+    "lid": (CONFIGS / "lid.yaml", []),
+    "roles": (CONFIGS / "roles.yaml", []),
+    "disk": (CONFIGS / "disk.yaml", []),
 }
 EXACT_METHODS = ("normal", "kernel", "cg", "kfac", "lbfgs", "soap")
 
