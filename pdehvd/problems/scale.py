@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import sympy
 from pydantic import Field
 
-from pdehvd.errors import ConfigError, nearest, unknown
+from pdehvd.errors import ConfigError, counted, nearest, unknown
 from pdehvd.numerics.derivatives import NETWORK
 from pdehvd.numerics.expressions import exact, symbol
 from pdehvd.problems.block import Term
@@ -30,8 +30,8 @@ class ScaleSpec(Spec):
     fields: dict[str, Size | FieldScale] | None = Field(
         None, description="field: its size, or {offset: 300, size: 700}"
     )
-    terms: dict[str, Size] | None = Field(
-        None, description="term of the loss: the size that its residuals are divided by"
+    terms: dict[str, Size | list[Size]] | None = Field(
+        None, description="term of the loss: what its residuals are divided by, or a list of these"
     )
     unknowns: dict[str, Size] | None = Field(
         None, description="unknown: the size of the steps in which it is trained"
@@ -45,7 +45,7 @@ class ScaleSpec(Spec):
     def completed(
         self,
         fields: Mapping[str, float | FieldScale] | None = None,
-        terms: Mapping[str, float] | None = None,
+        terms: Mapping[str, float | list[float]] | None = None,
         unknowns: Mapping[str, float] | None = None,
     ) -> ScaleSpec:
         """Return the sizes with these in place of null."""
@@ -77,34 +77,43 @@ class ScaleSpec(Spec):
             result[name] = hard.get(name, output).xreplace({output: scaled})
         return result
 
-    def divisor(self, term: Term) -> float:
-        """Return the size of a term, 1 where it has none."""
+    def divisors(self, term: Term) -> tuple[float, ...]:
+        """Return the sizes of the expressions of a term, 1 where it has none."""
         sizes = self.terms or {}
-        return sizes.get(term.name, sizes.get(term.short, 1.0))
+        own = sizes.get(term.name, sizes.get(term.short, 1.0))
+        return tuple(own) if isinstance(own, list) else (own,) * len(term.expressions)
 
     def divided(self, term: Term) -> Term:
-        """Return a term whose residuals are divided by its size."""
-        size = self.divisor(term)
-        if size == 1:
+        """Return a term whose residuals are divided by their sizes."""
+        sizes = self.divisors(term)
+        if all(size == 1 for size in sizes):
             return term
-        return Term(term.name, tuple(one / exact(size) for one in term.expressions))
+        pairs = zip(term.expressions, sizes, strict=True)
+        return Term(term.name, tuple(one / exact(size) for one, size in pairs))
 
     def check_terms(self, terms: Sequence[Term]) -> None:
-        """Raise `ConfigError` at the size of a term that the loss has not."""
-        names = {name for term in terms for name in (term.name, term.short)}
-        for name in self.terms or {}:
+        """Raise `ConfigError` at sizes of a term that the loss has not, or at a wrong number."""
+        names = {name: term for term in terms for name in (term.name, term.short)}
+        for name, sizes in (self.terms or {}).items():
+            place = ("scale", "terms", name)
             if name not in names:
                 raise ConfigError(
                     f"'{name}' is not a term of the loss",
-                    ("scale", "terms", name),
+                    place,
                     "one of " + ", ".join(term.name for term in terms),
                     nearest(name, sorted(names)),
                 )
+            count = len(names[name].expressions)
+            if isinstance(sizes, list) and len(sizes) != count:
+                message = f"{counted(len(sizes), 'size')} for {counted(count, 'residual')}"
+                raise ConfigError(message, place, f"a number, or {counted(count, 'number')}")
 
     def notes(self) -> list[str]:
         """Return in one sentence what is scaled; nothing where nothing is."""
         parts = [f"{field} = {self.form(field)}" for field in self.fields or {}]
-        parts += [f"`{term}` divided by {size:g}" for term, size in (self.terms or {}).items()]
+        for term, own in (self.terms or {}).items():
+            sizes = own if isinstance(own, list) else [own]
+            parts.append(f"`{term}` divided by " + " and ".join(f"{size:g}" for size in sizes))
         parts += [f"{name} in steps of {size:g}" for name, size in (self.unknowns or {}).items()]
         return [f"scaled: {', '.join(parts)}"] if parts else []
 

@@ -6,14 +6,19 @@ A reference has no part in it: its values are not known before the problem is so
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import sympy
 
 from pdehvd.assembly.trust.caution import round_to
 from pdehvd.assembly.trust.field_ranges import FieldSize, plausible
-from pdehvd.assembly.trust.magnitudes import field_sizes, imposed_values, term_sizes
+from pdehvd.assembly.trust.magnitudes import (
+    TermSize,
+    field_sizes,
+    imposed_values,
+    term_sizes,
+)
 from pdehvd.assembly.trust.ode_growth import grown
 from pdehvd.assembly.trust.plausible_values import Plausible, evaluated, rms
 from pdehvd.assembly.trust.residual_sizes import (
@@ -23,7 +28,6 @@ from pdehvd.assembly.trust.residual_sizes import (
     SMALL,
     needed_output,
     unlike,
-    weighted,
 )
 from pdehvd.assembly.trust.weak_terms import STRONG, weak_data, weak_norms
 from pdehvd.assembly.trust.well_posedness import determined
@@ -150,25 +154,38 @@ class _Known:
                 found.append(rest / added)
         return min(found, default=0.0)
 
-    def terms(self) -> dict[str, float]:
+    def terms(self) -> dict[str, float | list[float]]:
         """Return the sizes of all terms where they are far apart, or all far from 1.
 
         Terms that must not be given up are made larger, also where all others stay as they are.
         """
         every = term_sizes(self.problem, self.names, self.weights, UNSCALED)
         terms = [term for term in every if 0 < term.size < math.inf and term.weight > 0]
-        own = [weighted(term) for term in terms]
-        uneven = own and (max(own) > BALANCED * min(own) or not 1 / APART <= max(own) <= APART)
         left = determined(self.problem)
         weak = weak_norms(self.problem, self.conditions, left, terms) + weak_data(left, terms)
-        found = {term: term.size if uneven else 1.0 for term in terms if uneven or term in weak}
-        short = [term.short for term in terms]
+        uneven, short = _uneven(terms), [term.short for term in terms]
         return {
-            term.short if short.count(term.short) == 1 else term.name: round_to(
-                size / STRONG**0.5 if term in weak else size
+            term.short if short.count(term.short) == 1 else term.name: _divisors(
+                term, uneven, STRONG if term in weak else 1.0
             )
-            for term, size in found.items()
+            for term in terms
+            if uneven or term in weak
         }
+
+
+def _uneven(terms: Sequence[TermSize]) -> bool:
+    """Return whether weighted sizes of residuals are far apart, or all far from 1."""
+    own = [part * term.weight**0.5 for term in terms for part in term.parts if part > 0]
+    if not own:
+        return False
+    return max(own) > BALANCED * min(own) or not 1 / APART <= max(own) <= APART
+
+
+def _divisors(term: TermSize, uneven: bool, weight: float) -> float | list[float]:
+    """Return what gives all residuals of a term the size sqrt(weight), or only the weight."""
+    sizes = [(part or term.size) if uneven else 1.0 for part in term.parts]
+    found = [round_to(size / weight**0.5) for size in sizes]
+    return found[0] if len(set(found)) == 1 else found
 
 
 _OUTPUT = symbol("network")

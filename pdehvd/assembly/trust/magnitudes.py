@@ -200,13 +200,19 @@ def _field_size(problem: PDEProblem, field: str, own: list[ImposedValues]) -> Fi
 class TermSize:
     """The root mean square residual that a term would have if nothing cancelled, and its weight.
 
-    `divisor` is the number that `scale` divides its residuals by.
+    `parts` are the sizes of its expressions, `divisor` is the least number that `scale` divides
+    them by.
     """
 
     name: str
-    size: float
+    parts: tuple[float, ...]
     weight: float
     divisor: float = 1.0
+
+    @property
+    def size(self) -> float:
+        """The size of its largest expression."""
+        return max(self.parts)
 
     @property
     def short(self) -> str:
@@ -231,8 +237,8 @@ def term_sizes(
         for term in block.terms:
             own = float(next(weight))
             try:
-                size = max(names.term_size(block, expression) for expression in term.expressions)
+                parts = tuple(names.term_size(block, one) for one in term.expressions)
             except ConfigError:
                 continue
-            sizes.append(TermSize(term.name, size, own, scale.divisor(term)))
+            sizes.append(TermSize(term.name, parts, own, min(scale.divisors(term))))
     return tuple(sizes)

@@ -12,6 +12,7 @@ from pdehvd.comm.group import Solo
 from pdehvd.config.root import dump, validate
 from pdehvd.config.yaml_source import parse_source, read_source, to_yaml
 from pdehvd.errors import ConfigError
+from pdehvd.numerics.expressions import symbol
 from tests.support.units import Units, in_units
 from tests.support.warnings_before import config_of, warnings_of
 
@@ -239,3 +240,34 @@ conditions: {rim: {on: boundary, equal: {u: 1000}}}
     assert one["offset"] == 1000 and 0.3 < one["size"] < 3
     without = scale_of(config_of(text.replace("20*sin(pi*x)*sin(pi*y)", "0")))["fields"]["u"]
     assert without == {"offset": 1000.0, "size": 100.0}
+
+
+INLET = """
+coordinates: {x: [0, 1]}
+fields: [v, T]
+equations: {flow: v_xx, heat: T_xx - 1.0e6*v*T_x}
+conditions:
+  inlet: {on: x = 0, equal: {v: 2.0e-6, T: 300}}
+  outlet: {on: x = 1, equal: {v: 1.0e-6, T: 800}}
+"""
+
+
+def test_each_residual_of_a_condition_has_a_size_of_its_own():
+    """A velocity of 1e-6 beside a temperature of 300 counts as much."""
+    found = scale_of(config_of(INLET))
+    assert found["fields"] == {"v": {"offset": 1e-6, "size": 1e-6}, "T": pytest.approx(ROOM)}
+    assert found["terms"]["inlet"] == [1e-6, 200.0]
+    config = with_entries(config_of(INLET), {"scale": found})
+    problem = build_problem(config, 1)
+    (term,) = next(block for block in problem.blocks if block.name == "inlet").terms
+    factors = [float(one.coeff(symbol(f))) for one, f in zip(term.expressions, "vT", strict=True)]
+    assert factors == pytest.approx([1e6, 1 / 200])
+
+
+ROOM = {"offset": 300.0, "size": 500.0}
+
+
+def test_a_list_of_sizes_has_one_for_each_residual():
+    text = INLET + "scale: {terms: {inlet: [1, 2, 3]}}\n"
+    with pytest.raises(ConfigError, match="3 sizes for 2 residuals"):
+        build_problem(config_of(text), 1)
