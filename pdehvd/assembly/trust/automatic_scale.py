@@ -182,8 +182,9 @@ def _uneven(terms: Sequence[TermSize]) -> bool:
 
 
 def _divisors(term: TermSize, uneven: bool, weight: float) -> float | list[float]:
-    """Return what gives all residuals of a term the size sqrt(weight), or only the weight."""
-    sizes = [(part or term.size) if uneven else 1.0 for part in term.parts]
+    """Return what gives all weighted residuals the size sqrt(weight), or only the weight."""
+    own = term.weight**0.5
+    sizes = [(part or term.size) * own if uneven else 1.0 for part in term.parts]
     found = [round_to(size / weight**0.5) for size in sizes]
     return found[0] if len(set(found)) == 1 else found
 

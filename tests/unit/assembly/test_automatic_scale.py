@@ -271,3 +271,13 @@ def test_a_list_of_sizes_has_one_for_each_residual():
     text = INLET + "scale: {terms: {inlet: [1, 2, 3]}}\n"
     with pytest.raises(ConfigError, match="3 sizes for 2 residuals"):
         build_problem(config_of(text), 1)
+
+
+def test_weights_of_the_file_are_a_part_of_the_sizes():
+    text = USUAL.replace("u_t - u_xx/10", "3.0e6*u_t - 3.0e5*u_xx")
+    plain = scale_of(config_of(text))["terms"]
+    weights = {"name": "fixed", "terms": {"start": 100.0}}
+    found = scale_of(config_of(text, weighting=weights))["terms"]
+    assert found == {**plain, "start": pytest.approx(10 * plain["start"], rel=0.1)}
+    balanced = {"name": "fixed", "terms": {"heat": 1e-13}}
+    assert scale_of(config_of(text, weighting=balanced)) == "none"
