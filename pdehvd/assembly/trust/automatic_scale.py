@@ -12,7 +12,13 @@ import numpy as np
 import sympy
 
 from pdehvd.assembly.trust.caution import round_to
-from pdehvd.assembly.trust.field_ranges import FieldSize, plausible
+from pdehvd.assembly.trust.field_ranges import (
+    REFERENCE_POINTS,
+    TINY,
+    FieldSize,
+    plausible,
+    raw_range,
+)
 from pdehvd.assembly.trust.magnitudes import (
     TermSize,
     field_sizes,
@@ -35,6 +41,7 @@ from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError, within
 from pdehvd.numerics.expressions import symbol
 from pdehvd.problems.block import Block
+from pdehvd.problems.evaluation import evaluation_points
 from pdehvd.problems.pde import PDEProblem
 from pdehvd.problems.scale import UNSCALED, FieldScale, ScaleSpec, spec_of
 from pdehvd.problems.unknowns import Unknown
@@ -91,11 +98,19 @@ class _Known:
             if size is not None and size.needed > 0:
                 if unlike(size):
                     found[field] = _field_scale(size)
-            elif field not in self.problem.hard:
-                balanced = self._balanced(field)
-                if balanced and not SMALL <= balanced <= LARGE:
-                    found[field] = round_to(balanced)
+                continue
+            in_form = field in self.problem.hard
+            estimate = self._formed(field) if in_form else self._balanced(field)
+            if estimate and not SMALL <= estimate <= LARGE:
+                found[field] = round_to(estimate)
         return found
+
+    def _formed(self, field: str) -> float:
+        """Return the output for which the network adds as much as its `hard` form varies."""
+        x = evaluation_points(self.problem.domain, REFERENCE_POINTS)
+        base, reach = raw_range(self.problem, field, x)
+        base = base[np.isfinite(base)]
+        return rms(base - base.mean()) / max(rms(reach), TINY) if base.size else 0.0
 
     def _balanced(self, field: str) -> float:
         """Return the size at which what holds a field is as large as all else, 0 if unknown."""

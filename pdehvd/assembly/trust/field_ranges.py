@@ -57,8 +57,13 @@ def raw_range(problem: PDEProblem, field: str, x: np.ndarray) -> tuple[np.ndarra
     return base, one - base
 
 
-def plausible(problem: PDEProblem, sizes: Mapping[str, FieldSize]) -> Plausible:
-    """Return plausible values of all names; a field of which nothing is known has size 1."""
+def plausible(
+    problem: PDEProblem, sizes: Mapping[str, FieldSize], formed: bool = True
+) -> Plausible:
+    """Return plausible values of all names.
+
+    A field of which nothing is known has the size of its `hard` form where `formed`, else 1.
+    """
     ranges, offsets = {}, {}
     for field in problem.fields:
         size = sizes.get(field)
@@ -67,6 +72,8 @@ def plausible(problem: PDEProblem, sizes: Mapping[str, FieldSize]) -> Plausible:
             shifted = _shifted(problem, field, size)
             if shifted is not None:
                 offsets[field], ranges[field] = shifted
+            elif size is None and formed:
+                ranges[field] = _formed(problem, field)
     return Plausible(problem, ranges, offsets)
 
 
@@ -76,6 +83,13 @@ def _range(size: FieldSize | None) -> Range:
     if size and size.largest > max(abs(low), abs(high)):
         low, high = min(low, -size.largest), max(high, size.largest)
     return (low, high) if max(abs(low), abs(high)) > 0 else (-1.0, 1.0)
+
+
+def _formed(problem: PDEProblem, field: str) -> Range:
+    """Return between which values a `hard` form lies for outputs of the network of about 1."""
+    base, reach = raw_range(problem, field, evaluation_points(problem.domain, REFERENCE_POINTS))
+    base, size = base[np.isfinite(base)], rms(reach)
+    return float(base.min(initial=0.0)) - size, float(base.max(initial=0.0)) + size
 
 
 def _shifted(problem: PDEProblem, field: str, size: FieldSize | None) -> tuple[float, Range] | None:

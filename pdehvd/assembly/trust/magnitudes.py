@@ -103,11 +103,12 @@ def field_sizes(problem: PDEProblem, imposed: list[ImposedValues]) -> dict[str, 
         if own:
             sizes[field] = _field_size(problem, field, own)
     open_fields = {f for f in problem.fields if f not in sizes or sizes[f].largest == 0}
-    names = plausible(problem, sizes)
+    names = plausible(problem, sizes, formed=False)
     known = {f: _driven(names, f, open_fields) for f in problem.fields if f in open_fields}
     single = {f: size for f, size in sizes.items() if size.single and f not in problem.hard}
     if single:
-        names = plausible(problem, {f: size for f, size in sizes.items() if f not in single})
+        others = {f: size for f, size in sizes.items() if f not in single}
+        names = plausible(problem, others, formed=False)
     around = {f: _driven(names, f, open_fields | single.keys()) for f in single}
     return (
         sizes
