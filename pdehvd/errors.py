@@ -111,6 +111,11 @@ def unknown(name: str, kind: str, valid: Sequence[str], path: Path = ()) -> Conf
     return ConfigError(text, path, "one of " + ", ".join(valid), nearest(name, valid))
 
 
+def list_in_words(names: Sequence[str]) -> str:
+    """Return names as a list in words: `a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return the valid name that was most likely meant, or an empty string.
 

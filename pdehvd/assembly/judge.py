@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from typing import Generic, Protocol, TypeVar
 
+from pdehvd.assembly.spread import Spread
 from pdehvd.objectives.base import AnyObjective
 from pdehvd.training.state import TrainState
 
@@ -38,6 +39,10 @@ class Judge(Generic[ObjectiveT]):
     def relative(self, errors: Mapping[str, float]) -> dict[str, float]:
         """Return those of the errors by field that are relative to the size of their field."""
         return dict(errors)
+
+    def spread(self, state: TrainState) -> Spread | None:
+        """Return how sure the discovered numbers are, None where nothing says so."""
+        return None
 
     @property
     def deviating(self) -> Set[str]:

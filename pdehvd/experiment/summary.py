@@ -35,13 +35,13 @@ def begin(config: Config, parts: AnyParts, place: RunLocation) -> Judge[AnyObjec
         place.say(note)
     reference = None if parts.evaluator is None else parts.evaluator.reference
     judge = kind_of(config).judge(config, parts.objective, reference)
-    _warn(place, judge.before)
+    _warn(place, [caution.text for caution in judge.before])
     return judge
 
 
-def _warn(place: RunLocation, cautions: Sequence[Warned]) -> None:
+def _warn(place: RunLocation, cautions: Sequence[str]) -> None:
     for caution in cautions:
-        place.say(f"warning: {caution.text}")
+        place.say(f"warning: {caution}")
 
 
 def conclude(
@@ -57,9 +57,13 @@ def conclude(
         return
     if math.isnan(outcome.loss) and outcome.status != "diverged":
         outcome = _as_before(place, outcome)
-    cautions = _judged(judge, parts, outcome)
+    cautions = [caution.text for caution in _judged(judge, parts, outcome)]
     summary = _summary(config, parts, place, outcome) | profile
-    summary["warnings"] = [caution.text for caution in cautions]
+    spread = None if outcome.status == "diverged" else judge.spread(outcome.state)
+    if spread is not None:
+        cautions += spread.doubts(summary["unknowns"])
+        summary["spread"] = spread.facts
+    summary["warnings"] = cautions
     if outcome.status != "diverged":
         _draw(place, summary)
     durable.write_json(place.directory / folder.SUMMARY, summary)
@@ -77,7 +81,8 @@ def conclude(
     _say_residuals(place, summary["residuals"])
     _warn(place, cautions)
     for name, value in summary["unknowns"].items():
-        place.say(f"discovered {name} = {value:.8g}")
+        remark = "" if spread is None else spread.remark(name)
+        place.say(f"discovered {name} = {value:.8g}{remark}")
     _say_monitors(place, parts, outcome)
     place.say(f"run: {place.directory}")
 

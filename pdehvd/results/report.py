@@ -65,7 +65,7 @@ def report(run: RunLike, summary: Facts | None = None) -> Path:
         cards(_key_numbers(trained.labels, summary, errors)),
         html_section("Warnings", listed(summary.get("warnings", ()))),
         html_section("Errors against the reference", _error_table(trained.labels, errors)),
-        html_section("Unknowns", _unknown_table(trained)),
+        html_section("Unknowns", _unknown_table(trained, summary.get("spread", {}))),
         html_section("Monitors", _monitor_table(trained.labels, errors)),
         html_section("Residuals", _residual_table(errors)),
         html_section("Pictures", _pictures(trained, errors)),
@@ -159,17 +159,21 @@ def _table_of_places(names: Mapping[str, str], places: Sequence[Facts]) -> str:
     return note("At single values of the parameters:") + html_table(heads, rows)
 
 
-def _unknown_table(trained: AnyRun) -> str:
-    truths = trained.true_unknowns
+def _unknown_table(trained: AnyRun, spread: Facts) -> str:
+    truths, deviations = trained.true_unknowns, spread.get("deviations", {})
+    heads = ["unknown", "found"]
+    heads += ["standard deviation"] if deviations else []
+    heads += ["true", "relative error"] if truths else []
     rows = []
     for name, value in trained.unknowns.items():
-        true = truths.get(name)
-        error = abs(value - true) / abs(true) if true else math.nan
-        known = ("", "") if true is None else (f"{true:.6g}", f"{error:.2e}")
-        rows.append((trained.labels.get(name, name), f"{value:.6g}", *known))
-    columns = 4 if truths else 2
-    heads = ("unknown", "found", "true", "relative error")
-    return html_table(heads[:columns], [row[:columns] for row in rows])
+        row = [trained.labels.get(name, name), f"{value:.6g}"]
+        row += [f"{deviations[name]:.2g}"] if deviations else []
+        if truths:
+            true = truths.get(name)
+            error = abs(value - true) / abs(true) if true else math.nan
+            row += ["", ""] if true is None else [f"{true:.6g}", f"{error:.2e}"]
+        rows.append(row)
+    return html_table(heads, rows)
 
 
 def _monitor_table(labels: Mapping[str, str], errors: Facts) -> str:
@@ -239,8 +243,8 @@ def _configuration(directory: Path) -> str:
 
 
 def _numbers(summary: Facts) -> Facts:
-    """Return the summary without the warnings, which stand in a section of their own."""
-    return {name: value for name, value in summary.items() if name != "warnings"}
+    """Return the summary without what stands in sections of its own."""
+    return {name: value for name, value in summary.items() if name not in ("warnings", "spread")}
 
 
 def _rows(facts: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:

@@ -198,3 +198,38 @@ def test_a_relative_cache_folder_is_ignored(
     monkeypatch.chdir(tmp_path)
     assert type_("--version").code == 0
     assert "XDG_CACHE_HOME" not in os.environ
+
+
+def test_it_says_how_sure_a_discovered_number_is(type_: Type, here: Path) -> None:
+    """u = exp(-k t) from ten values; after a hundred steps of Gauss-Newton k has converged."""
+    rows = [f"{t},{math.exp(-t) + 0.02 * math.sin(97 * t)}" for t in (k / 5 for k in range(1, 11))]
+    (here / "u.csv").write_text("\n".join(["t,u", *rows]))
+    (here / "decay.yaml").write_text(DECAY)
+    done = type_("train", "decay.yaml")
+    assert done.code == 0, done.err
+    (line,) = (one for one in done.out.splitlines() if one.startswith("discovered k"))
+    summary = json.loads((here / "runs/latest/summary.json").read_text())
+    deviation = summary["spread"]["deviations"]["k"]
+    assert line.endswith(f" +- {deviation:.2g} (standard deviation)")
+    assert abs(summary["unknowns"]["k"] - 1) < 4 * deviation < 0.3
+    report = (here / "runs/latest/report.html").read_text()
+    assert "<th>standard deviation</th>" in report
+
+
+DECAY = """
+precision: float64
+problem:
+  name: pde
+  coordinates: {t: [0, 2]}
+  fields: [u]
+  unknowns: {k: 0.5}
+  equations: {decay: u_t + k*u}
+  conditions:
+    start: {at: {t: 0}, equal: {u: 1}}
+    measured: {data: u.csv}
+sampling: {name: sobol, equations: 32}
+model: {name: mlp, width: 8, depth: 1}
+optimizer: gauss_newton
+weighting: {name: fixed, terms: {decay: 100.0, start: 100.0}}
+training: {steps: 60}
+"""

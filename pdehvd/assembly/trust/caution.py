@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import yaml
@@ -69,8 +69,3 @@ def round_to(value: float, digits: int = 1) -> float:
 def shift(value: float, spread: float) -> float:
     """Return a number rounded to the leading digit of a spread: 101300 of 101325 and 300."""
     return round(value, -math.floor(math.log10(spread)))
-
-
-def list_in_words(names: Sequence[str]) -> str:
-    """Return names as a list in words: `a, b and c`."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

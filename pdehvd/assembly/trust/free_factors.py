@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pdehvd.assembly.trust.caution import Caution, list_in_words
+from pdehvd.assembly.trust.caution import Caution
 from pdehvd.assembly.trust.freedom import Freedom
+from pdehvd.errors import list_in_words
 from pdehvd.problems.pde import PDEProblem
 
 

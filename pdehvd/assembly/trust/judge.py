@@ -9,11 +9,13 @@ from functools import cached_property
 import numpy as np
 
 from pdehvd.assembly.judge import Judge
+from pdehvd.assembly.spread import Spread
 from pdehvd.assembly.trust import problem_scales, trained_state
 from pdehvd.assembly.trust.after_training import after_training
 from pdehvd.assembly.trust.before_training import before_training
 from pdehvd.assembly.trust.caution import Caution
 from pdehvd.assembly.trust.suggested_fixes import accepted, mended
+from pdehvd.assembly.trust.uncertainty import spread
 from pdehvd.config.root import Config
 from pdehvd.errors import essence
 from pdehvd.objectives.objective import PDEObjective
@@ -47,6 +49,13 @@ class PointJudge(Judge[PDEObjective]):
             return after_training(facts)
 
         return self._examined(look)
+
+    def spread(self, state: TrainState) -> Spread | None:
+        """Return standard deviations of the unknowns where data with noise give them."""
+        try:
+            return spread(self.config, self.problem, state)
+        except np.linalg.LinAlgError:
+            return None
 
     def relative(self, errors: Mapping[str, float]) -> dict[str, float]:
         """Return the errors of fields whose reference is not zero; those of others are absolute.

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pdehvd.assembly.trust import counted_conditions, suggested_fixes
 from pdehvd.assembly.trust.bare_boundaries import BarePart, bare_parts
-from pdehvd.assembly.trust.caution import Caution, list_in_words
+from pdehvd.assembly.trust.caution import Caution
 from pdehvd.assembly.trust.derived_fields import derived
 from pdehvd.assembly.trust.problem_scales import Scales
-from pdehvd.errors import counted
+from pdehvd.errors import counted, list_in_words
 
 
 def missing_conditions(scales: Scales) -> Iterator[Caution]:
