@@ -1,4 +1,9 @@
-"""What the docs show, what is shipped, and the cases go through the real commands."""
+"""What the docs show, what is shipped, and the cases go through the real commands.
+
+Every config is checked and trained. Of configs that are drawn alike one is looked at with all
+commands, of those with the same kind of a section one is resumed; `make nightly` does all of it
+with every one.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ import pytest
 from scripts.nightly.jobs import expectations
 from tests.support.commands import Answer, Type
 from tests.support.launcher import pdehvd
-from tests.support.pictures import hide_pictures
+from tests.support.pictures import hide_pictures, without_pictures
 from tests.support.typed import Typed, cases, documented, shipped
 
 REFUSED = {name: e.refused for name, e in expectations().items() if e.refused is not None}
@@ -25,10 +30,10 @@ EVERYTHING = [
 VTK = 4
 
 
-def settings(typed: Typed) -> list[str]:
+def settings(typed: Typed, steps: int) -> list[str]:
     """Return what shortens a run: few steps, points and pixels, every phase of the optimizer."""
     data = typed.data
-    given = ["training.steps=4", "training.checkpoint_every=2", "training.evaluate_every=2"]
+    given = [f"training.steps={steps}", "training.checkpoint_every=2", "training.evaluate_every=2"]
     given += ["training.steps_per_call=2", "training.early_stopping=null"]
     phases = data.get("optimizer")
     if isinstance(phases, list):
@@ -60,8 +65,8 @@ def narrow(typed: Typed) -> list[str]:
     return given + (["model.layers=[8, 8]"] if "layers" in model else [])
 
 
-def options(typed: Typed, *more: str) -> list[str]:
-    given = [word for setting in (*settings(typed), *more) for word in ("--set", setting)]
+def options(typed: Typed, *more: str, steps: int = 4) -> list[str]:
+    given = [word for setting in (*settings(typed, steps), *more) for word in ("--set", setting)]
     return [*given, *plugins(typed)]
 
 
@@ -102,7 +107,18 @@ def kind_of_pictures(typed: Typed) -> tuple[object, ...]:
     )
 
 
+def kinds(typed: Typed) -> set[tuple[str, str]]:
+    """Return the kinds of the sections that have a state, or decide who has it."""
+    found = set()
+    for section in ("problem", "model", "sampling", "optimizer", "weighting", "aggregation"):
+        given = typed.data.get(section, "")
+        for one in given if isinstance(given, list) else [given]:
+            found.add((section, one["name"] if isinstance(one, dict) else one))
+    return found | {("processes", key) for key in several(typed)}
+
+
 DRAWN = {kind_of_pictures(typed): typed for typed in EVERYTHING}
+RESUMED = {kind: typed for typed in EVERYTHING for kind in kinds(typed)}
 
 
 class Person:
@@ -131,48 +147,88 @@ class Person:
         assert "could not be drawn" not in answer.out + answer.err
         return answer.out
 
+    def check(self) -> None:
+        cost = self.do("check", "typed.yaml", *options(self._typed))
+        assert "warning:" not in cost or self._typed.place.startswith("tests/cases"), cost
 
-@pytest.mark.draws
-@pytest.mark.usefixtures("eagerly")
-@pytest.mark.parametrize("typed", EVERYTHING, ids=[typed.place for typed in EVERYTHING])
-def test_it_is_checked_trained_and_looked_at(
-    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, type_: Type
-) -> None:
+    def train(self, steps: int, drawn: bool = False) -> None:
+        words = options(self._typed, *self._small(), steps=steps)
+        self.do("train", "typed.yaml", "--output", "out", *words, drawn=drawn)
+
+    def resume(self, steps: int) -> None:
+        words = options(self._typed, *self._small(), *alone(self._typed), steps=steps)
+        self.do("train", "typed.yaml", *words, "--resume", "out/latest")
+
+    def _small(self) -> tuple[str, ...]:
+        return (*narrow(self._typed), *on_two(self._typed))
+
+    def look(self) -> None:
+        """Evaluate, plot and export; of configs that are drawn alike, only one is drawn."""
+        typed, first = self._typed, DRAWN[kind_of_pictures(self._typed)] is self._typed
+        self.do("evaluate", "out/latest", *plugins(typed))
+        self.do("plot", "out/latest", *plugins(typed), drawn=first)
+        # Of problems that are drawn alike, one is exported on as many points as users get.
+        fewer = dimensions(typed) <= VTK and typed.data["problem"]["name"] != "parametric"
+        coarse = ["--resolution", "9"] if fewer and not first else []
+        for form in ("npz", "savedmodel", *(["vtk"] if dimensions(typed) <= VTK else [])):
+            given = coarse if form != "savedmodel" else []
+            self.do("export", "out/latest", "--format", form, *given, *plugins(typed))
+
+    def summary(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self._folder / "out/latest/summary.json").read_text())
+        return found
+
+
+@pytest.fixture
+def person(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, type_: Type) -> Person:
+    """Return who stands in a folder that holds the config as typed.yaml."""
     monkeypatch.chdir(tmp_path)
     typed.write(tmp_path)
-    person = Person(typed, tmp_path, type_)
-    cost = person.do("check", "typed.yaml", *options(typed))
-    assert "warning:" not in cost or typed.place.startswith("tests/cases"), cost
-    small = (*narrow(typed), *on_two(typed))
-    person.do("train", "typed.yaml", "--output", "out", *options(typed, *small))
-    longer = options(typed, *small, *alone(typed), "training.steps=6")
-    person.do("train", "typed.yaml", *longer, "--resume", "out/latest")
-    person.do("evaluate", "out/latest", *plugins(typed))
-    first = DRAWN[kind_of_pictures(typed)] is typed
-    person.do("plot", "out/latest", *plugins(typed), drawn=first)
-    # Of problems that are drawn alike, one is exported on as many points as users get.
-    fewer = dimensions(typed) <= VTK and typed.data["problem"]["name"] != "parametric"
-    coarse = ["--resolution", "9"] if fewer and not first else []
-    for form in ("npz", "savedmodel", *(["vtk"] if dimensions(typed) <= VTK else [])):
-        given = coarse if form != "savedmodel" else []
-        person.do("export", "out/latest", "--format", form, *given, *plugins(typed))
-    summary = json.loads((tmp_path / "out" / "latest" / "summary.json").read_text())
+    return Person(typed, tmp_path, type_)
+
+
+def every_config(test: Any) -> Any:
+    ids = [typed.place for typed in EVERYTHING]
+    return pytest.mark.draws(pytest.mark.parametrize("typed", EVERYTHING, ids=ids)(test))
+
+
+@every_config
+def test_it_is_checked_and_trained(
+    typed: Typed, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, resumed = (typed in some.values() for some in (DRAWN, RESUMED))
+    if not looked:
+        without_pictures(monkeypatch)
+    phases = typed.data.get("optimizer")
+    steps = max(2, len(phases) if isinstance(phases, list) else 1)
+    person.check()
+    person.train(steps)
+    if resumed:
+        steps += 2
+        person.resume(steps)
+    if looked:
+        person.look()
+    summary = person.summary()
+    assert summary["steps"] == steps
+    assert WARNED.get(Path(typed.place).stem, "") in " ".join(summary["warnings"])
+
+
+@pytest.mark.nightly
+@every_config
+def test_it_goes_through_all_commands(typed: Typed, person: Person) -> None:
+    person.check()
+    person.train(4)
+    person.resume(6)
+    person.look()
+    summary = person.summary()
     assert summary["steps"] == 6
     assert WARNED.get(Path(typed.place).stem, "") in " ".join(summary["warnings"])
 
 
-@pytest.mark.draws
 @pytest.mark.nightly
-@pytest.mark.usefixtures("eagerly")
-@pytest.mark.parametrize("typed", EVERYTHING, ids=[typed.place for typed in EVERYTHING])
-def test_all_of_its_pictures_are_drawn(
-    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, type_: Type
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    typed.write(tmp_path)
-    person = Person(typed, tmp_path, type_)
-    words = options(typed, *narrow(typed))
-    person.do("train", "typed.yaml", "--output", "out", *words, drawn=True)
+@every_config
+def test_all_of_its_pictures_are_drawn(typed: Typed, person: Person) -> None:
+    person.train(4, drawn=True)
     person.do("plot", "out/latest", *plugins(typed), drawn=True)
 
 
