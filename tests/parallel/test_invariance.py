@@ -15,11 +15,6 @@ def results(tmp_path_factory):
     return AllRanks("invariance", tmp_path_factory.mktemp)
 
 
-@pytest.fixture(scope="module")
-def adaptive(tmp_path_factory):
-    return AllRanks("adaptive", tmp_path_factory.mktemp)
-
-
 def distance(a, b):
     return np.linalg.norm(a - b) / np.linalg.norm(a)
 
@@ -46,20 +41,21 @@ def test_all_ranks_hold_the_same_bits(results, size):
             np.testing.assert_array_equal(array, results[size][rank][name], err_msg=name)
 
 
+@pytest.mark.parametrize("size", (nightly(3), 4))
 @pytest.mark.parametrize("case", ["rad", "ntk", "norm"])
-def test_adaptive_points_and_weights_do_not_depend_on_it_either(adaptive, case):
-    one, many = adaptive[1][0], adaptive[3][0]
+def test_adaptive_points_and_weights_do_not_depend_on_it_either(results, case, size):
+    one, many = results[1][0], results[size][0]
     np.testing.assert_array_equal(one[f"{case}/selection"], many[f"{case}/selection"])
     for what in ("loss", "theta", "weights"):
         assert distance(one[f"{case}/{what}"], many[f"{case}/{what}"]) < 1e-10, what
 
 
-def test_weights_were_balanced_and_points_chosen(adaptive):
-    assert len(np.unique(adaptive[1][0]["rad/selection"])) == 101
+def test_weights_were_balanced_and_points_chosen(results):
+    assert len(np.unique(results[1][0]["rad/selection"])) == 101
     for case in ("ntk", "norm"):
-        weights = adaptive[1][0][f"{case}/weights"]
+        weights = results[1][0][f"{case}/weights"]
         assert np.all(weights > 0) and not np.allclose(weights, 1.0, rtol=0.01)
 
 
-def test_average_of_rank_means_fails_the_same_check(adaptive):
-    assert distance(adaptive[1][0]["naive/theta"], adaptive[3][0]["naive/theta"]) > 1e-6
+def test_average_of_rank_means_fails_the_same_check(results):
+    assert distance(results[1][0]["naive/theta"], results[4][0]["naive/theta"]) > 1e-6
