@@ -65,6 +65,8 @@ from pdehvd.problems.sampling import LatinHypercubeSpec as LatinHypercube
 from pdehvd.problems.sampling import RadSpec as Rad
 from pdehvd.problems.sampling import SobolSpec as Sobol
 from pdehvd.problems.sampling import UniformSpec as Uniform
+from pdehvd.problems.scale import FieldScale
+from pdehvd.problems.scale import ScaleSpec as Sizes
 from pdehvd.problems.unknowns import UnknownSpec as Unknown
 from pdehvd.reference import (
     AllenCahn,
@@ -121,6 +123,7 @@ __all__ = [
     "ExactSum",
     "Experiment",
     "Exponential",
+    "FieldScale",
     "File",
     "FiniteElements",
     "Fixed",
@@ -169,6 +172,7 @@ __all__ = [
     "Samples",
     "Scaling",
     "Schrodinger",
+    "Sizes",
     "Sobol",
     "Spec",
     "StopAt",

@@ -28,13 +28,14 @@ class ScaleSpec(Spec):
     """Sizes in the units of the file. What is null is found before training."""
 
     fields: dict[str, Size | FieldScale] | None = Field(
-        None, description="field: its size, or {offset: 300, size: 700}"
+        default=None, description="field: its size, or {offset: 300, size: 700}"
     )
     terms: dict[str, Size | list[Size]] | None = Field(
-        None, description="term of the loss: what its residuals are divided by, or a list of these"
+        default=None,
+        description="term of the loss: what its residuals are divided by, or a list of these",
     )
     unknowns: dict[str, Size] | None = Field(
-        None, description="unknown: the size of the steps in which it is trained"
+        default=None, description="unknown: the size of the steps in which it is trained"
     )
 
     @property
@@ -118,7 +119,7 @@ class ScaleSpec(Spec):
         return [f"scaled: {', '.join(parts)}"] if parts else []
 
 
-OPEN = ScaleSpec(fields=None, terms=None, unknowns=None)
+OPEN = ScaleSpec()
 UNSCALED = ScaleSpec(fields={}, terms={}, unknowns={})
 Scale = Literal["auto", "none"] | ScaleSpec
 
