@@ -20,7 +20,7 @@ from pdehvd.training import history
 from pdehvd.training.durable import read_json
 
 # What may differ between the problems of runs whose errors measure the same.
-_MEANS = ("conditions", "hard", "unknowns", "loss")
+_MEANS = ("conditions", "hard", "scale", "unknowns", "loss")
 # What is part of a problem and changes no result.
 _BESIDES = ("labels", "monitors")
 _HEX = 12

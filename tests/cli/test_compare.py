@@ -87,6 +87,17 @@ def test_other_weights_have_other_losses(type_: Type, runs: Path) -> None:
     assert "weighting.terms" in answer.out
 
 
+def test_other_sizes_have_other_losses_and_the_same_errors(type_: Type, runs: Path) -> None:
+    first, second = sorted((runs / "small").iterdir())
+    config = (second / "config.yaml").read_text()
+    sized = config.replace("scale: none", "scale: {terms: {heat: 2.0}, fields: {}, unknowns: {}}")
+    assert sized != config
+    (second / "config.yaml").write_text(sized)
+    answer = type_("compare", first, second)
+    assert "different conditions or weights" in answer.out
+    assert "different problems" not in answer.out
+
+
 def test_monitors_are_columns_and_make_no_other_problem(type_: Type, runs: Path) -> None:
     first, second = sorted((runs / "small").iterdir())
     config = (second / "config.yaml").read_text()
