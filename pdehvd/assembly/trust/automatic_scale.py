@@ -61,7 +61,9 @@ def scaled(config: Config) -> Config:
         with np.errstate(all="ignore"):
             known = _Known(config, spec)
             spec = spec.completed(fields=known.fields(), unknowns=known.unknowns())
-            return _with(config, spec.completed(terms=_Known(config, spec).terms()))
+            if spec.notes():
+                known = _Known(config, spec)
+            return _with(config, spec.completed(terms=known.terms()))
     except ConfigError:
         raise
     except Exception:
@@ -93,7 +95,9 @@ class _Known:
         found: dict[str, float | FieldScale] = {}
         for field in self.problem.fields:
             size = self.sizes.get(field)
-            if not self.problem.hard.get(field, _OUTPUT).has(_OUTPUT):
+            # What is not linear in the output, as exp(network), has no unit to be scaled by.
+            slope = self.problem.hard.get(field, _OUTPUT).diff(_OUTPUT)
+            if slope == 0 or slope.has(_OUTPUT):
                 continue
             if size is not None and size.needed > 0:
                 if unlike(size):

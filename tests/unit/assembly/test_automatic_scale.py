@@ -281,3 +281,8 @@ def test_weights_of_the_file_are_a_part_of_the_sizes():
     assert found == {**plain, "start": pytest.approx(10 * plain["start"], rel=0.1)}
     balanced = {"name": "fixed", "terms": {"heat": 1e-13}}
     assert scale_of(config_of(text, weighting=balanced)) == "none"
+
+
+def test_a_form_that_is_not_linear_in_the_network_is_left_alone():
+    text = ROD.replace("fields: [T]", "fields: [T]\nhard: {T: 300*exp(network/1.0e4)}")
+    assert scale_of(config_of(text))["fields"] == {}
