@@ -160,20 +160,26 @@ def _table_of_places(names: Mapping[str, str], places: Sequence[Facts]) -> str:
 
 
 def _unknown_table(trained: AnyRun, spread: Facts) -> str:
-    truths, deviations = trained.true_unknowns, spread.get("deviations", {})
+    truths = trained.true_unknowns
     heads = ["unknown", "found"]
-    heads += ["standard deviation"] if deviations else []
+    heads += ["standard deviation"] if spread else []
     heads += ["true", "relative error"] if truths else []
     rows = []
     for name, value in trained.unknowns.items():
         row = [trained.labels.get(name, name), f"{value:.6g}"]
-        row += [f"{deviations[name]:.2g}"] if deviations else []
+        row += [_deviation(name, spread)] if spread else []
         if truths:
             true = truths.get(name)
             error = abs(value - true) / abs(true) if true else math.nan
             row += ["", ""] if true is None else [f"{true:.6g}", f"{error:.2e}"]
         rows.append(row)
     return html_table(heads, rows)
+
+
+def _deviation(name: str, spread: Facts) -> str:
+    if name in spread["deviations"]:
+        return f"{spread['deviations'][name]:.2g}"
+    return "undetermined" if name in spread["undetermined"] else "not converged"
 
 
 def _monitor_table(labels: Mapping[str, str], errors: Facts) -> str:

@@ -216,6 +216,28 @@ def test_it_says_how_sure_a_discovered_number_is(type_: Type, here: Path) -> Non
     assert "<th>standard deviation</th>" in report
 
 
+def test_it_says_what_has_not_converged_or_is_undetermined(type_: Type, here: Path) -> None:
+    """After three steps k has not; of l and m, which stand in a sum, no value is known."""
+    (here / "u.csv").write_text("\n".join(["t,u", *(f"{t},{math.exp(-t)}" for t in (0.5, 1, 2))]))
+    text = DECAY.replace("steps: 60", "steps: 3").replace("{k: 0.5}", "{k: 0.5, l: 0.1, m: 0.2}")
+    text = text.replace("decay: u_t + k*u", "decay: u_t + k*u, rest: v_t + (l + m)*v")
+    text = text.replace("fields: [u]", "fields: [u, v]").replace(
+        "equal: {u: 1}", "equal: {u: 1, v: 1}"
+    )
+    rows = (f"{t},{math.exp(-t) + 0.01 * math.sin(40 * t)}" for t in (k / 10 for k in range(1, 20)))
+    (here / "v.csv").write_text("\n".join(["t,v", *rows]))
+    (here / "decay.yaml").write_text(
+        text.replace("{data: u.csv}", "{data: u.csv}\n    more: {data: v.csv}")
+    )
+    done = type_("train", "decay.yaml")
+    assert done.code == 0, done.err
+    spread = json.loads((here / "runs/latest/summary.json").read_text())["spread"]
+    assert spread["undetermined"] == ["l", "m"]
+    assert "the data do not determine l and m: they can change together" in done.out
+    report = (here / "runs/latest/report.html").read_text()
+    assert "<td>undetermined</td>" in report and "could not be drawn" not in done.out
+
+
 DECAY = """
 precision: float64
 problem:
