@@ -18,9 +18,9 @@ from pdehvd.assembly.build import build_objective
 from pdehvd.assembly.spread import Spread
 from pdehvd.comm.group import Solo
 from pdehvd.config.root import Config
+from pdehvd.objectives.base import AnyObjective
 from pdehvd.objectives.host import HostCalls, HostObjective
 from pdehvd.objectives.least_squares import LeastSquares
-from pdehvd.objectives.objective import PDEObjective
 from pdehvd.problems.pde import PDEProblem
 from pdehvd.training.state import TrainState
 
@@ -46,7 +46,6 @@ def spread(config: Config, problem: PDEProblem, state: TrainState) -> Spread | N
         return None
     in_double = config.model_copy(update={"precision": "float64"})
     whole = build_objective(in_double, problem, Solo())
-    assert isinstance(whole, PDEObjective)
     rows = _Rows(whole, theta, state.selection)
     names = tuple(u.name for u in problem.unknowns)
     squares = rows.linearized(weights)
@@ -65,7 +64,7 @@ def spread(config: Config, problem: PDEProblem, state: TrainState) -> Spread | N
         variance = float(of_data.own @ of_data.own) / left
         covariance += variance * moved.T @ normal @ moved
         weight = float(weights[problem.terms.index(term)])
-        noise[term.split("/")[-1]] = float(np.sqrt(variance * rows.count(term) / weight))
+        noise[term.split("/")[-1]] = float(np.sqrt(variance * _items(problem, term) / weight))
     open_ = tuple(name for name, own in zip(names, free, strict=True) if own)
     slopes = _slopes(problem, theta)
     plain = np.sqrt(np.diag(covariance))
@@ -86,9 +85,9 @@ class _Rows:
     """The rows of a whole problem at one theta."""
 
     def __init__(
-        self, whole: PDEObjective, theta: np.ndarray, selection: np.ndarray | None
+        self, whole: AnyObjective, theta: np.ndarray, selection: np.ndarray | None
     ) -> None:
-        self._whole, self._theta = whole, theta
+        self._theta = theta
         self._calls, self._batch = HostCalls(whole), whole.batch(0, selection)
 
     def linearized(self, weights: np.ndarray) -> LeastSquares:
@@ -96,10 +95,10 @@ class _Rows:
         host = HostObjective(self._calls, self._batch, tf.constant(weights, tf.float64))
         return host.linearize(self._theta)
 
-    def count(self, term: str) -> int:
-        """Return the number of items of a term."""
-        blocks = self._whole.problem.blocks
-        return next(b.count for b in blocks if any(one.name == term for one in b.terms))
+
+def _items(problem: PDEProblem, term: str) -> int:
+    """Return the number of items of a term."""
+    return next(b.count for b in problem.blocks if any(one.name == term for one in b.terms))
 
 
 def _whole(squares: LeastSquares) -> np.ndarray:
