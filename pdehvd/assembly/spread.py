@@ -35,18 +35,17 @@ class Spread:
     @property
     def by_name(self) -> dict[str, float]:
         """The standard deviations by name; none of what is free, or has not converged."""
-        found = zip(self.names, self.deviations.tolist(), self.steps.tolist(), strict=True)
-        return {
-            name: own for name, own, step in found if name not in self.free and abs(step) <= own
-        }
+        return {name: own for name, own, step in self._determined() if abs(step) <= own}
 
     @property
     def moving(self) -> dict[str, float]:
         """The steps of unknowns that have not converged, larger than their deviations."""
-        found = zip(self.names, self.deviations.tolist(), self.steps.tolist(), strict=True)
-        return {
-            name: step for name, own, step in found if name not in self.free and abs(step) > own
-        }
+        return {name: step for name, own, step in self._determined() if abs(step) > own}
+
+    def _determined(self) -> Iterator[tuple[str, float, float]]:
+        """Yield name, standard deviation and step of what is not free."""
+        rows = zip(self.names, self.deviations.tolist(), self.steps.tolist(), strict=True)
+        return (row for row in rows if row[0] not in self.free)
 
     def remark(self, name: str) -> str:
         """Return what stands behind the value of an unknown, empty where nothing is known."""

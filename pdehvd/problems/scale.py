@@ -59,21 +59,26 @@ class ScaleSpec(Spec):
             }
         )
 
+    def _field_scales(self) -> dict[str, FieldScale]:
+        """Return the scales of fields; a number is a size without an offset."""
+        return {
+            name: given if isinstance(given, FieldScale) else FieldScale(size=given)
+            for name, given in (self.fields or {}).items()
+        }
+
     def form(self, field: str) -> str:
         """Return a field as an expression of the network's raw output."""
-        given = (self.fields or {}).get(field)
-        if given is None:
+        one = self._field_scales().get(field)
+        if one is None:
             return NETWORK
-        one = given if isinstance(given, FieldScale) else FieldScale(size=given)
         return (f"{one.offset:.12g} + " if one.offset else "") + f"{one.size:.12g}*{NETWORK}"
 
     def hard(self, hard: Mapping[str, sympy.Expr], fields: Sequence[str]) -> dict[str, sympy.Expr]:
         """Return the expressions of fields with scaled outputs. Raises `ConfigError`."""
         result, output = dict(hard), symbol(NETWORK)
-        for name, given in (self.fields or {}).items():
+        for name, one in self._field_scales().items():
             if name not in fields:
                 raise unknown(name, "a field", fields, ("scale", "fields", name))
-            one = given if isinstance(given, FieldScale) else FieldScale(size=given)
             scaled = exact(one.offset) + exact(one.size) * output
             result[name] = hard.get(name, output).xreplace({output: scaled})
         return result

@@ -54,7 +54,8 @@ class PointJudge(Judge[PDEObjective]):
         """Return standard deviations of the unknowns where data with noise give them."""
         try:
             return spread(self.config, self.problem, state)
-        except np.linalg.LinAlgError:
+        except Exception:
+            # A singular matrix, or numbers that are not finite: they must not lose a result.
             return None
 
     def relative(self, errors: Mapping[str, float]) -> dict[str, float]:

@@ -41,7 +41,9 @@ def spread(config: Config, problem: PDEProblem, state: TrainState) -> Spread | N
     Raises `LinAlgError` where H is singular in double precision.
     """
     theta, weights = (np.asarray(a, np.float64) for a in (state.theta, state.weights))
-    tables = _counts(problem)
+    counts = _counts(problem)
+    own = {term: float(weights[problem.terms.index(term)]) for term in counts}
+    tables = {term: count for term, count in counts.items() if own[term] > 0}
     if not (problem.unknowns and tables) or len(theta) > MOST_PARAMETERS:
         return None
     in_double = config.model_copy(update={"precision": "float64"})
@@ -63,9 +65,8 @@ def spread(config: Config, problem: PDEProblem, state: TrainState) -> Spread | N
             return None
         variance = float(of_data.own @ of_data.own) / left
         covariance += variance * moved.T @ normal @ moved
-        weight = float(weights[problem.terms.index(term)])
-        noise[term.split("/")[-1]] = float(np.sqrt(variance * _items(problem, term) / weight))
-    open_ = tuple(name for name, own in zip(names, free, strict=True) if own)
+        noise[term.split("/")[-1]] = float(np.sqrt(variance * _items(problem, term) / own[term]))
+    open_ = tuple(name for name, loose in zip(names, free, strict=True) if loose)
     slopes = _slopes(problem, theta)
     plain = np.sqrt(np.diag(covariance))
     with np.errstate(all="ignore"):

@@ -101,7 +101,7 @@ def test_an_offset_of_a_thousand_sizes():
 
 
 def test_an_equation_in_other_units():
-    """rho c T_t - k T_xx + ...: 3e6 T_t beside values of 1."""
+    """rho c T_t - k T_xx + ...: 3e6 T_t next to values of 1."""
     text = USUAL.replace("u_t - u_xx/10", "3.0e6*u_t - 3.0e5*u_xx")
     terms = scale_of(config_of(text))["terms"]
     assert terms["heat"] == pytest.approx(3e6, rel=0.6) and terms["start"] < 2
@@ -220,7 +220,7 @@ conditions:
     [(MODE, {"norm": 0.1}, "zero"), (COEFFICIENT, {"ends": 0.1, "seen": 0.1}, "coefficient")],
 )
 def test_terms_that_must_not_be_given_up(text, expected, warning):
-    """A hundredfold weight; with it, or with that of the user, there is no warning."""
+    """A hundredfold weight; with it, or with that of the file, there is no warning."""
     config = config_of(text)
     assert scale_of(config) == {"fields": {}, "terms": expected, "unknowns": {}}
     assert warning in warnings_of(config) and warning not in warnings_of(scaled(config))
@@ -253,7 +253,7 @@ conditions:
 
 
 def test_each_residual_of_a_condition_has_a_size_of_its_own():
-    """A velocity of 1e-6 beside a temperature of 300 counts as much."""
+    """A velocity of 1e-6 next to a temperature of 300 counts as much."""
     found = scale_of(config_of(INLET))
     assert found["fields"] == {"v": {"offset": 1e-6, "size": 1e-6}, "T": pytest.approx(ROOM)}
     assert found["terms"]["inlet"] == [1e-6, 200.0]

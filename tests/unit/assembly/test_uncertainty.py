@@ -95,6 +95,8 @@ def test_nothing_is_said_where_nothing_is_known(tmp_path):
     without = config.problem.model_copy(update={"conditions": {}})
     bare = config.model_copy(update={"problem": without})
     assert spread(bare, without.build(config.sampling, config.seed), state) is None
+    unweighted = np.where([name == "data/measured" for name in problem.terms], 0.0, 1.0)
+    assert spread(config, problem, TrainState(1, state.theta, {}, unweighted)) is None
     large = TrainState(1, np.zeros(5000), {}, np.asarray(state.weights))
     assert spread(config, problem, large) is None
 

@@ -93,7 +93,7 @@ def test_times_before_the_start_are_refused() -> None:
 
 
 def test_viscosities_of_any_size_take_few_nodes() -> None:
-    """Almost none: a shock between straight lines, u = -+1 beside it; a lot: nothing is left."""
+    """Almost none: a shock between straight lines, u = -+1 next to it; a lot: nothing is left."""
     x, t = np.linspace(-0.9, 0.9, 10_000), np.full(10_000, 50.0)
     for nu in (5e-324, 1e-14, 1e-9):
         found = cole_hopf(x, t, nu)
