@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
@@ -14,6 +14,8 @@ from pdehvd.spec import Spec, register
 if TYPE_CHECKING:
     from pdehvd.models.network import Network
 
+# Each layer is written out in the compiled program.
+MAX_LAYERS = 1000
 Initialization = Literal["glorot_normal", "glorot_uniform", "he_normal", "he_uniform"]
 
 
@@ -31,8 +33,8 @@ class MLP(Spec):
 
     name: Literal["mlp"] = "mlp"
     width: PositiveInt | None = None
-    depth: PositiveInt | None = None
-    layers: tuple[PositiveInt, ...] | None = Field(None, min_length=1)
+    depth: Annotated[int, Field(ge=1, le=MAX_LAYERS)] | None = None
+    layers: tuple[PositiveInt, ...] | None = Field(None, min_length=1, max_length=MAX_LAYERS)
     activation: Literal["tanh", "sin", "swish", "gelu", "sigmoid", "softplus"] = "tanh"
     adaptive: PositiveFloat | None = None
     residual: bool = False

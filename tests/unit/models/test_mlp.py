@@ -238,6 +238,8 @@ def test_the_yaml_section():
         ({"name": "mlp", "layers": [5, 6], "residual": True}, "equal widths"),
         ({"name": "mlp", "layers": []}, "at least 1 item"),
         ({"name": "mlp", "width": 0}, "greater than 0"),
+        ({"name": "mlp", "depth": 10**20}, "less than or equal to 1000"),
+        ({"name": "mlp", "layers": [3] * 1001}, "at most 1000 items"),
         ({"name": "mlp", "activation": "relu"}, "'tanh'"),
         ({"name": "mlp", "depht": 3}, "not permitted"),
         ({"name": "mlp", "periodic": {"x": -1}}, "greater than 0"),
