@@ -131,8 +131,9 @@ class Regions:
         parts = [part for part in parts if len(part.all[0])]
         if not parts or (self.rng.random() < 0.35 and base):
             return Meaning(base, parts) if parts else None
-        fixed = set.intersection(*(set(part.fixed) for part in parts))
-        axes = [axis for axis in range(len(self.place.names)) if axis not in fixed]
+        x = np.concatenate([part.all[0] for part in parts])
+        # Along a flat rim a comparison has nothing to choose, or lies outside, which is refused.
+        axes = [int(a) for a in np.flatnonzero(np.ptp(x, axis=0) > CLOSE * self.place.extent)]
         if not axes:
             return Meaning(base, parts) if base else None
         text, test = self._condition(parts, axes, self.rng.choice([0, 1, 1, 2]))
