@@ -17,9 +17,10 @@ from pdehvd.config.root import Config
 from pdehvd.errors import ConfigError, within
 from pdehvd.numerics.plans import Plan
 from pdehvd.problems.evaluation import EVALUATION_POINTS, evaluation_points
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 from pdehvd.problems.scale import spec_of
 from pdehvd.reference.base import Reference
+from pdehvd.reference.restricted import Restricted
 from pdehvd.spec import data_files
 from pdehvd.spec.plain import Facts
 
@@ -111,6 +112,8 @@ class PointKind(Kind[PDEProblem, "PDEObjective", Reference]):
         constants = problem.language.constants
         spec = spec.inlined(problem.language.inlined)
         reference: Reference = spec.build(problem.coordinates, problem.outputs, constants)
+        if any(problem.subdomains.partial(name) for name in reference.fields):
+            reference = Restricted(reference, problem.subdomains.lives)
         _check_known(problem, reference)
         return reference
 

@@ -82,6 +82,8 @@ class Program:
             return self._emit("truth", expr == sympy.true)
         if isinstance(expr, sympy.logic.boolalg.Boolean):
             return self._condition(expr)
+        if expr is sympy.nan:
+            return self._constant(math.nan)
         if not expr.free_symbols:
             return self._constant(constant_value(expr))
         if expr.is_Add:

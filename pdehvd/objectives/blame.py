@@ -13,7 +13,7 @@ from pdehvd.models.network import Network
 from pdehvd.objectives.batches import BlockPoints, PointBatch, without_items
 from pdehvd.objectives.point_law import PointLaw
 from pdehvd.problems.family import ParametricProblem
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 
 # Items whose derivatives exist at a time.
 _AT_ONCE = 4096

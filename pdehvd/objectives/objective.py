@@ -20,7 +20,7 @@ from pdehvd.objectives.reducer import PointReducer
 from pdehvd.objectives.squares import ResidualSquares
 from pdehvd.objectives.term_gradients import gradients_of
 from pdehvd.objectives.whole import WholePoints
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 
 
 class PDEObjective(Objective[PointBatch]):

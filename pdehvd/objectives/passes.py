@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pdehvd.numerics import jets
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pdehvd.numerics.expressions import compile_tf
 from pdehvd.objectives.batches import BlockPoints, ItemPoints, PointBatch
 from pdehvd.objectives.passes import group_passes
 from pdehvd.problems.block import Formulas
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 
 
 class PointLaw:
@@ -87,7 +87,10 @@ class PointLaw:
         """Return the residual of each equation at points [N, D], [N, E]."""
         plan = self.plan_of(0)
         channels = self.network.jet(self.network.split(theta[: self.network.size]), x, plan)
-        return self.block_residuals(0, plan, channels, ItemPoints(x, {}), self.unknowns(theta))
+        columns = self.block_residuals(0, plan, channels, ItemPoints(x, {}), self.unknowns(theta))
+        sizes = [len(term.expressions) for term in self.problem.blocks[0].terms]
+        # Of the residuals of an equation in several subdomains, one is not zero at a point.
+        return tf.stack([tf.reduce_sum(own, 1) for own in tf.split(columns, sizes, 1)], 1)
 
     def _names_at(
         self, x: tf.Tensor, formulas: Formulas, plan: jets.Plan, channels: list[tf.Tensor]
@@ -125,16 +128,18 @@ class PointLaw:
         return tf.stack(columns, 1)
 
     def outputs(self, theta: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-        """Return the fields and then the definitions [N, F + E] at points [N, D]."""
-        fields = self.solution(theta, x)
+        """Return the problem's outputs [N, O] at points [N, D]: fields, then definitions."""
         defined = self.problem.defined
         if not defined.expressions:
-            return fields
+            return self.solution(theta, x)
         plan = defined.plan(len(self.problem.coordinates))
         channels = self.network.jet(self.network.split(theta[: self.network.size]), x, plan)
         names = self._names_at(x, defined, plan, channels) | self.unknowns(theta)
         columns = [_column(value, x) for value in self._defined(names)]
-        return tf.concat([fields, tf.stack(columns, 1)], 1)
+        values = tf.stack(columns, 1)
+        if self.problem.language.hidden:
+            return values
+        return tf.concat([self.solution(theta, x), values], 1)
 
     @cached_property
     def _defined(self) -> Callable[[Mapping[str, tf.Tensor]], list[tf.Tensor]]:

@@ -16,7 +16,7 @@ from pdehvd.objectives.discrete import DiscreteLaw
 from pdehvd.objectives.parts import count_parts, sum_in_parts
 from pdehvd.objectives.point_law import PointLaw
 from pdehvd.problems.family import ParametricProblem, Sample
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 from pdehvd.problems.sources import FRESH
 
 

@@ -34,7 +34,8 @@ class Language:
     """The names that a problem's texts may use, and what they mean.
 
     `held` are coordinates with respect to which no derivative is taken, `arguments` the
-    coordinates of fields that do not depend on all.
+    coordinates of fields that do not depend on all. `absent` says of names why they have no
+    meaning here; with `hidden`, fields are parts of others and not outputs themselves.
     """
 
     coordinates: tuple[str, ...]
@@ -45,6 +46,8 @@ class Language:
     held: tuple[str, ...] = ()
     arguments: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     definitions: Mapping[str, sympy.Expr] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
+    hidden: bool = False
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -54,7 +57,7 @@ class Language:
     @property
     def outputs(self) -> tuple[str, ...]:
         """The names of fields, then of the definitions that hold fields: what a run predicts."""
-        return (*self.fields, *self.defined)
+        return (*(() if self.hidden else self.fields), *self.defined)
 
     @cached_property
     def defined(self) -> dict[str, sympy.Expr]:
@@ -81,6 +84,8 @@ class Language:
         """
         names = self._known((*self.coordinates, *self.named))
         with within(*path):
+            for name in self.lacking(text):
+                raise ConfigError(f"'{name}' cannot be used here: {self.absent[name]}")
             derivatives = field_symbols(text, self.named, self.coordinates, normal=normal)
             self._check_arguments(derivatives)
             names |= derivatives
@@ -94,6 +99,17 @@ class Language:
             for free, partial in partials.items():
                 self._check_held(free.name, partial)
             return result.subs({free: 0 for free, one in partials.items() if self.missing(one)})
+
+    def lacking(self, text: str | float) -> list[str]:
+        """Return the names in a text, or in its derivatives, that have no meaning here."""
+        if not self.absent:
+            return []
+        found = []
+        for name, _ in names_in(str(text)):
+            partial = partial_of(name, (*self.absent, *self.named), self.coordinates)
+            base = partial.field if partial else name.removesuffix("_n")
+            found += [base] if base in self.absent else []
+        return list(dict.fromkeys(found))
 
     def depends(self, output: str) -> tuple[str, ...]:
         """Return the coordinates that a field or a definition depends on."""
@@ -113,10 +129,12 @@ class Language:
     def _check_arguments(self, names: Iterable[str]) -> None:
         """Raise `ConfigError` at a derivative with respect to what its field does not depend on."""
         for name in names:
-            partial = partial_of(name, self.fields, self.coordinates)
-            missing = self.missing(partial) if partial is not None else []
-            if partial is not None and missing:
-                own = ", ".join(self.arguments[partial.field])
+            partial = partial_of(name, self.named, self.coordinates)
+            if partial is None or not self.meaning(partial.field).is_Symbol:
+                continue
+            missing = self.missing(partial)
+            if missing:
+                own = ", ".join(self.depends(partial.field))
                 raise ConfigError(
                     f"'{name}': {partial.field} does not depend on {missing[0]}",
                     (),
@@ -138,13 +156,16 @@ class Language:
         others = (*self.coordinates, *self.named, *self.constants, *self.unknowns)
         return normal_names(text, self.named, self.coordinates, others)
 
-    def defining(self, definitions: Mapping[str, str | float], path: Path) -> Language:
-        """Return a language with more names; each may use those above it. Raises `ConfigError`."""
-        language = self
-        for name, text in definitions.items():
-            meaning = language.residual(text, (*path, name))
-            language = replace(language, definitions={**language.definitions, name: meaning})
-        return language
+    def defining(self, name: str, text: str | float, path: Path) -> Language:
+        """Return a language with one more name. Raises `ConfigError` at `path`.
+
+        One that uses a name without a meaning here has none either.
+        """
+        lacking = self.lacking(text)
+        if lacking:
+            return replace(self, absent={**self.absent, name: self.absent[lacking[0]]})
+        meaning = self.residual(text, path)
+        return replace(self, definitions={**self.definitions, name: meaning})
 
     def inlined(self, text: str | float) -> str | float:
         """Return a text of coordinates without the names of definitions; they may hold no field.

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar
 
 import numpy as np
 import sympy
 from pydantic import Field, model_validator
+from typing_extensions import Self
 
 from pdehvd.errors import ConfigError, Path, within
 from pdehvd.numerics.expressions import parse_number
 from pdehvd.problems.block import Language, Source, Term
+from pdehvd.problems.extreme_points import points_of_region
 from pdehvd.problems.finite_values import finite_nowhere
 from pdehvd.problems.geometry import Domain
 from pdehvd.problems.measured import Measured
 from pdehvd.problems.regions import Region
 from pdehvd.problems.sources import RegionSource
+from pdehvd.problems.subdomains import Subdomains
 from pdehvd.problems.text import Text
 from pdehvd.spec import Spec
+
+# Points at which a region is tried for the subdomains that it touches, and the share of them
+# that does not count: it lies on a rim.
+_REGION_POINTS, _RIM = 2000, 1e-3
 
 Row = dict[str, Text]
 DrawnPoints = Annotated[
@@ -31,11 +38,19 @@ DrawnPoints = Annotated[
 
 @dataclass(frozen=True)
 class Setting:
-    """What texts of a problem need to know of it, and their place in the file."""
+    """What texts of a problem need to know of it, and their place in the file.
+
+    `language` is what names mean all over the domain, or at points that `at` was given.
+    """
 
     language: Language
     domain: Domain
     path: Path
+    subdomains: Subdomains
+
+    def at(self, x: np.ndarray) -> Self:
+        """Return the setting of texts that hold at points [N, D]."""
+        return replace(self, language=self.subdomains.at(x))
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,13 @@ class Site(Setting):
     region_source: Callable[[Region], RegionSource]
     notes: list[str] = field(default_factory=list)
     measured: dict[str, Measured] = field(default_factory=dict)
+
+    def on(self, region: Region) -> Self:
+        """Return the setting of texts that hold on a region."""
+        if len(self.subdomains.parts) == 1:
+            return self
+        x = points_of_region(region, self.domain, _REGION_POINTS).x
+        return replace(self, language=self.subdomains.at(x, least=_RIM))
 
 
 @dataclass(frozen=True)
@@ -100,6 +122,11 @@ class ConditionSpec(Spec):
         return None
 
     @property
+    def pair(self) -> tuple[str, ...]:
+        """The two subdomains that it joins."""
+        return ()
+
+    @property
     def averaged(self) -> bool:
         """Whether it holds for integrals, and not at each point."""
         return False
@@ -130,7 +157,7 @@ def _check_trained(residual: sympy.Expr, place: Path, site: Site) -> None:
     unknown = any(free.name in language.unknowns for free in residual.free_symbols)
     if unknown or language.partials(residual):
         return
-    fields = "one of " + ", ".join(language.fields)
+    fields = "one of " + ", ".join(language.outputs)
     raise ConfigError(
         "both sides are the same" if residual == 0 else "the condition contains no field",
         (*site.path, *place),

@@ -27,4 +27,4 @@ class AtPoints(ConditionSpec):
         if outside.size:
             message = f"point {outside[0] + 1} lies outside the domain"
             raise ConfigError(message, (*site.path, "at"))
-        return Imposed(GivenSource(x, {}), *sides(self.equal, site, normal=False))
+        return Imposed(GivenSource(x, {}), *sides(self.equal, site.at(x), normal=False))

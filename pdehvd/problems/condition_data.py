@@ -36,7 +36,7 @@ class Data(ConditionSpec):
 
     def impose(self, site: Site) -> Imposed:
         with within(*site.path):
-            language = site.language
+            language = site.subdomains.language
             table = read_measured(
                 *(self.data, self.fields, language.outputs, site.domain, language.depends),
                 deviations=self.deviations,
@@ -44,10 +44,12 @@ class Data(ConditionSpec):
             )
         site.notes.extend(table.notes)
         site.measured[str(site.path[-1])] = table
-        meaning = language.meaning
+        there = site.at(table.x).language
         residuals = []
         for name in table.fields:
-            residual = meaning(name) - symbol(internal(f"measured_{name}"))
+            residual = there.residual(name, (*site.path, "fields")) - symbol(
+                internal(f"measured_{name}")
+            )
             if table.factors(name) is not None:
                 residual = symbol(internal(f"factor_{name}")) * residual
             residuals.append(residual)

@@ -62,7 +62,8 @@ class Integral(ConditionSpec):
         others[:, kept] = places
         with within(*site.path, *(["at"] if self.at is not None else [])):
             source = integral_source(site.domain, axes, others, strict=self.at is not None)
-        integrand = site.language.residual(self.integral, (*site.path, "integral"))
+        there = site.at(source.x.reshape(-1, len(names)))
+        integrand = there.language.residual(self.integral, (*site.path, "integral"))
         value = site.language.function(self.equal, (*site.path, "equal"), rest)
         if not set(site.language.unknowns) & {free.name for free in value.free_symbols}:
             _check_empty(source, value, rest, places, site)

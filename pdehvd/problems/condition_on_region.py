@@ -35,6 +35,7 @@ class OnRegion(ConditionSpec):
     def impose(self, site: Site) -> Imposed:
         with within(*site.path, "on"):
             region = site.domain.region(self.on)
+            site = site.on(region)
         if not region.oriented:
             self._refuse_normals(site, region)
         return Imposed(site.region_source(region), *sides(self.equal, site, normal=True))

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Discriminator, Tag
 from pdehvd.errors import ConfigError
 from pdehvd.problems.condition import ConditionSpec
 from pdehvd.problems.condition_at_points import AtPoints
+from pdehvd.problems.condition_between import Between
 from pdehvd.problems.condition_data import Data
 from pdehvd.problems.condition_integral import Integral
 from pdehvd.problems.condition_on_region import OnRegion
@@ -22,12 +23,13 @@ from pdehvd.problems.keyed import check_one_kind
 # By the key that says it. An integral may have `at` too, so that key comes last.
 KINDS: dict[str, type[ConditionSpec]] = {
     "on": OnRegion,
+    "between": Between,
     "periodic": Periodic,
     "data": Data,
     "integral": Integral,
     "at": AtPoints,
 }
-_ONE = "one of on, periodic, data, at, integral"
+_ONE = "one of on, between, periodic, data, at, integral"
 
 
 def _one_kind(value: object) -> object:
@@ -63,6 +65,7 @@ def _name(value: object) -> str | None:
 
 Condition = Annotated[
     Annotated[OnRegion, Tag("OnRegion")]
+    | Annotated[Between, Tag("Between")]
     | Annotated[Periodic, Tag("Periodic")]
     | Annotated[Data, Tag("Data")]
     | Annotated[Integral, Tag("Integral")]

@@ -18,6 +18,7 @@ from pdehvd.problems.block import Language
 from pdehvd.problems.evaluation import evaluation_points
 from pdehvd.problems.geometry import Domain
 from pdehvd.problems.r_functions import strip
+from pdehvd.problems.subdomains import Subdomains
 from pdehvd.problems.text import Text
 from pdehvd.spec import Spec
 
@@ -39,21 +40,24 @@ class HardOn(Spec):
 
 
 def build_hard(
-    given: Mapping[str, Text | HardOn], language: Language, domain: Domain
+    given: Mapping[str, Text | HardOn], subdomains: Subdomains, domain: Domain
 ) -> dict[str, sympy.Expr]:
-    """Return the expressions of fields that hold conditions by construction.
+    """Return the expressions of the network's fields that hold conditions by construction.
 
+    A form of a field of several subdomains holds in each.
     Raises `ConfigError` whose path starts with `hard`.
     """
     result = {}
     for name, one in given.items():
-        if name not in language.fields:
-            raise unknown(name, "a field", language.fields, ("hard", name))
-        own = language.depends(name)
-        if isinstance(one, HardOn):
-            result[name] = _on_regions(one, language, domain, name)
-        else:
-            result[name] = language.function(one, ("hard", name), (*own, NETWORK))
+        own = subdomains.raw(name)
+        if not own:
+            raise unknown(name, "a field", subdomains.names, ("hard", name))
+        for part, raw in own:
+            if isinstance(one, HardOn):
+                result[raw] = _on_regions(one, part.language, domain, name)
+            else:
+                arguments = part.language.depends(raw)
+                result[raw] = part.language.function(one, ("hard", name), (*arguments, NETWORK))
     return result
 
 

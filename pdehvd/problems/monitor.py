@@ -111,6 +111,7 @@ class MonitorSpec(Spec):
     def build(self, name: str, setting: MonitorSetting) -> Monitor:
         """Return the monitor. Raises `ConfigError` with the path."""
         at = self.measured_at(setting)
+        setting = setting.at(at.x)
         if at.note:
             setting.notes.append(f"monitor {name}: {at.note}")
         expression = self._expression(setting, at)
@@ -137,7 +138,7 @@ class MonitorSpec(Spec):
         names = {free.name for free in expression.free_symbols}
         if not language.partials(expression) and not names & set(language.unknowns):
             raise ConfigError(
-                "the monitor contains no field", path, "one of " + ", ".join(language.fields)
+                "the monitor contains no field", path, "one of " + ", ".join(language.outputs)
             )
         return expression
 

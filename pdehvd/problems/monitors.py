@@ -10,7 +10,6 @@ import sympy
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from pdehvd.errors import ConfigError, nearest, within
-from pdehvd.problems.block import Language
 from pdehvd.problems.condition import Row, Setting, points_at
 from pdehvd.problems.condition_integral import coordinates_of
 from pdehvd.problems.extreme_points import points_of_domain, points_of_region
@@ -28,6 +27,7 @@ from pdehvd.problems.monitor import (
     MonitorSpec,
 )
 from pdehvd.problems.quadrature_region import RegionRule, nodes_along, region_rule
+from pdehvd.problems.subdomains import Subdomains
 from pdehvd.problems.text import Text
 
 
@@ -142,14 +142,17 @@ class MinimumMonitor(_ExtremeMonitor):
 
 def build_monitors(
     specs: Mapping[str, MonitorSpec],
-    language: Language,
+    subdomains: Subdomains,
     domain: Domain,
     hard: Mapping[str, sympy.Expr],
     notes: list[str],
 ) -> tuple[Monitor, ...]:
     """Return the monitors of a problem. Raises `ConfigError` whose path starts with `monitors`."""
+    language = subdomains.common
     return tuple(
-        spec.build(name, MonitorSetting(language, domain, ("monitors", name), hard, notes))
+        spec.build(
+            name, MonitorSetting(language, domain, ("monitors", name), subdomains, hard, notes)
+        )
         for name, spec in specs.items()
     )
 

@@ -15,11 +15,11 @@ from pdehvd.numerics.expressions import exact, parse_relation, symbol
 from pdehvd.numerics.syntax import ExpressionError, names_in
 from pdehvd.problems.frame import Frame
 from pdehvd.problems.pieces import Piece, Points
-from pdehvd.problems.region_limits import Contradiction, find_limits
+from pdehvd.problems.region_limits import Contradiction, Limits, find_limits
 from pdehvd.problems.region_parts import boundary, inside
 from pdehvd.problems.sequences import Key, Sampler
 
-__all__ = ["Frame", "Points", "Region", "apportion", "parse_region"]
+__all__ = ["Frame", "Points", "Region", "apportion", "limits_of", "parse_region"]
 
 _HEAD = re.compile(r"\s*([^\W\d]\w*)\s*(?:and\b(.*))?", re.DOTALL)
 # What people call the ends of a box: of its first or last coordinate of space, which end.
@@ -140,6 +140,17 @@ def parse_region(frame: Frame, text: str | Sequence[str]) -> Region:
             f"{', '.join(text)} have different dimensions", expected="a condition for each"
         )
     return Region(", ".join(text), tuple(piece for group in groups for piece in group))
+
+
+def limits_of(frame: Frame, text: str) -> Limits:
+    """Return the limits that a text such as `x < 0.5 and y > 0` sets to coordinates.
+
+    Raises ConfigError where the text cannot be read, or no point of the domain is within them.
+    """
+    conjunction, *others = _branches(frame, text, text, ())
+    if others:
+        raise ConfigError(f"'{text}' has alternatives", expected="limits joined by 'and'")
+    return find_limits(frame, text, conjunction)
 
 
 def _highest(pieces: list[Piece]) -> tuple[Piece, ...]:

@@ -12,6 +12,7 @@ from pdehvd.errors import ConfigError, counted, nearest, unknown
 from pdehvd.numerics.derivatives import NETWORK
 from pdehvd.numerics.expressions import exact, symbol
 from pdehvd.problems.block import Term
+from pdehvd.problems.subdomains import Subdomains
 from pdehvd.spec import Spec
 
 Size = Annotated[float, Field(gt=0)]
@@ -73,14 +74,16 @@ class ScaleSpec(Spec):
             return NETWORK
         return (f"{one.offset:.12g} + " if one.offset else "") + f"{one.size:.12g}*{NETWORK}"
 
-    def hard(self, hard: Mapping[str, sympy.Expr], fields: Sequence[str]) -> dict[str, sympy.Expr]:
+    def hard(self, hard: Mapping[str, sympy.Expr], subdomains: Subdomains) -> dict[str, sympy.Expr]:
         """Return the expressions of fields with scaled outputs. Raises `ConfigError`."""
         result, output = dict(hard), symbol(NETWORK)
         for name, one in self._field_scales().items():
-            if name not in fields:
-                raise unknown(name, "a field", fields, ("scale", "fields", name))
+            own = subdomains.raw(name)
+            if not own:
+                raise unknown(name, "a field", subdomains.names, ("scale", "fields", name))
             scaled = exact(one.offset) + exact(one.size) * output
-            result[name] = hard.get(name, output).xreplace({output: scaled})
+            for _, raw in own:
+                result[raw] = hard.get(raw, output).xreplace({output: scaled})
         return result
 
     def divisors(self, term: Term) -> tuple[float, ...]:

@@ -14,7 +14,7 @@ from pdehvd.errors import counted
 from pdehvd.numerics.derivatives import internal
 from pdehvd.problems.block import Block
 from pdehvd.problems.geometry import Domain
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 from pdehvd.results.data_points import some_of
 from pdehvd.results.plot_style import COLOURS, INK, figure, in_style, labelled
 from pdehvd.results.plots_maps import paint

@@ -11,7 +11,7 @@ from typing_extensions import Self
 
 from pdehvd.assembly.trained_run import StoredParts, TrainedRun
 from pdehvd.objectives.objective import PDEObjective
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 from pdehvd.reference.base import Reference
 from pdehvd.results.fixed_coordinates import fixed_coordinates, place_name
 from pdehvd.training.point_evaluator import compiled_solution

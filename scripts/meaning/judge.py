@@ -13,7 +13,7 @@ from pdehvd.config.root import load_config
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.expressions import compile_numpy
 from pdehvd.problems.block import Block, Items
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 from scripts.meaning.conditions import Condition
 from scripts.meaning.coverage import Points
 from scripts.meaning.domain import Meaning, Place

@@ -12,7 +12,8 @@ import sympy
 
 from pdehvd.config.yaml_source import read_source
 from pdehvd.numerics.expressions import compile_numpy, partial_of
-from pdehvd.problems.pde import PDEProblem, PDESpec
+from pdehvd.problems.pde import PDESpec
+from pdehvd.problems.pde_problem import PDEProblem
 from pdehvd.problems.sampling import SamplingSpec
 from pdehvd.problems.sequences import Sobol
 from pdehvd.reference import Reference

@@ -38,6 +38,7 @@ PROBLEMS = {
     "lid": (CONFIGS / "lid.yaml", []),
     "roles": (CONFIGS / "roles.yaml", []),
     "disk": (CONFIGS / "disk.yaml", []),
+    "wall": (CONFIGS / "wall.yaml", []),
 }
 EXACT_METHODS = ("normal", "kernel", "cg", "kfac", "lbfgs", "soap")
 

@@ -42,7 +42,7 @@ from pdehvd.errors import ConfigError, within
 from pdehvd.numerics.expressions import symbol
 from pdehvd.problems.block import Block
 from pdehvd.problems.evaluation import evaluation_points
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 from pdehvd.problems.scale import UNSCALED, FieldScale, ScaleSpec, spec_of
 from pdehvd.problems.unknowns import Unknown
 

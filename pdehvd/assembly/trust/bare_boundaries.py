@@ -22,7 +22,7 @@ from pdehvd.assembly.trust.field_ranges import TINY, raw_range
 from pdehvd.assembly.trust.plausible_values import Plausible, evaluated, items_of, rms
 from pdehvd.errors import ConfigError
 from pdehvd.problems.block import Block
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 from pdehvd.problems.periodic import PeriodicSource
 
 # Share of a part without a condition that is reported, and that counts as the whole part.

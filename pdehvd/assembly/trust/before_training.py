@@ -14,6 +14,7 @@ from pdehvd.assembly.trust.missing_conditions import missing_conditions
 from pdehvd.assembly.trust.problem_scales import Scales
 from pdehvd.assembly.trust.residual_sizes import residual_sizes
 from pdehvd.assembly.trust.small_starts import small_starts
+from pdehvd.assembly.trust.unjoined_subdomains import unjoined_subdomains
 from pdehvd.assembly.trust.weak_terms import STRONG, weak_data, weak_norms
 from pdehvd.problems.finite_values import first_items, not_finite
 
@@ -122,6 +123,7 @@ _RULES: tuple[Callable[[Scales], Iterator[Caution]], ...] = (
     infinite_values,
     contradictions,
     missing_conditions,
+    unjoined_subdomains,
     residual_sizes,
     first_guesses,
     zero_solution,

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from pdehvd.assembly.trust.magnitudes import ImposedValues
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 
 # Distance in domain lengths at which conditions meet; share of the values by which they differ.
 _NEAR, _DIFFERENT = 0.05, 0.3

@@ -15,7 +15,7 @@ from pdehvd.assembly.trust.prescribed import Prescribed, differentiated, prescri
 from pdehvd.assembly.trust.problem_scales import Scales
 from pdehvd.errors import ConfigError
 from pdehvd.problems.evaluation import evaluation_points
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 from pdehvd.problems.pieces import Piece
 from pdehvd.problems.sequences import Sobol
 

@@ -15,7 +15,7 @@ from pdehvd.numerics.derivatives import Partial
 from pdehvd.numerics.expressions import symbol
 from pdehvd.problems.block import Block
 from pdehvd.problems.evaluation import evaluation_points
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 from pdehvd.problems.periodic import PeriodicSource
 from pdehvd.problems.sources import RegionSource
 

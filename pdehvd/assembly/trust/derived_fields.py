@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pdehvd.assembly.trust.counted_conditions import held
 from pdehvd.numerics.derivatives import Partial
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 
 
 def derived(problem: PDEProblem) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pdehvd.assembly.trust.plausible_values import Plausible, Range, evaluated, rms
 from pdehvd.problems.evaluation import evaluation_points
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 
 REFERENCE_POINTS = 512
 TINY = 1e-300

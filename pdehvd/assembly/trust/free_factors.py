@@ -5,7 +5,7 @@ from __future__ import annotations
 from pdehvd.assembly.trust.caution import Caution
 from pdehvd.assembly.trust.freedom import Freedom
 from pdehvd.errors import list_in_words
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 
 
 def unfixed_factors(problem: PDEProblem, freedom: Freedom) -> Caution:

@@ -13,7 +13,7 @@ from pdehvd.assembly.trust.plausible_values import Plausible, columns_of, evalua
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.expressions import symbol
 from pdehvd.problems.block import Block
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 
 # Singular values below this are zero; share of the largest part of a direction that counts.
 _ZERO, _SHARE = 1e-9, 0.1

@@ -9,7 +9,7 @@ import sympy
 
 from pdehvd.assembly.trust.plausible_values import items_of
 from pdehvd.problems.block import Block
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 
 # Share of the points of a condition that a face must hold, and distance in domain lengths.
 _HELD, _NEAR = 0.05, 1e-6

@@ -19,7 +19,7 @@ from pdehvd.assembly.trust.uncertainty import spread
 from pdehvd.config.root import Config
 from pdehvd.errors import essence
 from pdehvd.objectives.objective import PDEObjective
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 from pdehvd.reference.base import Reference
 from pdehvd.training.state import TrainState
 

@@ -21,7 +21,7 @@ from pdehvd.errors import ConfigError
 from pdehvd.numerics.expressions import partial_of, symbol
 from pdehvd.problems.block import Block
 from pdehvd.problems.evaluation import evaluation_points
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 from pdehvd.problems.scale import ScaleSpec
 from pdehvd.reference.base import Reference
 

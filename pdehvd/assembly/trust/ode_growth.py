@@ -8,7 +8,7 @@ import numpy as np
 
 from pdehvd.assembly.trust.magnitudes import ImposedValues
 from pdehvd.assembly.trust.ode_solutions import fixed_by_hard_forms, solution
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 
 # An order of magnitude is asked for.
 _TOLERANCE, _TIMES = 1e-3, 64

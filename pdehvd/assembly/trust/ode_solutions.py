@@ -13,7 +13,7 @@ from pdehvd.assembly.trust.plausible_values import evaluated
 from pdehvd.assembly.trust.prescribed import prescribed
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.expressions import compile_numpy, symbol
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 
 # The solver is stopped after so many evaluations.
 _EVALUATIONS = 20_000

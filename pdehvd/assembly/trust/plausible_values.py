@@ -12,7 +12,7 @@ import sympy
 from pdehvd.numerics.expressions import exact, partial_of, symbol
 from pdehvd.numerics.rounding_errors import compile_settled
 from pdehvd.problems.block import Block, Items
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 
 ITEMS = 256
 _SEED = 20_260

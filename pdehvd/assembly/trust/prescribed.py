@@ -13,7 +13,7 @@ from pdehvd.assembly.trust.plausible_values import items_of
 from pdehvd.numerics.derivatives import internal
 from pdehvd.numerics.expressions import partial_of, symbol
 from pdehvd.problems.block import Block
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 from pdehvd.problems.pieces import Points
 from pdehvd.problems.regions import Region
 from pdehvd.problems.sequences import Sobol

@@ -19,7 +19,7 @@ from pdehvd.assembly.trust.transport_speeds import Motion, motions
 from pdehvd.assembly.trust.well_posedness import Determined, determined
 from pdehvd.config.root import Config
 from pdehvd.problems.evaluation import evaluation_points
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 from pdehvd.problems.scale import spec_of
 from pdehvd.reference.base import Reference
 

@@ -11,7 +11,7 @@ import sympy
 from pdehvd.assembly.trust.plausible_values import evaluated, rms
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.expressions import partial_of, symbol
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 from pdehvd.problems.sequences import Sobol
 
 Columns = Mapping[str, np.ndarray]

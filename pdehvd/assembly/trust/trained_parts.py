@@ -14,7 +14,7 @@ from pdehvd.objectives.batches import to_points
 from pdehvd.objectives.objective import PDEObjective
 from pdehvd.objectives.point_law import PointLaw
 from pdehvd.problems.block import Block, Source, Term, make_block
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 from pdehvd.problems.sequences import Sobol
 from pdehvd.problems.sources import RegionSource
 from pdehvd.training.state import TrainState

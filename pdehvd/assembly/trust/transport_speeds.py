@@ -13,7 +13,7 @@ import sympy
 from pdehvd.assembly.trust.plausible_values import Plausible, evaluated
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.expressions import partial_of, symbol
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 
 Kind = Literal["transport", "wave", "oscillation"]
 # Global Peclet number, speed times length over diffusivity, below which diffusion smooths a field

@@ -21,7 +21,7 @@ from pdehvd.config.root import Config
 from pdehvd.objectives.base import AnyObjective
 from pdehvd.objectives.host import HostCalls, HostObjective
 from pdehvd.objectives.least_squares import LeastSquares
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 from pdehvd.training.state import TrainState
 
 # Parameters beyond which H is too large to be solved on the side.

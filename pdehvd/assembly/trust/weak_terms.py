@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pdehvd.assembly.trust.magnitudes import TermSize
 from pdehvd.assembly.trust.well_posedness import Determined
 from pdehvd.problems.condition import ConditionSpec
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 
 # Their weight, and below which weight they are weak.
 STRONG, WEAK = 100.0, 100.0 / 3

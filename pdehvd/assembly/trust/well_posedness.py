@@ -12,7 +12,7 @@ from pdehvd.assembly.trust.plausible_values import columns_of, evaluated, items_
 from pdehvd.errors import ConfigError
 from pdehvd.numerics.expressions import symbol
 from pdehvd.problems.block import Block
-from pdehvd.problems.pde import PDEProblem
+from pdehvd.problems.pde_problem import PDEProblem
 
 _ZERO = 1e-12
 # Raw outputs of the network among which one makes a field zero, if it can be.

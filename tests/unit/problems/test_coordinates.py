@@ -343,6 +343,7 @@ def test_a_misspelt_key_of_a_condition_is_named():
 def test_every_kind_of_condition_can_be_written():
     shortest = {
         "on": {"on": "x = 0", "equal": {"u": 0}, "periodic": None},
+        "between": {"between": ["a", "b"], "equal": {"u": "u"}},
         "periodic": {"periodic": "x"},
         "data": {"data": "values.csv"},
         "integral": {"integral": "u", "at": {"t": 0}, "equal": 1},
