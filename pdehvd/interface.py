@@ -43,6 +43,7 @@ from pdehvd.problems.coefficients import GaussianFieldSpec as GaussianField
 from pdehvd.problems.coefficients import KarhunenLoeveSpec as KarhunenLoeve
 from pdehvd.problems.coefficients import TwoPhaseSpec as TwoPhase
 from pdehvd.problems.condition_at_points import AtPoints
+from pdehvd.problems.condition_between import Between
 from pdehvd.problems.condition_data import Data
 from pdehvd.problems.condition_integral import Integral
 from pdehvd.problems.condition_on_region import OnRegion
@@ -67,6 +68,7 @@ from pdehvd.problems.sampling import SobolSpec as Sobol
 from pdehvd.problems.sampling import UniformSpec as Uniform
 from pdehvd.problems.scale import FieldScale
 from pdehvd.problems.scale import ScaleSpec as Sizes
+from pdehvd.problems.subdomain import SubdomainSpec as Subdomain
 from pdehvd.problems.unknowns import UnknownSpec as Unknown
 from pdehvd.reference import (
     AllenCahn,
@@ -106,6 +108,7 @@ __all__ = [
     "AllenCahn",
     "AtPoints",
     "BatchNorm",
+    "Between",
     "BurgersColeHopf",
     "BurgersGrid",
     "Callback",
@@ -176,6 +179,7 @@ __all__ = [
     "Sobol",
     "Spec",
     "StopAt",
+    "Subdomain",
     "Training",
     "TwoPhase",
     "UNet",
