@@ -23,7 +23,7 @@ class Data(ConditionSpec):
     }
 
     data: DataFile = Field(
-        description="a CSV, NPZ or HDF5 file with columns for coordinates and fields"
+        description="a CSV, NPZ, HDF5 or NetCDF file with columns for coordinates and fields"
     )
     fields: list[str] | None = Field(
         None, description="the measured fields; those in the file by default"

@@ -1,7 +1,8 @@
-"""Tables of measured values from text, NPZ or HDF5 files, checked before they are used."""
+"""Tables of measured values from text, NPZ, HDF5 or NetCDF files, checked before they are used."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -10,8 +11,11 @@ import numpy as np
 
 from pdehvd.errors import ConfigError, counted, nearest
 from pdehvd.problems.archives import MAXIMUM_BYTES, read_hdf5, read_npz, reading, real
+from pdehvd.problems.netcdf import NetCDFColumns
 from pdehvd.problems.text_table import TextTable
 
+# `x [mm]` or `x (mm)`.
+_UNITS = re.compile(r"\s*([^\W\d]\w*)(?:\s*\[([^\]]*)\]|\s+\(([^)]*)\))\s*")
 TEXT = (".csv", ".tsv", ".txt", ".dat")
 """The endings of text tables."""
 
@@ -35,6 +39,10 @@ class _Columns(Protocol):
         """Return how a message calls a row, counted from 0."""
         ...
 
+    def units(self, name: str) -> str:
+        """Return the units of a column that do not stand in its name, or an empty string."""
+        ...
+
     @property
     def header(self) -> str:
         """How a message calls the line of the names; empty for a file without lines."""
@@ -47,11 +55,19 @@ class Table:
     def __init__(self, file: Path, columns: _Columns) -> None:
         self.file = file
         self._columns = columns
+        self._own = _without_units(columns.names)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the columns."""
-        return tuple(self._columns.names)
+        """Names of the columns, without units in brackets."""
+        return tuple(self._own)
+
+    def units(self, name: str) -> str:
+        """Return the units of a column, as the file says; empty where it does not."""
+        own = _UNITS.fullmatch(self._own[name])
+        if own is not None and self._own[name] != name:
+            return (own[2] or own[3] or "").strip()
+        return self._columns.units(self._own[name])
 
     def where(self, row: int) -> str:
         """Return how a message calls a row, counted from 0: with its line in a text file."""
@@ -61,17 +77,18 @@ class Table:
     def held(self) -> str:
         """The names of the columns, and the line in which they stand, for a message."""
         place = f" in {self._columns.header}" if self._columns.header else ""
-        return ", ".join(filter(None, self.names)) + place
+        return ", ".join(filter(None, self._columns.names)) + place
 
     def near(self, name: str) -> str:
         """Return the column that `name` likely means: with its unit, or in other letters."""
-        bare = {other: other.split("[")[0].split("(")[0].strip() for other in self.names}
+        names = self._columns.names
+        bare = {other: other.split("[")[0].split("(")[0].strip() for other in names}
         folded = {other: text.casefold() for other, text in bare.items()}
         for spelt, wanted in ((bare, name), (folded, name.casefold())):
             for other, text in spelt.items():
                 if text == wanted:
                     return other
-        return nearest(name, self.names)
+        return nearest(name, names)
 
     def renaming(self, names: Sequence[str]) -> str:
         """Return, for a message, which columns to rename to those of the `names` that are lacking.
@@ -97,7 +114,9 @@ class Table:
                     (),
                     f"columns {', '.join(names)}{self.renaming(names)}",
                 )
-        result = self._columns.numbers(names, missing)
+        own = [self._own[name] for name in names]
+        found = self._columns.numbers(own, [self._own[name] for name in missing])
+        result = {name: found[self._own[name]] for name in names}
         for name, values in result.items():
             bad = np.flatnonzero(~np.isfinite(values) & ~(np.isnan(values) & (name in missing)))
             if finite and bad.size:
@@ -111,7 +130,7 @@ class Table:
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return the lengths of a column's axes in its file, without those of length 1."""
-        return self._columns.shape(name)
+        return self._columns.shape(self._own[name])
 
     def rows(self, names: Sequence[str], missing: Collection[str] = ()) -> dict[str, np.ndarray]:
         """Return columns of one length. Raises `ConfigError` as `columns`, or where they differ.
@@ -134,20 +153,21 @@ class Table:
 
 
 def open_table(path: str | Path) -> Table:
-    """Return the table in a file: text with a line of names, or NPZ or HDF5 with arrays by name.
+    """Return the table in a file: text with a line of names, or NPZ, HDF5 or NetCDF by name.
 
     Nothing pickled is ever loaded. Raises `ConfigError` for a file that is missing, unreadable or
     no table: the message names the row, the numbers of values and what separates them.
     """
     file = Path(path)
     if not file.is_file():
-        raise ConfigError(f"there is no data file {file}", (), "a CSV, NPZ or HDF5 file")
+        raise ConfigError(f"there is no data file {file}", (), "a CSV, NPZ, HDF5 or NetCDF file")
     text = dict.fromkeys(TEXT, read_text_table)
     readers: dict[str, Callable[[Path], _Columns]] = {
         **text,
         ".npz": lambda file: _Arrays(file, read_npz(file)),
         ".h5": lambda file: _Arrays(file, read_hdf5(file)),
         ".hdf5": lambda file: _Arrays(file, read_hdf5(file)),
+        ".nc": NetCDFColumns,
     }
     reader = readers.get(file.suffix.lower())
     if reader is None:
@@ -162,6 +182,15 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> dict[s
     """Return named columns of a file, all without `columns`; see `open_table` and `Table.rows`."""
     table = open_table(path)
     return table.rows(table.names if columns is None else columns)
+
+
+def _without_units(names: Sequence[str]) -> dict[str, str]:
+    """Return the columns by their names without units, where no other has that name."""
+    bare = [own[1] if (own := _UNITS.fullmatch(name)) else name for name in names]
+    return {
+        short if bare.count(short) == 1 else name: name
+        for short, name in zip(bare, names, strict=True)
+    }
 
 
 class _Arrays:
@@ -190,6 +219,10 @@ class _Arrays:
     def shape(self, name: str) -> tuple[int, ...]:
         """Return the lengths of an array's axes, without those of length 1."""
         return self._arrays[name].squeeze().shape
+
+    def units(self, name: str) -> str:
+        """Return an empty string."""
+        return ""
 
     def where(self, row: int) -> str:
         """Return the number of a row."""

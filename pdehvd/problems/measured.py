@@ -76,7 +76,7 @@ def read_measured(
         _check_inside(table, points)
     spread = _deviations(table, measured, deviations)
     held: dict[str, np.ndarray] = {}
-    notes = list(_notes(table, points))
+    notes = [*_units(table, [*given, *measured]), *_notes(table, points)]
     for field in measured:
         known = ~np.isnan(columns[field])
         if not known.any():
@@ -146,6 +146,14 @@ def _check_inside(table: Table, points: Fitted) -> None:
         f"{table.file}: {outside.size} of {len(points.x)} rows lie outside the domain, "
         f"the farthest is {where}, by {distance}"
     )
+
+
+def _units(table: Table, names: Sequence[str]) -> list[str]:
+    """Return in one sentence which units a file gives."""
+    listed = [f"{name} in {table.units(name)}" for name in names if table.units(name)]
+    if not listed:
+        return []
+    return [f"{table.file.name}: {', '.join(listed)}; the numbers are used as they are"]
 
 
 def _notes(table: Table, points: Fitted) -> tuple[str, ...]:

@@ -156,7 +156,7 @@ class Column(DistributionSpec):
     """
 
     name: Literal["table"] = "table"
-    path: DataFile = Field(description="a CSV, NPZ or HDF5 file")
+    path: DataFile = Field(description="a CSV, NPZ, HDF5 or NetCDF file")
     column: str | None = Field(None, description="its column; the parameter's name by default")
 
     def build(self, name: str, constants: Numbers) -> Distribution:

@@ -90,6 +90,11 @@ class TextTable:
         """Return the number of rows, as that of a single axis."""
         return (len(self.rows),)
 
+    def units(self, name: str) -> str:
+        """Return what the line of units says of a column, or an empty string."""
+        place = self.names.index(name) + self._skip
+        return self._units[place].strip("[] ") if place < len(self._units) else ""
+
     def where(self, row: int) -> str:
         """Return the number of a row, from 1, and that of its line."""
         return f"row {row + 1} (line {self._lines[row]})"

@@ -128,10 +128,11 @@ class TableReference(Reference):
 
 @register("reference")
 class File(ReferenceSpec):
-    """Values from a CSV, NPZ or HDF5 file with columns named like coordinates and fields.
+    """Values from a CSV, NPZ, HDF5 or NetCDF file with columns named like coordinates and fields.
 
     One row per point, or, in NPZ and HDF5, one axis per coordinate and fields on their grid in
-    the order of the problem's coordinates. Points that fill a grid are recognised.
+    the order of the problem's coordinates. In NetCDF, axes have names. Points that fill a grid are
+    recognised.
     """
 
     name: Literal["file"] = "file"

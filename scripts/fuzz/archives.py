@@ -1,4 +1,4 @@
-"""NPZ and HDF5 files that are broken, lie about what they hold, or would run code if unpickled."""
+"""NPZ, HDF5 and NetCDF files that are broken, or lie, or would run code if unpickled."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from scipy.io import netcdf_file
 
 from scripts.fuzz.configs import flipped
 
@@ -151,6 +152,33 @@ def hdf5(rng: Random, arrays: Arrays, file: Path) -> str:
             archive[first] = rng.choice(links)
         elif what == "empty":
             archive[first] = rng.choice([h5py.Empty("f8"), "text", b"raw", 3, [b"a", b"b"]])
+    raw = file.read_bytes()
+    if what == "bytes":
+        file.write_bytes(flipped(rng, raw))
+    elif what == "cut":
+        file.write_bytes(raw[: rng.randrange(len(raw))])
+    return what
+
+
+def netcdf(rng: Random, arrays: Arrays, file: Path) -> str:
+    """Write a NetCDF file, classic or on HDF5, and return what was done."""
+    if rng.random() < 0.4:
+        return hdf5(rng, arrays, file)
+    what = rng.choice(["arrays", "attributes", "bytes", "bytes", "cut"])
+    with netcdf_file(file, "w") as archive:
+        for name, given in arrays.items():
+            values = np.asarray(given, dtype=rng.choice(["f8", "f8", "f4", "i4", "i2"]))
+            # What has one length lies on one dimension.
+            prefix = rng.choice("ab") if what == "arrays" else ""
+            names = [f"{prefix}length_{length}" for length in values.shape]
+            for axis, length in zip(names, values.shape, strict=True):
+                if axis not in archive.dimensions:
+                    archive.createDimension(axis, length)
+            held = archive.createVariable(name, values.dtype.char, tuple(names))
+            held[:] = values
+            if what == "attributes":
+                key = rng.choice(["scale_factor", "add_offset", "missing_value", "units"])
+                setattr(held, key, rng.choice([0.0, 1e300, -5, "text", float("nan")]))
     raw = file.read_bytes()
     if what == "bytes":
         file.write_bytes(flipped(rng, raw))

@@ -7,7 +7,7 @@ from random import Random
 
 import numpy as np
 
-from scripts.fuzz.archives import changed, hdf5, npz
+from scripts.fuzz.archives import changed, hdf5, netcdf, npz
 from scripts.fuzz.configs import flipped
 from scripts.fuzz.judge import Case
 
@@ -98,16 +98,16 @@ class Tables:
     def case(self, rng: Random, number: int, folder: Path) -> Case:
         """Write a bad data file and return how the config that names it is checked."""
         columns = _columns(rng)
-        ending = rng.choice(["csv", "csv", "npz", "npz", "h5"])
+        ending = rng.choice(["csv", "csv", "npz", "npz", "h5", "nc"])
         file = folder / f"data.{ending}"
-        if ending == "h5":
-            what = hdf5(rng, columns, file)
+        if ending in ("h5", "nc"):
+            what = (hdf5 if ending == "h5" else netcdf)(rng, columns, file)
         else:
             what, raw = npz(rng, columns) if ending == "npz" else _csv(rng, columns)
             file.write_bytes(raw)
         if rng.random() < 0.1:
             file = file.rename(
-                folder / f"data.{rng.choice(['csv', 'npz', 'h5', 'hdf5', 'CSV', 'txt'])}"
+                folder / f"data.{rng.choice(['csv', 'npz', 'h5', 'hdf5', 'nc', 'CSV', 'txt'])}"
             )
         method = rng.choice(["cubic", "linear", "nearest"])
         line = rng.choice([_MEASURED, _REFERENCE]).format(file=file.name, method=method)

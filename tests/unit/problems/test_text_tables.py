@@ -130,11 +130,6 @@ REFUSED = {
     "an empty last name": ("t,u,\n0,0,5\n", "the value '5' under an empty name"),
     "an empty name between": ("t,,u\n0,5,7\n", "the value '5' under an empty name"),
     "numbers that R may have named": ('"id","t","u"\n"a",0,0,5\n', "has 4 values", "decimal comma"),
-    "a unit in the name": (
-        "t [s],u\n0,1\n",
-        "no column 't'",
-        "in the table, rename 't [s]' to 't'",
-    ),
     "NA": ("t,u\n0,1\n1,NA\n", "column 'u' holds 'NA' in row 2 (line 3)", "in every row"),
     "an empty cell": ("t;u\n;1\n", "column 't' holds nothing in row 1 (line 2)"),
     "an empty cell at the end": ("t,u\n0,1\n0,\n", "column 'u' holds nothing in row 2 (line 3)"),
@@ -255,10 +250,31 @@ def test_long_tables(tmp_path: Path) -> None:
 
 def test_names_of_columns(tmp_path: Path) -> None:
     found = open_table(table(tmp_path, "T [s],u,\n0,1,\n"))
-    assert found.names == ("T [s]", "u", "")
+    assert found.names == ("T", "u", "") and found.units("T") == "s"
     assert (found.near("t"), found.near("U"), found.near("w")) == ("T [s]", "u", "")
     both = open_table(table(tmp_path, "t [s],T [°C]\n0,1\n"))
     assert (both.near("t"), both.near("T")) == ("t [s]", "T [°C]")
+
+
+@pytest.mark.parametrize(
+    ("header", "names", "units"),
+    [
+        ("t [s],u (m/s)", ("t", "u"), ("s", "m/s")),
+        ("t,u\n[s],[m]", ("t", "u"), ("s", "m")),
+        ("t[ms],u", ("t", "u"), ("ms", "")),
+        # What could be either keeps its whole name.
+        ("t [s],t [h]", ("t [s]", "t [h]"), ("", "")),
+        ("u(x),u", ("u(x)", "u"), ("", "")),
+        ("u [m],u", ("u [m]", "u"), ("", "")),
+    ],
+)
+def test_units_in_the_header_are_no_part_of_a_name(
+    tmp_path: Path, header: str, names: tuple[str, ...], units: tuple[str, ...]
+) -> None:
+    found = open_table(table(tmp_path, f"{header}\n0,1\n2,3\n"))
+    assert found.names == names
+    assert tuple(found.units(name) for name in names) == units
+    assert [list(column) for column in found.rows(names).values()] == [[0, 2], [1, 3]]
 
 
 @pytest.mark.parametrize("row", ["1,1.1,A", "1,11,m", "-1,1,s", "1,1,min", "1,-1,-"])
