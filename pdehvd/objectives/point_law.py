@@ -136,10 +136,10 @@ class PointLaw:
         channels = self.network.jet(self.network.split(theta[: self.network.size]), x, plan)
         names = self._names_at(x, defined, plan, channels) | self.unknowns(theta)
         columns = [_column(value, x) for value in self._defined(names)]
-        values = tf.stack(columns, 1)
-        if self.problem.language.hidden:
-            return values
-        return tf.concat([self.solution(theta, x), values], 1)
+        outputs = self.problem.outputs
+        shown = [n for n, field in enumerate(self.problem.fields) if field in outputs]
+        fields = tf.gather(self.solution(theta, x), shown, axis=1) if shown else x[:, :0]
+        return tf.concat([fields, tf.stack(columns, 1)], 1)
 
     @cached_property
     def _defined(self) -> Callable[[Mapping[str, tf.Tensor]], list[tf.Tensor]]:

@@ -35,7 +35,7 @@ class Language:
 
     `held` are coordinates with respect to which no derivative is taken, `arguments` the
     coordinates of fields that do not depend on all. `absent` says of names why they have no
-    meaning here; with `hidden`, fields are parts of others and not outputs themselves.
+    meaning here; the fields of `hidden` are parts of others and not outputs themselves.
     """
 
     coordinates: tuple[str, ...]
@@ -47,7 +47,7 @@ class Language:
     arguments: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     definitions: Mapping[str, sympy.Expr] = field(default_factory=dict)
     absent: Mapping[str, str] = field(default_factory=dict)
-    hidden: bool = False
+    hidden: frozenset[str] = frozenset()
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ class Language:
     @property
     def outputs(self) -> tuple[str, ...]:
         """The names of fields, then of the definitions that hold fields: what a run predicts."""
-        return (*(() if self.hidden else self.fields), *self.defined)
+        return (*(name for name in self.fields if name not in self.hidden), *self.defined)
 
     @cached_property
     def defined(self) -> dict[str, sympy.Expr]:

@@ -62,13 +62,14 @@ class Between(ConditionSpec):
             raise ConfigError(
                 "'equal' is a single value", (*site.path, "equal"), "a mapping such as {u: u}"
             )
+        here, there = first.beside(second), second.beside(first)
         residuals: list[sympy.Expr] = []
         places: list[Path] = []
         for left, right in self.equal.items():
             place = ("equal", left)
             path = (*site.path, *place)
-            one = first.language.residual(left, path, normal=True)
-            other = second.language.residual(right, path, normal=True)
+            one = here.residual(left, path, normal=True)
+            other = there.residual(right, path, normal=True)
             residuals.append(one - other)
             places.append(place)
         if not outward:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 from pydantic import Field
 
-from pdehvd.errors import within
+from pdehvd.errors import ConfigError, counted, within
 from pdehvd.numerics.derivatives import internal
 from pdehvd.numerics.expressions import symbol
 from pdehvd.problems.condition import ConditionSpec, Imposed, Site
-from pdehvd.problems.measured import read_measured
+from pdehvd.problems.measured import Measured, read_measured
 from pdehvd.spec import DataFile
 
 
@@ -44,9 +45,10 @@ class Data(ConditionSpec):
             )
         site.notes.extend(table.notes)
         site.measured[str(site.path[-1])] = table
-        there = site.at(table.x).language
+        there = site.subdomains.rows(table.x)
         residuals = []
         for name in table.fields:
+            _check_lives(name, table, site)
             residual = there.residual(name, (*site.path, "fields")) - symbol(
                 internal(f"measured_{name}")
             )
@@ -54,3 +56,23 @@ class Data(ConditionSpec):
                 residual = symbol(internal(f"factor_{name}")) * residual
             residuals.append(residual)
         return Imposed(table.source, residuals, [("fields",)] * len(residuals))
+
+
+def _check_lives(name: str, table: Measured, site: Site) -> None:
+    """Raise `ConfigError` at a value where its field does not live; note those on interfaces."""
+    subdomains, known = site.subdomains, np.isfinite(table.values(name))
+    wrong = np.flatnonzero(known & ~subdomains.lives(name, table.x))
+    if wrong.size:
+        place = zip(site.domain.names, table.x[wrong[0]], strict=True)
+        raise ConfigError(
+            f"{counted(wrong.size, 'value')} of {name} where it does not live, the first in row "
+            f"{wrong[0] + 1}, at {', '.join(f'{n} = {v:g}' for n, v in place)}",
+            (*site.path, "data"),
+            "a table for each subdomain, or no value there and 'missing: true'",
+        )
+    doubled = int((known & subdomains.doubled(name, table.x)).sum())
+    if doubled:
+        site.notes.append(
+            f"`{site.path[-1]}` has {counted(doubled, 'value')} of {name} on interfaces, taken for "
+            "those of the subdomain that is listed first"
+        )

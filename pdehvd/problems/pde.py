@@ -39,12 +39,12 @@ from pdehvd.problems.shapes import GeometrySpec
 from pdehvd.problems.subdomains import (
     Subdomain,
     Subdomains,
-    part_field,
 )
 from pdehvd.problems.subdomains_build import (
     build_parts,
     build_places,
     check_cover,
+    check_part_name,
     defined_parts,
 )
 from pdehvd.problems.text import Entries, Text
@@ -164,13 +164,15 @@ class PDESpec(Spec):
             "unknowns": self.unknowns,
         }
         named = [*self.fields, *self.definitions]
-        parts = [part_field(field, part) for part in self.subdomains for field in self.fields]
         try:
-            check_names([*named, *parts], self._names, [*self.constants, *self.unknowns])
+            check_names(named, self._names, [*self.constants, *self.unknowns])
         except ConfigError as error:
-            # A name that nothing has is that of a field in a subdomain.
             found = (group for group, names in groups.items() if error.path[0] in names)
-            raise error.within(next(found, "subdomains")) from error
+            raise error.within(next(found)) from error
+        for part in self.subdomains:
+            with within("subdomains", part):
+                others = [*self.constants, *self.unknowns]
+                check_part_name(part, list(self.fields), named, self._names, others)
         check_labels(self.labels, [*self._names, *named, *self.unknowns, *self.monitors])
 
     @property

@@ -17,7 +17,7 @@ from pdehvd.problems.pieces import Filter, Piece
 from pdehvd.problems.region_limits import Limits
 from pdehvd.problems.regions import Region, limits_of
 from pdehvd.problems.shapes import GeometrySpec
-from pdehvd.problems.shapes_csg import Shape
+from pdehvd.problems.shapes_csg import PROBE, Shape
 from pdehvd.spec import Spec
 
 REST = "rest"
@@ -51,7 +51,7 @@ class SubdomainSpec(Spec):
         if self.shape is not None:
             return shape_place(frame, self.shape)
         if self.rest:
-            return Rest()
+            return Rest(frame, ())
         return text_place(frame, self.where or "")
 
 
@@ -85,14 +85,22 @@ class Place(ABC):
 class Rest(Place):
     """What other subdomains leave over."""
 
-    others: tuple[Place, ...] = ()
+    frame: Frame
+    others: tuple[Place, ...]
 
     @property
     def condition(self) -> sympy.Basic:
         return sympy.true
 
     def contains(self, x: np.ndarray) -> np.ndarray:
-        return ~_any([place.interior(x) for place in self.others], len(x))
+        # Where others meet, or lie flush with the boundary, nothing is left beside a point.
+        result = self.interior(x)
+        for axis, extent in enumerate(np.ptp(self.frame.bounds, axis=1)):
+            for step in (-PROBE * extent, PROBE * extent):
+                beside = x.copy()
+                beside[:, axis] += step
+                result |= _within(self.frame, beside) & self.interior(beside)
+        return result
 
     def interior(self, x: np.ndarray) -> np.ndarray:
         return ~_any([place.contains(x) for place in self.others], len(x))
@@ -227,6 +235,15 @@ def interface(frame: Frame, one: Place, other: Place) -> tuple[Region | None, bo
 
     pieces = tuple(piece for piece in owner.faces(shared) if piece.share > 0)
     return Region("interface", pieces) if pieces else None, owner is one
+
+
+def _within(frame: Frame, x: np.ndarray) -> np.ndarray:
+    """Return which points [N, D] lie in the domain."""
+    low, high = frame.bounds.T
+    inside: np.ndarray = np.all((x >= low) & (x <= high), axis=1)
+    if frame.shape is not None:
+        inside &= frame.shape.inside(x[:, list(frame.columns)])
+    return inside
 
 
 def _off_boundary(frame: Frame, x: np.ndarray) -> np.ndarray:

@@ -21,6 +21,8 @@ from pdehvd.problems.text import Entries
 
 def _as_spec(value: object) -> object:
     """Return a text as the subdomain that it marks out."""
+    if not isinstance(value, (str, Mapping, SubdomainSpec)):
+        raise ConfigError(f"got {value!r}", (), "limits such as 'x < 0.5', a shape, or 'rest'")
     return {"where": value} if isinstance(value, str) else value
 
 
@@ -43,6 +45,17 @@ class Part:
     language: Language
     fields: Mapping[str, str] = field(default_factory=dict)
     place: Place | None = None
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Its own versions of fields: their names among the network's outputs, and where."""
+        own = self.fields.values()
+        return {raw: self.name for raw in own if raw in self.language.hidden}
+
+    def beside(self, other: Part) -> Language:
+        """Return what names mean on its boundary with another part, whose versions have names."""
+        absent = {n: why for n, why in self.language.absent.items() if n not in other.versions}
+        return replace(self.language, absent=absent)
 
     def contains(self, x: np.ndarray) -> np.ndarray:
         """Return which points [N, D] lie in it or on its boundary."""
@@ -148,6 +161,27 @@ class Subdomains:
         """Return whether a field or a definition has a meaning in some parts only."""
         return not all(self._known(part, name) for part in self.parts)
 
+    def rows(self, x: np.ndarray) -> Language:
+        """Return what names mean in rows of measured values [N, D]; 0 where a field does not live.
+
+        On an interface it is the version of the first part that holds the point.
+        """
+        first = np.stack([part.contains(x) for part in self.parts]).argmax(axis=0)
+        touched = [part for number, part in enumerate(self.parts) if (first == number).any()]
+        return _joined(touched, self.names, sympy.S.Zero)
+
+    def doubled(self, name: str, x: np.ndarray) -> np.ndarray:
+        """Return at which points [N, D] a field has the values of several parts."""
+        known = [part.contains(x) for part in self.parts if name in part.fields]
+        values: np.ndarray = np.sum(known, axis=0, dtype=int) > 1
+        return values
+
+    def siblings(self, raw: str) -> list[str]:
+        """Return all versions of the field of which one has this name."""
+        names = {name for part in self.parts for name, own in part.fields.items() if own == raw}
+        found = [part.fields[name] for part in self.parts for name in names if name in part.fields]
+        return list(dict.fromkeys(found))
+
     def lives(self, name: str, x: np.ndarray) -> np.ndarray:
         """Return at which points [N, D] a field or a definition has a meaning."""
         holds = np.stack([part.contains(x) for part in self.parts])
@@ -209,7 +243,11 @@ def _joined(
             meanings = [(p, p.language.definitions.get(name, missing)) for p in parts]
             definitions[name] = _chosen(meanings)
         else:
-            absent[name] = f"it is known in {', '.join(p.name for p in known)} only"
+            absent[name] = f"it lives in {' and '.join(p.name for p in known)} only"
+    for part in parts:
+        absent |= {raw: f"it lives in {part.name} only" for raw in part.versions}
+    for name in first.absent.keys() & first.hidden:
+        absent.setdefault(name, first.absent[name])
     return replace(first, constants=constants, definitions=definitions, absent=absent)
 
 
@@ -218,7 +256,13 @@ def _between(parts: Sequence[Part], names: Sequence[str]) -> Language:
     common = _joined(parts, names)
     where = " and ".join(part.name for part in parts)
     definitions, absent = {}, {}
+    own = {raw for part in parts for raw in part.versions}
     for name in (*common.definitions, *common.absent):
+        if name in own:
+            continue
+        if name in common.hidden:
+            absent[name] = common.absent[name]
+            continue
         known = [part for part in parts if name in part.language.definitions]
         if len(known) == 1:
             definitions[name] = known[0].language.definitions[name]

@@ -8,13 +8,33 @@ from dataclasses import replace
 import numpy as np
 
 from pdehvd.errors import ConfigError, unknown, within
-from pdehvd.numerics.expressions import symbol
+from pdehvd.numerics.expressions import check_names, symbol
 from pdehvd.problems.block import Language
 from pdehvd.problems.evaluation import evaluation_points
 from pdehvd.problems.geometry import Domain
-from pdehvd.problems.subdomain import Place, Rest, SubdomainSpec
+from pdehvd.problems.subdomain import REST, Place, Rest, SubdomainSpec
 from pdehvd.problems.subdomains import Part, Subdomains, part_field
 from pdehvd.problems.text import Entries
+
+_TAKEN = (REST, "interior", "boundary")
+
+
+def check_part_name(
+    part: str,
+    fields: Sequence[str],
+    named: Sequence[str],
+    coordinates: Sequence[str],
+    others: Sequence[str],
+) -> None:
+    """Raise `ConfigError` where a subdomain, or a version of a field in it, has no fit name."""
+    if part in _TAKEN:
+        raise ConfigError(f"'{part}' already has a meaning", (), "another name")
+    versions = [part_field(name, part) for name in fields]
+    try:
+        check_names([], [], [part])
+        check_names([*named, *versions], coordinates, others)
+    except ConfigError as error:
+        raise ConfigError(error.message, (), "another name of the subdomain") from error
 
 
 def build_places(specs: Mapping[str, SubdomainSpec], domain: Domain) -> dict[str, Place]:
@@ -27,7 +47,8 @@ def build_places(specs: Mapping[str, SubdomainSpec], domain: Domain) -> dict[str
     if len(rests) > 1:
         raise ConfigError(f"'rest' stands twice: {', '.join(rests)}", (rests[1],), "one of them")
     for name in rests:
-        places[name] = Rest(tuple(place for place in places.values() if not place.rest))
+        others = tuple(place for place in places.values() if not place.rest)
+        places[name] = Rest(domain.frame, others)
     return places
 
 
@@ -55,7 +76,10 @@ def build_parts(
     # What others leave over comes last: the first part that holds a point gives its fields.
     specs = dict(sorted(specs.items(), key=lambda item: item[1].rest))
     lives = {name: _living(name, spec, fields) for name, spec in specs.items()}
-    own = {name: {f: part_field(f, name) for f in lives[name]} for name in specs}
+    # What does not depend on space is one number or function of time in all subdomains.
+    one = [f for f in fields if f in base.arguments and not {*base.arguments[f]} & {*base.space}]
+    own = {name: {f: f if f in one else part_field(f, name) for f in lives[name]} for name in specs}
+    versions = {raw: n for n in specs for f, raw in own[n].items() if f not in one}
     homeless = [f for f in fields if not any(f in found for found in lives.values())]
     if homeless:
         raise ConfigError(f"{homeless[0]} lives in no subdomain", (), f"{homeless[0]} in one")
@@ -65,12 +89,8 @@ def build_parts(
         for f, raw in pairs.items()
         if f in base.arguments
     }
-    every = replace(
-        base,
-        fields=tuple(raw for pairs in own.values() for raw in pairs.values()),
-        arguments=arguments,
-        hidden=True,
-    )
+    raws = dict.fromkeys(raw for pairs in own.values() for raw in pairs.values())
+    every = replace(base, fields=tuple(raws), arguments=arguments, hidden=frozenset(versions))
     parts = []
     for name in specs:
         absent = {
@@ -78,11 +98,12 @@ def build_parts(
             for f in fields
             if f not in lives[name]
         }
+        elsewhere = {raw: f"it lives in {n} only" for raw, n in versions.items() if n != name}
         language = replace(
             every,
             constants=constants[name],
-            definitions={f: symbol(raw) for f, raw in own[name].items()},
-            absent=absent,
+            definitions={f: symbol(raw) for f, raw in own[name].items() if f != raw},
+            absent={**absent, **elsewhere},
         )
         parts.append(Part(name, language, own[name], places.get(name)))
     return parts

@@ -99,7 +99,9 @@ def field_sizes(problem: PDEProblem, imposed: list[ImposedValues]) -> dict[str, 
     """Return what is known of each field that anything is known of."""
     sizes = {}
     for field in problem.fields:
-        own = [entry for entry in imposed if entry.field == field]
+        # The versions of a field in several subdomains have one size.
+        siblings = problem.subdomains.siblings(field)
+        own = [entry for entry in imposed if entry.field in siblings]
         if own:
             sizes[field] = _field_size(problem, field, own)
     open_fields = {f for f in problem.fields if f not in sizes or sizes[f].largest == 0}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from pdehvd.assembly.trust import suggested_fixes
 from pdehvd.assembly.trust.caution import Caution
 from pdehvd.assembly.trust.counted_conditions import orders
 from pdehvd.assembly.trust.problem_scales import Scales
@@ -31,9 +30,14 @@ def unjoined_subdomains(scales: Scales) -> Iterator[Caution]:
             for name, (needed, given) in missing.items()
         ]
         cause = f"{one.name} and {other.name} meet, and {', '.join(listed)}"
-        equal = {text: text for name in missing for text in (name, f"{name}_n")}
-        pair = {"between": [one.name, other.name], "equal": equal}
-        yield Caution("unjoined", cause, suggested_fixes.condition("contact", **pair))
+        name, (needed, _) = next(iter(missing.items()))
+        # A flux is the slope times a coefficient, which only the author of the problem knows.
+        flux = f", k*{name}_n: k*{name}_n" if needed > 1 else ""
+        advice = (
+            f"Add `{{between: [{one.name}, {other.name}], equal: {{{name}: {name}{flux}}}}}`"
+            + (", with the coefficients of your fluxes" if flux else "")
+        )
+        yield Caution("unjoined", cause, advice=advice)
 
 
 def _missing(scales: Scales, one: Part, other: Part) -> Missing:

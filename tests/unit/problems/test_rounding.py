@@ -124,12 +124,19 @@ def test_late_points_of_shapes() -> None:
     assert result.outside[0] == pytest.approx(3.5 - np.pi)
 
 
-def test_a_table_with_units_in_its_names_is_told_what_to_rename(tmp_path: Path) -> None:
+def test_a_table_with_other_letters_names_what_to_rename(tmp_path: Path) -> None:
     file = tmp_path / "table.csv"
-    file.write_text("t (s);u (mg/l)\n0;1\n")
+    file.write_text("T (s);U (mg/l)\n0;1\n")
     with pytest.raises(ConfigError, match=r"expected one of u; in the table, rename ") as caught:
         read_measured(str(file), None, ["u"], interval(0, 1), lambda _: ["t"])
-    assert str(caught.value).endswith("'t (s)' to 't', 'u (mg/l)' to 'u'")
+    assert str(caught.value).endswith("'T (s)' to 't', 'U (mg/l)' to 'u'")
+
+
+def test_units_in_names_are_read_and_noted(tmp_path: Path) -> None:
+    file = tmp_path / "table.csv"
+    file.write_text("t (s);u (mg/l)\n0;1\n")
+    found = read_measured(str(file), None, ["u"], interval(0, 1), lambda _: ["t"])
+    assert found.notes == ("table.csv: t in s, u in mg/l; the numbers are used as they are",)
 
 
 def read(file: Path):

@@ -35,6 +35,15 @@ FLOW = {
 BOX = {"x": [0, 2], "y": [0, 1]}
 ROUND = {"shape": {"disk": {"center": [1, 0.5], "radius": 0.25}}}
 
+SHELL = {
+    "shape": {
+        "difference": [
+            {"disk": {"center": [1, 0.5], "radius": 0.4}},
+            {"disk": {"center": [1, 0.5], "radius": 0.25}},
+        ]
+    }
+}
+
 
 def built(base, count=64, **changes):
     spec = PDESpec.model_validate({"name": "pde", **base, **changes})
@@ -186,6 +195,10 @@ def test_an_interface_is_the_common_boundary_with_normals_out_of_the_first(order
         ({"a": "x < 0.5 and y < 0.5", "b": "rest"}, 1.0),
         ({"b": "rest", "a": "x > 0.5 and x < 1.5 and y > 0.25 and y < 0.75"}, 3.0),
         ({"a": ROUND, "b": "rest"}, np.pi / 2),
+        # What others share is no boundary of the rest, nor is what lies flush with the domain.
+        ({"c": "rest", "b": "x >= 0.5 and x <= 1.5", "a": "x < 0.5"}, 1.0),
+        ({"core": ROUND, "shell": SHELL, "c": "rest"}, np.pi / 2),
+        ({"b": "rest", "shell": SHELL, "core": ROUND}, 0.8 * np.pi),
         # The side of the rectangle that lies on the wall of the box is no interface.
         ({"a": {"shape": {"rectangle": {"from": [0, 0], "to": [1, 0.5]}}}, "b": "rest"}, 1.5),
         # Three parts that meet.
@@ -194,7 +207,7 @@ def test_an_interface_is_the_common_boundary_with_normals_out_of_the_first(order
 )
 def test_the_interface_has_the_length_of_the_common_boundary(subdomains, measure):
     problem = in_two(subdomains)
-    one, other = problem.subdomains.parts[:2]
+    one, other = (problem.subdomains.named(name, ()) for name in list(subdomains)[:2])
     region, _ = interface(problem.domain.frame, one.place, other.place)
     assert region.measure == pytest.approx(measure, rel=5e-3)
     x, normals = points_of(problem, "contact")
@@ -263,12 +276,12 @@ def test_bad_conditions_of_subdomains_are_named(condition, message):
     ("changes", "message"),
     [
         ({"conditions": {"c": {"on": "y = -1", "equal": {"u": 0}}}}, "lives in channel only"),
-        ({"conditions": {"c": {"on": "boundary", "equal": {"u": 0}}}}, "known in channel only"),
+        ({"conditions": {"c": {"on": "boundary", "equal": {"u": 0}}}}, "lives in channel only"),
         ({"conditions": {"c": {"at": {"x": 1, "y": -1, "t": 0}, "equal": {"speed": 0}}}}, "lives"),
         ({"equations": {"heat": {"plate": "u_yy + T", "channel": "u*T"}}}, "lives in channel only"),
         (
             {"monitors": {"mean": {"integral": "u", "over": ["x", "y"], "at": {"t": 0}}}},
-            "known in channel only",
+            "lives in channel only",
         ),
         ({"conditions": {"c": {"between": ["plate", "channel"], "equal": {"u": 0}}}}, "lives in"),
         ({"subdomains": {"plate": "t < 1", "channel": "rest"}}, "not a coordinate in space"),
@@ -277,6 +290,92 @@ def test_bad_conditions_of_subdomains_are_named(condition, message):
 def test_a_field_is_not_used_where_it_does_not_live(changes, message):
     said, _ = refused(FLOW, **changes)
     assert message in said
+
+
+@pytest.mark.parametrize(
+    "apart",
+    [
+        {"a": "x < 0.5", "c": "rest", "b": "x > 0.5 and x < 1.5"},
+        {"core": ROUND, "c": "rest", "shell": SHELL},
+    ],
+)
+def test_the_rest_does_not_meet_what_is_enclosed_by_others(apart):
+    with pytest.raises(ConfigError, match="no common boundary"):
+        in_two(apart)
+
+
+def test_a_shape_that_lies_flush_with_the_domain_has_the_boundary_there():
+    corner = {"shape": {"rectangle": {"from": [0, 0], "to": [1, 1]}}}
+    left = {"left": {"on": "x = 0", "equal": {"u": 3}}}
+    problem = in_two({"a": corner, "b": "rest"}, conditions=left)
+    assert problem.blocks[1].terms[0].expressions == (symbol("u_a") - 3,)
+    x = np.array([[0.0, 0.5], [1.0, 0.5], [2.0, 0.5], [0.5, 1.0]])
+    holds = np.stack([part.contains(x) for part in problem.subdomains.parts])
+    assert holds.tolist() == [[True, True, False, True], [False, True, True, False]]
+
+
+def test_a_field_of_time_alone_is_one_in_all_subdomains():
+    changes = {
+        "coordinates": {"x": [0, 1], "t": [0, 1]},
+        "fields": {"u": ["x", "t"], "s": ["t"]},
+        "equations": {"heat": "u_t - k*u_xx - s", "change": "s_t - 1"},
+        "conditions": {"left": {"on": "x = 0", "equal": {"u": "s"}}},
+    }
+    problem = built(WALL, **changes)
+    assert problem.fields == ("u_steel", "s", "u_glass")
+    assert problem.outputs == ("s", "u")
+    assert problem.blocks[1].terms[0].expressions == (symbol("u_steel") - symbol("s"),)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"on": "x = 0", "equal": {"u_glass": 0}},
+        {"on": "boundary", "equal": {"u_glass": 0}},
+        {"on": "interior", "equal": {"u_glass": "x"}},
+        {"at": {"x": 0.25}, "equal": {"u_glass_x": 0}},
+        {"integral": "u_glass", "equal": 1},
+    ],
+)
+def test_a_version_is_not_used_outside_its_subdomain(condition):
+    said, _ = refused(WALL, conditions={"c": condition})
+    assert "'u_glass' cannot be used here: it lives in glass only" in said
+    for more in (
+        {"monitors": {"m": {"maximum": "u_glass"}}},
+        {"equations": {"e": {"steel": "u_glass_x", "glass": "u_x"}}},
+    ):
+        said, _ = refused(WALL, **more)
+        assert "'u_glass' cannot be used here: it lives in glass only" in said
+
+
+def test_a_contact_resistance_names_both_versions():
+    equal = {"k*u_n": "k*u_n", "k*u_n + 7*(u_steel - u_glass)": 0}
+    contact = {"contact": {"between": ["steel", "glass"], "equal": equal}}
+    (_, resistance) = built(WALL, conditions=contact).blocks[1].terms[0].expressions
+    known = {"u_steel_x": 1.0, "__normal_x": 1.0, "u_steel": 3, "u_glass": 1}
+    assert value(resistance, **known) == 400 + 14
+
+
+def test_values_on_an_interface_are_counted_and_those_elsewhere_refused(tmp_path):
+    table = tmp_path / "values.csv"
+    table.write_text("x,u\n0.1,5\n0.5,6\n0.9,7\n")
+    problem = built(WALL, conditions={"m": {"data": str(table)}})
+    assert any("`m` has 1 value of u on interfaces" in note for note in problem.notes)
+    table.write_text("x,y,t,u\n1,-0.5,0,5\n1,0.5,0,6\n")
+    measured = {"m": {"data": str(table), "missing": True}}
+    said, _ = refused(FLOW, conditions=measured)
+    assert "1 value of u where it does not live, the first in row 1, at x = 1, y = -0.5" in said
+    table.write_text("x,y,t,u\n1,-0.5,0,\n1,0.5,0,6\n")
+    (residual,) = built(FLOW, conditions=measured).blocks[1].terms[0].expressions
+    lost = {"y": -0.5, "u_channel": 3, "__measured_u": 0, "__factor_u": 0}
+    there = {"y": 0.5, "u_channel": 3, "__measured_u": 6, "__factor_u": 1}
+    assert value(residual, **lost) == 0 and value(residual, **there) == -3
+
+
+@pytest.mark.parametrize("name", ["a b", "1a", "x", "n", "rest", "boundary"])
+def test_bad_names_of_subdomains(name):
+    said, path = refused({**WALL, "constants": {"k": 1}}, subdomains={name: "x < 0.5", "b": "rest"})
+    assert path == ("subdomains", name) and "expected another name" in said
 
 
 def test_parts_that_do_not_meet_have_no_interface():
