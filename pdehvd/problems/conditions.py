@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Discriminator, Tag
 
-from pdehvd.errors import ConfigError
+from pdehvd.errors import ConfigError, nearest
 from pdehvd.problems.condition import ConditionSpec
 from pdehvd.problems.condition_at_points import AtPoints
 from pdehvd.problems.condition_between import Between
@@ -39,8 +39,12 @@ def _one_kind(value: object) -> object:
     given = {key: entry for key, entry in value.items() if entry is not None}
     kind = _key(given)
     if kind is None:
-        message = "the condition does not say where it holds"
-        raise ConfigError(message, (), _ONE)
+        known = {key for spec in KINDS.values() for key in spec.model_fields}
+        for key in given:
+            near = "" if key in known else nearest(str(key), list(KINDS))
+            if near:
+                raise ConfigError(f"unknown key '{key}'", (key,), _ONE, near)
+        raise ConfigError("the condition does not say where it holds", (), _ONE)
     several = [key for key in KINDS if key in given and key != "at"]
     check_one_kind("condition", given, KINDS, several, kind, _ONE)
     own = KINDS[kind].model_fields

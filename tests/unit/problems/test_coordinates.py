@@ -340,6 +340,16 @@ def test_a_misspelt_key_of_a_condition_is_named():
         PDESpec(coordinates={"x": (0, 1)}, fields=["u"], conditions={"ends": ends})
 
 
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [("betwen", "between"), ("periodc", "periodic"), ("On", "on"), ("dat", "data")],
+)
+def test_a_misspelt_kind_of_condition_is_named(key, meant):
+    sides = {key: ["a", "b"], "equal": {"u": "u"}}
+    with pytest.raises(ConfigError, match=rf"conditions\.sides\.{key}: .* mean '{meant}'"):
+        PDESpec(coordinates={"x": (0, 1)}, fields=["u"], conditions={"sides": sides})
+
+
 def test_every_kind_of_condition_can_be_written():
     shortest = {
         "on": {"on": "x = 0", "equal": {"u": 0}, "periodic": None},
