@@ -97,7 +97,7 @@ CASES = {
         "{on: t = 0, equal: {u: -sin(pi*x)}}",
         "{equal: {u: 0}}",
         "small.yaml:13: problem.conditions.initial: ",
-        "expected one of on, periodic, data, at, integral",
+        "expected one of on, between, periodic, data, at, integral",
     ),
     "points for a condition that does not exist": (
         "conditions: 16",
