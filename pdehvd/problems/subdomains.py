@@ -26,7 +26,9 @@ def _as_spec(value: object) -> object:
     return {"where": value} if isinstance(value, str) else value
 
 
-Subdomain = Annotated[SubdomainSpec, BeforeValidator(_as_spec)]
+Subdomain = Annotated[
+    SubdomainSpec, BeforeValidator(_as_spec, json_schema_input_type=str | SubdomainSpec)
+]
 
 
 def part_field(name: str, subdomain: str) -> str:

@@ -133,7 +133,9 @@ class Regions:
             return Meaning(base, parts) if parts else None
         x = np.concatenate([part.all[0] for part in parts])
         # Along a flat rim a comparison has nothing to choose, or lies outside, which is refused.
-        axes = [int(a) for a in np.flatnonzero(np.ptp(x, axis=0) > CLOSE * self.place.extent)]
+        wide = np.flatnonzero(np.ptp(x, axis=0) > CLOSE * self.place.extent)
+        fixed = set.intersection(*(set(part.fixed) for part in parts))
+        axes = [int(axis) for axis in wide if axis not in fixed]
         if not axes:
             return Meaning(base, parts) if base else None
         text, test = self._condition(parts, axes, self.rng.choice([0, 1, 1, 2]))
