@@ -14,10 +14,11 @@ from typing_extensions import Self
 
 from pdehvd.errors import ConfigError, Path, within
 from pdehvd.numerics.expressions import parse_number
-from pdehvd.problems.block import Language, Source, Term
+from pdehvd.problems.block import Source, Term
 from pdehvd.problems.extreme_points import points_of_region
 from pdehvd.problems.finite_values import finite_nowhere
 from pdehvd.problems.geometry import Domain
+from pdehvd.problems.language import Language
 from pdehvd.problems.measured import Measured
 from pdehvd.problems.regions import Region
 from pdehvd.problems.sources import RegionSource
@@ -178,9 +179,16 @@ def _check_finite(residual: sympy.Expr, source: Source, place: Path, site: Site)
 
 
 def sides(
-    equal: Mapping[str, Text] | Text, site: Site, normal: bool
+    equal: Mapping[str, Text] | Text,
+    site: Site,
+    normal: bool,
+    languages: tuple[Language, Language] | None = None,
 ) -> tuple[list[sympy.Expr], list[Path]]:
-    """Return left minus right side of each entry of `equal`, with the places of the entries."""
+    """Return left minus right side of each entry of `equal`, with the places of the entries.
+
+    `languages` are those of the left and of the right sides, where they differ from the site's.
+    """
+    first, second = languages or (site.language, site.language)
     if not isinstance(equal, Mapping):
         raise ConfigError(
             "'equal' is a single value", (*site.path, "equal"), "a mapping such as {u: 0}"
@@ -190,8 +198,8 @@ def sides(
     for left, right in equal.items():
         place = ("equal", left)
         residuals.append(
-            site.language.residual(left, (*site.path, *place), normal)
-            - site.language.residual(right, (*site.path, *place), normal)
+            first.residual(left, (*site.path, *place), normal)
+            - second.residual(right, (*site.path, *place), normal)
         )
         places.append(place)
     return residuals, places

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-import sympy
 from pydantic import Field
 
-from pdehvd.errors import ConfigError, Path
+from pdehvd.errors import ConfigError
 from pdehvd.numerics.derivatives import normal_components
-from pdehvd.problems.condition import ConditionSpec, DrawnPoints, Imposed, Site
+from pdehvd.problems.condition import ConditionSpec, DrawnPoints, Imposed, Site, sides
 from pdehvd.problems.subdomain import interface
 from pdehvd.problems.text import Entries
 
@@ -58,20 +57,8 @@ class Between(ConditionSpec):
                 (*site.path, "between"),
                 "two subdomains that meet",
             )
-        if not isinstance(self.equal, dict):
-            raise ConfigError(
-                "'equal' is a single value", (*site.path, "equal"), "a mapping such as {u: u}"
-            )
-        here, there = first.beside(second), second.beside(first)
-        residuals: list[sympy.Expr] = []
-        places: list[Path] = []
-        for left, right in self.equal.items():
-            place = ("equal", left)
-            path = (*site.path, *place)
-            one = here.residual(left, path, normal=True)
-            other = there.residual(right, path, normal=True)
-            residuals.append(one - other)
-            places.append(place)
+        languages = first.facing(second), second.facing(first)
+        residuals, places = sides(self.equal, site, True, languages)
         if not outward:
             components = normal_components(site.language.space).values()
             turned = {component: -component for component in components}

@@ -9,7 +9,8 @@ import numpy as np
 import sympy
 
 from pdehvd.numerics.expressions import compile_numpy, partial_of
-from pdehvd.problems.block import Items, Language, Source
+from pdehvd.problems.block import Items, Source
+from pdehvd.problems.language import Language
 from pdehvd.problems.sequences import Sobol
 from pdehvd.problems.sources import RegionSource
 

@@ -14,9 +14,9 @@ from pdehvd.errors import ConfigError, unknown, within
 from pdehvd.numerics.compiling import compile_numpy
 from pdehvd.numerics.derivatives import NETWORK
 from pdehvd.numerics.expressions import parse_number, symbol
-from pdehvd.problems.block import Language
 from pdehvd.problems.evaluation import evaluation_points
 from pdehvd.problems.geometry import Domain
+from pdehvd.problems.language import Language
 from pdehvd.problems.r_functions import strip
 from pdehvd.problems.subdomains import Subdomains
 from pdehvd.problems.text import Text

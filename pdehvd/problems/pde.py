@@ -10,12 +10,7 @@ from pydantic import Field
 
 from pdehvd.errors import ConfigError, within
 from pdehvd.numerics.derivatives import Partial, check_names
-from pdehvd.problems.block import (
-    Language,
-    Source,
-    Term,
-    make_block,
-)
+from pdehvd.problems.block import Source, Term, make_block
 from pdehvd.problems.condition import Site
 from pdehvd.problems.conditions import Condition
 from pdehvd.problems.constants import constant_values
@@ -30,6 +25,7 @@ from pdehvd.problems.draw import Draw
 from pdehvd.problems.geometry import Domain, build_domain
 from pdehvd.problems.hard import HardOn, build_hard
 from pdehvd.problems.labels import Label, check_labels
+from pdehvd.problems.language import Language
 from pdehvd.problems.monitors import AnyMonitor, build_monitors
 from pdehvd.problems.parameters import Parameter, build_parameters
 from pdehvd.problems.pde_problem import PDEProblem

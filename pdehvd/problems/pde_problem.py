@@ -9,8 +9,9 @@ from functools import cached_property
 import sympy
 
 from pdehvd.numerics.derivatives import Partial
-from pdehvd.problems.block import Block, Formulas, Language, make_formulas
+from pdehvd.problems.block import Block, Formulas, make_formulas
 from pdehvd.problems.geometry import Domain
+from pdehvd.problems.language import Language
 from pdehvd.problems.measured import Measured
 from pdehvd.problems.monitor import Monitor
 from pdehvd.problems.sampling import Rad

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import sympy
@@ -47,11 +48,9 @@ class SubdomainSpec(Spec):
         return self.where is not None and self.where.strip() == REST
 
     def place(self, frame: Frame) -> Place:
-        """Return where it lies. Raises `ConfigError` with the path below the subdomain."""
+        """Return where it lies, unless it is the rest. Raises `ConfigError` with the path."""
         if self.shape is not None:
             return shape_place(frame, self.shape)
-        if self.rest:
-            return Rest(frame, ())
         return text_place(frame, self.where or "")
 
 
@@ -93,13 +92,13 @@ class Rest(Place):
         return sympy.true
 
     def contains(self, x: np.ndarray) -> np.ndarray:
-        # Where others meet, or lie flush with the boundary, nothing is left beside a point.
+        # Where others meet, or lie flush with the boundary, no point nearby is left over.
         result = self.interior(x)
         for axis, extent in enumerate(np.ptp(self.frame.bounds, axis=1)):
             for step in (-PROBE * extent, PROBE * extent):
-                beside = x.copy()
-                beside[:, axis] += step
-                result |= _within(self.frame, beside) & self.interior(beside)
+                moved = x.copy()
+                moved[:, axis] += step
+                result |= _within(self.frame, moved) & self.interior(moved)
         return result
 
     def interior(self, x: np.ndarray) -> np.ndarray:
@@ -164,7 +163,7 @@ class Body(Place):
     shape: Shape
     columns: tuple[int, ...]
 
-    @property
+    @cached_property
     def condition(self) -> sympy.Basic:
         return self.shape.level([symbol(self.frame.names[axis]) for axis in self.columns]) >= 0
 

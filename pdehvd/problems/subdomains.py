@@ -14,7 +14,8 @@ from pydantic import BeforeValidator
 from pdehvd.errors import ConfigError, Path, unknown
 from pdehvd.numerics.expressions import exact
 from pdehvd.numerics.functions import Where
-from pdehvd.problems.block import Language, Term
+from pdehvd.problems.block import Term
+from pdehvd.problems.language import Language
 from pdehvd.problems.subdomain import Place, SubdomainSpec
 from pdehvd.problems.text import Entries
 
@@ -49,12 +50,11 @@ class Part:
     place: Place | None = None
 
     @property
-    def versions(self) -> dict[str, str]:
-        """Its own versions of fields: their names among the network's outputs, and where."""
-        own = self.fields.values()
-        return {raw: self.name for raw in own if raw in self.language.hidden}
+    def versions(self) -> tuple[str, ...]:
+        """The names of its own versions of fields among the network's outputs."""
+        return tuple(raw for raw in self.fields.values() if raw in self.language.hidden)
 
-    def beside(self, other: Part) -> Language:
+    def facing(self, other: Part) -> Language:
         """Return what names mean on its boundary with another part, whose versions have names."""
         absent = {n: why for n, why in self.language.absent.items() if n not in other.versions}
         return replace(self.language, absent=absent)
@@ -87,6 +87,12 @@ class Subdomains:
     def language(self) -> Language:
         """What names mean all over the domain; NaN where a field does not live."""
         return _joined(self.parts, self.names, sympy.nan)
+
+    def _first(self, x: np.ndarray) -> np.ndarray:
+        """Return the number of the first part that holds each of the points [N, D], [N]."""
+        holds = np.stack([part.contains(x) for part in self.parts])
+        numbers: np.ndarray = holds.argmax(axis=0)
+        return numbers
 
     def at(self, x: np.ndarray, least: float = 0.0) -> Language:
         """Return what names mean at points [N, D]: of the parts that hold more than a share."""
@@ -168,7 +174,7 @@ class Subdomains:
 
         On an interface it is the version of the first part that holds the point.
         """
-        first = np.stack([part.contains(x) for part in self.parts]).argmax(axis=0)
+        first = self._first(x)
         touched = [part for number, part in enumerate(self.parts) if (first == number).any()]
         return _joined(touched, self.names, sympy.S.Zero)
 
@@ -186,9 +192,8 @@ class Subdomains:
 
     def lives(self, name: str, x: np.ndarray) -> np.ndarray:
         """Return at which points [N, D] a field or a definition has a meaning."""
-        holds = np.stack([part.contains(x) for part in self.parts])
-        first = holds.argmax(axis=0)
-        values: np.ndarray = np.array([self._known(part, name) for part in self.parts])[first]
+        known = np.array([self._known(part, name) for part in self.parts])
+        values: np.ndarray = known[self._first(x)]
         return values
 
     def _known(self, part: Part, name: str) -> bool:

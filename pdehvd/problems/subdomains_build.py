@@ -9,9 +9,9 @@ import numpy as np
 
 from pdehvd.errors import ConfigError, unknown, within
 from pdehvd.numerics.expressions import check_names, symbol
-from pdehvd.problems.block import Language
 from pdehvd.problems.evaluation import evaluation_points
 from pdehvd.problems.geometry import Domain
+from pdehvd.problems.language import Language
 from pdehvd.problems.subdomain import REST, Place, Rest, SubdomainSpec
 from pdehvd.problems.subdomains import Part, Subdomains, part_field
 from pdehvd.problems.text import Entries
@@ -40,16 +40,15 @@ def check_part_name(
 def build_places(specs: Mapping[str, SubdomainSpec], domain: Domain) -> dict[str, Place]:
     """Return where subdomains lie. Raises `ConfigError` with the path below `subdomains`."""
     places: dict[str, Place] = {}
+    rests = [name for name, spec in specs.items() if spec.rest]
     for name, spec in specs.items():
-        with within(name):
-            places[name] = spec.place(domain.frame)
-    rests = [name for name, place in places.items() if place.rest]
+        if not spec.rest:
+            with within(name):
+                places[name] = spec.place(domain.frame)
     if len(rests) > 1:
         raise ConfigError(f"'rest' stands twice: {', '.join(rests)}", (rests[1],), "one of them")
-    for name in rests:
-        others = tuple(place for place in places.values() if not place.rest)
-        places[name] = Rest(domain.frame, others)
-    return places
+    others = tuple(places.values())
+    return places | {name: Rest(domain.frame, others) for name in rests}
 
 
 def build_parts(

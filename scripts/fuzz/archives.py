@@ -152,12 +152,17 @@ def hdf5(rng: Random, arrays: Arrays, file: Path) -> str:
             archive[first] = rng.choice(links)
         elif what == "empty":
             archive[first] = rng.choice([h5py.Empty("f8"), "text", b"raw", 3, [b"a", b"b"]])
+    _damage(rng, file, what)
+    return what
+
+
+def _damage(rng: Random, file: Path, what: str) -> None:
+    """Change some bytes of a file, or cut it off."""
     raw = file.read_bytes()
     if what == "bytes":
         file.write_bytes(flipped(rng, raw))
     elif what == "cut":
         file.write_bytes(raw[: rng.randrange(len(raw))])
-    return what
 
 
 def netcdf(rng: Random, arrays: Arrays, file: Path) -> str:
@@ -179,11 +184,7 @@ def netcdf(rng: Random, arrays: Arrays, file: Path) -> str:
             if what == "attributes":
                 key = rng.choice(["scale_factor", "add_offset", "missing_value", "units"])
                 setattr(held, key, rng.choice([0.0, 1e300, -5, "text", float("nan")]))
-    raw = file.read_bytes()
-    if what == "bytes":
-        file.write_bytes(flipped(rng, raw))
-    elif what == "cut":
-        file.write_bytes(raw[: rng.randrange(len(raw))])
+    _damage(rng, file, what)
     return what
 
 
