@@ -59,6 +59,8 @@ def from_rank_0(group: Group, answer: Callable[[], bytes]) -> bytes:
             message = b"+" + answer()
         except ConfigError as error:
             message, fault = b"-" + os.fsencode(str(error)), error
+    # The answer may take long, and a barrier leaves the cores to rank 0.
+    group.barrier()
     message = group.broadcast_bytes(message)
     if fault is not None:
         raise fault

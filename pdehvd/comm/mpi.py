@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+# Seconds that a rank waits busily for the others, and the pauses after that.
+_BUSY = 0.01
+_PAUSE = 0.005
+
+
 class MPIGroup(Group):
     """All processes that MPI has started, where they compute on processors.
 
@@ -223,7 +228,11 @@ class MPIGroup(Group):
 
     def barrier(self) -> None:
         self._counted["barrier"] += 1
-        self._ranks.Barrier()
+        # MPI's own barrier keeps a core busy, which the rank that all wait for may need.
+        arrival, since = self._ranks.Ibarrier(), time.perf_counter()
+        while not arrival.Test():
+            if time.perf_counter() - since > _BUSY:
+                time.sleep(_PAUSE)
 
     def close(self) -> None:
         if "_horovod" in self.__dict__:

@@ -64,7 +64,7 @@ def conclude(
         cautions += spread.doubts(summary["unknowns"])
         summary["spread"] = spread.facts
     summary["warnings"] = cautions
-    if outcome.status != "diverged":
+    if config.training.report and outcome.status != "diverged":
         _draw(place, summary)
     durable.write_json(place.directory / folder.SUMMARY, summary)
     wrong = far_from_reference(

@@ -64,7 +64,7 @@ class Sweep:
         return found
 
     def command(self, case: Case, output: Path) -> TrainCommand:
-        """Return the command of a run: one thread a process, timed, no early end."""
+        """Return the command of a run: one thread a process, timed, no early end, no pictures."""
         every = max(1, self.steps // _ROWS)
         settings = (
             *self.settings,
@@ -77,6 +77,7 @@ class Sweep:
             f"training.evaluate_every={max(1, self.steps // _LOOKS)}",
             "training.stop_at=null",
             "training.early_stopping=null",
+            "training.report=false",
         )
         return TrainCommand(
             self.config, settings=settings, plugins=self.plugins, output=output, quiet=True

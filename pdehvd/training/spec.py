@@ -83,6 +83,11 @@ class TrainingSpec(Spec):
         gt=0,
         description="time limit of the training, in seconds",
     )
+    report: bool = Field(
+        default=True,
+        description="draw the pictures and write report.html at the end; `pdehvd report` does so "
+        "later",
+    )
 
     def log_period(self, steps: int) -> int:
         """Return the steps between lines of metrics in a phase of `steps` steps.

@@ -97,7 +97,7 @@ def table(verdicts: list[Verdict], seed: int) -> Table:
 
 
 def main() -> int:
-    """Run the campaign, print the table; 1 where a promise was broken."""
+    """Run the campaign, print a table and one line; 1 where a promise was broken."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--cases", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
@@ -128,6 +128,7 @@ def main() -> int:
     Console().print(table(verdicts, given.seed))
     for verdict in findings:
         announce(show(verdict))
+    announce(f"{len(verdicts)} cases; {len(findings)} findings; seed {given.seed}")
     return 1 if findings else 0
 
 

@@ -30,7 +30,7 @@ optimizer:
   - {name: adam, learning_rate: 1.0e-2, steps: 3}
   - {name: lbfgs}
 aggregation: exact
-training: {steps: 5}
+training: {steps: 5, report: false}
 """
 
 
@@ -62,7 +62,7 @@ def experiment(**changes: object) -> pdehvd.Experiment:
         "model": pdehvd.MLP(width=4, depth=2),
         "optimizer": [pdehvd.Adam(learning_rate=1e-2, steps=3), pdehvd.LBFGS()],
         "aggregation": pdehvd.ExactSum(),
-        "training": pdehvd.Training(steps=5),
+        "training": pdehvd.Training(steps=5, report=False),
     }
     return pdehvd.Experiment(**(sections | changes))
 

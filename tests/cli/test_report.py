@@ -58,6 +58,15 @@ def test_a_moved_run_is_reported_with_its_new_place(type_: Type, here: Path) -> 
     assert type_(*shlex.split(again)[1:]).code == 0
 
 
+def test_a_run_without_a_report_is_reported_later(type_: Type, here: Path) -> None:
+    assert type_("train", "small.yaml", "--set", "training.report=false").code == 0
+    run = here / "runs" / "latest"
+    assert (run / "summary.json").exists()
+    assert not (run / "report.html").exists() and not (run / "plots").exists()
+    assert type_("report", "latest").code == 0
+    assert (run / "report.html").exists() and list((run / "plots").iterdir())
+
+
 def trained(runs: Path) -> dict:
     """Return what the newest run in a folder says of itself, and its pinned parameters."""
     summary = json.loads((runs / "latest" / "summary.json").read_text())

@@ -1,13 +1,14 @@
 """What the docs show, what is shipped, and the cases go through the real commands.
 
-Every config is checked and trained. Of configs that are drawn alike one is looked at with all
-commands, of those with the same kind of a section one is resumed; `make nightly` does all of it
-with every one.
+Every config is checked. So many are trained that every key that occurs is in one of them. Of those
+that are drawn alike one is looked at with all commands, of those with the same kind of a section
+one is resumed; `make nightly` does all of it with every config.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from scripts.nightly.jobs import expectations
 from tests.support.commands import Answer, Type
 from tests.support.launcher import pdehvd
 from tests.support.pictures import hide_pictures, without_pictures
-from tests.support.typed import Typed, cases, documented, shipped
+from tests.support.typed import Typed, cases, documented, key_paths, shipped
 
 REFUSED = {name: e.refused for name, e in expectations().items() if e.refused is not None}
 WARNED = {name: e.warned for name, e in expectations().items() if e.warned is not None}
@@ -102,7 +103,7 @@ def kind_of_pictures(typed: Typed) -> tuple[object, ...]:
         problem["name"],
         dimensions(typed),
         "t" in problem["coordinates"],
-        len(problem.get("fields", ())),
+        len(problem.get("fields", ())) > 1,
         *(bool(problem.get(part)) for part in parts),
     )
 
@@ -117,8 +118,27 @@ def kinds(typed: Typed) -> set[tuple[str, str]]:
     return found | {("processes", key) for key in several(typed)}
 
 
-DRAWN = {kind_of_pictures(typed): typed for typed in EVERYTHING}
-RESUMED = {kind: typed for typed in EVERYTHING for kind in kinds(typed)}
+def features(typed: Typed) -> set[object]:
+    """Return what a config has that another may lack: keys, kinds of sections, pictures."""
+    keys = key_paths({key: value for key, value in typed.data.items() if key != "name"})
+    return {*keys, *kinds(typed), kind_of_pictures(typed)}
+
+
+def covering(configs: Sequence[Typed]) -> list[Typed]:
+    """Return some configs that have together all features; the one with most new ones first."""
+    having = {typed.place: features(typed) for typed in configs}
+    left, chosen = set().union(*having.values()), set()
+    while left:
+        best = max(having, key=lambda place: len(having[place] & left))
+        left -= having[best]
+        chosen.add(best)
+    return [typed for typed in configs if typed.place in chosen]
+
+
+_COVERING = covering(EVERYTHING)
+TRAINED = [typed for typed in EVERYTHING if typed in _COVERING or Path(typed.place).stem in WARNED]
+DRAWN = {kind_of_pictures(typed): typed for typed in TRAINED}
+RESUMED = {kind: typed for typed in TRAINED for kind in kinds(typed)}
 
 
 class Person:
@@ -164,7 +184,7 @@ class Person:
 
     def look(self) -> None:
         """Evaluate, plot and export; of configs that are drawn alike, only one is drawn."""
-        typed, first = self._typed, DRAWN[kind_of_pictures(self._typed)] is self._typed
+        typed, first = self._typed, self._typed.place in _places(DRAWN)
         self.do("evaluate", "out/latest", *plugins(typed))
         self.do("plot", "out/latest", *plugins(typed), drawn=first)
         # Of problems that are drawn alike, one is exported on as many points as users get.
@@ -187,21 +207,27 @@ def person(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, type_:
     return Person(typed, tmp_path, type_)
 
 
-def every_config(test: Any) -> Any:
-    ids = [typed.place for typed in EVERYTHING]
-    return pytest.mark.draws(pytest.mark.parametrize("typed", EVERYTHING, ids=ids)(test))
+def _places(some: Mapping[Any, Typed]) -> set[str]:
+    return {typed.place for typed in some.values()}
 
 
-@every_config
-def test_it_is_checked_and_trained(
-    typed: Typed, person: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looked, resumed = (typed in some.values() for some in (DRAWN, RESUMED))
+def each(configs: Sequence[Typed]) -> Callable[[Any], Any]:
+    ids = [typed.place for typed in configs]
+    return lambda test: pytest.mark.draws(pytest.mark.parametrize("typed", configs, ids=ids)(test))
+
+
+@each(EVERYTHING)
+def test_it_is_checked(typed: Typed, person: Person) -> None:
+    person.check()
+
+
+@each(TRAINED)
+def test_it_is_trained(typed: Typed, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked, resumed = (typed.place in _places(some) for some in (DRAWN, RESUMED))
     if not looked:
         without_pictures(monkeypatch)
     phases = typed.data.get("optimizer")
     steps = max(2, len(phases) if isinstance(phases, list) else 1)
-    person.check()
     person.train(steps)
     if resumed:
         steps += 2
@@ -214,7 +240,7 @@ def test_it_is_checked_and_trained(
 
 
 @pytest.mark.nightly
-@every_config
+@each(EVERYTHING)
 def test_it_goes_through_all_commands(typed: Typed, person: Person) -> None:
     person.check()
     person.train(4)
@@ -226,7 +252,7 @@ def test_it_goes_through_all_commands(typed: Typed, person: Person) -> None:
 
 
 @pytest.mark.nightly
-@every_config
+@each(EVERYTHING)
 def test_all_of_its_pictures_are_drawn(typed: Typed, person: Person) -> None:
     person.train(4, drawn=True)
     person.do("plot", "out/latest", *plugins(typed), drawn=True)

@@ -27,6 +27,29 @@ PAGES = [
 # What a block that shows one section is laid over.
 BASE = CONFIGS / "heat_1d.yaml"
 _FENCE = re.compile(r"^```(\w+)[ ]*([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+# Sections whose keys are names that a person chooses, or coordinates.
+_NAMED = {"at", "equal", "from", "hard", "to", "terms", "values"} | {
+    *("boundary", "conditions", "constants", "coordinates", "definitions", "differences"),
+    *("equations", "fields", "fluxes", "inputs", "labels", "monitors", "parameters"),
+    *("reference", "subdomains", "unknowns"),
+}
+
+
+def key_paths(value: Any, path: tuple[str, ...] = (), named: bool = False) -> set[tuple[str, ...]]:
+    """Return the paths of all keys, where chosen names count as one, and the kinds by `name`."""
+    found: set[tuple[str, ...]] = set()
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            step = "*" if named else str(key)
+            found |= key_paths(inner, (*path, step), key in _NAMED and not named)
+        if isinstance(value.get("name"), str) and "geometry" not in path:
+            found.add((*path, "name", value["name"]))
+    elif isinstance(value, list):
+        for inner in value:
+            found |= key_paths(inner, (*path, "[]"), named)
+    else:
+        found.add(path)
+    return found
 
 
 @dataclass(frozen=True)
