@@ -48,13 +48,16 @@ class PointKind(Kind[PDEProblem, "PDEObjective", Reference]):
     micro_batched = True
 
     def resolved(self, config: Config, stored: Facts | None = None) -> Facts:
+        from pdehvd.assembly.first_eigenvalues import guessed, without_guesses
         from pdehvd.assembly.trust.automatic_scale import scaled
 
-        if not spec_of(config.problem.scale).open:
+        usual: Facts = {"unknowns": {}} if without_guesses(config) else {}
+        if spec_of(config.problem.scale).open:
+            usual["scale"] = "none"
+        if not usual:
             return {}
-        if stored is not None:
-            return {"scale": stored.get("scale", "none")}
-        return {"scale": scaled(config).problem.plain()["scale"]}
+        found = scaled(guessed(config)).problem.plain() if stored is None else stored
+        return {key: found.get(key, value) for key, value in usual.items()}
 
     def build_problem(self, config: Config, factor: int) -> PDEProblem:
         problem: PDEProblem = config.problem.build(config.sampling, config.seed, factor)

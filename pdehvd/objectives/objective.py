@@ -77,7 +77,7 @@ class PDEObjective(Objective[PointBatch]):
         """Return theta [P] at the start; the same on every rank."""
         parts = [part.reshape(-1) for part in self.network.initial(seed)]
         unknowns = self.problem.unknowns
-        raw = [np.log(u.initial) if u.positive else u.initial / u.size for u in unknowns]
+        raw = [unknown.start for unknown in unknowns]
         return np.concatenate([*parts, np.asarray(raw, dtype=np.float64)]).astype(
             self.dtype.as_numpy_dtype
         )

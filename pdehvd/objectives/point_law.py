@@ -33,8 +33,7 @@ class PointLaw:
         """Return the numbers to be discovered, by name."""
         raw = theta[self.network.size :]
         return {
-            u.name: tf.exp(raw[i]) if u.positive else raw[i] * u.size
-            for i, u in enumerate(self.problem.unknowns)
+            u.name: u.value(raw[i], tf.exp, tf.sin) for i, u in enumerate(self.problem.unknowns)
         }
 
     def residuals(self, theta: tf.Tensor, batch: PointBatch) -> list[tf.Tensor | None]:

@@ -26,6 +26,7 @@ from pdehvd.problems.geometry import Domain, build_domain
 from pdehvd.problems.hard import HardOn, build_hard
 from pdehvd.problems.labels import Label, check_labels
 from pdehvd.problems.language import Language
+from pdehvd.problems.modes import Modes, modes_of
 from pdehvd.problems.monitors import AnyMonitor, build_monitors
 from pdehvd.problems.parameters import Parameter, build_parameters
 from pdehvd.problems.pde_problem import PDEProblem
@@ -45,7 +46,7 @@ from pdehvd.problems.subdomains_build import (
 )
 from pdehvd.problems.text import Entries, Text
 from pdehvd.problems.time_doubts import TimeDoubts
-from pdehvd.problems.unknowns import Unknown, UnknownSpec, build_unknowns, check_used
+from pdehvd.problems.unknowns import UnknownSpec, build_unknowns, check_used
 from pdehvd.spec import Section, Spec, register
 
 
@@ -115,27 +116,35 @@ class PDESpec(Spec):
         domain = build_domain(
             *(self.coordinates, self.geometry, constants[""], self.time, differentiated, parameters)
         )
-        subdomains = self._subdomains(constants, domain.space, domain)
+        written = self._subdomains(constants, domain.space, domain)
+        modes = modes_of(self.unknowns, domain, list(self.subdomains))
+        self._check_modes(modes)
+        subdomains = modes.subdomains(written)
         language = subdomains.language
         scale = spec_of(self.scale)
-        hard = scale.hard(build_hard(self.hard, subdomains, domain), subdomains)
+        forms = modes.hard(build_hard(self.hard, written, domain), written.language)
+        hard = scale.hard(forms, subdomains)
         sampler = sampling.build(seed)
         draw = Draw(domain, sampler, factor)
         interior = draw.source(domain.region("interior"), sampling.equations, 0)
-        terms = self._equations(subdomains)
-        parts = [("equations", interior, terms), *self._conditions(subdomains, draw, wanted)]
+        terms = self._equations(written)
+        given = [("equations", interior, terms), *self._conditions(written, draw, wanted)]
+        parts = modes.parts(given, written.language, domain)
         scale.check_terms([term for _, _, own in parts for term in own])
         blocks = [
             make_block(name, source, [scale.divided(term) for term in own], language, hard)
             for name, source, own in parts
         ]
         period = sampler.every if isinstance(sampler, Rad) else sampling.resample_every
-        unknowns = build_unknowns(self.unknowns, constants[""], scale.unknowns or {})
+        specs = modes.unknowns(self.unknowns)
+        unknowns = build_unknowns(specs, constants[""], scale.unknowns or {})
         residuals = [e for block in blocks for term in block.terms for e in term.expressions]
         check_used(unknowns, [*residuals, *hard.values()])
         monitors = build_monitors(self.monitors, subdomains, domain, hard, draw.notes)
         notes = (
-            *self._notes(domain, language.fields, partials, terms, unknowns),
+            *self._notes(
+                domain, written.language.fields, partials, terms, modes.of_texts(unknowns)
+            ),
             *draw.notes,
             *scale.notes(),
         )
@@ -144,6 +153,7 @@ class PDESpec(Spec):
             measured=draw.measured,
             labels=self.labels,
             monitors=monitors,
+            up_to_sign=tuple(subdomains.names) if modes.eigenvalue else (),
         )
 
     def numbers(self) -> dict[str, float]:
@@ -169,7 +179,17 @@ class PDESpec(Spec):
             with within("subdomains", part):
                 others = [*self.constants, *self.unknowns]
                 check_part_name(part, list(self.fields), named, self._names, others)
-        check_labels(self.labels, [*self._names, *named, *self.unknowns, *self.monitors])
+
+    def _check_modes(self, modes: Modes) -> None:
+        """Raise `ConfigError` where names of modes mean something else, or labels nothing."""
+        named, unknowns = (
+            modes.names([*self.fields, *self.definitions]),
+            modes.unknowns(self.unknowns),
+        )
+        if modes.eigenvalue is not None:
+            with within("unknowns", modes.eigenvalue):
+                check_names(named, self._names, [*self.constants, *unknowns])
+        check_labels(self.labels, [*self._names, *named, *unknowns, *self.monitors])
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -216,12 +236,11 @@ class PDESpec(Spec):
         fields: tuple[str, ...],
         partials: Sequence[Partial],
         terms: Sequence[Term],
-        unknowns: Sequence[Unknown],
+        guesses: Mapping[str, float],
     ) -> tuple[str, ...]:
         """Return what the program takes coordinates for, where that may surprise."""
         texts = {name: spec.regions for name, spec in self.conditions.items() if spec.regions}
         equations = dict(zip(self.equations, (term.expressions[0] for term in terms), strict=True))
-        guesses = {unknown.name: unknown.initial for unknown in unknowns}
         doubts = TimeDoubts(domain, fields, partials, equations, texts, guesses)
         found = [name for name in domain.parameters if name not in self.parameters]
         return (*parameter_notes(found), *doubts.notes())

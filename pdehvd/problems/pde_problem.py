@@ -26,7 +26,8 @@ class PDEProblem:
 
     `notes` are sentences about it that a user must read before the training, `measured` the tables
     of its conditions on data by their names, `labels` what pictures call coordinates and outputs,
-    `monitors` what a run follows besides its loss.
+    `monitors` what a run follows besides its loss, `up_to_sign` the outputs that are as right with
+    the opposite sign.
     """
 
     subdomains: Subdomains
@@ -40,6 +41,7 @@ class PDEProblem:
     measured: Mapping[str, Measured] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     monitors: tuple[Monitor, ...] = ()
+    up_to_sign: tuple[str, ...] = ()
 
     @property
     def language(self) -> Language:

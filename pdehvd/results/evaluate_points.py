@@ -15,7 +15,7 @@ from pdehvd.problems.evaluation import (
     time_slices,
 )
 from pdehvd.results.sections import SHARES
-from pdehvd.results.solution import free_constants, truth
+from pdehvd.results.solution import free_constants, sign_of, truth
 from pdehvd.results.trained_points import TrainedAtPoints
 from pdehvd.spec.plain import Facts
 
@@ -25,7 +25,8 @@ def evaluate_points(trained: TrainedAtPoints, count: int) -> Facts:
 
     For each field: relative_l2 = sqrt(sum (u - ref)^2) / sqrt(sum ref^2), maximum_error =
     max |u - ref|, rmse = sqrt(mean (u - ref)^2). A field that is determined up to a constant is
-    first moved by the mean difference at each time and parameter. Of an unknown:
+    first moved by the mean difference at each time and parameter, a mode of an eigenproblem has the
+    sign of its reference. Of an unknown:
     |value - true| / |true|. `at_values`: the relative errors at single values of parameters.
     """
     names = trained.problem.domain.names
@@ -33,7 +34,9 @@ def evaluate_points(trained: TrainedAtPoints, count: int) -> Facts:
     points = evaluation_points(trained.problem.domain, count, fixed)
     slices, slice_count = time_slices(trained.problem.domain, points)
     values, truths = trained.measured(points), truth(trained, points)
-    free = free_constants(trained)
+    free, signless = free_constants(trained), trained.problem.up_to_sign
+    for field in set(signless) & set(truths):
+        values[field] = values[field] * sign_of(values[field], truths[field])
     fields = {
         field: _errors(values[field], truths[field], slices, slice_count, field in free)
         for field in truths
@@ -46,6 +49,8 @@ def evaluate_points(trained: TrainedAtPoints, count: int) -> Facts:
         max((np.sum(~np.isfinite(exact)) for exact in truths.values()), default=0)
     )
     result["up_to_constant"] = [field for field in free if field in truths]
+    if signless:
+        result["up_to_sign"] = [field for field in signless if field in truths]
     result["unknowns"] = {
         name: {
             "value": trained.unknowns[name],

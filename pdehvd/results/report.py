@@ -121,10 +121,11 @@ def _error_table(names: Mapping[str, str], errors: Facts) -> str:
     if "relative_l2" not in errors:
         return note("This run has no reference solution, so its errors are not known.")
     measures = [name for name in MEASURES if name in errors]
-    free = errors.get("up_to_constant", ())
+    remarks = {field: " (up to a constant)" for field in errors.get("up_to_constant", ())}
+    remarks |= {field: " (up to its sign)" for field in errors.get("up_to_sign", ())}
     rows = [
         (
-            names.get(field, field) + (" (up to a constant)" if field in free else ""),
+            names.get(field, field) + remarks.get(field, ""),
             *(_text(errors[measure].get(field)) for measure in measures),
         )
         for field in errors["relative_l2"]

@@ -61,15 +61,24 @@ def compare_at(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return solution and reference, [N] a field, at points of one time.
 
-    A field that is determined up to a constant is moved by its mean difference to the reference.
+    A field that is determined up to a constant is moved by its mean difference to the reference,
+    one that is determined up to its sign has that of the reference.
     """
     values, truths = solution_at(trained, points), truth(trained, points)
+    for name in set(trained.problem.up_to_sign) & set(truths):
+        values[name] = values[name] * sign_of(values[name], truths[name])
     for name in set(free_constants(trained)) & set(truths):
         difference = values[name] - truths[name]
         known = np.isfinite(difference)
         if known.any():
             values[name] = values[name] - difference[known].mean()
     return values, truths
+
+
+def sign_of(value: np.ndarray, exact: np.ndarray) -> float:
+    """Return 1 or -1, by which values [N] are closer to the exact ones, where these are known."""
+    known = np.isfinite(exact)
+    return -1.0 if float(np.sum(value[known] * exact[known])) < 0 else 1.0
 
 
 def span(bounds: np.ndarray, count: int) -> np.ndarray:

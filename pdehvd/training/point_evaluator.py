@@ -47,6 +47,7 @@ class PointEvaluator(Evaluator[Reference]):
         stacked = np.array([[piece[field] for field in self._known] for piece in truth])
         self._truth = np.where(real[:, None], stacked, np.nan)
         self._free = np.isin(self._known, reference.up_to_constant)
+        self._signless = np.isin(self._known, objective.problem.up_to_sign)
         self._x = tf.constant(points[index], objective.dtype)
         self._group = objective.group
         self._columns = [objective.problem.outputs.index(field) for field in self._known]
@@ -58,7 +59,10 @@ class PointEvaluator(Evaluator[Reference]):
         if self._free.any():
             means = [constants(sums)[self._slices] for sums in self._sums(values)]
             values -= np.where(self._free[:, None], np.stack(means, axis=1), 0.0)
-        errors = map(relative_l2, self._sums(values))
+        errors = [relative_l2(sums) for sums in self._sums(values)]
+        if self._signless.any():
+            opposite = [relative_l2(sums) for sums in self._sums(-values)]
+            errors = np.where(self._signless, np.minimum(errors, opposite), errors).tolist()
         return ErrorMeasures(dict(zip(self._known, errors, strict=True)), {})
 
     def _sums(self, values: np.ndarray) -> np.ndarray:

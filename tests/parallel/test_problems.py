@@ -1,8 +1,8 @@
 """What a problem may have means the same on 1, 2 and 3 processes with unequal shards.
 
-Fields of fewer coordinates, parameters, definitions, monitors, parts of boundaries, subdomains,
-integrals over a domain: one launch trains them all, and compiles none of them. They are compiled
-in the nightly tests of their own files.
+Fields of fewer coordinates, modes, parameters, definitions, monitors, parts of boundaries,
+subdomains, integrals over a domain: one launch trains them all, and compiles none of them. They
+are compiled in the nightly tests of their own files.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ def results(tmp_path_factory):
         ("front/adam", 1e-9),
         ("front/gauss_newton", 1e-5),
         ("front/kfac", 1e-5),
+        ("modes/adam", 1e-9),
+        ("modes/gauss_newton", 1e-5),
+        ("modes/kfac", 1e-5),
         ("rods/adam", 1e-9),
         ("rods/gauss_newton", 1e-4),
     ],

@@ -26,6 +26,10 @@ _STEFAN = ROOT / "configs" / "stefan.yaml"
 _FRONT = ["sampling.equations=101", "sampling.conditions=31", "model.width=6"]
 _FRONT += ["training.steps=4", "training.evaluate_every=4"]
 _FIXED = ["optimizer=gauss_newton", "sampling.resample_every=null"]
+_MEMBRANE = ROOT / "configs" / "membrane.yaml"
+_MODES = ["sampling.equations=101", "model.width=6", "training.steps=4"]
+_MODES += ["training.evaluate_every=4"]
+_ROUTES = ("adam", "gauss_newton", "kfac")
 # Files and settings.
 PROBLEMS = {
     "front/adam": (_STEFAN, [*_FRONT, "optimizer=adam"]),
@@ -33,6 +37,7 @@ PROBLEMS = {
     "front/kfac": (_STEFAN, [*_FRONT, "optimizer=kfac"]),
     "rods/adam": (CONFIGS / "rods.yaml", []),
     "rods/gauss_newton": (CONFIGS / "rods.yaml", _FIXED),
+    **{f"modes/{name}": (_MEMBRANE, [*_MODES, f"optimizer={name}"]) for name in _ROUTES},
     "bar": (CONFIGS / "bar.yaml", []),
     "watched": (CONFIGS / "watched.yaml", []),
     "lid": (CONFIGS / "lid.yaml", []),

@@ -21,6 +21,8 @@ CONVERGED, SMALL = 1e-2, 5e-2
 OVERFITTED, VISIBLE = 10.0, 2e-2
 # Factor from its initial guess at which an unknown has run away; share by which it has moved.
 AWAY, MOVED = 1e6, 1e-4
+# Share of its range beyond which an unknown lies at its edge.
+EDGE = 0.98
 # The same factor for unknowns of which only a combination is determined.
 SHIFTED = 100.0
 # Below so many steps a run is only short.
@@ -111,8 +113,17 @@ def unknowns_at_edges(result: Result) -> Iterator[Caution]:
     """Unknowns that ran away, or did not move."""
     freedom = result.scales.freedom
     loose = freedom.names if freedom else ()
+    known = {one.name: one for one in result.scales.problem.unknowns}
     for name, (first, found) in result.unknowns.items():
         ratio = abs(found / first) if first else 1.0
+        distance = known[name].within
+        if distance and abs(found - first) > EDGE * distance:
+            cause = (
+                f"{name} = {found:.6g} lies at the edge of its range, {first:.6g} +- {distance:.4g}"
+            )
+            advice = f"Give {name} another `initial`, or a larger `within`"
+            yield Caution("unknown_edge", cause, advice=advice)
+            continue
         if freedom and name in loose and not 1 / SHIFTED < ratio < SHIFTED:
             # No weight fixes what the equations leave free.
             free = unfixed_factors(result.scales.problem, freedom)
@@ -124,7 +135,9 @@ def unknowns_at_edges(result: Result) -> Iterator[Caution]:
                 f"{name} ran from {first:.3g} to {found:.3g}: the equations "
                 "hardly depend on it there, so this value is meaningless"
             )
-        elif first and abs(found / first - 1) < MOVED and result.steps >= ENOUGH_STEPS:
+        elif known[name].eigenvalue or not first or result.steps < ENOUGH_STEPS:
+            continue
+        elif abs(found / first - 1) < MOVED:
             cause = f"{name} has not moved from its initial guess {first:.3g}"
         else:
             continue

@@ -11,6 +11,8 @@ from pdehvd.assembly.trust.transport_speeds import Motion
 
 # Waves or transits of the domain that a plain network still learns.
 CROSSINGS = 1.5
+# Wave lengths of a mode, whose norm keeps it from vanishing.
+MODE_WAVES = 3.0
 # Wave lengths of a source, which shows the network where the waves are.
 SOURCE_WAVES = 10.0
 
@@ -23,7 +25,9 @@ def fast_motions(scales: Scales) -> Iterator[Caution]:
     if worst.kind != "oscillation":
         cause = _MOTIONS[worst.kind](worst)
         yield Caution("motion", cause, _window(scales, worst), NEXT_WINDOW)
-    elif not _resolved(scales, worst):
+        return
+    modes = bool(scales.problem.up_to_sign)
+    if not ((modes and worst.crossings < MODE_WAVES) or _resolved(scales, worst)):
         yield Caution("motion", _MOTIONS[worst.kind](worst), _features(scales, worst))
 
 

@@ -21,6 +21,7 @@ from pdehvd.errors import ConfigError
 from pdehvd.numerics.expressions import partial_of, symbol
 from pdehvd.problems.block import Block
 from pdehvd.problems.evaluation import evaluation_points
+from pdehvd.problems.modes import NORM
 from pdehvd.problems.pde_problem import PDEProblem
 from pdehvd.problems.scale import ScaleSpec
 from pdehvd.reference.base import Reference
@@ -106,7 +107,12 @@ def field_sizes(problem: PDEProblem, imposed: list[ImposedValues]) -> dict[str, 
             sizes[field] = _field_size(problem, field, own)
     open_fields = {f for f in problem.fields if f not in sizes or sizes[f].largest == 0}
     names = plausible(problem, sizes, formed=False)
-    known = {f: _driven(names, f, open_fields) for f in problem.fields if f in open_fields}
+    normed = _normed(problem)
+    known = {
+        f: _estimated(problem, f, 1.0, NORM) if f in normed else _driven(names, f, open_fields)
+        for f in problem.fields
+        if f in open_fields
+    }
     single = {f: size for f, size in sizes.items() if size.single and f not in problem.hard}
     if single:
         others = {f: size for f, size in sizes.items() if f not in single}
@@ -138,7 +144,23 @@ def _driven(names: Plausible, field: str, open_fields: Set[str]) -> FieldSize | 
                     found.append((share, term.short))
     if not found:
         return None
-    size, origin = max(found)
+    return _estimated(problem, field, *max(found))
+
+
+def _normed(problem: PDEProblem) -> set[str]:
+    """Return the fields whose size is 1 by the norm of a mode."""
+    if not problem.up_to_sign:
+        return set()
+    terms = [term for block in problem.blocks if block.name == NORM for term in block.terms]
+    return {
+        partial.field
+        for term in terms
+        for expression in term.expressions
+        for partial in problem.partials(expression).values()
+    }
+
+
+def _estimated(problem: PDEProblem, field: str, size: float, origin: str) -> FieldSize:
     x = evaluation_points(problem.domain, REFERENCE_POINTS)
     reach = max(rms(raw_range(problem, field, x)[1]), TINY)
     return FieldSize(

@@ -137,8 +137,5 @@ def _slopes(problem: PDEProblem, theta: np.ndarray) -> np.ndarray:
     """Return d(number)/d(trained) [U]: trained are logarithms, or parts of a size."""
     own = theta[-len(problem.unknowns) :]
     return np.array(
-        [
-            np.exp(raw) if unknown.positive else unknown.size
-            for unknown, raw in zip(problem.unknowns, own, strict=True)
-        ]
+        [unknown.slope(float(raw)) for unknown, raw in zip(problem.unknowns, own, strict=True)]
     )

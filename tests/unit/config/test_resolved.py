@@ -49,6 +49,11 @@ TOGETHER: dict[str, list[dict[str, Any]]] = {
         for law in ({"energy": "a*u_x^2"}, {"residual": "u_x"})
     ],
     "SubdomainSpec": [{"where": "x < 0.5"}, {"shape": SQUARE}],
+    "UnknownSpec": [
+        {"initial": 1},
+        {"initial": 1, "within": 0.5},
+        {"eigenvalue": True, "modes": 2, "initial": [1, 2], "within": [0.1, 0.2]},
+    ],
     "Exact": [{}, {"u": "sin(x)", "w": 1.5}],
     "StopAtSpec": [{"loss": 0.1}, {"relative_l2": 1e-2}],
     "Piecewise": [{"boundaries": [10], "values": [0.1, 0.01]}],

@@ -53,6 +53,7 @@ class FakeRun(PointRun):
             domain=domain,
             measured={},
             labels={},
+            up_to_sign=(),
         )
         self.problem.monitors = ()
         self.functions, self.shift = functions, shift
