@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -65,6 +65,17 @@ class FieldAnswer(NamedTuple):
     arrays: Mapping[str, np.ndarray]
     picture: Figure
     said: str
+
+
+class Spread(NamedTuple):
+    """How far solutions are apart, by output: the relative standard deviation over the domain.
+
+    `errors` are those of the mean of all of them, where there is a reference.
+    """
+
+    sizes: Mapping[str, float]
+    errors: Mapping[str, float]
+    pictures: Mapping[str, Figure]
 
 
 class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
@@ -179,6 +190,14 @@ class TrainedRun(ABC, Generic[ProblemT, ObjectiveT, ReferenceT]):
     def figures(self) -> dict[str, Figure]:
         """Return pictures of the solution by name; those of the history are the same for all."""
         return {}
+
+    def spread(self, others: Sequence[Self]) -> Spread:
+        """Return how far the solutions of this run and of others are apart; by default nothing.
+
+        Arguments:
+            others: runs of the same config with other seeds
+        """
+        return Spread({}, {}, {})
 
     def series(self) -> dict[str, list[Frame]]:
         """Return series of pictures by the name of what varies in them, for the report."""

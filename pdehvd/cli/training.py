@@ -13,6 +13,8 @@ from pdehvd.errors import ConfigError
 if TYPE_CHECKING:
     from pdehvd.assembly.cost import Cost
     from pdehvd.config.root import Config
+    from pdehvd.launch.commands import TrainCommand
+    from pdehvd.launch.processes_spec import ProcessesSpec
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -52,6 +54,10 @@ def train(
         Path | None,
         typer.Option(metavar="PROGRAM", help="prints host:slots, for an elastic job"),
     ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=2, help="train N seeds in turn, and compare the results"),
+    ] = None,
 ) -> int:
     """Train a config, on N processes of this machine or as a process of a launcher."""
     from pdehvd.assembly.examine import examine_problem
@@ -70,10 +76,15 @@ def train(
             (),
             f"no --np, or --np {size}; where no launcher has, unset {ranks.announcing()}",
         )
+    if seeds is not None and resume is not None:
+        message = "--seeds resumes its runs itself"
+        raise ConfigError(message, (), "the same command again, without --resume")
     given = tuple(settings or ()), tuple(plugin or ())
     launch = LaunchSettings.read(config, given[0])
     run = None if resume is None else find(resume, output or launch.output)
     command = TrainCommand(config, None, *given, run, output, quiet)
+    if seeds is not None:
+        return _train_seeds(command, launch.processes(np, discovery), seeds)
     if not joined:
         processes = launch.processes(np, discovery)
         count = processes.np or 1
@@ -93,6 +104,23 @@ def train(
     from pdehvd.experiment.run import train as train_here
 
     return train_here(loaded, source, run, output, quiet)
+
+
+def _train_seeds(command: TrainCommand, processes: ProcessesSpec, seeds: int) -> int:
+    """Train a config with several seeds. Raises `ConfigError` for options that do not fit."""
+    from pdehvd.assembly.examine import examine_problem
+    from pdehvd.config.root import load_config
+
+    if processes.elastic is not None:
+        raise ConfigError("--seeds of an elastic job", (), "a fixed number of processes")
+    loaded, source = load_config(command.config, command.settings, command.plugins)
+    count = processes.np or 1
+    examine_problem(loaded, source, count)
+    from pdehvd.experiment.seeds import train_seeds
+    from pdehvd.launch.tensorflow_import import import_tensorflow
+
+    import_tensorflow()
+    return train_seeds(command, loaded, processes, count, seeds)
 
 
 def check(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from typing_extensions import Self
 
-from pdehvd.assembly.trained_run import Export, FieldAnswer, Frame, Outside
+from pdehvd.assembly.trained_run import Export, FieldAnswer, Frame, Outside, Spread
 from pdehvd.errors import ConfigError
 from pdehvd.results.evaluate_points import evaluate_points
 from pdehvd.results.export_points import point_export
 from pdehvd.results.fields_at_points import fields_at
 from pdehvd.results.plots_points import point_pictures
 from pdehvd.results.plots_series import point_series
+from pdehvd.results.seeds_at_points import spread_of_solutions
 from pdehvd.results.trained_points import TrainedAtPoints
 from pdehvd.spec.plain import Facts
 
@@ -31,6 +34,9 @@ class PointRun(TrainedAtPoints):
 
     def figures(self) -> dict[str, Figure]:
         return point_pictures(self)
+
+    def spread(self, others: Sequence[Self]) -> Spread:
+        return spread_of_solutions([self, *others])
 
     def series(self) -> dict[str, list[Frame]]:
         return point_series(self)

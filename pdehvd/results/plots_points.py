@@ -20,10 +20,10 @@ def point_pictures(trained: TrainedAtPoints) -> dict[str, Figure]:
     fit of the network to them; the residuals of the equations.
     """
     fitted = {"fit": plot_fit(trained)} if trained.measured_fields else {}
-    return {**_solution(trained), **plot_residuals(trained), **fitted}
+    return {**solution_pictures(trained), **plot_residuals(trained), **fitted}
 
 
-def _solution(trained: TrainedAtPoints) -> dict[str, Figure]:
+def solution_pictures(trained: TrainedAtPoints) -> dict[str, Figure]:
     """Return the pictures of all outputs, each in the coordinates that it depends on."""
     domain = trained.problem.domain
     running = [name for name in domain.names if name not in trained.fixed]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
+from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +18,8 @@ from pdehvd.results.fixed_coordinates import fixed_coordinates, place_name
 from pdehvd.training.point_evaluator import compiled_solution
 from pdehvd.training.point_monitors import PointMonitors
 
+# Points [N, D] in, every output [N] by name out.
+Solution = Callable[[np.ndarray], dict[str, np.ndarray]]
 Parts = StoredParts[PDEProblem, PDEObjective, Reference]
 
 
@@ -27,6 +30,7 @@ class TrainedAtPoints(TrainedRun[PDEProblem, PDEObjective, Reference]):
     """
 
     fixed: Mapping[str, float] = {}
+    _shown: Solution | None = None
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
@@ -49,8 +53,27 @@ class TrainedAtPoints(TrainedRun[PDEProblem, PDEObjective, Reference]):
         run.fixed = fixed_coordinates(self.problem.domain, {**self.fixed, **given})
         return run
 
+    def showing(self, solution: Solution, called: str, compared: bool) -> Self:
+        """Return the run as pictures show it with another solution.
+
+        Arguments:
+            solution: points [N, D] in, every output [N] out
+            called: what follows the name of each output
+            compared: whether the reference is shown next to it
+        """
+        run, own = copy(self), self.problem
+        names = {name: f"{own.labels.get(name, name)}, {called}" for name in own.outputs}
+        run.problem = replace(own, labels={**own.labels, **names}, measured={})
+        run._shown = solution
+        if not compared:
+            run._reference = lambda: None
+            vars(run).pop("reference", None)
+        return run
+
     def predict(self, points: np.ndarray) -> dict[str, np.ndarray]:
         """Return every field and definition [N] at points [N, D]."""
+        if self._shown is not None:
+            return self._shown(points)
         values = self._solution(tf.constant(points, self.objective.dtype)).numpy()
         return {name: values[:, i] for i, name in enumerate(self.problem.outputs)}
 
@@ -60,6 +83,8 @@ class TrainedAtPoints(TrainedRun[PDEProblem, PDEObjective, Reference]):
         What a run says of its errors is computed in the same pieces by the same program: in
         single precision, another one's rounding may be as large as the error.
         """
+        if self._shown is not None:
+            return self._shown(points)
         index, real = self.objective.pieces(len(points))
         pieces = [
             self._compiled(self._state.theta, tf.constant(points[own], self.objective.dtype))
