@@ -17,7 +17,7 @@ from scripts.setup import horovod as build_horovod
 from tests.support.launcher import ROOT
 from tests.support.typed import fenced
 
-SHORT = "--set training.steps=10"
+SHORT = "--set training.steps=10 --set training.report=false"
 # Open MPI starts neither a superuser's processes nor more than there are cores without these.
 ALLOWED = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",

@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.support.launcher import ROOT, environment
 
@@ -114,6 +115,7 @@ def daemon_of(machine: Path) -> psutil.Process:
     raise AssertionError(f"no daemon on {machine}")
 
 
+@pytest.mark.nightly
 def test_a_machine_joins_and_a_machine_dies_while_training_goes_on(tmp_path: Path) -> None:
     agent = tmp_path / "agent.sh"
     agent.write_text(AGENT)

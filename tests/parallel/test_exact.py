@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.launcher import load, run_worker
+from tests.support.launcher import load, nightly, run_worker
 from tests.support.worker_names import EXACT_METHODS
 
 
@@ -39,12 +39,15 @@ def test_the_trajectory_has_the_same_bits_on_four_processes_and_on_one(one, four
         same_bits(one, rank, names)
 
 
-def test_resuming_on_another_number_of_processes_ends_with_the_same_bits(one, tmp_path):
+@pytest.mark.parametrize(("before", "after"), [(2, 1), nightly(2, 3)])
+def test_resuming_on_another_number_of_processes_ends_with_the_same_bits(
+    one, before, after, tmp_path
+):
     first, rest = tmp_path / "first", tmp_path / "rest"
     first.mkdir()
     rest.mkdir()
-    ran(2, "exact_first", first)
-    arrays = ran(3, "exact_rest", rest, str(first))[0]
+    ran(before, "exact_first", first)
+    arrays = ran(after, "exact_rest", rest, str(first))[0]
     names = [name for name in one if name.startswith("phases/")]
     same_bits(one, arrays, names)
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.launcher import AllRanks, nightly
 
-SIZES = (2, nightly(3), 4)
+SIZES = (nightly(2), nightly(3), 4)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import pytest
 
 from pdehvd.training.checkpoint import open_checkpoint
 from pdehvd.training.state import TrainState
-from tests.support.launcher import CONFIGS, SUPPORT, environment, pdehvd
+from tests.support.launcher import CONFIGS, SUPPORT, environment, nightly, pdehvd
 
 CONFIG = str(CONFIGS / "problem.yaml")
 FAILING = str(SUPPORT / "failing.py")
@@ -43,11 +43,13 @@ def whole(tmp_path_factory):
     return state_of(folder)
 
 
-def test_a_run_goes_on_with_another_number_of_processes(whole, tmp_path):
-    first = pdehvd("train", CONFIG, "--np", "2", "--set", "training.steps=50", cwd=tmp_path)
+@pytest.mark.parametrize(("before", "after"), [(1, 3), nightly(2, 3), nightly(3, 1)])
+def test_a_run_goes_on_with_another_number_of_processes(whole, before, after, tmp_path):
+    np_ = str(before)
+    first = pdehvd("train", CONFIG, "--np", np_, "--set", "training.steps=50", cwd=tmp_path)
     assert first.returncode == 0, first.stdout + first.stderr
     run = run_of(tmp_path)
-    second = pdehvd("train", CONFIG, "--np", "3", "--resume", str(run), cwd=tmp_path)
+    second = pdehvd("train", CONFIG, "--np", str(after), "--resume", str(run), cwd=tmp_path)
     assert second.returncode == 0, second.stdout + second.stderr
     assert run_of(tmp_path) == run
     state = state_of(tmp_path)
@@ -56,7 +58,7 @@ def test_a_run_goes_on_with_another_number_of_processes(whole, tmp_path):
     assert distance < 1e-10
     steps = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert steps == [1, *range(10, 101, 10)]
-    assert summary_of(tmp_path)["processes"] == 3
+    assert summary_of(tmp_path)["processes"] == after
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,7 @@ def test_a_failing_rank_ends_all_ranks(tmp_path):
         "train",
         CONFIG,
         "--np",
-        "3",
+        "2",
         "--plugin",
         FAILING,
         "--set",
@@ -186,7 +188,7 @@ training: {steps: 200}
 """
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize("processes", [nightly("1"), "2"])
 def test_a_point_of_any_rank_is_named(processes, tmp_path):
     """The gradient has no value for x > 0.9, which are points of the last rank."""
     (tmp_path / "breaking.yaml").write_text(BREAKING)

@@ -21,9 +21,9 @@ CONFIGS = ROOT / "tests" / "parallel"
 ONE_THREAD = ProcessesSpec(threads=1)
 
 
-def nightly(size: int) -> ParameterSet:
-    """Return a number of processes for the nightly run: others find in `make test` what it does."""
-    return pytest.param(size, marks=pytest.mark.nightly)
+def nightly(*parameters: object) -> ParameterSet:
+    """Return parameters for the nightly run: others find in `make test` what they do."""
+    return pytest.param(*parameters, marks=pytest.mark.nightly)
 
 
 def environment() -> dict[str, str]:
