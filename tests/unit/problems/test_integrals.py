@@ -14,6 +14,7 @@ import pdehvd.reference  # noqa: F401 - a problem may name one
 from pdehvd.errors import ConfigError
 from pdehvd.problems.pde import PDESpec
 from pdehvd.problems.sampling import SobolSpec
+from tests.support.launcher import nightly
 
 BOUND = 1e-10
 DISK = {"disk": {"center": [0.5, -0.2], "radius": 1.5}}
@@ -231,7 +232,11 @@ SOLID = {
 }
 
 
-@pytest.mark.parametrize("name", SOLID)
+# A curved body alone, one with a hole, and one with an edge where two meet; others at night.
+SHORT = ("ball", "cavity", "two balls")
+
+
+@pytest.mark.parametrize("name", [n if n in SHORT else nightly(n) for n in SOLID])
 def test_in_space(name):
     geometry, k, expected = SOLID[name]
     problem = integral_block(geometry, "xyz")
@@ -425,6 +430,7 @@ def test_a_coordinate_is_integrated_over_once():
     assert caught.value.path == ("problem", "conditions", "total", "over")
 
 
+@pytest.mark.nightly
 def test_the_rule_does_not_depend_on_the_number_of_threads():
     """A process on a share of the cores has the same bits as one on all of them."""
     text = (
