@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import scipy.special
 import sympy
 from sympy.printing.str import StrPrinter
 
@@ -154,6 +155,21 @@ def _smallest(*parts: Value) -> Value:
     return min(parts, key=lambda part: part.number or 0.0)
 
 
+def _bessel(kind: type[sympy.Function]) -> Callable[..., sympy.Basic]:
+    """Return how a Bessel function is built; its order is a whole number."""
+
+    def build(order: sympy.Basic, argument: sympy.Basic) -> sympy.Basic:
+        if not (order.is_Integer and 0 <= order <= HIGHEST):
+            raise ExpressionError(
+                f"the order of {kind.__name__} is '{order}'", (), f"a whole number to {HIGHEST}"
+            )
+        return kind(order, argument)
+
+    return build
+
+
+# The highest order of Bessel functions.
+HIGHEST = 20
 _ONE, _MANY = (1, 1), (2, 100)
 
 CONSTANTS: dict[str, sympy.Expr] = {"pi": sympy.pi, "e": sympy.E}
@@ -175,6 +191,10 @@ FUNCTIONS: dict[str, Function] = {
     "log10": Function(_ONE, lambda a: sympy.log(a) / sympy.log(10), math.log10),
     "erf": Function(_ONE, sympy.erf, math.erf),
     "erfc": Function(_ONE, sympy.erfc, math.erfc),
+    "besselj": Function((2, 2), _bessel(sympy.besselj), scipy.special.jv),
+    "bessely": Function((2, 2), _bessel(sympy.bessely), scipy.special.yv),
+    "besseli": Function((2, 2), _bessel(sympy.besseli), scipy.special.iv),
+    "besselk": Function((2, 2), _bessel(sympy.besselk), scipy.special.kv),
     "sqrt": Function(_ONE, sympy.sqrt, math.sqrt),
     "abs": Function(_ONE, _absolute, abs, _choose_absolute),
     "sign": Function(_ONE, _sign, _number_sign, _choose_sign),

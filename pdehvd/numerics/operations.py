@@ -12,6 +12,7 @@ import scipy.special
 import sympy
 
 from pdehvd.launch.tensorflow_import import import_tensorflow
+from pdehvd.numerics import bessel
 from pdehvd.numerics.functions import Floor
 
 if TYPE_CHECKING:
@@ -37,6 +38,13 @@ UNARY: dict[type[sympy.Basic], str] = {
     sympy.Abs: "abs",
     sympy.sign: "sign",
     Floor: "floor",
+}
+# Of an order and an argument.
+BESSEL: dict[type[sympy.Basic], str] = {
+    sympy.besselj: "besselj",
+    sympy.bessely: "bessely",
+    sympy.besseli: "besseli",
+    sympy.besselk: "besselk",
 }
 RECIPROCAL: dict[type[sympy.Basic], str] = {  # SymPy turns tan(x + pi/2) into -cot(x)
     sympy.cot: "tan",
@@ -86,6 +94,10 @@ NUMPY: dict[str, Callable[..., np.ndarray | np.generic]] = {
     "atan2": np.arctan2,
     "erf": scipy.special.erf,
     "erfc": scipy.special.erfc,
+    "besselj": scipy.special.jv,
+    "bessely": scipy.special.yv,
+    "besseli": scipy.special.iv,
+    "besselk": scipy.special.kv,
     "power": np.power,
     "where": np.where,
     "and": np.logical_and,
@@ -110,6 +122,10 @@ def tensorflow() -> dict[str, Callable[..., tf.Tensor]]:
         "atan2": tf.math.atan2,
         "erf": tf.math.erf,
         "erfc": tf.math.erfc,
+        "besselj": bessel.besselj,
+        "bessely": bessel.bessely,
+        "besseli": bessel.besseli,
+        "besselk": bessel.besselk,
         "power": tf.math.pow,
         "where": tf.where,
         "and": tf.math.logical_and,

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 import sympy
 
 from pdehvd.numerics.functions import Where, constant_value
-from pdehvd.numerics.operations import RECIPROCAL, RELATIONS, SAFE, UNARY, Operations
+from pdehvd.numerics.operations import BESSEL, RECIPROCAL, RELATIONS, SAFE, UNARY, Operations
 from pdehvd.numerics.syntax import ExpressionError
 
 Value = TypeVar("Value")
@@ -165,6 +165,9 @@ class Program:
         kind = expr.func
         if kind in UNARY:
             return self._unary(UNARY[kind], expr.args[0])
+        if kind in BESSEL:
+            order, argument = (self._step(part) for part in expr.args)
+            return self._emit(BESSEL[kind], order, self._guarded(argument, 1.0))
         if kind in RECIPROCAL:
             lower = self._guarded(self._unary(RECIPROCAL[kind], expr.args[0]), 1.0)
             return self._emit("divide", self._constant(1.0), lower)
