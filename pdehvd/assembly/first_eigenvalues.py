@@ -26,10 +26,10 @@ from pdehvd.problems.sampling import SamplingSpec, SobolSpec
 from pdehvd.problems.unknowns import UnknownSpec
 
 # Sines of all fields, by the number of coordinates, and points of the equations for each.
-_SINES = {1: 120, 2: 500}
+_SINES = {1: 120, 2: 400}
 _MOST_SINES, _POINTS = 1000, 3
 # Wavevectors reach so many half waves along a coordinate more than there are modes, then more.
-_HALF_WAVES, _MORE, _TRIALS = 3.0, 1.6, 6
+_HALF_WAVES, _MORE, _TRIALS = 3.0, 1.6, 4
 # Below so much of the largest is nothing: of conditions, of functions, and of both matrices.
 _FREE, _NOTHING, _NULL = 1e-14, 1e-10, 1e-12
 # A finer set of sines agrees within this share, or roughly; with a smaller imaginary part an

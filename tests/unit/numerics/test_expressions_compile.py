@@ -245,8 +245,8 @@ def test_a_name_without_a_value_is_an_error():
 
 
 def test_a_function_that_is_not_ours_is_an_error():
-    with pytest.raises(ExpressionError, match="no operation for besselj"):
-        compile_numpy([sympy.besselj(1, symbol("x"))], ("x",))
+    with pytest.raises(ExpressionError, match="no operation for gamma"):
+        compile_numpy([sympy.gamma(symbol("x"))], ("x",))
 
 
 def test_points_outside_a_domain_give_nan_without_a_warning():
