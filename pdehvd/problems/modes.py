@@ -92,7 +92,17 @@ class Modes:
         return Term(term.name, tuple(copies))
 
     def hard(self, hard: Mapping[str, sympy.Expr], language: Language) -> dict[str, sympy.Expr]:
-        """Return the `hard` expressions of the fields of all modes."""
+        """Return the `hard` expressions of the fields of all modes.
+
+        Raises `ConfigError` for a form that is not zero where the network is.
+        """
+        for name, form in hard.items():
+            if self.eigenvalue is not None and form.subs(symbol("network"), 0) != 0:
+                raise ConfigError(
+                    "an eigenproblem is homogeneous, and this is not zero where the network is",
+                    ("hard", name),
+                    "a factor times network, such as x*(1 - x)*network",
+                )
         return {
             mode_name(name, number): self._copy(form, number, language)
             for number in self.numbers

@@ -172,6 +172,7 @@ def test_given_guesses_are_kept() -> None:
         ({"unknowns": {"lam": {"initial": 1, "within": 1, "positive": True}}}, "positive"),
         ({"equations": {"rod": "u_xx + lam*u + u^3"}}, "not linear"),
         ({"constants": {"u2": 1}}, "u2"),
+        ({"conditions": {}, "hard": {"u": "x*(1 - x)*network + x"}}, "homogeneous"),
     ],
 )
 def test_what_has_no_modes_is_refused(changes: dict[str, Any], words: str) -> None:
