@@ -60,7 +60,8 @@ class UnknownSpec(Spec):
             given = getattr(self, key)
             if isinstance(given, list) and not self.eigenvalue:
                 raise ConfigError(f"'{key}' is a list", (key,), "a number")
-            if given is not None and len(_listed(given)) != self.count:
+            for_all = key == "within" and not isinstance(given, list)
+            if given is not None and not for_all and len(_listed(given)) != self.count:
                 found = f"{counted(len(_listed(given)), 'value')} for {counted(self.count, 'mode')}"
                 raise ConfigError(found, (key,), "one for each")
         for distance in _listed(self.within):
@@ -83,7 +84,9 @@ class UnknownSpec(Spec):
     def each(self) -> list[UnknownSpec]:
         """The specs of single numbers, one for each mode; guesses that are not known are 1."""
         guesses = _listed(self.initial) or [1.0] * self.count
-        distances = _listed(self.within) or [None] * self.count
+        distances = _listed(self.within) or [None]
+        if not isinstance(self.within, list):
+            distances = distances * self.count
         return [
             UnknownSpec(
                 initial=guess, positive=self.positive, eigenvalue=self.eigenvalue, within=distance

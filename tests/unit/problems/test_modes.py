@@ -66,6 +66,11 @@ def test_all_modes_have_the_equations_a_norm_and_products() -> None:
     assert problem.up_to_sign == ("u1", "u2")
 
 
+def test_one_distance_holds_for_all_modes() -> None:
+    problem = built(unknowns={"lam": GUESSED | {"within": 0.5}})
+    assert [unknown.within for unknown in problem.unknowns] == [0.5, 0.5]
+
+
 def test_one_mode_keeps_the_names_of_the_texts() -> None:
     problem = built(unknowns={"lam": {"eigenvalue": True, "initial": 10}})
     assert problem.fields == ("u",) and problem.unknowns[0].name == "lam"
