@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shlex
@@ -44,6 +45,16 @@ def create(output: Path, name: str) -> Path:
     except OSError as error:
         raise unwritable(output, error).within("output") from error
     return directory
+
+
+def make(place: Path) -> None:
+    """Make a folder for what a command writes. Raises `ConfigError` where that cannot be."""
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        if not os.access(place, os.W_OK):
+            raise PermissionError(errno.EACCES, "Permission denied")
+    except OSError as error:
+        raise unwritable(place, error) from error
 
 
 def unwritable(place: Path, error: OSError) -> ConfigError:

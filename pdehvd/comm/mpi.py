@@ -33,10 +33,8 @@ from pdehvd.comm.xla_calls import (
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-
-# Seconds that a rank waits busily for the others, and the pauses after that.
-_BUSY = 0.01
-_PAUSE = 0.005
+# Seconds between two looks at whether all ranks have arrived.
+_PAUSE = 0.001
 
 
 class MPIGroup(Group):
@@ -229,10 +227,11 @@ class MPIGroup(Group):
     def barrier(self) -> None:
         self._counted["barrier"] += 1
         # MPI's own barrier keeps a core busy, which the rank that all wait for may need.
-        arrival, since = self._ranks.Ibarrier(), time.perf_counter()
+        arrival = self._ranks.Ibarrier()
         while not arrival.Test():
-            if time.perf_counter() - since > _BUSY:
-                time.sleep(_PAUSE)
+            time.sleep(_PAUSE)
+        # Pauses end at different times; what is timed from here begins together.
+        self._ranks.Barrier()
 
     def close(self) -> None:
         if "_horovod" in self.__dict__:

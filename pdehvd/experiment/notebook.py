@@ -21,6 +21,7 @@ from pdehvd.config.root import Config, dump
 from pdehvd.config.yaml_source import YamlSource, to_yaml
 from pdehvd.errors import ConfigError, EnvironmentFault, PdehvdError, within
 from pdehvd.errors import Path as PathOfKeys
+from pdehvd.launch import job
 from pdehvd.launch.commands import TrainCommand
 from pdehvd.numerics.tracing import as_text
 from pdehvd.results.stored_run import Run
@@ -29,7 +30,6 @@ from pdehvd.spec.plain import Json, Table
 
 _RUN = "run: "
 _ERRORS: dict[int, type[PdehvdError]] = {2: ConfigError, 3: EnvironmentFault}
-_INTERRUPTED = 130
 _LINES = 30
 # What TensorFlow's C++ parts write to stderr while they load.
 _NOISE = re.compile(
@@ -74,7 +74,7 @@ def train(
         )
         words = [sys.executable, "-m", "pdehvd", *command.argv()]
         code, directory, complaint = _follow(words, quiet)
-    if code not in (0, _INTERRUPTED) or directory is None:
+    if code not in (0, job.INTERRUPTED) or directory is None:
         written = None if isinstance(config, str | os.PathLike) else path
         raise _error(code, _in_python(complaint, written))
     return Run(directory, plugins)

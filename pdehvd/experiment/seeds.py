@@ -25,7 +25,6 @@ from pdehvd.training import durable
 
 FILE = "seeds.json"
 HEAD = ("number", "mean", "standard deviation", "smallest", "largest")
-_DIVERGED, _INTERRUPTED = 4, 130
 
 
 def train_seeds(
@@ -49,29 +48,29 @@ def train_seeds(
     place = (command.output or Path(config.output or "runs")) / config.name / "seeds"
     alike = dump(config.model_copy(update={"seed": 0, "output": None}))
     digest = hashlib.sha256(alike.encode()).hexdigest()
-    if durable.read_json(place / FILE).get("config", digest) != digest:
+    known = durable.read_json(place / FILE)
+    if known.get("config", digest) != digest:
         raise ConfigError(f"{place} holds runs of another config", (), "another --output")
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise folder.unwritable(place, error) from error
-    durable.write_json(place / FILE, {"config": digest})
+    folder.make(place)
+    if not known:
+        durable.write_json(place / FILE, {"config": digest})
     found = []
     for number in range(count):
         seed = config.seed + number
         output = place / f"seed-{seed}"
         print(f"[{number + 1}/{count}] seed {seed}", flush=True)
         code = _trained(command, output, seed, processes, np)
-        if code == _INTERRUPTED:
+        if code in job.STOPPED:
             print("interrupted; the same command continues from here")
-        if code not in (0, _DIVERGED):
+            return job.INTERRUPTED
+        if code not in (0, job.DIVERGED):
             return code
         found.append(_newest(output))
     ended = [run for run in found if run and _status(run) != "diverged"]
     if len(ended) < count:
         print(f"warning: {count - len(ended)} of {count} seeds diverged, and are left out")
     if len(ended) < 2:
-        return _DIVERGED
+        return job.DIVERGED
     _report(ended, command, place, digest)
     return 0
 

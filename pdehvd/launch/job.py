@@ -28,9 +28,12 @@ from pdehvd.launch.typed_command import handed_on
 if TYPE_CHECKING:
     from pdehvd.launch.processes_spec import ProcessesSpec
 
-_INTERRUPTED = 130
+INTERRUPTED = 130
+# A stop request kills ranks that have only just started: by SIGUSR1, or by mpirun's SIGTERM.
+STOPPED = (INTERRUPTED, 138, 143)
+DIVERGED = 4
 # Done, bad input, environment, diverged, interrupted: starting again would change nothing.
-_FINAL = (0, 2, 3, 4, _INTERRUPTED)
+_FINAL = (0, 2, 3, DIVERGED, INTERRUPTED)
 
 
 class Job:
@@ -72,7 +75,7 @@ class Job:
                     code = self._wait(self._start())
                     if not self._goes_on(code):
                         return code
-                return _INTERRUPTED
+                return INTERRUPTED
         finally:
             self._end_child()
             for number, handler in previous.items():
@@ -169,7 +172,7 @@ class Job:
         if self._asked:
             return False
         before = self.np
-        if self._moving and code == _INTERRUPTED:
+        if self._moving and code == INTERRUPTED:
             self._grant()
             text = f"moving from {before} to {self._place()}"
         elif code not in _FINAL and self.deaths < self.processes.survived:

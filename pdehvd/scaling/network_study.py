@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
 import tempfile
 import time
@@ -103,10 +101,5 @@ def folder_for(output: Path | None) -> Path:
     place = output or Path("runs", "net", time.strftime("%Y%m%d-%H%M%S"))
     if (place / FILE).exists():
         raise ConfigError(f"{place} holds a measurement already", (), "another --output")
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        if not os.access(place, os.W_OK):
-            raise PermissionError(errno.EACCES, "Permission denied")
-    except OSError as error:
-        raise folder.unwritable(place, error) from error
+    folder.make(place)
     return place

@@ -50,7 +50,7 @@ def scale(
     resolved = dump(config.model_copy(update={"topology": None}))
     fingerprint = plan.fingerprint(resolved)
     sweep.stored(place, fingerprint)
-    _folder(place)
+    folder.make(place)
     counts = _predicted(plan, config, predicted) if network is not None else {}
     calibrations = Calibrations(place / CALIBRATION, f"{fingerprint} {counts}")
 
@@ -103,13 +103,6 @@ def _items(config: Config) -> int:
     from pdehvd.assembly.problem import build_problem
 
     return build_problem(config, 1).items
-
-
-def _folder(place: Path) -> None:
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise folder.unwritable(place, error) from error
 
 
 def _warn(counts: Sequence[int]) -> None:

@@ -24,9 +24,6 @@ FILE = "scaling.json"
 MODES = ("weak", "strong")
 # Where the config trains longer, a sweep does no more steps than this unless it is asked to.
 STEPS = 200
-INTERRUPTED = 130
-# A stop request kills ranks that have only just started: by SIGUSR1, or by mpirun's SIGTERM.
-_STOPPED = (INTERRUPTED, 138, 143)
 _ROWS, _LOOKS = 8, 4
 
 
@@ -141,9 +138,9 @@ def run(
         else:
             say(f"{start} ...")
             found, code = _one(sweep, case, place)
-            if code in _STOPPED:
+            if code in job.STOPPED:
                 say("interrupted; the same command continues from here")
-                return runs, INTERRUPTED
+                return runs, job.INTERRUPTED
             if found is None:
                 raise _failure(case, code)
             runs.append(found)
