@@ -15,7 +15,7 @@ from pdehvd.problems.evaluation import (
     time_slices,
 )
 from pdehvd.results.sections import SHARES
-from pdehvd.results.solution import free_constants, sign_of, truth
+from pdehvd.results.solution import free_constants, truth, turned
 from pdehvd.results.trained_points import TrainedAtPoints
 from pdehvd.spec.plain import Facts
 
@@ -35,8 +35,7 @@ def evaluate_points(trained: TrainedAtPoints, count: int) -> Facts:
     slices, slice_count = time_slices(trained.problem.domain, points)
     values, truths = trained.measured(points), truth(trained, points)
     free, signless = free_constants(trained), trained.problem.up_to_sign
-    for field in set(signless) & set(truths):
-        values[field] = values[field] * sign_of(values[field], truths[field])
+    values = turned(values, truths, signless)
     fields = {
         field: _errors(values[field], truths[field], slices, slice_count, field in free)
         for field in truths

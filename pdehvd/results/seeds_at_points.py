@@ -11,7 +11,7 @@ from pdehvd.assembly.trained_run import Spread
 from pdehvd.problems.evaluation import evaluation_points
 from pdehvd.results.evaluate_points import evaluate_points
 from pdehvd.results.plots_points import solution_pictures
-from pdehvd.results.solution import sign_of
+from pdehvd.results.solution import solution_at, turned
 from pdehvd.results.trained_points import TrainedAtPoints
 
 POINTS = 4000
@@ -27,14 +27,9 @@ def spread_of_solutions(runs: Sequence[TrainedAtPoints]) -> Spread:
 
     def each(points: np.ndarray) -> dict[str, np.ndarray]:
         """Return every output of all runs, [R, N]; modes have the sign of the first one."""
-        found = [run.predict(points) for run in runs]
-        for values in found[1:]:
-            for name in first.problem.up_to_sign:
-                values[name] = values[name] * sign_of(values[name], found[0][name])
-        return {
-            name: np.stack([np.asarray(values[name], np.float64) for values in found])
-            for name in first.problem.outputs
-        }
+        found = [solution_at(run, points) for run in runs]
+        alike = [turned(values, found[0], first.problem.up_to_sign) for values in found]
+        return {name: np.stack([values[name] for values in alike]) for name in found[0]}
 
     def mean(points: np.ndarray) -> dict[str, np.ndarray]:
         return {name: values.mean(axis=0) for name, values in each(points).items()}
@@ -50,12 +45,14 @@ def spread_of_solutions(runs: Sequence[TrainedAtPoints]) -> Spread:
     for what, run in shown.items():
         found = solution_pictures(run)
         pictures |= {f"{what}_{name}": picture for name, picture in found.items()}
-    points = evaluation_points(first.problem.domain, POINTS)
-    means, deviations = mean(points), deviation(points)
-    sizes = {
-        name: float(np.sqrt(np.nanmean(deviations[name] ** 2) / np.nanmean(means[name] ** 2)))
-        for name in means
-    }
+    values = each(evaluation_points(first.problem.domain, POINTS))
+    sizes = {name: _relative(own) for name, own in values.items()}
     known = first.reference is not None
     errors = evaluate_points(shown["mean"], POINTS)["relative_l2"] if known else {}
     return Spread(sizes, errors, pictures)
+
+
+def _relative(values: np.ndarray) -> float:
+    """Return the standard deviation of values [R, N] over R, relative to their mean."""
+    squares = np.nanmean(values.var(axis=0, ddof=1)) / np.nanmean(values.mean(axis=0) ** 2)
+    return float(np.sqrt(squares))

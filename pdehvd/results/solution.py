@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import numpy as np
 
 from pdehvd.problems.geometry import Domain
@@ -65,8 +67,7 @@ def compare_at(
     one that is determined up to its sign has that of the reference.
     """
     values, truths = solution_at(trained, points), truth(trained, points)
-    for name in set(trained.problem.up_to_sign) & set(truths):
-        values[name] = values[name] * sign_of(values[name], truths[name])
+    values = turned(values, truths, trained.problem.up_to_sign)
     for name in set(free_constants(trained)) & set(truths):
         difference = values[name] - truths[name]
         known = np.isfinite(difference)
@@ -75,10 +76,16 @@ def compare_at(
     return values, truths
 
 
-def sign_of(value: np.ndarray, exact: np.ndarray) -> float:
-    """Return 1 or -1, by which values [N] are closer to the exact ones, where these are known."""
-    known = np.isfinite(exact)
-    return -1.0 if float(np.sum(value[known] * exact[known])) < 0 else 1.0
+def turned(
+    values: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray], names: Collection[str]
+) -> dict[str, np.ndarray]:
+    """Return values [N], those of `names` with the sign that is closer to other ones."""
+    found = dict(values)
+    for name in set(names) & set(others):
+        known = np.isfinite(others[name])
+        if float(np.sum(values[name][known] * others[name][known])) < 0:
+            found[name] = -values[name]
+    return found
 
 
 def span(bounds: np.ndarray, count: int) -> np.ndarray:
