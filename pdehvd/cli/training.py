@@ -69,13 +69,9 @@ def train(
     from pdehvd.launch.process_setup import settle_threads
     from pdehvd.launch.tensorflow_import import import_tensorflow
 
-    joined, size = ranks.was_launched(), ranks.world_size()
-    if joined and np not in (None, size):
-        raise ConfigError(
-            f"--np {np}, but the launcher has started {size} processes",
-            (),
-            f"no --np, or --np {size}; where no launcher has, unset {ranks.announcing()}",
-        )
+    joined = ranks.was_launched()
+    if joined:
+        _check_count(np)
     if seeds is not None and resume is not None:
         message = "--seeds resumes its runs itself"
         raise ConfigError(message, (), "the same command again, without --resume")
@@ -104,6 +100,19 @@ def train(
     from pdehvd.experiment.run import train as train_here
 
     return train_here(loaded, source, run, output, quiet)
+
+
+def _check_count(np: int | None) -> None:
+    """Raise `ConfigError` where a launcher has started another number of processes."""
+    from pdehvd.launch import ranks
+
+    size = ranks.world_size()
+    if np not in (None, size):
+        raise ConfigError(
+            f"--np {np}, but the launcher has started {size} processes",
+            (),
+            f"no --np, or --np {size}; where no launcher has, unset {ranks.announcing()}",
+        )
 
 
 def _train_seeds(command: TrainCommand, processes: ProcessesSpec, seeds: int) -> int:

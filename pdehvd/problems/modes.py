@@ -84,6 +84,14 @@ class Modes:
             own[symbol(self.eigenvalue)] = symbol(mode_name(self.eigenvalue, number))
         return expression.xreplace(own)
 
+    def _copies(self, named: Mapping[str, sympy.Expr], language: Language) -> dict[str, sympy.Expr]:
+        """Return expressions by name for all modes."""
+        return {
+            mode_name(name, number): self._copy(expression, number, language)
+            for number in self.numbers
+            for name, expression in named.items()
+        }
+
     def _term(self, term: Term, language: Language) -> Term:
         """Return a term for all modes. Raises `ConfigError` where it is not homogeneous."""
         for expression in term.expressions:
@@ -103,11 +111,7 @@ class Modes:
                     ("hard", name),
                     "a factor times network, such as x*(1 - x)*network",
                 )
-        return {
-            mode_name(name, number): self._copy(form, number, language)
-            for number in self.numbers
-            for name, form in hard.items()
-        }
+        return self._copies(hard, language)
 
     def subdomains(self, subdomains: Subdomains) -> Subdomains:
         """Return what names mean where fields and definitions are those of the modes."""
@@ -125,11 +129,7 @@ class Modes:
                 for number in self.numbers
                 for name, own in base.arguments.items()
             },
-            definitions={
-                mode_name(name, number): self._copy(meaning, number, base)
-                for number in self.numbers
-                for name, meaning in base.definitions.items()
-            },
+            definitions=self._copies(base.definitions, base),
         )
         whole = replace(part, language=language, fields={name: name for name in fields})
         return Subdomains((whole,), tuple(self.names(subdomains.names)))

@@ -182,10 +182,8 @@ class PDESpec(Spec):
 
     def _check_modes(self, modes: Modes) -> None:
         """Raise `ConfigError` where names of modes mean something else, or labels nothing."""
-        named, unknowns = (
-            modes.names([*self.fields, *self.definitions]),
-            modes.unknowns(self.unknowns),
-        )
+        named = modes.names([*self.fields, *self.definitions])
+        unknowns = modes.unknowns(self.unknowns)
         if modes.eigenvalue is not None:
             with within("unknowns", modes.eigenvalue):
                 check_names(named, self._names, [*self.constants, *unknowns])

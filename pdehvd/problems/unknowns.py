@@ -56,16 +56,14 @@ class UnknownSpec(Spec):
 
     def _checked_lists(self) -> UnknownSpec:
         """Raise `ConfigError` where a list has another length than there are modes."""
-        for key in ("initial", "within"):
-            given = getattr(self, key)
-            if isinstance(given, list) and not self.eigenvalue:
+        for key, values in (("initial", self._guesses), ("within", self._distances)):
+            if isinstance(getattr(self, key), list) and not self.eigenvalue:
                 raise ConfigError(f"'{key}' is a list", (key,), "a number")
-            for_all = key == "within" and not isinstance(given, list)
-            if given is not None and not for_all and len(_listed(given)) != self.count:
-                found = f"{counted(len(_listed(given)), 'value')} for {counted(self.count, 'mode')}"
+            if len(values) != self.count:
+                found = f"{counted(len(values), 'value')} for {counted(self.count, 'mode')}"
                 raise ConfigError(found, (key,), "one for each")
-        for distance in _listed(self.within):
-            if not distance > 0:
+        for distance in self._distances:
+            if distance is not None and not distance > 0:
                 raise ConfigError(f"got {distance}", ("within",), "distances above 0")
         if self.within is not None and (self.positive or self.initial is None):
             raise ConfigError(
@@ -83,20 +81,22 @@ class UnknownSpec(Spec):
     @property
     def each(self) -> list[UnknownSpec]:
         """The specs of single numbers, one for each mode; guesses that are not known are 1."""
-        guesses = _listed(self.initial) or [1.0] * self.count
-        distances = _listed(self.within) or [None]
-        if not isinstance(self.within, list):
-            distances = distances * self.count
         return [
             UnknownSpec(
                 initial=guess, positive=self.positive, eigenvalue=self.eigenvalue, within=distance
             )
-            for guess, distance in zip(guesses, distances, strict=True)
+            for guess, distance in zip(self._guesses, self._distances, strict=True)
         ]
 
+    @property
+    def _guesses(self) -> list[str | int | float]:
+        if self.initial is None:
+            return [1.0] * self.count
+        return self.initial if isinstance(self.initial, list) else [self.initial]
 
-def _listed(given: Any) -> list[Any]:
-    return given if isinstance(given, list) else [] if given is None else [given]
+    @property
+    def _distances(self) -> Sequence[float | None]:
+        return self.within if isinstance(self.within, list) else [self.within] * self.count
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,11 @@ class Unknown:
     size: float = 1.0
     eigenvalue: bool = False
     within: float | None = None
+
+    @property
+    def unsized(self) -> bool:
+        """Whether steps of an optimizer suit what is trained, whatever the size of the number."""
+        return self.positive or self.within is not None
 
     @property
     def start(self) -> float:

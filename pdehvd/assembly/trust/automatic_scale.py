@@ -150,8 +150,7 @@ class _Known:
         """Return the sizes of unknowns that are far from 1."""
         found = {}
         for unknown in self.problem.unknowns:
-            fixed = unknown.positive or unknown.within is not None
-            size = 0.0 if fixed else abs(unknown.initial) or self._step(unknown)
+            size = 0.0 if unknown.unsized else abs(unknown.initial) or self._step(unknown)
             if size and not 1 / APART <= size <= APART:
                 found[unknown.name] = round_to(size)
         return found

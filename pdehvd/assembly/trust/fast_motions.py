@@ -25,10 +25,13 @@ def fast_motions(scales: Scales) -> Iterator[Caution]:
     if worst.kind != "oscillation":
         cause = _MOTIONS[worst.kind](worst)
         yield Caution("motion", cause, _window(scales, worst), NEXT_WINDOW)
-        return
-    modes = bool(scales.problem.up_to_sign)
-    if not ((modes and worst.crossings < MODE_WAVES) or _resolved(scales, worst)):
+    elif worst.crossings >= _learned(scales) and not _resolved(scales, worst):
         yield Caution("motion", _MOTIONS[worst.kind](worst), _features(scales, worst))
+
+
+def _learned(scales: Scales) -> float:
+    """Return the wavelengths that a plain network still learns."""
+    return MODE_WAVES if scales.problem.up_to_sign else CROSSINGS
 
 
 NEXT_WINDOW = "Train on one time interval after another, each from the end of the previous one"

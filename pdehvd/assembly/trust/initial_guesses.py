@@ -68,7 +68,7 @@ def _balanced(scales: Scales, unknown: Unknown) -> tuple[float, str]:
 def _unusual(scales: Scales, unknown: Unknown) -> Caution | None:
     """Return the warning about a guess whose size is not that of an optimizer's steps."""
     size = abs(unknown.initial)
-    if unknown.positive or unknown.within or 1 / _FROM_ONE <= size <= _FROM_ONE:
+    if unknown.unsized or 1 / _FROM_ONE <= size <= _FROM_ONE:
         return None
     cause = (
         f"{unknown.name} starts at {unknown.initial:.3g}, and steps of an optimizer have the "
