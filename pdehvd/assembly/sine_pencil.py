@@ -6,18 +6,18 @@ Wavevectors and phases are random; coefficients are those that fulfil the linear
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
 import sympy
 
-from pdehvd.errors import ConfigError
 from pdehvd.numerics.chain_rule import substitute_hard
 from pdehvd.numerics.compiling import compile_numpy
 from pdehvd.numerics.expressions import symbol
 from pdehvd.problems.block import Block
+from pdehvd.problems.modes import NORM
 from pdehvd.problems.pde_problem import PDEProblem
 from pdehvd.problems.sampling import SamplingSpec, SobolSpec
 
@@ -28,6 +28,12 @@ _MOST_SINES, _POINTS = 1000, 3
 _FREE, _NOTHING, _NULL = 1e-14, 1e-10, 1e-12
 # With a smaller imaginary part, relative to it, an eigenvalue is real.
 _IMAGINARY = 1e-3
+# Solutions are tried at so many times as many points.
+_ROUNDS = 10
+# What fulfils the equations up to such a share of their summands is a solution.
+_SOLVED = 1e-5
+# An eigenvalue may be as small as 0 next to others.
+_SMALL = 1e-2
 
 
 def enough_points(dimension: int) -> SamplingSpec:
@@ -54,20 +60,37 @@ class _Residual:
     second: dict[sympy.Symbol, np.ndarray]
 
 
+@dataclass(frozen=True)
+class Solutions:
+    """Eigenvalues [n] in their order, and the functions [J, n] of each in a basis of J sines."""
+
+    values: np.ndarray
+    functions: np.ndarray
+    basis: _Sines
+
+    def some(self, chosen: np.ndarray | slice) -> Solutions:
+        """Return some of them."""
+        return Solutions(self.values[chosen], self.functions[:, chosen], self.basis)
+
+
 class Pencil:
-    """The matrices of a problem on functions with random wavevectors."""
+    """The matrices of a problem on functions with random wavevectors.
+
+    `not_linear` says which equation has no part in them, and why; it is empty where all have.
+    """
 
     def __init__(self, problem: PDEProblem, eigenvalue: str) -> None:
         self.problem = problem
-        self._name = eigenvalue
         self._eigenvalue = symbol(eigenvalue)
-        self._equations = list(self._linear(problem.blocks[0], needed=True))
+        self._left_out = ""
+        self._equations = list(self._linear(problem.blocks[0]))
+        self.not_linear = self._left_out
         self._conditions = [
-            one for block in problem.blocks[1:] for one in self._linear(block, needed=False)
+            one for block in problem.blocks[1:] if block.name != NORM for one in self._linear(block)
         ]
 
-    def _linear(self, block: Block, needed: bool) -> Iterator[_Residual]:
-        """Yield the residuals of a block that are linear in the fields."""
+    def _linear(self, block: Block, round_: int = 0) -> Iterator[_Residual]:
+        """Yield the residuals of a block that are linear in the fields, at points of a round."""
         language = self.problem.language
         for term in block.terms:
             expressions = substitute_hard(
@@ -75,20 +98,28 @@ class Pencil:
             )
             for expression in expressions:
                 slopes = {one: sympy.diff(expression, one) for one in language.partials(expression)}
-                linear = not any(language.partials(slope) for slope in slopes.values())
-                if linear and sympy.diff(expression, self._eigenvalue, 2) == 0:
-                    yield self._at_points(block, slopes)
-                elif needed:
-                    name = term.name.partition("/")[2]
-                    raise ConfigError(
-                        f"equations.{name} is not linear in the fields, so eigenvalues cannot be "
-                        "estimated",
-                        ("unknowns", self._name),
-                        "'initial' with a rough value of each mode",
-                    )
+                of_fields = not any(language.partials(slope) for slope in slopes.values())
+                if of_fields and sympy.diff(expression, self._eigenvalue, 2) == 0:
+                    yield self._at_points(block, slopes, round_)
+                    continue
+                section, _, name = term.name.partition("/")
+                what = self._eigenvalue.name if of_fields else "the fields"
+                self._left_out = f"{section}s.{name} is not linear in {what}"
 
-    def solved(self, waves: float, seed: int) -> np.ndarray:
+    def solved(self, waves: float, seed: int) -> Solutions:
         """Return the real eigenvalues that functions of up to so many half waves have."""
+        basis, first, second, own = self._matrices(waves, seed)
+        values, vectors = _real_eigenvalues(first, second)
+        order = np.argsort(values)
+        return Solutions(values[order], own @ vectors[:, order], basis)
+
+    def _matrices(
+        self, waves: float, seed: int
+    ) -> tuple[_Sines, np.ndarray, np.ndarray, np.ndarray]:
+        """Return a basis of J sines, A and B [I, K] of functions that fulfil the conditions.
+
+        The last matrix, [J, K], has these functions in the basis; their values have size 1.
+        """
         basis = _Sines(self.problem, waves, seed)
         held = [_rows(one, basis)[0] for one in self._conditions]
         free = _kernel(np.concatenate(held), basis.size) if held else np.eye(basis.size)
@@ -100,16 +131,52 @@ class Pencil:
         _, sizes, turned = np.linalg.svd(values, full_matrices=False)
         some = sizes > _NOTHING * sizes[:1]
         scaled = turned[some].T / sizes[some]
-        return _real_eigenvalues(*_without_null(first @ scaled, second @ scaled))
+        kept = _without_null(first @ scaled, second @ scaled)
+        return basis, first @ scaled @ kept, second @ scaled @ kept, free @ scaled @ kept
 
-    def _at_points(self, block: Block, slopes: dict[sympy.Symbol, sympy.Expr]) -> _Residual:
+    def missed(self, solutions: Solutions, rounds: int = _ROUNDS) -> np.ndarray:
+        """Return what share of its summands the equations leave of each solution, [n].
+
+        It is that at other points than those of the estimate, `rounds` times as many. An eigenvalue
+        0 is only as small as the rounding of the others.
+        """
+        rest, size = np.zeros(len(solutions.values)), np.zeros(len(solutions.values))
+        least = _SMALL * np.abs(solutions.values).max(initial=0.0)
+        sizes = np.maximum(np.abs(solutions.values), least)
+        for round_ in range(1, rounds + 1):
+            for residual in self._linear(self.problem.blocks[0], round_):
+                first, second = (
+                    matrix @ solutions.functions for matrix in _rows(residual, solutions.basis)
+                )
+                rest += np.sum((first + solutions.values * second) ** 2, axis=0)
+                size += np.sum(first**2 + (sizes * second) ** 2, axis=0)
+            size += _NOTHING * np.sum(
+                (solutions.basis.values(residual.x) @ solutions.functions) ** 2, axis=0
+            )
+        return np.sqrt(rest / size)
+
+    def undetermined(self, waves: float, seed: int, numbers: Sequence[float]) -> bool:
+        """Return whether every one of some numbers is an eigenvalue, so conditions are missing."""
+        if self._left_out:
+            return False
+        basis, first, second, own = self._matrices(waves, seed)
+        for number in numbers:
+            *_, turned = np.linalg.svd(first + number * second, full_matrices=False)
+            solution = Solutions(np.array([number]), own @ turned[-1:].T, basis)
+            if not self.missed(solution)[0] < _SOLVED:
+                return False
+        return True
+
+    def _at_points(
+        self, block: Block, slopes: dict[sympy.Symbol, sympy.Expr], round_: int
+    ) -> _Residual:
         """Return a residual at the points of its block."""
-        items = block.source.items(0, 0, block.source.count)
+        items = block.source.items(round_, 0, block.source.count)
         columns = dict(zip(self.problem.coordinates, items.x.T, strict=True)) | dict(items.extras)
         columns |= {
             unknown.name: np.asarray(unknown.initial)
             for unknown in self.problem.unknowns
-            if unknown.name != self._name
+            if unknown.name != self._eigenvalue.name
         }
 
         def factors(parts: dict[sympy.Symbol, sympy.Expr]) -> dict[sympy.Symbol, np.ndarray]:
@@ -184,19 +251,19 @@ def _kernel(rows: np.ndarray, size: int) -> np.ndarray:
     return kernel
 
 
-def _without_null(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return both matrices without what neither sees, such as the constant of a pressure."""
+def _without_null(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return a basis of what one of both sees; none does of the constant of a pressure."""
     _, sizes, turned = np.linalg.svd(np.concatenate([first, second]), full_matrices=False)
-    kept = turned[sizes > _NULL * sizes[:1]].T
-    return first @ kept, second @ kept
+    kept: np.ndarray = turned[sizes > _NULL * sizes[:1]].T
+    return kept
 
 
-def _real_eigenvalues(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the real lam with (a + lam b) w = 0, in the sense of least squares."""
+def _real_eigenvalues(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the real lam with (a + lam b) w = 0, in the sense of least squares, and each w."""
     q, r = np.linalg.qr(first)
     other = -(q.T @ second)
-    above, below = scipy.linalg.eigvals(r, other, homogeneous_eigvals=True)
+    (above, below), vectors = scipy.linalg.eig(r, other, homogeneous_eigvals=True)
     finite = np.abs(below) > _NULL * np.linalg.norm(other)
     values = above[finite] / below[finite]
-    real: np.ndarray = values[np.abs(values.imag) <= _IMAGINARY * np.abs(values)].real
-    return real
+    real = np.abs(values.imag) <= _IMAGINARY * np.abs(values)
+    return values[real].real, vectors[:, finite][:, real].real

@@ -96,7 +96,7 @@ _PLAIN = (
 )
 
 
-class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
     """PyYAML's writer, which also quotes a text that YAML 1.2 would read as a number."""
 
     def text(self, text: str) -> yaml.Node:

@@ -11,6 +11,7 @@ import numpy as np
 from pdehvd.assembly.cost import BlockCost, Cost
 from pdehvd.assembly.kind import Kind
 from pdehvd.assembly.kind_registry import register_kind
+from pdehvd.assembly.reference_modes import with_the_norm_of_modes
 from pdehvd.comm.aggregation import ExactSum
 from pdehvd.comm.group import Group
 from pdehvd.config.root import Config
@@ -48,9 +49,11 @@ class PointKind(Kind[PDEProblem, "PDEObjective", Reference]):
     micro_batched = True
 
     def resolved(self, config: Config, stored: Facts | None = None) -> Facts:
-        from pdehvd.assembly.first_eigenvalues import guessed, without_guesses
+        from pdehvd.assembly.first_eigenvalues import check_determined, guessed, without_guesses
         from pdehvd.assembly.trust.automatic_scale import scaled
 
+        if stored is None:
+            check_determined(config)
         usual: Facts = {"unknowns": {}} if without_guesses(config) else {}
         if spec_of(config.problem.scale).open:
             usual["scale"] = "none"
@@ -117,6 +120,7 @@ class PointKind(Kind[PDEProblem, "PDEObjective", Reference]):
         reference: Reference = spec.build(problem.coordinates, problem.outputs, constants)
         if any(problem.subdomains.partial(name) for name in reference.fields):
             reference = Restricted(reference, problem.subdomains.lives)
+        reference = with_the_norm_of_modes(reference, problem)
         _check_known(problem, reference)
         return reference
 

@@ -52,6 +52,12 @@ class UnknownSpec(Spec):
                     raise ConfigError(f"'{key}' of no eigenvalue", (key,), "'eigenvalue: true'")
             if self.initial is None:
                 raise ConfigError("no initial guess is given", ("initial",), "a number")
+        if self.above is not None and self.initial is not None:
+            raise ConfigError(
+                "'above' is for eigenvalues that are estimated, and 'initial' is given",
+                ("above",),
+                "one of both",
+            )
         return self._checked_lists()
 
     def _checked_lists(self) -> UnknownSpec:

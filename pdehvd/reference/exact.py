@@ -65,7 +65,7 @@ class Exact(ReferenceSpec, extra="allow"):
     ) -> ExactReference:
         """Return the reference; the forms may use coordinates, constants and true unknowns.
 
-        Raises ConfigError for a key that is not a field, and where there is no form at all.
+        Raises ConfigError for a key that is not a field, and where nothing is known.
         """
         unknowns = self.values(constants)
         known = {name: sympy.Float(value, 17) for name, value in {**constants, **unknowns}.items()}
@@ -79,10 +79,9 @@ class Exact(ReferenceSpec, extra="allow"):
                 raise ConfigError(
                     f"'{name}' is not a field", (place,), expected, nearest(name, fields)
                 )
-        if not forms:
-            alone = "; true values of unknowns do not suffice" if unknowns else ""
+        if not forms and not unknowns:
             raise ConfigError(
-                f"the reference has no closed form of a field{alone}",
+                "the reference has no closed form of a field",
                 (),
                 f"a key such as {fields[0]}",
             )

@@ -69,7 +69,7 @@ def _check_vtk(trained: TrainedAtPoints) -> None:
 def _npz(grid: RegularGrid, path: Path) -> None:
     arrays: Facts = {**grid.axes, **grid.values, "inside": grid.inside}
     with path.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez(file, **arrays)
 
 
 def _vtu(grid: RegularGrid, path: Path) -> None:

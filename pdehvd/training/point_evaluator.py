@@ -44,8 +44,9 @@ class PointEvaluator(Evaluator[Reference]):
         truth = [reference(points[own]) for own in index]
         self._known = list(truth[0])
         # [k, F, c]: pieces, fields, points.
-        stacked = np.array([[piece[field] for field in self._known] for piece in truth])
-        self._truth = np.where(real[:, None], stacked, np.nan)
+        stacked = [[piece[field] for field in self._known] for piece in truth]
+        shape = len(truth), len(self._known), -1 if self._known else index.shape[1]
+        self._truth = np.where(real[:, None], np.reshape(stacked, shape), np.nan)
         self._free = np.isin(self._known, reference.up_to_constant)
         self._signless = np.isin(self._known, objective.problem.up_to_sign)
         self._x = tf.constant(points[index], objective.dtype)
@@ -54,6 +55,8 @@ class PointEvaluator(Evaluator[Reference]):
         self._solution = compiled_solution(objective)
 
     def __call__(self, state: TrainState) -> ErrorMeasures:
+        if not self._known:
+            return ErrorMeasures({}, {})
         pieces = [self._solution(state.theta, x).numpy() for x in tf.unstack(self._x)]
         values = np.stack(pieces).astype(np.float64)[..., self._columns].swapaxes(1, 2)
         if self._free.any():

@@ -225,7 +225,7 @@ class Trainer(Generic[Batch]):
     def _save(self, state: TrainState, recent: Recent, output: Output, due: bool) -> TrainState:
         """Write a checkpoint where one is due, or where the error is the best so far."""
         fresh = recent.evaluated == state.step or (due and self.parts.evaluator is None)
-        measure = recent.worst if self.parts.evaluator else recent.loss
+        measure = recent.worst if recent.errors else recent.loss
         better = fresh and measure < state.best
         if better:
             state = replace(state, best=measure, best_step=state.step)

@@ -15,6 +15,7 @@ import pytest
 
 from pdehvd.config import listing
 from tests.support.commands import CONFIG, Type, contents
+from tests.support.launcher import nightly
 
 HEAT = "u_t - nu*u_xx"
 INITIAL = "    initial: {on: t = 0, equal: {u: -sin(pi*x)}}\n"
@@ -549,7 +550,9 @@ def test_an_unknown_format_names_the_known_ones(here: Path, type_: Type) -> None
     assert told.endswith("expected one of npz, savedmodel, vtk; did you mean 'vtk'?\n")
 
 
-@pytest.mark.parametrize("command", ["schema", "list", "check small.yaml", "doctor --json"])
+@pytest.mark.parametrize(
+    "command", ["schema", nightly("list"), "check small.yaml", nightly("doctor --json")]
+)
 def test_a_reader_that_leaves_ends_it_quietly(here: Path, command: str) -> None:
     """As `| head -1` does, but sooner: nothing at all is read."""
     reader, writer = os.pipe()

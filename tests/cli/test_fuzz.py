@@ -1,4 +1,4 @@
-"""Bad input at random: 500 commands of `make fuzz`, always the same ones."""
+"""Bad input at random: 200 commands of `make fuzz`, always the same ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scripts.fuzz import judge as fuzz_judge
 from scripts.fuzz.judge import Case, judge
 from scripts.fuzz.verdict import show
 
-CASES = 500
+CASES = 200
 SEED = 5
 
 

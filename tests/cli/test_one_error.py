@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import CONFIG, SAMPLES, Type
-from tests.support.launcher import pdehvd
+from tests.support.launcher import nightly, pdehvd
 
 EXACT = "-sin(pi*x)*exp(-nu*pi^2*t)"
 # Errors of a rounding, where it shows which program and which points an error was measured with.
@@ -30,7 +30,7 @@ def digits(number: float) -> str:
     return f"{number:.3e}"
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [nightly("single"), *list(CASES)[1:]])
 def test_the_error_of_a_run_is_one_number(
     case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, type_: Type
 ) -> None:

@@ -73,6 +73,7 @@ def trained(runs: Path) -> dict:
     return {name: summary[name] for name in ("parameters_sha256", "processes", "steps")}
 
 
+@pytest.mark.nightly
 def test_the_lines_typed_in_a_bare_shell_give_the_same_parameters(tmp_path: Path) -> None:
     here, elsewhere = tmp_path / "it's here", tmp_path / "elsewhere"
     here.mkdir()

@@ -184,16 +184,19 @@ class Person:
     def _small(self) -> tuple[str, ...]:
         return (*narrow(self._typed), *on_two(self._typed))
 
-    def look(self) -> None:
-        """Evaluate, plot and export; of configs that are drawn alike, only one is drawn."""
+    def look(self, coarse: bool) -> None:
+        """Evaluate, plot and export; of configs that are drawn alike, only one is drawn.
+
+        Arguments:
+            coarse: it is exported on few points; else on as many as users get
+        """
         typed, first = self._typed, self._typed.place in _places(DRAWN)
         self.do("evaluate", "out/latest", *plugins(typed))
         self.do("plot", "out/latest", *plugins(typed), drawn=first)
-        # Of problems that are drawn alike, one is exported on as many points as users get.
         fewer = dimensions(typed) <= VTK and typed.data["problem"]["name"] != "parametric"
-        coarse = ["--resolution", "9"] if fewer and not first else []
+        resolution = ["--resolution", "9"] if fewer and coarse else []
         for form in ("npz", "savedmodel", *(["vtk"] if dimensions(typed) <= VTK else [])):
-            given = coarse if form != "savedmodel" else []
+            given = resolution if form != "savedmodel" else []
             self.do("export", "out/latest", "--format", form, *given, *plugins(typed))
 
     def summary(self) -> dict[str, Any]:
@@ -235,7 +238,7 @@ def test_it_is_trained(typed: Typed, person: Person, monkeypatch: pytest.MonkeyP
         steps += 2
         person.resume(steps)
     if looked:
-        person.look()
+        person.look(coarse=True)
     summary = person.summary()
     assert summary["steps"] == steps
     assert WARNED.get(Path(typed.place).stem, "") in " ".join(summary["warnings"])
@@ -247,7 +250,7 @@ def test_it_goes_through_all_commands(typed: Typed, person: Person) -> None:
     person.check()
     person.train(4)
     person.resume(6)
-    person.look()
+    person.look(coarse=False)
     summary = person.summary()
     assert summary["steps"] == 6
     assert WARNED.get(Path(typed.place).stem, "") in " ".join(summary["warnings"])

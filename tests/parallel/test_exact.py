@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.launcher import load, nightly, run_worker
-from tests.support.worker_names import EXACT_METHODS
+from tests.support.worker_names import EXACT_METHODS, MORE_EXACT_METHODS
 
 
 def ran(size, scenario, folder, *arguments):
@@ -39,7 +39,15 @@ def test_the_trajectory_has_the_same_bits_on_four_processes_and_on_one(one, four
         same_bits(one, rank, names)
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 1), nightly(2, 3)])
+@pytest.mark.nightly
+def test_the_trajectories_of_other_methods_have_the_same_bits(tmp_path_factory):
+    (one,), four = (ran(n, "exact_more", tmp_path_factory.mktemp("more")) for n in (1, 4))
+    assert {f"{method}/theta" for method in MORE_EXACT_METHODS} <= set(one)
+    for rank in four:
+        same_bits(one, rank, one)
+
+
+@pytest.mark.parametrize(("before", "after"), [nightly(2, 1), nightly(2, 3)])
 def test_resuming_on_another_number_of_processes_ends_with_the_same_bits(
     one, before, after, tmp_path
 ):

@@ -15,15 +15,28 @@ def results(tmp_path_factory):
     return AllRanks("generative", tmp_path_factory.mktemp)
 
 
+@pytest.fixture(scope="module")
+def more(tmp_path_factory):
+    return AllRanks("generative_more", tmp_path_factory.mktemp)
+
+
+@pytest.fixture
+def having(case, request):
+    """Return the results that have a case."""
+    return request.getfixturevalue("results" if case in ("global", "local") else "more")
+
+
 def distance(a, b):
     return np.linalg.norm(a - b) / np.linalg.norm(a)
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(("case", "bound"), [("global", 1e-10), ("float32", 1e-4), ("kfac", 1e-8)])
+@pytest.mark.parametrize(
+    ("case", "bound"), [("global", 1e-10), nightly("float32", 1e-4), nightly("kfac", 1e-8)]
+)
 @pytest.mark.parametrize("what", ["theta", "moments", "errors"])
-def test_training_does_not_depend_on_the_number_of_processes(results, size, case, bound, what):
-    one, many = results[1][0], results[size][0]
+def test_training_does_not_depend_on_the_number_of_processes(having, size, case, bound, what):
+    one, many = having[1][0], having[size][0]
     assert distance(one[f"{case}/{what}"], many[f"{case}/{what}"]) < bound
 
 
@@ -34,14 +47,15 @@ def test_all_ranks_hold_the_same_bits(results, size):
             np.testing.assert_array_equal(array, results[size][rank][name], err_msg=name)
 
 
-@pytest.mark.parametrize("case", ["local", "none"])
-def test_without_synchronised_statistics_the_same_check_fails(results, case):
-    one, many = results[1][0], results[3][0]
+@pytest.mark.parametrize("case", ["local", nightly("none")])
+def test_without_synchronised_statistics_the_same_check_fails(having, case):
+    one, many = having[1][0], having[3][0]
     assert distance(one[f"{case}/theta"], many[f"{case}/theta"]) > 1e-6
 
 
-def test_the_ways_to_merge_moving_averages_differ(results):
-    local, none = (results[3][0][f"{case}/moments"] for case in ("local", "none"))
+@pytest.mark.nightly
+def test_the_ways_to_merge_moving_averages_differ(more):
+    local, none = (more[3][0][f"{case}/moments"] for case in ("local", "none"))
     assert distance(local, none) > 1e-6
 
 

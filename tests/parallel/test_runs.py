@@ -75,7 +75,11 @@ def test_a_run_goes_on_with_another_number_of_processes(whole, before, after, tm
             id="horovodrun",
             marks=pytest.mark.nightly,
         ),
-        pytest.param(["horovodrun", "--gloo", "-np", "2", "-H", "localhost:2"], id="gloo"),
+        pytest.param(
+            ["horovodrun", "--gloo", "-np", "2", "-H", "localhost:2"],
+            id="gloo",
+            marks=pytest.mark.nightly,
+        ),
     ],
 )
 def test_other_launchers_join_the_processes(whole, launcher, tmp_path):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.support.launcher import CONFIGS, pdehvd
+from tests.support.launcher import CONFIGS, nightly, pdehvd
 
 CONFIG = str(CONFIGS / "doubtful.yaml")
 
@@ -22,14 +23,15 @@ def trained(folder: Path, np: int) -> tuple[list[str], dict, str]:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def run(tmp_path_factory):
+    """Return what runs on a number of processes say; each is started when asked for."""
     folder = tmp_path_factory.mktemp("warnings")
-    return {np: trained(folder / str(np), np) for np in (1, 2)}
+    return cache(lambda np: trained(folder / str(np), np))
 
 
-@pytest.mark.parametrize("np", [1, 2])
-def test_a_run_warns_at_its_start_and_at_its_end(runs, np):
-    lines, summary, report = runs[np]
+@pytest.mark.parametrize("np", [nightly(1), 2])
+def test_a_run_warns_at_its_start_and_at_its_end(run, np):
+    lines, summary, report = run(np)
     told = [line.removeprefix("warning: ") for line in lines if line.startswith("warning: ")]
     size, zero = summary["warnings"]
     assert told == [size, size, zero]
@@ -41,11 +43,12 @@ def test_a_run_warns_at_its_start_and_at_its_end(runs, np):
     assert "<h2>Warnings</h2>" in report and "300 + 600*network" in report
 
 
-def test_warnings_do_not_depend_on_the_number_of_processes(runs):
-    assert runs[1][1]["warnings"] == runs[2][1]["warnings"]
+@pytest.mark.nightly
+def test_warnings_do_not_depend_on_the_number_of_processes(run):
+    assert run(1)[1]["warnings"] == run(2)[1]["warnings"]
 
 
-def test_check_warns_as_the_run_does(runs, tmp_path):
+def test_check_warns_as_the_run_does(run, tmp_path):
     done = pdehvd("check", CONFIG, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1] == f"warning: {runs[1][1]['warnings'][0]}"
+    assert done.stdout.splitlines()[-1] == f"warning: {run(2)[1]['warnings'][0]}"

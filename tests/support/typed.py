@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ class Typed:
     folders: tuple[Path, ...] = ()
     plugins: tuple[Path, ...] = ()
 
-    @property
+    @cached_property
     def data(self) -> dict[str, Any]:
         return parse_source(self.text, self.place).data
 

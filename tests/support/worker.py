@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,12 @@ from pdehvd.comm import backend
 from pdehvd.launch import process_setup
 from pdehvd.launch.processes_spec import ProcessesSpec
 from tests.support.launcher import CONFIGS
-from tests.support.worker_names import EXACT_METHODS, SECOND_ORDER
+from tests.support.worker_names import (
+    EXACT_METHODS,
+    MORE_EXACT_METHODS,
+    MORE_SECOND_ORDER,
+    SECOND_ORDER,
+)
 
 PROCESSES = ProcessesSpec(threads=1, collectives=os.environ.get("COLLECTIVES", "mpi"))
 process_setup.configure_threads(PROCESSES)
@@ -37,6 +43,7 @@ from pdehvd.training.trainer import Outcome, Output, Trainer  # noqa: E402
 PROBLEM = CONFIGS / "problem.yaml"
 EXACT = CONFIGS / "exact.yaml"
 FIELDS = CONFIGS / "fields.yaml"
+FEW = ["training.steps=30"]
 Arrays = dict[str, np.ndarray]
 
 
@@ -124,7 +131,7 @@ def with_method(parts: Parts, config: Config) -> Arrays:
 
 
 def invariance(group: Group) -> Arrays:
-    """The same config in both precisions, compiled on as many processes as there are cores."""
+    """The same config, compiled on as many processes as there are cores."""
     if group.size > 2:
         without_xla()
     found = prefixed("float64", trained(group, []))
@@ -132,24 +139,28 @@ def invariance(group: Group) -> Arrays:
     return {
         **prefixed("start", start(group)),
         **found,
-        **prefixed("float32", trained(group, ["precision=float32"])),
-        **(adaptive(group) if group.size != 2 else {}),
+        **prefixed("naive", trained(group, FEW, NaiveMean())),
+        **prefixed("ntk", trained(group, [*FEW, "weighting={name: ntk, every: 20}"])),
     }
 
 
-def adaptive(group: Group) -> Arrays:
-    """Points and weights that follow the training, and the naive average."""
-    few = ["training.steps=30"]
+def invariance_more(group: Group) -> Arrays:
+    """In single precision, and with points and weights that follow the training."""
+    without_xla()
     rad = ["sampling={name: rad, equations: 101, conditions: 25, every: 20, candidates: 301}"]
     return {
-        **prefixed("naive", trained(group, few, NaiveMean())),
-        **prefixed("rad", trained(group, few + rad)),
-        **prefixed("ntk", trained(group, [*few, "weighting={name: ntk, every: 20}"])),
-        **prefixed("norm", trained(group, [*few, "weighting={name: gradient_norm, every: 20}"])),
+        **prefixed("float32", trained(group, ["precision=float32"])),
+        **prefixed("rad", trained(group, FEW + rad)),
+        **prefixed("norm", trained(group, [*FEW, "weighting={name: gradient_norm, every: 20}"])),
     }
 
 
-def second_order(group: Group) -> Arrays:
+def second_order_more(group: Group) -> Arrays:
+    """The methods of the nightly run."""
+    return second_order(group, more=True)
+
+
+def second_order(group: Group, more: bool = False) -> Arrays:
     """Thirty steps of every method that is not of first order."""
     few = ["training.steps=30", "sampling.resample_every=15", "model.depth=1"]
     found: Arrays = {}
@@ -162,6 +173,8 @@ def second_order(group: Group) -> Arrays:
     evaluate = tf.function(objective.evaluate, autograph=False)
     found["start"] = evaluate(theta, objective.batch(0), first).loss.numpy()
     for name, optimizer in SECOND_ORDER.items():
+        if (name in MORE_SECOND_ORDER) != more:
+            continue
         settings = [*few, f"optimizer={optimizer}"]
         found |= prefixed(name, with_method(parts, load_config(PROBLEM, settings)[0]))
         if name == "lamb":
@@ -174,22 +187,26 @@ def generative(group: Group) -> Arrays:
     """Twenty steps of a U-Net with normalisation over the global batch, and over shards."""
     without_xla()
     exact = ["precision=float64"]
-    found = {
+    alone = [*exact, "model.norm=instance"]
+    return {
         **prefixed("global", field_trained(group, exact)),
+        **prefixed("local", field_trained(group, [*exact, "model.norm.sync=local"])),
+        **prefixed("whole", field_trained(group, alone)),
+        **prefixed("buckets", field_trained(group, [*alone, "processes.buckets=3"])),
+        **prefixed("accumulated", field_trained(group, [*alone, "training.micro_batches=2"])),
+    }
+
+
+def generative_more(group: Group) -> Arrays:
+    """In single precision, with KFAC, and with moving averages that are not merged."""
+    without_xla()
+    exact = ["precision=float64"]
+    return {
         **prefixed("float32", field_trained(group, [])),
         **prefixed("kfac", field_trained(group, [*exact, "optimizer=kfac", "training.steps=30"])),
+        **prefixed("local", field_trained(group, [*exact, "model.norm.sync=local"])),
+        **prefixed("none", field_trained(group, [*exact, "model.norm.sync=none"])),
     }
-    if group.size != 2:
-        for sync in ("local", "none"):
-            settings = [*exact, f"model.norm.sync={sync}"]
-            found |= prefixed(sync, field_trained(group, settings))
-        alone = [*exact, "model.norm=instance"]
-        buckets = [*alone, "processes.buckets=3"]
-        found |= prefixed("whole", field_trained(group, alone))
-        found |= prefixed("buckets", field_trained(group, buckets))
-        accumulated = [*alone, "training.micro_batches=2"]
-        found |= prefixed("accumulated", field_trained(group, accumulated))
-    return found
 
 
 def field_trained(group: Group, settings: list[str]) -> Arrays:
@@ -203,15 +220,28 @@ def field_trained(group: Group, settings: list[str]) -> Arrays:
     }
 
 
+def exact_more(group: Group) -> Arrays:
+    """The methods of the nightly run."""
+    without_xla()
+    return exact_methods(group, MORE_EXACT_METHODS)
+
+
+def exact_methods(group: Group, names: Sequence[str]) -> Arrays:
+    """A few steps of some methods, with sums that know no order."""
+    share_traces()
+    parts = build_parts(load_config(EXACT, ["training.steps=8"])[0], group)
+    found: Arrays = {}
+    for name in names:
+        settings = ["training.steps=8", f"optimizer={SECOND_ORDER[name]}"]
+        found |= prefixed(name, with_method(parts, load_config(EXACT, settings)[0]))
+    return found
+
+
 def exact(group: Group) -> Arrays:
     """Sums that know no order: Adam and SSBroyden, other methods, a generative model."""
     found = prefixed("phases", _kept(fitted(load_config(EXACT)[0], group)))
     without_xla()
-    share_traces()
-    parts = build_parts(load_config(EXACT, ["training.steps=8"])[0], group)
-    for name in EXACT_METHODS:
-        settings = ["training.steps=8", f"optimizer={SECOND_ORDER[name]}"]
-        found |= prefixed(name, with_method(parts, load_config(EXACT, settings)[0]))
+    found |= exact_methods(group, EXACT_METHODS)
     fields = ["aggregation=exact", "model.depth=1", "training.steps=2"]
     found |= prefixed("fields", _kept(fitted(load_config(FIELDS, fields)[0], group)))
     for name, settings in {"exact": [], "plain": ["aggregation=global_mean"]}.items():
@@ -299,8 +329,9 @@ def looped(group: Group) -> tf.Tensor:
 def main() -> None:
     scenario, folder = sys.argv[1], Path(sys.argv[2])
     group = backend.group(PROCESSES)
-    scenarios = (invariance, second_order, generative, hooks, collectives)
-    scenarios += (exact, exact_first, exact_rest)
+    scenarios = (invariance, invariance_more, second_order, second_order_more, generative)
+    scenarios += (generative_more, hooks, collectives)
+    scenarios += (exact, exact_more, exact_first, exact_rest)
     arrays = {f.__name__: f for f in scenarios}[scenario](group)
     np.savez(folder / f"rank{group.rank}.npz", **arrays)
     group.close()

@@ -45,7 +45,17 @@ PROBLEMS = {
     "disk": (CONFIGS / "disk.yaml", []),
     "wall": (CONFIGS / "wall.yaml", []),
 }
-EXACT_METHODS = ("normal", "kernel", "cg", "kfac", "lbfgs", "soap")
+# Those of the nightly run.
+MORE_PROBLEMS = (
+    "front/adam",
+    "front/kfac",
+    "modes/gauss_newton",
+    "modes/kfac",
+    "rods/gauss_newton",
+)
+MORE_SECOND_ORDER = ("lbfgs", "bfgs", "ssbfgs", "kernel", "cg", "soap")
+EXACT_METHODS = ("normal", "kfac")
+MORE_EXACT_METHODS = ("kernel", "cg", "lbfgs", "soap")
 
 register_builtin()
 # All that are registered and declare to work where theta lies in pieces.

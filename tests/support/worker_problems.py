@@ -12,7 +12,7 @@ import numpy as np
 from pdehvd.comm import backend
 from pdehvd.launch import process_setup
 from pdehvd.launch.processes_spec import ProcessesSpec
-from tests.support.worker_names import PROBLEMS
+from tests.support.worker_names import MORE_PROBLEMS, PROBLEMS
 
 PROCESSES = ProcessesSpec(threads=1, collectives=os.environ.get("COLLECTIVES", "mpi"))
 process_setup.configure_threads(PROCESSES)
@@ -62,7 +62,8 @@ def main() -> None:
     without_xla()
     arrays: Arrays = {"processes": np.array(group.size)}
     for name, (path, settings) in PROBLEMS.items():
-        arrays |= prefixed(name, trained(group, path, settings))
+        if (name in MORE_PROBLEMS) == (sys.argv[1] == "more"):
+            arrays |= prefixed(name, trained(group, path, settings))
     np.savez(Path(sys.argv[2]) / f"rank{group.rank}.npz", **arrays)
     group.close()
 

@@ -10,6 +10,7 @@ from pdehvd.assembly.trust.against_integration import unlike_integration
 from pdehvd.assembly.trust.caution import Caution
 from pdehvd.assembly.trust.field_ranges import FieldSize
 from pdehvd.assembly.trust.free_factors import unfixed_factors
+from pdehvd.assembly.trust.modes_alike import modes_alike
 from pdehvd.assembly.trust.residual_sizes import balancing
 from pdehvd.assembly.trust.trained_state import WRONG, Result, error_measure
 from pdehvd.assembly.trust.weak_terms import STRONG
@@ -60,6 +61,8 @@ def unsolved(result: Result) -> Iterator[Caution]:
             f"largest summand of each ({shares})"
         )
         advice = "Train longer, or with a larger network; the conditions may contradict each other"
+        if any(unknown.eigenvalue for unknown in result.scales.problem.unknowns):
+            advice += ", and a guess far from every eigenvalue may end between two of them"
         yield Caution("unsolved", cause, advice=advice)
 
 
@@ -267,6 +270,7 @@ _RULES: tuple[Callable[[Result], Iterator[Caution]], ...] = (
     wrong_answer,
     overfitted,
     unknowns_at_edges,
+    modes_alike,
     constant_fields,
     zero_fields,
     faded,

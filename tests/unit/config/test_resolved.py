@@ -21,6 +21,7 @@ from pdehvd.config.yaml_source import parse_source, to_yaml
 from pdehvd.errors import ConfigError
 from pdehvd.spec import Section, Spec, register, registered, registry
 from pdehvd.training.callback import Callback, CallbackSpec
+from tests.support.launcher import nightly
 
 prepare()
 
@@ -53,6 +54,7 @@ TOGETHER: dict[str, list[dict[str, Any]]] = {
         {"initial": 1},
         {"initial": 1, "within": 0.5},
         {"eigenvalue": True, "modes": 2, "initial": [1, 2], "within": [0.1, 0.2]},
+        {"eigenvalue": True, "above": 1.0},
     ],
     "Exact": [{}, {"u": "sin(x)", "w": 1.5}],
     "StopAtSpec": [{"loss": 0.1}, {"relative_l2": 1e-2}],
@@ -81,6 +83,10 @@ def built() -> Iterator[None]:
         patch.setattr(registry, "_sections", sections)
         register("callback")(Bell)
         yield
+
+
+# Of the values that a key may have, so many are tried by day.
+FEW = 12
 
 
 def below(spec: type[Spec]) -> list[type[Spec]]:
@@ -179,19 +185,20 @@ def minimal(spec: type[Spec], depth: int = 0) -> list[dict[str, Any]]:
 
 
 @cache
-def single(spec: type[Spec]) -> dict[str, list[dict[str, Any]]]:
-    """Return, for every key of a spec, valid data that set it."""
+def single(spec: type[Spec], most: int | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Return, for every key of a spec, valid data that set it, at most so many."""
     found: dict[str, list[dict[str, Any]]] = {}
     for key, kind in keys(spec).items():
         if (spec.__name__, key) in REFUSED:
             continue
-        found[key] = [
+        fitting = (
             {**start, key: value}
             for start in minimal(spec)
             for value in [*candidates(kind), start.get(key)]
             if (key in start or value is not None or kind is type(None))
             and valid(spec, {**start, key: value})
-        ]
+        )
+        found[key] = list(itertools.islice(fitting, most))
     return found
 
 
@@ -203,10 +210,11 @@ def read_back(spec: type[Spec], data: dict[str, Any]) -> None:
     assert to_yaml(again.plain()) == text
 
 
+@pytest.mark.parametrize("most", [FEW, nightly(None)])
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.__name__)
-def test_every_key_of_every_spec_reads_back(spec: type[Spec]) -> None:
+def test_every_key_of_every_spec_reads_back(spec: type[Spec], most: int | None) -> None:
     """A new spec needs an entry in TOGETHER only if its values do not fit one by one."""
-    for key, several in single(spec).items():
+    for key, several in single(spec, most).items():
         assert several, f"no value was found for the key '{key}' of {spec.__name__}"
         for data in several:
             read_back(spec, data)
@@ -217,7 +225,7 @@ def test_every_key_of_every_spec_reads_back(spec: type[Spec]) -> None:
 def test_keys_together_read_back(data: st.DataObject) -> None:
     spec = data.draw(st.sampled_from(SPECS))
     whole: dict[str, Any] = data.draw(st.sampled_from(minimal(spec)))
-    for several in single(spec).values():
+    for several in single(spec, FEW).values():
         if several and data.draw(st.booleans()):
             more = {**whole, **data.draw(st.sampled_from(several))}
             whole = more if valid(spec, more) is not None else whole

@@ -24,6 +24,7 @@ def names(tmp_path_factory):
         yield names
 
 
+@pytest.mark.nightly
 def test_the_blocks_train_and_evaluate(names):
     run = names["run"]
     assert run.summary["status"] == "completed" and run.summary["processes"] == 2

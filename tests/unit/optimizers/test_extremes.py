@@ -19,6 +19,7 @@ from pdehvd.config.root import load_config, register_builtin
 from pdehvd.objectives.host import HostCalls, HostObjective
 from pdehvd.optimizers.base import BoundObjective, HostOptimizer, StalledError
 from pdehvd.spec import registered
+from tests.support.launcher import nightly
 
 register_builtin()
 # Ways of a method that share little with its default.
@@ -129,8 +130,10 @@ def spec_of(name, options):
     return spec(**options, **checked)
 
 
+BY_DAY = [(loss, "float64") for loss in ("zero soon", "constant", "tiny", "huge", "both")]
 CASES = [(loss, "float64") for loss in LOSSES]
 CASES += [(loss, "float32") for loss in ("zero soon", "tiny", "huge", "both")]
+CASES = [case if case in BY_DAY else nightly(*case) for case in CASES]
 
 
 @pytest.mark.filterwarnings("error")

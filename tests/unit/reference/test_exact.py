@@ -48,10 +48,11 @@ def test_refused(section: dict[str, object], path: tuple[str, ...]) -> None:
     assert caught.value.path == path
 
 
-def test_true_unknowns_alone_are_no_reference() -> None:
-    spec = Exact.model_validate({"unknowns": {"k": 2}})
-    with pytest.raises(ConfigError, match="unknowns do not suffice; expected a key such as u"):
-        spec.build(("x",), ("u",), {})
+def test_true_unknowns_may_stand_alone() -> None:
+    alone = Exact.model_validate({"unknowns": {"k": 2}}).build(("x",), ("u",), {})
+    assert alone.unknowns == {"k": 2.0} and alone.fields == ()
+    with pytest.raises(ConfigError, match="no closed form of a field; expected a key such as u"):
+        Exact().build(("x",), ("u",), {})
 
 
 def test_a_form_is_text_or_a_number() -> None:
