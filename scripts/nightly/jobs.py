@@ -237,9 +237,14 @@ def campaign_jobs() -> Iterator[Job]:
 
 
 def marked_jobs() -> Iterator[Job]:
-    """The tests that are too long for `make test`."""
-    words = ("-m", "pytest", "-q", "-m", "nightly", "-n", "2", "tests")
-    yield Job("tests", "nightly", (sys.executable, *words), 2, _by_code)
+    """The tests that are too long for `make test`: a job for each folder, and for what is typed."""
+    for name, words in {
+        "typed": ("tests/cli/test_typed.py",),
+        "cli": ("tests/cli", "--ignore", "tests/cli/test_typed.py"),
+        **{folder: (f"tests/{folder}",) for folder in ("parallel", "numerics", "unit")},
+    }.items():
+        command = (sys.executable, "-m", "pytest", "-q", "-m", "nightly", "-n", "2", *words)
+        yield Job("tests", name, command, 2, _by_code)
 
 
 def all_jobs() -> list[Job]:

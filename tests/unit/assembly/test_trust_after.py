@@ -421,3 +421,35 @@ def test_an_unstable_rest_of_an_equation_of_second_order():
     found = made_up(lorenz.replace("20]", "40]"), lambda x: x[:, 0])
     found = replace(found, values=dict.fromkeys("xyz", found.points[:, 0]))
     assert "integration" not in names(found)
+
+
+ROD = """
+precision: float64
+problem:
+  name: pde
+  coordinates: {x: [0, 1]}
+  fields: [u]
+  unknowns: {lam: {eigenvalue: true, modes: 2, initial: [10, 40]}}
+  equations: {rod: u_xx + lam*u}
+  conditions: {ends: {on: boundary, equal: {u: 0}}}
+sampling: {name: sobol, equations: 64, conditions: 8}
+model: {name: mlp, width: 8, depth: 2}
+"""
+
+
+@pytest.fixture(scope="module")
+def rod():
+    return made_up(ROD, lambda x: np.sin(np.pi * x[:, 0]))
+
+
+def test_modes_that_are_the_same(rod):
+    first = rod.values["u1"]
+    second = np.sin(2 * np.pi * rod.points[:, 0])
+    found = {"lam1": (10.0, 9.87), "lam2": (40.0, 9.88)}
+    alike = replace(rod, values={"u1": first, "u2": -first}, unknowns=found)
+    text = only(alike)
+    assert text.startswith("modes 1 and 2 are the same: lam1 = 9.87, lam2 = 9.88")
+    # Those of a degenerate pair have the same eigenvalue, and other fields.
+    assert names(replace(alike, values={"u1": first, "u2": second})) == []
+    apart = {"lam1": (10.0, 9.87), "lam2": (40.0, 39.48)}
+    assert names(replace(alike, unknowns=apart)) == []

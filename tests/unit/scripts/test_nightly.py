@@ -30,7 +30,7 @@ def test_every_config_case_and_campaign_has_a_job() -> None:
         path.stem for path in CASES.iterdir() if path.suffix in (".yaml", ".sh")
     } - {"expected"}
     assert names["campaigns"] == {"meaning", "fuzz", "torture"}
-    assert names["tests"] == {"nightly"}
+    assert names["tests"] == {"typed", "cli", "parallel", "numerics", "unit"}
     for job in all_jobs():
         for word in job.command:
             if word.startswith("configs/"):
